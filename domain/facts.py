@@ -1,0 +1,165 @@
+"""The facts rentmatch learns: the input records of contract section 2, and what a payment tells an obligation.
+
+Units: money is whole minor units (`*_minor`) of an upper-case ISO 4217 currency; instants are microseconds since
+1970-01-01T00:00:00Z; calendar days are days since 1970-01-01. All records are frozen and compare by value.
+They are packed as arrays with a tag, so a field may only ever be appended, with a default.
+"""
+
+from typing import Literal, TypeAlias
+
+import msgspec
+
+Micros: TypeAlias = int
+"""An instant: microseconds since 1970-01-01T00:00:00Z."""
+
+Day: TypeAlias = int
+"""A calendar day without a zone: days since 1970-01-01."""
+
+Method = Literal["ACH_DEBIT", "CARD", "INSTANT", "CHECK", "CASH"]
+Outcome = Literal["SETTLED", "FAILED", "RETURNED", "REFUNDED", "CHARGEBACK", "CHARGEBACK_REVERSED"]
+
+
+class Fact(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What every input record has: the id of the event that told it and when that says it happened."""
+
+    event_id: str
+    occurred_at: Micros
+
+
+class PaymentInitiated(Fact, frozen=True, array_like=True, gc=False, tag="PI"):
+    """A tenant set a payment going (`payment-initiated`). One a payment."""
+
+    payment_id: str
+    tenant_id: str
+    property_id: str
+    obligation_id: str
+    installment_id: str | None
+    amount_minor: int
+    currency: str
+    method: Method
+    processor: str
+    processor_reference: str | None
+
+
+class ProcessorSettled(Fact, frozen=True, array_like=True, gc=False, tag="PS"):
+    """A processor tells the outcome of an attempt (`processor-settled`). Identity: processor, reference, outcome."""
+
+    payment_id: str
+    processor: str
+    processor_reference: str
+    outcome: Outcome
+    gross_minor: int
+    fee_minor: int
+    net_minor: int
+    currency: str
+    reason_code: str | None
+    payout_id: str | None
+    value_date: Day | None
+
+
+class Installment(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A part of an obligation with a due date of its own."""
+
+    installment_id: str
+    sequence: int
+    amount_minor: int
+    due_date: Day
+
+
+class ObligationCharged(Fact, frozen=True, array_like=True, gc=False, tag="OC"):
+    """The ledger charges a month of rent. One an obligation; its installments are plan version 0."""
+
+    obligation_id: str
+    lease_id: str
+    tenant_id: str
+    property_id: str
+    period: str
+    amount_minor: int
+    currency: str
+    due_date: Day
+    time_zone: str
+    grace_days: int
+    installments: tuple[Installment, ...]
+
+
+class PlanChanged(Fact, frozen=True, array_like=True, gc=False, tag="PC"):
+    """The ledger splits an obligation anew. Identity: plan_version."""
+
+    obligation_id: str
+    plan_version: int
+    installments: tuple[Installment, ...]
+
+
+class ObligationAdjusted(Fact, frozen=True, array_like=True, gc=False, tag="OA"):
+    """A credit (below 0) or a further charge (above 0). Identity: adjustment_id."""
+
+    obligation_id: str
+    adjustment_id: str
+    amount_delta_minor: int
+    currency: str
+    reason: str
+
+
+class ObligationCancelled(Fact, frozen=True, array_like=True, gc=False, tag="OX"):
+    """The obligation is void: its balance is 0. One an obligation."""
+
+    obligation_id: str
+    reason: str
+
+
+class PaymentPosted(Fact, frozen=True, array_like=True, gc=False, tag="PP"):
+    """The ledger posts a payment to an obligation. Identity: posting_id."""
+
+    obligation_id: str
+    posting_id: str
+    payment_id: str
+    installment_id: str | None
+    amount_minor: int
+    currency: str
+
+
+class PostingReversed(Fact, frozen=True, array_like=True, gc=False, tag="PR"):
+    """The ledger takes a posting back, wholly or in part. Identity: reversal_id."""
+
+    obligation_id: str
+    reversal_id: str
+    posting_id: str
+    payment_id: str
+    amount_minor: int
+    currency: str
+    reason: str
+
+
+class PaymentPart(msgspec.Struct, frozen=True, array_like=True, tag="PART"):
+    """What a payment counts for at one obligation: a snapshot that replaces the one of the same payment before it.
+
+    Written only by the keeper of the payment (agents/match_payments.py) for the keeper of the obligation. `revision`
+    rises with each snapshot of a (payment, obligation); the highest holds, whenever it comes.
+    """
+
+    payment_id: str
+    obligation_id: str
+    revision: int
+    initiated: bool
+    """The payment was initiated for this obligation (else it was only posted to it, and all but `posted` is empty)."""
+    initiated_at: Micros
+    """`occurred_at` of the initiation: the order of application. 0 where `initiated` is false."""
+    currency: str
+    """The payment's currency."""
+    installment_id: str | None
+    """The installment that the initiation names."""
+    standing_minor: int
+    """The only money that counts (contract section 4)."""
+    in_flight_minor: int
+    """The initiated amount less what is known to be refunded or charged back, while there is no outcome; else 0."""
+    pending_until: Micros | None
+    """The settlement deadline, up to which (exclusive) money in flight counts as pending."""
+    posted: dict[str, int]
+    """Live postings to this obligation, net of reversals, by currency; entries of 0 are left out."""
+    rests_on: Micros
+    """The latest `occurred_at` among the payment's facts."""
+
+
+PaymentFact = PaymentInitiated | ProcessorSettled | PaymentPosted | PostingReversed
+ObligationFact = ObligationCharged | PlanChanged | ObligationAdjusted | ObligationCancelled
+InputFact = PaymentFact | ObligationFact

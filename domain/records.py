@@ -1,0 +1,227 @@
+"""The records rentmatch emits (contract sections 6 to 8), as the domain makes them.
+
+Field names and meanings are the contract's and those of `schemas/avro/`. Instants are microseconds since
+1970-01-01T00:00:00Z, days are days since 1970-01-01, money is whole minor units.
+`version` is 0 until `domain.history` numbers the record for its key.
+"""
+
+from enum import StrEnum
+
+import msgspec
+
+from domain.facts import Day, Method, Micros
+
+
+class PaymentStatus(StrEnum):
+    """Contract section 4, in the order in which the first that applies holds."""
+
+    EXCEPTION = "exception"
+    INITIATED = "initiated"
+    RECONCILED = "reconciled"
+    SETTLED = "settled"
+    CHARGED_BACK = "charged_back"
+    RETURNED = "returned"
+    REFUNDED = "refunded"
+    FAILED = "failed"
+
+
+class ObligationStatus(StrEnum):
+    """Contract section 5, in the order in which the first that applies holds."""
+
+    CANCELLED = "cancelled"
+    OVERPAID = "overpaid"
+    PAST_DUE = "past_due"
+    PAID = "paid"
+    PARTIALLY_PAID = "partially_paid"
+    OPEN = "open"
+
+
+class AgeingBucket(StrEnum):
+    """Days from the oldest late due date to the local date (contract section 5)."""
+
+    CURRENT = "current"
+    DAYS_1_30 = "days_1_30"
+    DAYS_31_60 = "days_31_60"
+    DAYS_61_90 = "days_61_90"
+    DAYS_OVER_90 = "days_over_90"
+
+
+class BreakClass(StrEnum):
+    """Contract section 7; within a subject the first that applies holds."""
+
+    POSTING_WITHOUT_SETTLEMENT = "posting_without_settlement"
+    DUPLICATE_SETTLEMENT = "duplicate_settlement"
+    OVER_REVERSED = "over_reversed"
+    SETTLEMENT_AMOUNT_MISMATCH = "settlement_amount_mismatch"
+    SETTLEMENT_MISSING = "settlement_missing"
+    REVERSED_AFTER_POSTING = "reversed_after_posting"
+    DUPLICATE_POSTING = "duplicate_posting"
+    POSTING_AMOUNT_MISMATCH = "posting_amount_mismatch"
+    POSTING_MISSING = "posting_missing"
+    CURRENCY_MISMATCH = "currency_mismatch"
+    UNKEYED_MOVEMENT = "unkeyed_movement"
+    OBLIGATION_MISMATCH = "obligation_mismatch"
+    FEE_VARIANCE = "fee_variance"
+    CONFLICTING_FACT = "conflicting_fact"
+    OBLIGATION_UNKNOWN = "obligation_unknown"
+    INSTALLMENT_UNKNOWN = "installment_unknown"
+    PLAN_SUM_MISMATCH = "plan_sum_mismatch"
+    OVERPAYMENT = "overpayment"
+
+
+class BreakLifecycle(StrEnum):
+    """What a mismatch alert tells of its break."""
+
+    OPENED = "opened"
+    UPDATED = "updated"
+    RESOLVED = "resolved"
+
+
+class LateStage(StrEnum):
+    """How far past its due day an installment is (contract section 8), in order."""
+
+    PAST_DUE = "past_due"
+    FEE_ELIGIBLE = "fee_eligible"
+    DAYS_30 = "days_30"
+    DAYS_60 = "days_60"
+    DAYS_90 = "days_90"
+
+
+class LateLifecycle(StrEnum):
+    """What a late-payment alert tells of its installment."""
+
+    OPENED = "opened"
+    ESCALATED = "escalated"
+    CURED = "cured"
+    CANCELLED = "cancelled"
+
+
+class Initiated(msgspec.Struct, frozen=True, array_like=True):
+    """What the initiation says (part of a payment reconciliation)."""
+
+    obligation_id: str
+    installment_id: str | None
+    amount_minor: int
+    method: Method
+
+
+class Settled(msgspec.Struct, frozen=True, array_like=True):
+    """What the processors say. Gross, fee and net are sums over SETTLED; returned includes voided."""
+
+    gross_minor: int
+    fee_minor: int
+    net_minor: int
+    returned_minor: int
+    refunded_minor: int
+    charged_back_minor: int
+    standing_minor: int
+
+
+class Posted(msgspec.Struct, frozen=True, array_like=True):
+    """What the ledger says: live postings in the payment's currency, net of reversals."""
+
+    net_minor: int
+    by_obligation: dict[str, int]
+
+
+class PaymentReconciliation(msgspec.Struct, frozen=True, array_like=True):
+    """A payment as it stands (`payment-reconciliations`)."""
+
+    payment_id: str
+    version: int
+    status: PaymentStatus
+    currency: str
+    initiated: Initiated | None
+    settled: Settled
+    posted: Posted
+    open_breaks: tuple[str, ...]
+    rests_on: Micros
+
+
+class InstallmentView(msgspec.Struct, frozen=True, array_like=True):
+    """An installment after the difference is carried, with the money poured into it by payment."""
+
+    installment_id: str
+    due_date: Day
+    amount_minor: int
+    paid: dict[str, int]
+    pending: dict[str, int]
+
+
+class ObligationReconciliation(msgspec.Struct, frozen=True, array_like=True):
+    """An obligation as it stands (`obligation-reconciliations`)."""
+
+    obligation_id: str
+    version: int
+    lease_id: str
+    tenant_id: str
+    property_id: str
+    period: str
+    status: ObligationStatus
+    currency: str
+    charged_minor: int
+    adjusted_minor: int
+    balance_minor: int
+    installments: tuple[InstallmentView, ...]
+    paid_minor: int
+    pending_minor: int
+    posted_minor: int
+    overpaid_minor: int
+    next_due_date: Day | None
+    oldest_late_due_date: Day | None
+    ageing_bucket: AgeingBucket
+    open_breaks: tuple[str, ...]
+    rests_on: Micros
+
+
+class MismatchAlert(msgspec.Struct, frozen=True, array_like=True):
+    """A break: opened, updated or resolved (`mismatch-alerts`)."""
+
+    break_id: str
+    version: int
+    key_kind: str
+    """`payment` or `obligation`."""
+    key: str
+    """The payment_id or obligation_id."""
+    subject: tuple[str, ...]
+    """The subject and its parts, as the break id is made of them."""
+    break_class: BreakClass
+    """Named `class` in the Avro record."""
+    priority: int
+    lifecycle: BreakLifecycle
+    expected_minor: int
+    actual_minor: int
+    drift_minor: int
+    currency: str
+    due_at: Micros | None
+    opened_at: Micros
+    resolved_at: Micros | None
+    event_ids: tuple[str, ...]
+    """The events it rests on, sorted."""
+
+
+class LatePaymentAlert(msgspec.Struct, frozen=True, array_like=True):
+    """An installment whose due day ended before it was covered (`late-payment-alerts`)."""
+
+    alert_id: str
+    version: int
+    obligation_id: str
+    installment_id: str
+    lease_id: str
+    tenant_id: str
+    property_id: str
+    period: str
+    currency: str
+    due_date: Day
+    amount_due_minor: int
+    paid_minor: int
+    pending_minor: int
+    due_at: Micros
+    """The end of the due day in the property's zone."""
+    stage: LateStage
+    lifecycle: LateLifecycle
+    opened_at: Micros
+    ended_at: Micros | None
+
+
+Output = PaymentReconciliation | ObligationReconciliation | MismatchAlert | LatePaymentAlert
