@@ -1,0 +1,1 @@
+"""A seeded month of rent, with a truth of its own."""

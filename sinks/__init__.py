@@ -1,0 +1,1 @@
+"""What leaves Kafka: the read model and the metrics."""

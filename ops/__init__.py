@@ -1,0 +1,1 @@
+"""What operators hold: the command line, dashboards, alert rules, scripts."""

@@ -1,0 +1,1 @@
+"""The Avro schemas of what goes in and what comes out."""

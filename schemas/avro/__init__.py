@@ -1,0 +1,1 @@
+"""One `.avsc` a record, documented field by field."""
