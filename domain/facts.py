@@ -15,6 +15,9 @@ Micros: TypeAlias = int
 Day: TypeAlias = int
 """A calendar day without a zone: days since 1970-01-01."""
 
+UNTOUCHED: Micros = -(2**63)
+"""`rests_on` of the part that takes a payment back from an obligation: before every instant."""
+
 Method = Literal["ACH_DEBIT", "CARD", "INSTANT", "CHECK", "CASH"]
 Outcome = Literal["SETTLED", "FAILED", "RETURNED", "REFUNDED", "CHARGEBACK", "CHARGEBACK_REVERSED"]
 
@@ -157,7 +160,9 @@ class PaymentPart(msgspec.Struct, frozen=True, array_like=True, tag="PART"):
     posted: dict[str, int]
     """Live postings to this obligation, net of reversals, by currency; entries of 0 are left out."""
     rests_on: Micros
-    """The latest `occurred_at` among the payment's facts."""
+    """The latest `occurred_at` among the payment's facts; `UNTOUCHED` once it no longer touches this obligation."""
+    initiation_event_id: str = ""
+    """The event that told of the initiation, for the breaks that rest on it. Empty where `initiated` is false."""
 
 
 PaymentFact = PaymentInitiated | ProcessorSettled | PaymentPosted | PostingReversed

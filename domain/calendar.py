@@ -1,0 +1,171 @@
+"""Days and deadlines: the Federal Reserve's banking days, and where a local day begins and ends.
+
+Nothing here reads a clock or raises for an instant of 64 bits or a day of the years 1 to 9999: what a calendar cannot
+express is answered with the rule of the nearest year that it can, and no instant leaves the range of 64 bits.
+"""
+
+from datetime import MAXYEAR, MINYEAR, UTC, date, datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from domain.facts import Day, Micros
+from domain.ids import EPOCH_ORDINAL
+
+SECOND = 1_000_000
+"""Microseconds in a second."""
+HOUR = 3600 * SECOND
+"""Microseconds in an hour."""
+DAY = 24 * HOUR
+"""Microseconds in a day of 24 hours."""
+
+FAR_FUTURE: Micros = 2**63 - 1
+"""The last instant that can be written: a deadline that lies beyond it never passes."""
+_FAR_PAST: Micros = -(2**63)
+
+_NEW_YORK = "America/New_York"
+# The last and the first day of which every zone's offset can be asked, with room for the offset itself.
+_FIRST_DAY = date(MINYEAR, 1, 3).toordinal() - EPOCH_ORDINAL
+_LAST_DAY = date(MAXYEAR, 12, 29).toordinal() - EPOCH_ORDINAL
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH_NAIVE = datetime(1970, 1, 1)
+# Until then New York kept local mean time, 4:56:02 behind Greenwich; since then its clocks change on full hours UTC.
+_NEW_YORK_FULL_HOURS: Micros = (datetime(1883, 11, 18, 17, tzinfo=UTC) - _EPOCH) // timedelta(hours=1) * HOUR
+
+
+def later(instant: Micros, micros: int) -> Micros:
+    """Add a span in microseconds to an instant, at most up to `FAR_FUTURE`."""
+    return min(instant + micros, FAR_FUTURE)
+
+
+def _observed(holiday: date) -> date:
+    # A holiday on a Sunday moves to Monday; one on a Saturday is not moved to Friday (the Fed's holiday schedule).
+    return holiday + timedelta(days=1) if holiday.weekday() == 6 else holiday
+
+
+def _nth(year: int, month: int, weekday: int, n: int) -> date:
+    first = date(year, month, 1)
+    return first + timedelta(days=(weekday - first.weekday()) % 7 + 7 * (n - 1))
+
+
+@lru_cache(maxsize=256)
+def fed_holidays(year: int) -> frozenset[Day]:
+    """Give the days of a year on which the Federal Reserve Banks are closed, besides weekends.
+
+    The rule is that of the Fed's published holiday schedules (frbservices.org), as it stands since Juneteenth became
+    a holiday in 2021; earlier years are answered by the same rule without Juneteenth.
+    """
+    last_of_may = date(year, 5, 31)
+    days = [
+        _observed(date(year, 1, 1)),  # New Year's Day
+        _nth(year, 1, 0, 3),  # Martin Luther King Jr. Day
+        _nth(year, 2, 0, 3),  # Washington's Birthday
+        last_of_may - timedelta(days=last_of_may.weekday()),  # Memorial Day
+        _observed(date(year, 7, 4)),  # Independence Day
+        _nth(year, 9, 0, 1),  # Labor Day
+        _nth(year, 10, 0, 2),  # Columbus Day
+        _observed(date(year, 11, 11)),  # Veterans Day
+        _nth(year, 11, 3, 4),  # Thanksgiving Day
+        _observed(date(year, 12, 25)),  # Christmas Day
+    ]
+    if year >= 2021:
+        days.append(_observed(date(year, 6, 19)))  # Juneteenth National Independence Day
+    return frozenset(day.toordinal() - EPOCH_ORDINAL for day in days)
+
+
+def is_banking_day(day: Day) -> bool:
+    """Tell whether the Federal Reserve Banks are open on a day."""
+    if (day + 3) % 7 >= 5:  # day 0 was a Thursday
+        return False
+    if not _FIRST_DAY <= day <= _LAST_DAY:
+        return True
+    return day not in fed_holidays(date.fromordinal(day + EPOCH_ORDINAL).year)
+
+
+@lru_cache(maxsize=1024)
+def _zone(name: str) -> ZoneInfo:
+    return ZoneInfo(name)
+
+
+def _offset(zone: ZoneInfo, local: datetime) -> int:
+    """Tell what the zone's clocks are ahead of UTC at a local time, in microseconds."""
+    offset = local.replace(tzinfo=zone).utcoffset()
+    assert offset is not None  # a ZoneInfo always has one; this tells mypy
+    return (offset.days * 86_400 + offset.seconds) * SECOND
+
+
+@lru_cache(maxsize=65_536)
+def start_of_day(day: Day, zone: str) -> Micros:
+    """Give the instant at which a local day begins, as java.time's `LocalDate.atStartOfDay(zone)` does.
+
+    Where midnight does not exist, it is the end of the gap; where it happens twice, the earlier.
+
+    Args:
+        day: days since 1970-01-01.
+        zone: the IANA name of a known time zone.
+
+    """
+    where = _zone(zone)
+    clamped = max(_FIRST_DAY, min(day, _LAST_DAY))
+    midnight = _EPOCH_NAIVE + timedelta(days=clamped)
+    before, after = _offset(where, midnight), _offset(where, midnight.replace(fold=1))
+    start = clamped * DAY - before
+    if before < after:  # midnight lies in a gap: fold 0 has the offset before it, fold 1 the one after
+        start = _end_of_gap(where, clamped * DAY - after, start)
+    return max(_FAR_PAST, min(start + (day - clamped) * DAY, FAR_FUTURE))
+
+
+def _end_of_gap(zone: ZoneInfo, inside_before: Micros, at_or_after: Micros) -> Micros:
+    """Find the second at which the clocks are put forward, between two instants around it."""
+    old = _utc_offset(zone, inside_before)
+    low, high = inside_before // SECOND, at_or_after // SECOND
+    while high - low > 1:
+        middle = (low + high) // 2
+        if _utc_offset(zone, middle * SECOND) == old:
+            low = middle
+        else:
+            high = middle
+    return high * SECOND
+
+
+def _utc_offset(zone: ZoneInfo, instant: Micros) -> int:
+    """Tell what the zone's clocks are ahead of UTC at an instant that `datetime` can express, in microseconds."""
+    offset = (_EPOCH + timedelta(microseconds=instant)).astimezone(zone).utcoffset()
+    assert offset is not None
+    return (offset.days * 86_400 + offset.seconds) * SECOND
+
+
+def end_of_day(day: Day, zone: str) -> Micros:
+    """Give the exclusive end of a local day: the start of the next (contract section 1)."""
+    return start_of_day(day + 1, zone)
+
+
+def local_date(instant: Micros, zone: str) -> Day:
+    """Give the day that a calendar on the wall shows in a zone at an instant."""
+    clamped = max(_FIRST_DAY * DAY, min(instant, _LAST_DAY * DAY))
+    return (instant + _utc_offset(_zone(zone), clamped)) // DAY
+
+
+@lru_cache(maxsize=16_384)
+def _new_york_day(hour: int) -> Day:
+    return local_date(hour * HOUR, _NEW_YORK)
+
+
+@lru_cache(maxsize=16_384)
+def _deadline_from(day: Day, banking_days: int) -> Micros:
+    while not is_banking_day(day):
+        day += 1
+    for _ in range(banking_days):
+        day += 1
+        while not is_banking_day(day):
+            day += 1
+    return end_of_day(day, _NEW_YORK)
+
+
+def banking_deadline(start: Micros, banking_days: int) -> Micros:
+    """Give the exclusive end, in New York, of the day that lies some banking days after an instant.
+
+    Contract section 4: counted from the date in New York; a start on a non-banking day counts as the next banking day.
+    """
+    # An hour of UTC lies in one New York day, so that a table of hours answers nearly every call.
+    day = _new_york_day(start // HOUR) if start >= _NEW_YORK_FULL_HOURS else local_date(start, _NEW_YORK)
+    return _deadline_from(day, banking_days)
