@@ -1,0 +1,128 @@
+"""Fixtures that more than one room's tests use: a real Kafka, a real schema registry, names of their own."""
+
+import shutil
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NoReturn, Protocol
+
+import pytest
+
+from tests.infra.apicurio import ApicurioRegistry
+from tests.infra.environment import REQUIRE_KAFKA, TEST_BROKER, MissingToolError
+from tests.infra.kafka import KafkaCluster
+from tests.infra.worker import WorkerProcess
+
+_MISSING = pytest.StashKey[dict[str, str]]()
+
+
+class MakeCluster(Protocol):
+    """Starts a Kafka cluster for one test; it is killed after the test."""
+
+    def __call__(
+        self,
+        nodes: int = 1,
+        extra_properties: Mapping[str, str] | None = None,
+        format_arguments: Sequence[str] = (),
+    ) -> KafkaCluster: ...
+
+
+def _go_without(config: pytest.Config, what: str, error: MissingToolError) -> NoReturn:
+    if REQUIRE_KAFKA:
+        pytest.fail(f"RENTMATCH_REQUIRE_KAFKA=1, and {what} cannot be had: {error}", pytrace=False)
+    config.stash.setdefault(_MISSING, {})[what] = str(error)
+    pytest.skip(f"{what} cannot be had: {error}")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """A skip among hundreds of dots is overlooked, so say it again in capitals at the end."""
+    for what, why in config.stash.get(_MISSING, {}).items():
+        terminalreporter.write_sep("!", f"TESTS WITH {what.upper()} WERE SKIPPED", red=True, bold=True)
+        terminalreporter.write_line(why)
+        terminalreporter.write_line("RENTMATCH_REQUIRE_KAFKA=1 turns this into a failure.")
+
+
+@pytest.fixture(scope="session")
+def kafka(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The bootstrap servers of a real Kafka that all tests share; make topics under `topic_prefix`."""
+    if TEST_BROKER:
+        yield TEST_BROKER
+        return
+    directory = tmp_path_factory.mktemp("kafka")
+    try:
+        cluster = KafkaCluster(directory)
+    except MissingToolError as error:
+        _go_without(pytestconfig, "a real Kafka", error)
+    cluster.start()
+    yield cluster.bootstrap
+    _discard(cluster, directory)
+
+
+@pytest.fixture
+def topic_prefix() -> str:
+    """A prefix that no other test's topics, groups or transactional ids have."""
+    return f"t{uuid.uuid4().hex[:12]}-"
+
+
+@pytest.fixture
+def kafka_cluster_factory(
+    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[MakeCluster]:
+    """Starts clusters of the test's own, for tests that kill brokers or need settings of their own."""
+    made: list[tuple[KafkaCluster, Path]] = []
+
+    def make(
+        nodes: int = 1,
+        extra_properties: Mapping[str, str] | None = None,
+        format_arguments: Sequence[str] = (),
+    ) -> KafkaCluster:
+        directory = tmp_path_factory.mktemp("kafka-own")
+        try:
+            cluster = KafkaCluster(
+                directory, nodes=nodes, extra_properties=extra_properties, format_arguments=format_arguments
+            )
+        except MissingToolError as error:
+            _go_without(pytestconfig, "a real Kafka", error)
+        made.append((cluster, directory))
+        cluster.start()
+        return cluster
+
+    yield make
+    for cluster, directory in made:
+        _discard(cluster, directory)
+
+
+def _discard(cluster: KafkaCluster, directory: Path) -> None:
+    # Nothing is asked of this broker again, so it need not go down in order. Its logs stay: a failure may need them.
+    cluster.kill_all()
+    for data in directory.glob("node-*/data"):
+        shutil.rmtree(data, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def schema_registry_url(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The Confluent-compatible root of a real schema registry that all tests share; use subjects of your own."""
+    try:
+        registry = ApicurioRegistry(tmp_path_factory.mktemp("apicurio"))
+    except MissingToolError as error:
+        _go_without(pytestconfig, "a real schema registry", error)
+    try:
+        registry.start()
+        yield registry.url
+    finally:
+        registry.stop()
+
+
+@pytest.fixture
+def worker_factory(tmp_path: Path) -> Iterator[Callable[[Mapping[str, str]], WorkerProcess]]:
+    """Makes worker processes (not yet started), each with a folder of its own; all are gone after the test."""
+    made: list[WorkerProcess] = []
+
+    def make(env: Mapping[str, str]) -> WorkerProcess:
+        worker = WorkerProcess(tmp_path / f"worker-{len(made)}", env)
+        made.append(worker)
+        return worker
+
+    yield make
+    for worker in made:
+        worker.close()

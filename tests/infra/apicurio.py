@@ -1,0 +1,48 @@
+"""A real schema registry on this machine: Apicurio, in memory, spoken to as Confluent's."""
+
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from tests.infra import maven
+from tests.infra.processes import Child, free_ports, wait_until
+
+
+class ApicurioRegistry:
+    """One Apicurio Registry on a free port of 127.0.0.1. What it holds is gone when it stops."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._home = maven.unpacked(maven.APICURIO)
+        (self._port,) = free_ports(1)
+        self._child: Child | None = None
+
+    @property
+    def url(self) -> str:
+        """The root of its Confluent-compatible interface: `{url}/subjects/…/versions`, `{url}/schemas/ids/…`."""
+        return f"http://127.0.0.1:{self._port}/apis/ccompat/v7"
+
+    def start(self) -> None:
+        """Start it and wait until it answers.
+
+        Raises:
+            RuntimeError: it ended at once; the message holds the end of its output.
+            TimeoutError: it did not answer within 90 seconds.
+        """
+        (runner,) = self._home.glob("*-runner.jar")
+        options = ["-Xmx512m", "-XX:TieredStopAtLevel=1", "-Dquarkus.http.host=127.0.0.1"]
+        command = [maven.java(), *options, f"-Dquarkus.http.port={self._port}", "-jar", str(runner)]
+        self._child = Child(command, self._directory / "apicurio.log", cwd=self._directory)
+        wait_until(self._answers, 90, "the schema registry to answer", child=self._child)
+
+    def stop(self) -> None:
+        """End it."""
+        if self._child is not None:
+            self._child.kill()
+
+    def _answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/subjects", timeout=2) as response:
+                return bool(response.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False

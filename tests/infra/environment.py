@@ -1,0 +1,21 @@
+"""What the environment tells the tests, taken once.
+
+These variables are for the tests alone. They are removed from the environment, because the service refuses to start
+with a RENTMATCH_ variable that is none of its settings.
+"""
+
+import os
+from pathlib import Path
+
+REQUIRE_KAFKA: bool = os.environ.pop("RENTMATCH_REQUIRE_KAFKA", "") == "1"
+"""A missing Java or broker is a failure rather than a loud skip."""
+
+TEST_BROKER: str | None = os.environ.pop("RENTMATCH_TEST_BROKER", None)
+"""A running broker to test against, host:port; by default the tests start their own."""
+
+CACHE: Path = Path(os.environ.pop("RENTMATCH_TEST_CACHE", "") or Path.home() / ".cache" / "rentmatch")
+"""Where downloaded Java programs are kept between runs."""
+
+
+class MissingToolError(RuntimeError):
+    """Something that a test needs is not on this machine and cannot be fetched; the message says what and how."""
