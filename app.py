@@ -1,1 +1,323 @@
-"""rentmatch."""
+"""The composition root: the only place that knows all rooms.
+
+`create_app` puts the parts together; nothing is connected or opened before the worker starts. The module ends with
+`app`, so that Faust's command line finds it: `faust -A app worker`.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping
+from importlib.metadata import version as installed_version
+from typing import Any
+
+import faust
+from confluent_kafka import IsolationLevel
+from confluent_kafka import TopicPartition as KafkaPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
+from yarl import URL
+
+from agents.allocate_installments import AllocateInstallments
+from agents.keeping import Clocks
+from agents.match_payments import MatchPayments
+from agents.route_inputs import RouteInputs
+from domain.facts import Micros
+from domain.obligation import ObligationState, new_obligation
+from domain.payment import PaymentState, new_payment
+from sinks.health import Health, serve_health
+from streams import compatibility, progress, topics
+from streams import settings as settings_module
+from streams.batch import Batch, TopicPartition
+from streams.codec import Codec
+from streams.commit import Stage
+from streams.engine import Engine
+from streams.fetcher import Fetcher
+from streams.group import as_batches
+from streams.progress import Progress
+from streams.pump import Pump
+from streams.registry import SchemaRegistry
+from streams.security import faust_credentials
+from streams.settings import Settings
+from streams.topics import Topic
+from streams.writer import Membership, Writer
+from tables import slots
+from tables.follower import Follower
+from tables.keyed import KeyedTable, write_stores
+from tables.manager import Manager
+from tables.store import Store
+
+log = logging.getLogger(__name__)
+
+SERVICE_VERSION = installed_version("rentmatch")
+
+
+class MissingTopics(RuntimeError):
+    """Topics are not there, or do not fit together; the message says what to do."""
+
+
+def system_clock() -> Micros:
+    """The wall clock, in microseconds since 1970."""
+    return time.time_ns() // 1_000
+
+
+def clock_of(settings: Settings) -> Callable[[], Micros]:
+    """The service's clock: the system's, or one that stands still."""
+    standing = settings.standing_clock
+    return system_clock if standing is None else lambda: standing
+
+
+def stages_of(
+    settings: Settings,
+    store: Store,
+    codec: Codec,
+    partitions: Mapping[Topic, int],
+    clocks: Clocks,
+) -> list[Stage]:
+    """The pipeline's three stages over one store. The same wiring runs in the tests' in-process driver."""
+    names = {topic: settings.topic(topic) for topic in topics.ALL}
+    payments = KeyedTable(b"p", topics.PAYMENTS_CHANGELOG, store, PaymentState, new_payment)
+    obligations = KeyedTable(b"o", topics.OBLIGATIONS_CHANGELOG, store, ObligationState, new_obligation)
+    policy = settings.policy
+    return [
+        RouteInputs(codec, partitions, names, SERVICE_VERSION),
+        MatchPayments(payments, policy, clocks, codec, names, partitions),
+        AllocateInstallments(obligations, policy, clocks, codec, names),
+    ]
+
+
+class Pipeline:
+    """The parts of one worker. `open` connects them; the transport and the table manager find them at `app.pipeline`."""
+
+    progress_topic = topics.PROGRESS
+
+    pump: Pump
+    fetcher: Fetcher
+    writer: Writer
+    store: Store
+    follower: Follower
+
+    def __init__(self, settings: Settings, clocks: Clocks, crash: Callable[[BaseException], Any]) -> None:
+        self.settings = settings
+        self.clocks = clocks
+        self._crash = crash
+        self.names = {topic: settings.topic(topic) for topic in topics.ALL}
+        self.sources = {
+            self.names[topic]: topic for topic in (*topics.INPUTS, topics.PAYMENT_FACTS, topics.OBLIGATION_FACTS)
+        }
+        self.changelogs = {
+            self.names[topics.PAYMENTS_CHANGELOG]: b"p",
+            self.names[topics.OBLIGATIONS_CHANGELOG]: b"o",
+        }
+        self.tables_of = {
+            topics.PAYMENT_FACTS: self.names[topics.PAYMENTS_CHANGELOG],
+            topics.OBLIGATION_FACTS: self.names[topics.OBLIGATIONS_CHANGELOG],
+        }
+        self.membership: Membership | None = None
+        self.arrived: asyncio.Queue[Batch] = asyncio.Queue()
+        self.opened = False
+
+    def kafka(self) -> dict[str, Any]:
+        """The librdkafka configuration to start from."""
+        return self.settings.kafka(**{"client.id": self.settings.application_id})
+
+    async def open(self) -> None:
+        """Check the topics, take a slot, open the store, make the clients.
+
+        Raises:
+            MissingTopics: topics are not there or do not fit together.
+            slots.NoSlot: the worker id is in use.
+        """
+        compatibility.check()
+        settings = self.settings
+        loop = asyncio.get_running_loop()
+        self._admin = AdminClient(self.kafka())
+        self.partitions = await asyncio.to_thread(self._partitions)
+        self._slot = slots.take(settings.state_dir, settings.topic_prefix + settings.application_id, settings.worker_id)
+        self.store = Store(self._slot.folder / "store")
+        registry = _registry(settings)
+        stages = stages_of(settings, self.store, Codec(registry), self.partitions, self.clocks)
+        engine = Engine(stages, Progress(self.partitions), self.clocks.service)
+
+        def deliver(batches: list[Batch]) -> None:
+            for batch in batches:
+                loop.call_soon_threadsafe(self.arrived.put_nowait, batch)
+
+        def failed(error: BaseException) -> None:
+            asyncio.run_coroutine_threadsafe(self.pump.fail(error), loop)
+
+        def heard(key: bytes, value: bytes) -> None:
+            loop.call_soon_threadsafe(engine.progress.heard, key, progress.read_mark(value))
+
+        self.fetcher = Fetcher(self.kafka(), self.names, deliver, failed)
+        self.writer = Writer(
+            self.kafka(), self.names, self._slot.name, settings.transaction_timeout_ms,
+            lambda commit: write_stores(commit, self.store),
+        )  # fmt: skip
+        self.follower = Follower(
+            self.kafka(), settings.application_id, self.store, self.names[topics.PROGRESS], heard, failed
+        )
+        self.pump = Pump(
+            engine,
+            self.fetcher,
+            self.writer,
+            self._end_offsets,
+            self._failed,
+            settings.commit_interval_ms / 1_000,
+            settings.progress_interval_ms / 1_000,
+        )
+        self.opened = True
+
+    def start_reading(self) -> None:
+        """Start the thread that fetches."""
+        self.fetcher.start()
+
+    def stop_reading(self) -> None:
+        """Stop it."""
+        self.fetcher.stop()
+
+    def close(self) -> None:
+        """Close the store and give the slot back."""
+        if self.opened:
+            self.opened = False
+            self.store.close()
+            self._slot.lock.close()
+
+    async def _failed(self, error: BaseException) -> None:
+        await self._crash(error)
+
+    def _partitions(self) -> dict[Topic, int]:
+        found = self._admin.list_topics(timeout=30).topics
+        missing = [name for name in self.names.values() if name not in found or not found[name].partitions]
+        if missing:
+            raise MissingTopics(f"topics are missing: {', '.join(missing)}; run `rentmatch provision` first")
+        counts = {topic: len(found[name].partitions) for topic, name in self.names.items()}
+        for facts, changelog in self.tables_of.items():
+            count = len(found[changelog].partitions)
+            if counts[facts] != count:
+                raise MissingTopics(
+                    f"{self.names[facts]} has {counts[facts]} partitions and {changelog} has {count}; they must be "
+                    f"equal, `rentmatch provision --check` says more"
+                )
+        return counts
+
+    def _end_offsets(self, sources: list[TopicPartition]) -> dict[TopicPartition, int]:
+        """The end offsets now, open transactions included; partitions that do not answer are left out."""
+        asked = {KafkaPartition(self.names[source.topic], source.number): source for source in sources}
+        futures = self._admin.list_offsets(
+            {partition: OffsetSpec.latest() for partition in asked},
+            isolation_level=IsolationLevel.READ_UNCOMMITTED,
+            request_timeout=10,
+        )
+        ends = {}
+        for partition, future in futures.items():
+            source = asked[KafkaPartition(partition.topic, partition.partition)]
+            try:
+                ends[source] = int(future.result(15).offset)
+            except Exception as error:
+                log.warning("the end of %s is not known: %s", partition.topic, error)
+        return ends
+
+
+def _registry(settings: Settings) -> SchemaRegistry | None:
+    if settings.schema_registry_url is None:
+        return None
+    password = settings.schema_registry_password
+    return SchemaRegistry(
+        settings.schema_registry_url,
+        username=settings.schema_registry_username,
+        password=password.get_secret_value() if password else None,
+    )
+
+
+class RentmatchApp(faust.App):  # type: ignore[misc]
+    """Faust's app, with the pipeline that its transport and its table manager work on."""
+
+    pipeline: Pipeline
+
+    async def on_first_start(self) -> None:
+        """Open the pipeline before any service of Faust's starts."""
+        await self.pipeline.open()
+
+    async def on_shutdown(self) -> None:
+        """Close the store last of all."""
+        await super().on_shutdown()
+        self.pipeline.close()
+
+
+def create_app(
+    settings: Settings | None = None,
+    *,
+    clock: Callable[[], Micros] | None = None,
+) -> RentmatchApp:
+    """Put a worker together.
+
+    Args:
+        settings: default: from the environment.
+        clock: the service's clock, microseconds since 1970; default: as the settings say.
+
+    Raises:
+        settings.SettingsError: the environment holds a bad or unknown setting.
+    """
+    settings = settings or settings_module.load()
+    app = RentmatchApp(
+        settings.application_id,
+        broker=[URL(f"rentmatch://{server.strip()}") for server in settings.broker.split(",")],
+        broker_credentials=faust_credentials(settings),
+        broker_session_timeout=settings.session_timeout_ms / 1_000,
+        broker_request_timeout=max(90.0, settings.session_timeout_ms / 1_000),
+        broker_heartbeat_interval=min(3.0, settings.session_timeout_ms / 4_000),
+        broker_max_poll_interval=86_400.0,
+        autodiscover=False,
+        origin="app",
+        store="memory://",
+        datadir=settings.state_dir / "faust",
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        table_standby_replicas=settings.standby_replicas,
+        stream_wait_empty=True,
+        web_enabled=settings.http_port > 0,
+        web_host=settings.http_host,
+        web_port=settings.http_port or 6066,
+        web_bind=settings.http_host,
+        canonical_url=f"http://{settings.http_host}:{settings.http_port or 6066}",
+        web_tables_enabled=False,
+        TableManager=Manager,
+    )
+    clocks = Clocks(clock or clock_of(settings), system_clock)
+    app.pipeline = Pipeline(settings, clocks, app.crash)
+    _declare_agents(app)
+    _declare_tables(app)
+    serve_health(app, Health(app.pipeline, app))
+    return app
+
+
+def _declare_agents(app: RentmatchApp) -> None:
+    names = app.pipeline.names
+
+    def declare(verb: str, *sources: Topic) -> None:
+        topic = app.topic(*(names[source] for source in sources), key_serializer="raw", value_serializer="raw")
+
+        async def agent(stream: Any) -> None:
+            async for batch in as_batches(stream):
+                await app.pipeline.pump.handle(batch)
+
+        agent.__name__ = agent.__qualname__ = verb
+        app.agent(topic, name=verb)(agent)
+
+    declare("route_inputs", *RouteInputs.sources)
+    declare("match_payments", *MatchPayments.sources)
+    declare("allocate_installments", *AllocateInstallments.sources)
+
+
+def _declare_tables(app: RentmatchApp) -> None:
+    """Name the tables to Faust, so that its assignor shares out their partitions and standbys."""
+    names = app.pipeline.names
+    for name, changelog in (("payments", topics.PAYMENTS_CHANGELOG), ("obligations", topics.OBLIGATIONS_CHANGELOG)):
+        app.Table(
+            name,
+            changelog_topic=app.topic(names[changelog], key_serializer="raw", value_serializer="raw"),
+            partitions=None,
+        )
+
+
+app = create_app()

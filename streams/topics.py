@@ -16,7 +16,7 @@ class Role(StrEnum):
 DAY_MS = 24 * 3600 * 1000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Topic:
     """A topic as `rentmatch provision` makes it. `name` is the default, without the prefix."""
 

@@ -1,0 +1,77 @@
+"""What one transaction carries, and the part a stage plays in it."""
+
+from collections.abc import Iterable
+from typing import NamedTuple, Protocol
+
+from domain.facts import Micros
+from streams.batch import Batch, TopicPartition
+from streams.topics import Topic
+
+ANY_PARTITION = -1
+"""The producer's partitioner chooses (murmur2 of the key, as Java clients do)."""
+
+
+class Outgoing(NamedTuple):
+    """A record to produce, but for its topic and partition."""
+
+    key: bytes | None
+    value: bytes | None
+
+
+class Commit:
+    """Everything that becomes visible at once: records, input offsets, and what the local stores learn after it."""
+
+    __slots__ = ("changelog_ends", "dead_letters", "offsets", "records", "stored", "waiting")
+
+    def __init__(self) -> None:
+        self.records: dict[tuple[Topic, int], list[Outgoing]] = {}
+        self.dead_letters: list[tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]] = []
+        self.offsets: dict[TopicPartition, int] = {}
+        self.changelog_ends: dict[tuple[Topic, int], int] = {}
+        """Filled by the writer: the offset behind the last record written to each changelog partition."""
+        self.stored: list[object] = []
+        """What each table writes to its store once the transaction holds (opaque to the transport)."""
+        self.waiting = 0
+
+    def send(self, topic: Topic, partition: int, key: bytes | None, value: bytes | None) -> None:
+        """Add a record."""
+        place = (topic, partition)
+        held = self.records.get(place)
+        if held is None:
+            self.records[place] = [Outgoing(key, value)]
+        else:
+            held.append(Outgoing(key, value))
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to commit."""
+        return bool(self.records or self.offsets or self.dead_letters)
+
+
+class Stage(Protocol):
+    """A step of the pipeline: takes whole batches, keeps what it learns in a buffer, settles it at the commit."""
+
+    sources: tuple[Topic, ...]
+
+    def handle(self, batch: Batch) -> None:
+        """Learn a batch. Synchronous: a batch is in the open buffer whole, or the worker stops."""
+
+    def wake(self, partition: int, until: Micros) -> None:
+        """Mark the keys whose view changes by the clock alone up to `until` (inclusive), to be settled."""
+
+    def pending(self) -> int:
+        """How many things the open buffer holds: the measure for backpressure."""
+
+    def settle(self, commit: Commit, now: dict[int, Micros]) -> None:
+        """Derive, encode and hand over all that is buffered; the buffer is empty after it.
+
+        `now` is the caught-up time of each partition (contract section 9).
+        """
+
+    def committed(self, commit: Commit) -> None:
+        """The transaction holds: make it the local truth."""
+
+    def assigned(self, partitions: Iterable[int]) -> None:
+        """From now on this worker keeps these partitions, and their recovered state is in the store."""
+
+    def revoked(self) -> None:
+        """Forget everything that is not in the store."""

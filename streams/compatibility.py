@@ -1,0 +1,43 @@
+"""Every private or undocumented name of Faust, aiokafka and confluent-kafka that rentmatch leans on, in one place.
+
+The versions are pinned exactly; another version is an error at the start, because nobody has checked these names
+there. tests/streams/test_compatibility.py checks each of them.
+"""
+
+from importlib.metadata import version
+
+PINNED = {"faust-streaming": "0.15.3", "mode-streaming": "0.7.1", "aiokafka": "0.14.0", "confluent-kafka": "2.16.1"}
+
+PRIVATE_NAMES = {
+    "faust.transport.drivers.aiokafka:Consumer._new_consumer_thread": "our thread joins the group and fetches nothing",
+    "faust.transport.drivers.aiokafka:AIOKafkaConsumerThread._ensure_consumer": "the aiokafka consumer of the group",
+    "faust.transport.drivers.aiokafka:AIOKafkaConsumerThread._create_worker_consumer": "we name the fetch settings",
+    "faust.transport.consumer:Consumer._drain_messages": "batches come from our fetcher instead",
+    "faust.transport.consumer:Consumer._reset_state": "called at restart; ours has no more to reset",
+    "faust.tables.manager:TableManager._changelogs": "which changelog belongs to which table",
+    "faust.tables.manager:TableManager._update_channels": "subscribes the group to the changelogs, for the assignor",
+    "faust.app.base:App._fetcher": "the service that runs _drain_messages",
+    "aiokafka.consumer.consumer:AIOKafkaConsumer._coordinator": "generation and member id at the time of assignment",
+    "aiokafka.consumer.group_coordinator:GroupCoordinator.generation": "the fencing token of our transactions",
+    "aiokafka.consumer.group_coordinator:GroupCoordinator.member_id": "the fencing token of our transactions",
+    "confluent_kafka:Consumer.consumer_group_metadata": "opaque bytes whose layout (CGMDv2) we write ourselves",
+}
+
+
+class IncompatibleVersion(RuntimeError):
+    """A library that we reach into is installed in a version that was not checked."""
+
+
+def check() -> None:
+    """Refuse to run on versions that were not checked.
+
+    Raises:
+        IncompatibleVersion: names the package, the version found and the one that is needed.
+    """
+    for package, wanted in PINNED.items():
+        found = version(package)
+        if found != wanted:
+            raise IncompatibleVersion(
+                f"rentmatch needs {package} {wanted} exactly (it builds on its inside) but {found} is installed; "
+                f"install with requirements.lock"
+            )

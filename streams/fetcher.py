@@ -1,0 +1,169 @@
+"""Reads the source partitions of a worker: a manually assigned consumer in a thread of its own.
+
+The group is somebody else's business (streams/group.py); this only reads what it is told to, from where it is told
+to, read_committed, and hands over batches without gaps.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message
+from confluent_kafka import TopicPartition as KafkaPartition
+
+from streams.batch import Batch, RawRecord, TopicPartition
+from streams.topics import Topic
+
+log = logging.getLogger(__name__)
+
+BATCH_RECORDS = 1_000
+"""A poll returns at most this many records: a batch holds the event loop for as long as it takes to process."""
+
+OUTSTANDING_RECORDS = 10_000
+"""The thread rests while this many records are handed over and not yet processed."""
+
+
+class Fetcher:
+    """Hands batches to `deliver`, which is called in the fetcher's thread and must not block."""
+
+    def __init__(
+        self,
+        conf: Mapping[str, Any],
+        names: Mapping[Topic, str],
+        deliver: Callable[[list[Batch]], None],
+        failed: Callable[[BaseException], None],
+    ) -> None:
+        self._conf = dict(conf) | {
+            "group.id": "unused: partitions are assigned by hand",
+            "enable.auto.commit": False,
+            "auto.offset.reset": "error",
+            "isolation.level": "read_committed",
+            "enable.partition.eof": True,
+            "fetch.wait.max.ms": 50,
+            "fetch.max.bytes": 64 << 20,
+            "max.partition.fetch.bytes": 8 << 20,
+            "queued.max.messages.kbytes": 64 << 10,
+            "queued.min.messages": 20_000,
+            "fetch.error.backoff.ms": 100,
+        }
+        self._topic_of = {name: topic for topic, name in names.items()}
+        self._names = names
+        self._deliver = deliver
+        self._failed = failed
+        self._lock = threading.Condition()
+        self._positions: dict[tuple[str, int], int] = {}
+        self._sources: dict[tuple[str, int], TopicPartition] = {}
+        self._epoch = -1
+        self._command: Callable[[Consumer], None] | None = None
+        self._outstanding = 0
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="rentmatch-fetcher", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread; it reads nothing until `assign`."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread."""
+        with self._lock:
+            self._stopping = True
+            self._lock.notify()
+        self._thread.join(10)
+
+    def assign(self, epoch: int, positions: Mapping[TopicPartition, int]) -> None:
+        """From now on read these partitions from these offsets; batches carry this epoch."""
+        at = dict(positions)
+
+        def command(consumer: Consumer) -> None:
+            self._epoch = epoch
+            self._sources = {(self._names[s.topic], s.number): s for s in at}
+            self._positions = {(self._names[s.topic], s.number): offset for s, offset in at.items()}
+            consumer.assign([KafkaPartition(name, number, offset) for (name, number), offset in self._positions.items()])
+
+        with self._lock:
+            self._outstanding = 0
+            self._command = command
+            self._lock.notify()
+
+    def unassign(self) -> None:
+        """Read nothing any more."""
+        self.assign(-1, {})
+
+    def go_back(self, epoch: int, positions: Mapping[TopicPartition, int]) -> None:
+        """Read on from here: a batch before this got lost on its way. The same as assigning anew."""
+        self.assign(epoch, positions)
+
+    def done(self, batch: Batch) -> None:
+        """A batch is dealt with: there is room for as many more."""
+        with self._lock:
+            if batch.epoch == self._epoch:
+                self._outstanding -= len(batch.records)
+                if self._outstanding < OUTSTANDING_RECORDS:
+                    self._lock.notify()
+
+    def _run(self) -> None:
+        try:
+            consumer = Consumer(self._conf)
+            try:
+                while self._read(consumer):
+                    pass
+            finally:
+                consumer.close()
+        except BaseException as error:
+            self._failed(error)
+
+    def _read(self, consumer: Consumer) -> bool:
+        with self._lock:
+            while not self._stopping and self._command is None and (
+                not self._positions or self._outstanding >= OUTSTANDING_RECORDS
+            ):
+                self._lock.wait(1.0)
+            if self._stopping:
+                return False
+            command, self._command = self._command, None
+        if command is not None:
+            command(consumer)
+            if not self._positions:
+                return True
+        messages = consumer.consume(BATCH_RECORDS, 0.05)
+        if messages:
+            batches = self._batches(messages)
+            with self._lock:
+                if self._command is not None:
+                    return True  # assigned anew meanwhile: these would only be found stale
+                self._outstanding += sum(len(batch.records) for batch in batches)
+            if batches:
+                self._deliver(batches)
+        return True
+
+    def _batches(self, messages: list[Message]) -> list[Batch]:
+        records: dict[tuple[str, int], list[RawRecord]] = {}
+        ends: dict[tuple[str, int], int] = {}
+        for message in messages:
+            error = message.error()
+            place = (message.topic(), message.partition())
+            offset = message.offset()
+            if error is None:
+                record = RawRecord(message.key(), message.value(), offset, message.timestamp()[1])
+                held = records.get(place)
+                if held is None:
+                    records[place] = [record]
+                else:
+                    held.append(record)
+                ends[place] = offset + 1
+            elif error.code() == KafkaError._PARTITION_EOF:
+                # The true end, behind control records, which have offsets and no data.
+                ends[place] = max(offset, ends.get(place, offset))
+            elif error.fatal() or not error.retriable():
+                raise KafkaException(error)
+            else:
+                log.warning("reading %s: %s", place, error)
+        batches = []
+        for place, end in ends.items():
+            start = self._positions.get(place)
+            if start is None or end <= start:
+                continue
+            batches.append(Batch(self._sources[place], self._epoch, start, end, records.get(place, [])))
+            self._positions[place] = end
+        return batches

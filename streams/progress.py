@@ -1,0 +1,155 @@
+"""Up to which wall-clock time each partition has been read: what opens the gate for deadlines (contract section 9).
+
+A deadline at T may fire for a key only when everything that any input held at T has reached that key. Instead of
+asking that for each deadline, each partition has a caught-up time, and views are derived as of that time:
+
+- An input partition is caught up to c when it was read to the end offset that was asked for after the clock said c.
+- A partition of an internal topic is caught up to c when every partition of the topics before it is, in committed
+  transactions, and it has itself been read to the end offset that was asked for after that was known.
+
+So the times travel down the pipeline with the data, and a stage that stands still holds back every deadline behind
+it. The times are written to the `progress` topic in the transaction that makes them true.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+import msgspec
+
+from domain.facts import Micros
+from streams.batch import TopicPartition
+from streams.topics import INPUTS, OBLIGATION_FACTS, PAYMENT_FACTS, Topic
+
+NEVER: Micros = -(1 << 62)
+"""Not caught up to any time."""
+
+UPSTREAM: Mapping[Topic, tuple[Topic, ...]] = {PAYMENT_FACTS: INPUTS, OBLIGATION_FACTS: (PAYMENT_FACTS,)}
+"""Which topics' times a topic's own time waits for. Ledger facts reach obligation-facts from the inputs directly, but
+the payment-facts' time already waits for all inputs."""
+
+
+class Mark(NamedTuple):
+    """A value of the progress topic."""
+
+    caught_up: Micros
+    offset: int
+    """What was processed of the partition then: a group that was set back behind it is not caught up any more."""
+
+
+class Ask(NamedTuple):
+    """A partition whose end offset is to be asked for now, and what reaching it would prove."""
+
+    source: TopicPartition
+    until: Micros
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode_mark = msgspec.msgpack.Decoder(Mark).decode
+
+
+def key_of(source: TopicPartition) -> bytes:
+    """The key of a partition's record in the progress topic; by the topic's default name, whatever it is called here."""
+    return f"{source.topic.name}:{source.number}".encode()
+
+
+def value_of(mark: Mark) -> bytes:
+    """The record of a mark."""
+    return _encode(mark)
+
+
+def read_mark(value: bytes) -> Mark:
+    """The mark of a record."""
+    return _decode_mark(value)
+
+
+class Progress:
+    """The caught-up times, as far as this worker knows them."""
+
+    def __init__(self, partitions: Mapping[Topic, int]) -> None:
+        self._partitions = dict(partitions)
+        self._committed: dict[bytes, Mark] = {}
+        self._mine: dict[TopicPartition, Micros] = {}
+        self._written: dict[TopicPartition, Micros] = {}
+        self._asked: dict[TopicPartition, tuple[Micros, int]] = {}
+
+    def heard(self, key: bytes, mark: Mark) -> None:
+        """A record of the progress topic, committed by this worker or another."""
+        self._committed[key] = mark
+
+    def assigned(self, positions: Mapping[TopicPartition, int]) -> None:
+        """This worker reads these partitions from now on, from these offsets."""
+        self._asked.clear()
+        self._mine = {}
+        self._written = {}
+        for source, position in positions.items():
+            mark = self._committed.get(key_of(source))
+            valid = mark is not None and mark.offset <= position
+            self._mine[source] = mark.caught_up if mark is not None and valid else NEVER
+            if mark is None or valid:
+                self._written[source] = self._mine[source]
+
+    def revoked(self) -> None:
+        """This worker reads nothing."""
+        self._mine = {}
+        self._written = {}
+        self._asked.clear()
+
+    def wanted(self, clock: Micros) -> list[Ask]:
+        """The partitions that could be found caught up further, if their end offsets were asked for now."""
+        floors = {topic: self._floor(before) for topic, before in UPSTREAM.items()}
+        asks = []
+        for source, caught_up in self._mine.items():
+            until = floors.get(source.topic, clock)
+            pending = self._asked.get(source)
+            if until > caught_up and pending is None:
+                asks.append(Ask(source, until))
+        return asks
+
+    def asked(self, ask: Ask, end: int) -> None:
+        """The end offset of a partition, asked for after the `until` of the ask was true."""
+        if ask.source in self._mine:
+            self._asked[ask.source] = (ask.until, end)
+
+    def reached(self, processed: Mapping[TopicPartition, int]) -> None:
+        """Take note of what has been processed, in the open transaction or before it."""
+        for source, (until, end) in list(self._asked.items()):
+            if processed.get(source, -1) >= end:
+                del self._asked[source]
+                self._mine[source] = max(until, self._mine[source])
+
+    def caught_up(self, topic: Topic) -> dict[int, Micros]:
+        """The caught-up time of each partition of a topic that this worker reads."""
+        return {source.number: at for source, at in self._mine.items() if source.topic is topic}
+
+    def fresh(self, processed: Mapping[TopicPartition, int]) -> dict[TopicPartition, Mark]:
+        """What the open transaction has to write: times that have risen since they were last written."""
+        return {
+            source: Mark(at, processed.get(source, 0))
+            for source, at in self._mine.items()
+            if at != self._written.get(source)
+        }
+
+    def wrote(self, marks: Mapping[TopicPartition, Mark]) -> None:
+        """These marks are on their way in a transaction."""
+        for source, mark in marks.items():
+            self._written[source] = mark.caught_up
+
+    def committed(self, marks: Mapping[TopicPartition, Mark]) -> None:
+        """The transaction with these marks holds."""
+        for source, mark in marks.items():
+            self._committed[key_of(source)] = mark
+
+    def gate(self) -> Micros:
+        """The time up to which the whole pipeline is caught up, everywhere."""
+        return self._floor((OBLIGATION_FACTS,))
+
+    def _floor(self, topics: Iterable[Topic]) -> Micros:
+        floor: Micros | None = None
+        for topic in topics:
+            for number in range(self._partitions[topic]):
+                mark = self._committed.get(key_of(TopicPartition(topic, number)))
+                if mark is None:
+                    return NEVER
+                if floor is None or mark.caught_up < floor:
+                    floor = mark.caught_up
+        return NEVER if floor is None else floor

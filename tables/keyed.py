@@ -1,0 +1,130 @@
+"""What is remembered of each key between events, and what the open transaction has done to it.
+
+A key's state lives decoded in memory while it is hot, packed in the store when it is not, and in the changelog for
+good. The store and the changelog only ever see it at a commit.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Generic, TypeVar
+
+import msgspec
+
+from domain.facts import Micros
+from domain.history import History
+from streams.commit import Commit
+from streams.topics import Topic
+from tables.store import NO_DEADLINE, Place, Store, Written, instant_bytes
+
+S = TypeVar("S")
+
+HOT_KEYS = 20_000
+"""How many decoded states a table keeps in memory once they are committed."""
+
+
+class Entry(Generic[S]):
+    """A key in memory: what is known of it, what was last told of it, when the clock next matters to it."""
+
+    __slots__ = ("deadline", "history", "key", "packed_bytes", "state", "stored_deadline")
+
+    def __init__(self, key: str, state: S, history: History, deadline: Micros, packed_bytes: int) -> None:
+        self.key = key
+        self.state = state
+        self.history = history
+        self.deadline = deadline
+        """As of the last settling."""
+        self.stored_deadline = deadline
+        """As the store's index has it, or will once the transaction on its way holds."""
+        self.packed_bytes = packed_bytes
+
+
+class KeyedTable(Generic[S]):
+    """One of the two tables: entries by partition and key, which of them the open transaction touched."""
+
+    def __init__(self, letter: bytes, changelog: Topic, store: Store, state: type[S], new: Callable[[str], S]) -> None:
+        self.letter = letter
+        self.changelog = changelog
+        self.store = store
+        self._new = new
+        self._encoder = msgspec.msgpack.Encoder()
+        self._decoder = msgspec.msgpack.Decoder(tuple[state, History])  # type: ignore[valid-type]
+        self._entries: dict[int, dict[str, Entry[S]]] = {}
+        self.touched: dict[int, dict[str, Entry[S]]] = {}
+
+    def place(self, partition: int) -> Place:
+        """Where the store keeps a partition."""
+        return Place(self.letter, partition)
+
+    def assigned(self, partitions: Iterable[int]) -> None:
+        """Keep these partitions from now on."""
+        for partition in partitions:
+            self._entries[partition] = {}
+
+    def revoked(self) -> None:
+        """Forget all that is in memory."""
+        self._entries.clear()
+        self.touched.clear()
+
+    def entries(self, partition: int, keys: list[str]) -> list[Entry[S]]:
+        """The entries of some keys, made where nothing is known of them; the store is asked once for all."""
+        hot = self._entries[partition]
+        missing = [key for key in dict.fromkeys(keys) if key not in hot]
+        if missing:
+            for key, packed in zip(missing, self.store.get_many(self.place(partition), missing), strict=True):
+                hot[key] = self._load(key, packed)
+        return [hot[key] for key in keys]
+
+    def touch(self, partition: int, entry: Entry[S]) -> None:
+        """The open transaction changed this entry: it has to be settled."""
+        self.touched.setdefault(partition, {})[entry.key] = entry
+
+    def wake(self, partition: int, until: Micros) -> None:
+        """Touch the keys whose deadline is up to `until`; the index may hold some that no longer are."""
+        place = self.place(partition)
+        due = self.store.due(place, until)
+        if not due:
+            return
+        outdated = []
+        for (deadline, key), entry in zip(due, self.entries(partition, [key for _, key in due]), strict=True):
+            if entry.stored_deadline != deadline:
+                outdated.append((deadline, key))
+            elif entry.deadline <= until:
+                self.touch(partition, entry)
+        if outdated:
+            self.store.drop_due(place, outdated)
+
+    def pending(self) -> int:
+        """How many keys the open transaction touched."""
+        return sum(map(len, self.touched.values()))
+
+    def settle(self, commit: Commit, settled: dict[int, list[tuple[Entry[S], Micros]]]) -> None:
+        """Put the settled entries, each with its new deadline, into the changelog; the store follows at the commit."""
+        for partition, entries in settled.items():
+            written = []
+            for entry, deadline in entries:
+                value = instant_bytes(deadline) + self._encoder.encode((entry.state, entry.history))
+                commit.send(self.changelog, partition, entry.key.encode(), value)
+                written.append(Written(entry.key, value, deadline, entry.stored_deadline))
+                entry.deadline = entry.stored_deadline = deadline
+                entry.packed_bytes = len(value)
+            commit.stored.append((self, partition, written))
+        self.touched = {}
+
+    def committed(self, commit: Commit) -> None:
+        """Let go of what is no longer hot: all that is not touched is in the store now."""
+        if sum(map(len, self._entries.values())) > HOT_KEYS:
+            for partition in self._entries:
+                self._entries[partition] = dict(self.touched.get(partition, ()))
+
+    def _load(self, key: str, packed: bytes | None) -> Entry[S]:
+        if packed is None:
+            return Entry(key, self._new(key), History(), NO_DEADLINE, 0)
+        state, history = self._decoder.decode(memoryview(packed)[8:])
+        return Entry(key, state, history, int.from_bytes(packed[:8], "big") - (1 << 63), len(packed))
+
+
+def write_stores(commit: Commit, store: Store) -> None:
+    """Make a commit that holds the local truth: all tables, all partitions, in one write."""
+    store.write(
+        (table.place(partition), written, commit.changelog_ends[table.changelog, partition])
+        for table, partition, written in commit.stored  # type: ignore[attr-defined]
+    )

@@ -1,0 +1,183 @@
+"""Brings the local store up to the changelog, and finds where to read on.
+
+The order matters (docs/decisions): first wait until no transaction of a dead owner is open on the group's offsets,
+only then take the changelog's end as the high watermark, and read up to it read_committed. With the last stable
+offset as the target, a dead owner's committed records behind its open transaction would be missed.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+from confluent_kafka import Consumer, KafkaError, KafkaException
+from confluent_kafka import TopicPartition as KafkaPartition
+
+from streams.batch import TopicPartition
+from streams.topics import Topic
+from tables.store import Place, Store
+
+log = logging.getLogger(__name__)
+
+CHUNK_RECORDS = 10_000
+"""Records read at a time; they go into the store in one write a partition."""
+
+
+class RecoveryFailed(RuntimeError):
+    """The state cannot be brought up to date; the message says why and what to do."""
+
+
+class Changelog(NamedTuple):
+    """A changelog partition and where the store keeps it."""
+
+    name: str
+    number: int
+    place: Place
+
+
+def consumer_conf(conf: Mapping[str, Any], group: str) -> dict[str, Any]:
+    """A consumer that joins no group; the group id is for asking its committed offsets."""
+    return dict(conf) | {
+        "group.id": group,
+        "enable.auto.commit": False,
+        "auto.offset.reset": "earliest",
+        "isolation.level": "read_committed",
+        "enable.partition.eof": True,
+        "fetch.wait.max.ms": 50,
+        "fetch.max.bytes": 64 << 20,
+        "max.partition.fetch.bytes": 32 << 20,
+        "queued.max.messages.kbytes": 128 << 10,
+        "queued.min.messages": 100_000,
+    }
+
+
+class Recovery:
+    """One recovery after one assignment. Blocking: runs in a thread; `cancelled` is asked between steps."""
+
+    def __init__(
+        self, conf: Mapping[str, Any], group: str, names: Mapping[Topic, str], cancelled: Callable[[], bool]
+    ) -> None:
+        self._consumer = Consumer(consumer_conf(conf, group))
+        self._names = names
+        self._cancelled = cancelled
+
+    def close(self) -> None:
+        """Release the connection."""
+        self._consumer.close()
+
+    def positions(self, sources: Iterable[TopicPartition], timeout_s: float = 120.0) -> dict[TopicPartition, int]:
+        """Where to read on: the committed offsets, once no transaction on them is open; else the beginning.
+
+        Raises:
+            RecoveryFailed: the broker does not tell in time, or has deleted records that were never read.
+        """
+        by_name = {(self._names[source.topic], source.number): source for source in sources}
+        found: dict[TopicPartition, int] = {}
+        deadline = time.monotonic() + timeout_s
+        while True:
+            try:
+                asked = [KafkaPartition(*place) for place in by_name]
+                committed = self._consumer.committed(asked, 10) if asked else []
+                break
+            except KafkaException as error:
+                # A dead owner's transaction is open (the broker says so by timing out), or the broker is away.
+                if time.monotonic() > deadline or self._cancelled():
+                    raise RecoveryFailed(f"the group's committed offsets cannot be read: {error}") from error
+                log.info("waiting for the group's offsets to be stable: %s", error)
+        for partition in committed:
+            if partition.error is not None:
+                raise RecoveryFailed(f"the offset of {partition.topic} is not known: {partition.error}")
+            low, high = self._consumer.get_watermark_offsets(KafkaPartition(partition.topic, partition.partition), 30)
+            offset = partition.offset
+            if 0 <= offset < low:
+                raise RecoveryFailed(
+                    f"{partition.topic}[{partition.partition}]: the broker has deleted offsets {offset} to {low - 1} "
+                    f"before they were read (retention); once the loss is accounted for, set the group's offset to "
+                    f"{low} with kafka-consumer-groups --reset-offsets and start again"
+                )
+            if offset > high:
+                raise RecoveryFailed(
+                    f"{partition.topic}[{partition.partition}]: committed offset {offset} is behind its end {high}: "
+                    f"the topic was made anew; use a new RENTMATCH_APPLICATION_ID, or reset the group's offsets"
+                )
+            found[by_name[partition.topic, partition.partition]] = offset if offset >= 0 else low
+        return found
+
+    def read_state(self, store: Store, changelogs: Iterable[Changelog]) -> int:
+        """Bring the store up to the end of these changelogs; the number of records it took.
+
+        Raises:
+            RecoveryFailed: cancelled by another rebalance, or the broker cannot be read.
+        """
+        places = {(changelog.name, changelog.number): changelog.place for changelog in changelogs}
+        starts = {}
+        targets = {}
+        for (name, number), place in places.items():
+            low, high = self._consumer.get_watermark_offsets(KafkaPartition(name, number), 30)
+            offset = store.offset(place)
+            if offset > high:
+                log.warning("the local state of %s[%d] belongs to another topic of that name: rebuilt", name, number)
+                store.forget(place)
+                offset = 0
+            if offset < high:
+                starts[name, number] = max(offset, low)
+                targets[name, number] = high
+        taken = 0
+
+        def take(place: tuple[str, int], records: list[tuple[bytes, bytes | None]], end: int) -> None:
+            nonlocal taken
+            taken += len(records)
+            store.recover(places[place], records, end)
+
+        self._read(starts, targets, take)
+        return taken
+
+    def read_marks(self, heard: Callable[[bytes, bytes], None], name: str) -> int:
+        """Read the whole progress topic; the offset behind it."""
+        low, high = self._consumer.get_watermark_offsets(KafkaPartition(name, 0), 30)
+
+        def take(place: tuple[str, int], records: list[tuple[bytes, bytes | None]], end: int) -> None:
+            for key, value in records:
+                if value is not None:
+                    heard(key, value)
+
+        if low < high:
+            self._read({(name, 0): low}, {(name, 0): high}, take)
+        return int(high)
+
+    def _read(
+        self,
+        starts: dict[tuple[str, int], int],
+        targets: dict[tuple[str, int], int],
+        take: Callable[[tuple[str, int], list[tuple[bytes, bytes | None]], int], None],
+    ) -> None:
+        """Read until each partition's position is at its target or behind it; control records count, and hold nothing."""
+        waiting = set(starts)
+        if not waiting:
+            return
+        consumer = self._consumer
+        consumer.assign([KafkaPartition(name, number, offset) for (name, number), offset in starts.items()])
+        try:
+            while waiting:
+                if self._cancelled():
+                    raise RecoveryFailed("another rebalance began")
+                records: dict[tuple[str, int], list[tuple[bytes, bytes | None]]] = {}
+                ends: dict[tuple[str, int], int] = {}
+                for message in consumer.consume(CHUNK_RECORDS, 0.2):
+                    place = (message.topic(), message.partition())
+                    error = message.error()
+                    if error is None:
+                        records.setdefault(place, []).append((message.key(), message.value()))
+                        ends[place] = message.offset() + 1
+                    elif error.code() == KafkaError._PARTITION_EOF:
+                        ends[place] = max(message.offset(), ends.get(place, 0))
+                    elif error.fatal():
+                        raise RecoveryFailed(f"{place} cannot be read: {error}")
+                    else:
+                        log.warning("recovering %s: %s", place, error)
+                for place, end in ends.items():
+                    take(place, records.get(place, []), end)
+                    if place in waiting and end >= targets[place]:
+                        waiting.discard(place)
+        finally:
+            consumer.unassign()

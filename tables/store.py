@@ -1,0 +1,183 @@
+"""The local store: what is committed, on disk, with the changelog offset up to which it is so.
+
+One RocksDB a worker holds all partitions of both tables, so that a commit is one atomic write. It is a cache of the
+changelog: it may be deleted at any time while the worker is down, and never holds what is not committed.
+
+Keys (all integers big-endian, so that RocksDB's order is ours):
+- `v` table partition id      → the packed state of a key
+- `d` table partition instant id → nothing: the deadline index, in the order of time
+- `o` table partition         → the changelog offset behind the last record that is in the store
+"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from rocksdict import BlockBasedOptions, Cache, Options, Rdict, ReadOptions, WriteBatch
+
+from domain.facts import Micros
+
+_BIAS = 1 << 63
+"""Added to an instant so that instants before 1970 sort before those after it as unsigned bytes."""
+
+NO_DEADLINE = (1 << 63) - 1
+"""A state that the clock alone never changes."""
+
+
+class Written(NamedTuple):
+    """A key's new state, and the deadline that the store knew for it (to drop it from the index)."""
+
+    key: str
+    value: bytes
+    deadline: Micros
+    old_deadline: Micros
+
+
+class Place(NamedTuple):
+    """A partition of a table: the table is one letter."""
+
+    table: bytes
+    partition: int
+
+    def prefix(self, kind: bytes) -> bytes:
+        """The first bytes of all its keys of one kind."""
+        return kind + self.table + self.partition.to_bytes(4, "big")
+
+
+def instant_bytes(instant: Micros) -> bytes:
+    """Eight bytes that sort as the instants do."""
+    return (instant + _BIAS).to_bytes(8, "big")
+
+
+def _options(cache_mebibytes: int) -> Options:
+    options = Options(raw_mode=True)
+    options.create_if_missing(True)
+    options.set_write_buffer_size(32 << 20)
+    options.set_max_write_buffer_number(4)
+    options.set_max_background_jobs(2)
+    options.set_keep_log_file_num(2)
+    options.set_max_open_files(256)
+    table = BlockBasedOptions()
+    table.set_block_cache(Cache(cache_mebibytes << 20))
+    table.set_bloom_filter(10, False)
+    options.set_block_based_table_factory(table)
+    return options
+
+
+class Store:
+    """Opens (or makes) the store at `path`. Not shared between processes: RocksDB's own lock refuses a second."""
+
+    def __init__(self, path: Path, cache_mebibytes: int = 64) -> None:
+        path.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self._db = Rdict(str(path), _options(cache_mebibytes))
+
+    def get_many(self, place: Place, keys: list[str]) -> list[bytes | None]:
+        """The states of some keys, in their order; None for a key that is not known."""
+        prefix = place.prefix(b"v")
+        found: list[bytes | None] = self._db.get([prefix + key.encode() for key in keys])
+        return found
+
+    def get(self, place: Place, key: str) -> bytes | None:
+        """The state of a key."""
+        found: bytes | None = self._db.get(place.prefix(b"v") + key.encode())
+        return found
+
+    def due(self, place: Place, until: Micros) -> list[tuple[Micros, str]]:
+        """The index entries with a deadline up to `until` (inclusive), oldest first. Some may be out of date."""
+        prefix = place.prefix(b"d")
+        end = prefix + instant_bytes(until)
+        found = []
+        entries = self._db.iter(_bounded(prefix, end + b"\xff" * 8))
+        entries.seek(prefix)
+        while entries.valid():
+            key = entries.key()
+            if not key.startswith(prefix) or key[6:14] > end[6:14]:
+                break
+            found.append((int.from_bytes(key[6:14], "big") - _BIAS, key[14:].decode()))
+            entries.next()
+        return found
+
+    def drop_due(self, place: Place, entries: Iterable[tuple[Micros, str]]) -> None:
+        """Remove index entries that were found out of date."""
+        batch = WriteBatch(raw_mode=True)
+        prefix = place.prefix(b"d")
+        for deadline, key in entries:
+            batch.delete(prefix + instant_bytes(deadline) + key.encode())
+        self._db.write(batch)
+
+    def offset(self, place: Place) -> int:
+        """The changelog offset behind the last record that is in the store; 0 where nothing is."""
+        found = self._db.get(place.prefix(b"o"))
+        return int.from_bytes(found, "big") if found else 0
+
+    def write(self, changes: Iterable[tuple[Place, Iterable[Written], int]]) -> None:
+        """Write the changes of some places, each with its new changelog offset, at once or not at all."""
+        batch = WriteBatch(raw_mode=True)
+        put = batch.put
+        for place, written, offset in changes:
+            values = place.prefix(b"v")
+            index = place.prefix(b"d")
+            for key, value, deadline, old_deadline in written:
+                encoded = key.encode()
+                put(values + encoded, value)
+                if deadline != old_deadline:
+                    if old_deadline != NO_DEADLINE:
+                        batch.delete(index + instant_bytes(old_deadline) + encoded)
+                    if deadline != NO_DEADLINE:
+                        put(index + instant_bytes(deadline) + encoded, b"")
+            put(place.prefix(b"o"), offset.to_bytes(8, "big"))
+        self._db.write(batch)
+
+    def recover(self, place: Place, records: Iterable[tuple[bytes, bytes | None]], offset: int) -> None:
+        """Take changelog records as they are: a value begins with its deadline, a null value forgets the key.
+
+        Old entries of the deadline index are left behind; `due` is allowed to return them.
+        """
+        batch = WriteBatch(raw_mode=True)
+        put = batch.put
+        values = place.prefix(b"v")
+        index = place.prefix(b"d")
+        none = instant_bytes(NO_DEADLINE)
+        for key, value in records:
+            if value is None:
+                batch.delete(values + key)
+                continue
+            put(values + key, value)
+            deadline = value[:8]
+            if deadline != none:
+                put(index + deadline + key, b"")
+        put(place.prefix(b"o"), offset.to_bytes(8, "big"))
+        self._db.write(batch)
+
+    def forget(self, place: Place) -> None:
+        """Remove all that is known of a partition."""
+        batch = WriteBatch(raw_mode=True)
+        for kind in (b"v", b"d", b"o"):
+            prefix = place.prefix(kind)
+            batch.delete_range(prefix, prefix + b"\xff" * 16)
+            batch.delete(prefix)
+        self._db.write(batch)
+
+    def items(self, place: Place) -> Iterator[tuple[str, bytes]]:
+        """All keys of a partition with their states, in the order of their bytes."""
+        prefix = place.prefix(b"v")
+        entries = self._db.iter(ReadOptions())
+        entries.seek(prefix)
+        while entries.valid():
+            key = entries.key()
+            if not key.startswith(prefix):
+                return
+            yield key[len(prefix) :].decode(), entries.value()
+            entries.next()
+
+    def close(self) -> None:
+        """Flush and release the lock."""
+        self._db.close()
+
+
+def _bounded(low: bytes, high: bytes) -> ReadOptions:
+    options = ReadOptions()
+    options.set_iterate_lower_bound(low)
+    options.set_iterate_upper_bound(high)
+    return options
