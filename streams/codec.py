@@ -1,0 +1,205 @@
+"""The edge to the broker: values of records to facts, facts and outputs to values (contract section 2, "Framing").
+
+Subjects in a Schema Registry: `<topic>-value` where a topic holds one record (the default of Confluent's tools), and
+`<topic>-<record's full name>` (TopicRecordNameStrategy) on the ledger's topic, which holds six.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from domain.facts import InputFact
+from domain.records import Output
+from streams import framing, topics
+from streams.avro_generated import DECODE, ENCODE
+from streams.dead_letters import BadInput, DeadLetterClass
+from streams.registry import SchemaRegistry
+from streams.resolution import IncompatibleError, resolve
+from streams.schemas import INPUT_TYPES, KNOWN, OURS, OUTPUT_TYPES, RECORDS_ON, Schema, kind, short_name
+from streams.topics import Topic
+from streams.validation import check
+
+_Decode = Callable[[bytes, int], Any]
+
+_INPUTS = frozenset(struct.__name__ for struct in INPUT_TYPES)
+_OUTPUTS = frozenset(struct.__name__ for struct in OUTPUT_TYPES)
+_SHARED_TOPICS = frozenset(name for names in RECORDS_ON.values() if len(names) > 1 for name in names)
+"""Records that share their topic with others."""
+
+
+class Codec:
+    """Decodes and encodes values. One for a worker process; not for use by several threads at once.
+
+    Args:
+        registry: where schemas in Confluent's framing are looked up. With one, what is encoded is framed so too;
+            without, in Avro single-object encoding.
+    """
+
+    def __init__(self, registry: SchemaRegistry | None = None) -> None:
+        self._registry = registry
+        self._input_decoders: dict[str, dict[bytes, _Decode]] = {topic.name: {} for topic in topics.INPUTS}
+        self._output_decoders: dict[bytes, _Decode] = {}
+        self._frames: dict[tuple[str, str], bytes] = {}
+
+    def decode_input(self, topic: Topic, value: bytes | None) -> InputFact:
+        """The fact that a record on an input topic tells.
+
+        Args:
+            topic: the input topic, of `streams.topics`.
+            value: the record's value as it came.
+
+        Raises:
+            BadInput: it cannot be decoded, breaks a rule of contract section 2, or does not belong on the topic.
+            RegistryUnavailable: its schema must be asked for and the registry does not answer.
+        """
+        decoders = self._input_decoders[topic.name]
+        if value is not None:
+            # Known frames first: the frame itself is the key, and what is no frame cannot be one of the keys.
+            decode = decoders.get(value[: framing.SINGLE_OBJECT_SIZE])
+            if decode is not None:
+                return decode(value, framing.SINGLE_OBJECT_SIZE)  # type: ignore[no-any-return]
+            decode = decoders.get(value[: framing.CONFLUENT_SIZE])
+            if decode is not None:
+                return decode(value, framing.CONFLUENT_SIZE)  # type: ignore[no-any-return]
+        return self._decode_first(decoders, value, RECORDS_ON[topic.name], topic.name)  # type: ignore[no-any-return]
+
+    def decode_output(self, value: bytes | None) -> Output:
+        """The output record in a value that a worker wrote.
+
+        Raises:
+            BadInput: it cannot be decoded, or is no output record.
+            RegistryUnavailable: its schema must be asked for and the registry does not answer.
+        """
+        return self._decode_first(self._output_decoders, value, _OUTPUTS, "an output topic")  # type: ignore[no-any-return]
+
+    def encode_fact(self, fact: InputFact, topic_name: str) -> bytes:
+        """The value of an input record, for the topic of this name on this installation.
+
+        Raises:
+            OverflowError: a number does not fit into the schema's type.
+            RegistryError: the schema cannot be registered.
+        """
+        return self._encode(fact, topic_name)
+
+    def encode_output(self, record: Output, topic_name: str) -> bytes:
+        """The value of an output record, likewise; its schema is registered with the first record."""
+        return self._encode(record, topic_name)
+
+    def _encode(self, record: Any, topic_name: str) -> bytes:
+        name = type(record).__name__
+        frame = self._frames.get((name, topic_name))
+        if frame is None:
+            frame = self._frames[name, topic_name] = self._frame(name, topic_name)
+        return ENCODE[name](record, frame)
+
+    def _frame(self, name: str, topic_name: str) -> bytes:
+        schema = OURS[name]
+        if self._registry is None:
+            return framing.single_object(schema.fingerprint)
+        suffix = schema.parsed["name"] if name in _SHARED_TOPICS else "value"
+        return framing.confluent(self._registry.register(f"{topic_name}-{suffix}", schema.text))
+
+    def _decode_first(
+        self, decoders: dict[bytes, _Decode], value: bytes | None, records: frozenset[str], place: str
+    ) -> Any:
+        """Decode a record, and keep how for the next one of its schema."""
+        size = framing.frame_size(value)
+        assert value is not None
+        frame = value[:size]
+        decode = decoders.get(frame)
+        if decode is None:
+            decode = decoder(self._writer(frame), records, place)
+            decoders[frame] = decode
+        return decode(value, size)
+
+    def _writer(self, frame: bytes) -> Schema:
+        """The schema that a whole frame names."""
+        schema_id = framing.schema_id(frame)
+        if schema_id is None:
+            schema = KNOWN.get(frame[len(framing.SINGLE_OBJECT_MARK) :])
+            if schema is None:
+                found = int.from_bytes(frame[len(framing.SINGLE_OBJECT_MARK) :], "little")
+                raise BadInput(
+                    DeadLetterClass.UNKNOWN_SCHEMA,
+                    f"no known schema has the fingerprint {found:016x}; put the writer's schema into "
+                    "schemas/avro/known, then re-feed",
+                )
+            return schema
+        if self._registry is None:
+            raise BadInput(
+                DeadLetterClass.UNKNOWN_SCHEMA,
+                f"the record names schema id {schema_id}, and no Schema Registry is configured; set "
+                "RENTMATCH_SCHEMA_REGISTRY_URL, then re-feed",
+            )
+        return self._registry.schema(schema_id)
+
+
+def decoder(writer: Schema, records: frozenset[str], place: str) -> _Decode:
+    """How to read the bodies of a writer's schema: a record, or a union of records.
+
+    Args:
+        writer: the schema that wrote them.
+        records: names of the records that may be there.
+        place: where that is, for messages.
+
+    Raises:
+        BadInput: a writer's record does not belong there, or cannot be read as ours.
+    """
+    if kind(writer.parsed) == "union":
+        return _union_decoder(writer, records, place)
+    return _record_decoder(writer, records, place)
+
+
+def _record_decoder(writer: Schema, records: frozenset[str], place: str) -> _Decode:
+    definition = writer.names.get(kind(writer.parsed), writer.parsed)
+    written = short_name(definition["name"]) if kind(definition) in {"record", "error"} else kind(definition)
+    name = next((name for name in sorted(records) if written in _names_of(OURS[name])), None)
+    if name is None:
+        raise BadInput(
+            DeadLetterClass.WRONG_RECORD,
+            f"{written} does not belong on {place}; there may be {', '.join(sorted(records))}",
+        )
+    reader = OURS[name]
+    if writer.identity == reader.identity:
+        return DECODE[name]
+    try:
+        read = resolve(Schema(definition, writer.names, writer.text, writer.identity), reader)
+    except IncompatibleError as error:
+        raise BadInput(DeadLetterClass.INCOMPATIBLE_SCHEMA, f"the writer's schema cannot be read: {error}") from None
+    if name not in _INPUTS:
+        return read
+
+    def decode(data: bytes, start: int) -> Any:
+        fact = read(data, start)
+        check(fact)
+        return fact
+
+    return decode
+
+
+def _union_decoder(writer: Schema, records: frozenset[str], place: str) -> _Decode:
+    """A writer whose schema is a union of the records of a topic: the branch's index comes before the body."""
+    branches: list[_Decode | BadInput] = []
+    for branch in writer.parsed:
+        try:
+            branches.append(_record_decoder(Schema(branch, writer.names, writer.text, ""), records, place))
+        except BadInput as error:
+            branches.append(error)
+
+    def decode(data: bytes, start: int) -> Any:
+        # The index of any union that a person wrote fits into one byte of zigzag.
+        index = data[start] if start < len(data) else -1
+        if index < 0:
+            raise BadInput(DeadLetterClass.TRUNCATED, "the bytes end before the union's index")
+        if index & 1 or index >> 1 >= len(branches):
+            raise BadInput(DeadLetterClass.UNDECODABLE, f"the union has no branch for byte {index}")
+        branch = branches[index >> 1]
+        if isinstance(branch, BadInput):
+            raise BadInput(branch.error_class, branch.message)
+        return branch(data, start + 1)
+
+    return decode
+
+
+def _names_of(schema: Schema) -> set[str]:
+    """A record's name and its aliases, without namespaces: these are what Avro resolution compares."""
+    return {short_name(name) for name in (schema.parsed["name"], *schema.parsed.get("aliases", ()))}
