@@ -14,6 +14,7 @@ BIN := $(VENV)/bin
 # Two stamps, so that the demo installs only what it runs on, and each is renewed when its lock or the packaging changes.
 RUNTIME := $(VENV)/.installed-runtime
 DEV := $(VENV)/.installed-dev
+CREATED := $(VENV)/.created
 
 .PHONY: help
 help: ## list the targets
@@ -73,22 +74,24 @@ endef
 
 # --no-build-isolation builds with the hashed setuptools of the lock.
 define install
-$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(1)
-$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(1)
+@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 @touch $@
 endef
 
-$(BIN)/python:
+# A stamp rather than bin/python, which is there before a venv that was interrupted is whole.
+$(CREATED):
 	@command -v $(PYTHON) >/dev/null || { echo "rentmatch needs Python 3.11 or later; no '$(PYTHON)' was found. Name one: make PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "rentmatch needs Python 3.11 or later; $(PYTHON) is $$($(PYTHON) -V 2>&1). Name another: make PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "$(PYTHON) cannot make a venv (on Debian and Ubuntu: apt install python3-venv)." >&2; exit 1; }
 	@echo "setting up $(VENV)"
 	@$(PYTHON) -m venv $(VENV)
+	@touch $@
 
-$(RUNTIME): requirements.lock pyproject.toml | $(BIN)/python
+$(RUNTIME): requirements.lock pyproject.toml | $(CREATED)
 	@echo "installing what rentmatch runs on"
 	$(call install,requirements.lock)
 
-$(DEV): requirements-dev.lock pyproject.toml | $(BIN)/python
+$(DEV): requirements-dev.lock pyproject.toml | $(CREATED)
 	@echo "installing what rentmatch is developed with"
 	$(call install,requirements-dev.lock)
