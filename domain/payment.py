@@ -1,7 +1,10 @@
 """A payment: what is known of it, how it stands, and what it tells the obligations it touches (contract section 4)."""
 
+from typing import ClassVar
+
 import msgspec
 
+from domain.alarm import Alarm
 from domain.breaks import Break
 from domain.facts import Micros, PaymentPart
 from domain.payment_breaks import payment_breaks, settlement_deadline
@@ -16,6 +19,10 @@ __all__ = ["PaymentState", "PaymentView", "learn", "new_payment", "view"]
 class PaymentView(msgspec.Struct, frozen=True):
     """A payment as it stands at an instant: a function of its facts, that instant and the policy alone."""
 
+    key_kind: ClassVar[str] = "payment"
+
+    key: str
+    """The payment_id."""
     reconciliation: PaymentReconciliation
     """Of version 0: `domain.history` numbers it."""
     breaks: tuple[Break, ...]
@@ -35,7 +42,8 @@ def view(state: PaymentState, now: Micros, policy: Policy) -> PaymentView:
     if initiation is not None and not money.outcome:
         settle_by = settlement_deadline(initiation, policy)
         in_flight = max(0, initiation.amount_minor - money.refunded_minor - money.charged_back_minor)
-    breaks, next_deadline = payment_breaks(state, money, settle_by, now, policy)
+    alarm = Alarm(now)
+    breaks = payment_breaks(state, money, settle_by, alarm, policy)
 
     currency = money.currency
     by_obligation: dict[str, int] = {}
@@ -64,7 +72,9 @@ def view(state: PaymentState, now: Micros, policy: Policy) -> PaymentView:
         tuple([b.break_id for b in breaks]),
         money.rests_on,
     )
-    return PaymentView(reconciliation, breaks, _parts(state, money, in_flight, settle_by), next_deadline)
+    return PaymentView(
+        state.payment_id, reconciliation, breaks, _parts(state, money, in_flight, settle_by), alarm.next_deadline
+    )
 
 
 def _status(state: PaymentState, money: Money, breaks: tuple[Break, ...]) -> PaymentStatus:

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
+from domain.alarm import Alarm
 from domain.breaks import Break, Breaks
-from domain.calendar import FAR_FUTURE, banking_deadline, later
+from domain.calendar import banking_deadline, later
 from domain.facts import Micros
 from domain.payment_money import Money
 from domain.payment_state import Initiation, PaymentState, identities
@@ -33,15 +34,15 @@ def settlement_deadline(initiation: Initiation, policy: Policy) -> Micros:
 
 
 def payment_breaks(
-    state: PaymentState, money: Money, settle_by: Micros | None, now: Micros, policy: Policy
-) -> tuple[tuple[Break, ...], Micros | None]:
-    """Give the open breaks of a payment, and the next instant at which the clock alone changes them.
+    state: PaymentState, money: Money, settle_by: Micros | None, alarm: Alarm, policy: Policy
+) -> tuple[Break, ...]:
+    """Give the open breaks of a payment, by break id.
 
     Args:
         state: the payment.
         money: its sums.
         settle_by: the settlement deadline, while an initiated payment has no outcome.
-        now: the instant to look from.
+        alarm: the instant to look from; it learns of the deadlines whose passing changes a break.
         policy: the deadlines.
 
     """
@@ -50,11 +51,10 @@ def payment_breaks(
         breaks.add_conflicts(identities(state), money.currency)
     _fee_variances(breaks, state)
 
-    next_deadline = FAR_FUTURE
     initiation = state.initiation
     if initiation is None and money.earliest_movement is not None:
         unkeyed_at = later(money.earliest_movement, policy.orphan_grace_micros)
-        if now >= unkeyed_at:
+        if alarm.passed(unkeyed_at):
             breaks.add(
                 _PAYMENT,
                 BreakClass.UNKEYED_MOVEMENT,
@@ -64,22 +64,17 @@ def payment_breaks(
                 due_at=unkeyed_at,
                 event_ids=_all_events(state),
             )
-            return breaks.in_order(), None
-        next_deadline = unkeyed_at
+            return breaks.in_order()
 
     if money.foreign:
         events = money.foreign if initiation is None else [initiation.event_id, *money.foreign]
         breaks.add(_CURRENCY, BreakClass.CURRENCY_MISMATCH, 0, 0, currency=money.currency, event_ids=events)
     else:
-        if settle_by is not None and now < settle_by:
-            next_deadline = min(next_deadline, settle_by)
-        _settlement_break(breaks, state, money, settle_by, now)
-    post_by = _posting_break(breaks, state, money, now, policy)
-    if post_by is not None and now < post_by:
-        next_deadline = min(next_deadline, post_by)
+        _settlement_break(breaks, state, money, settle_by, alarm)
+    _posting_break(breaks, state, money, alarm, policy)
     if initiation is not None:
         _obligation_mismatches(breaks, state, money, initiation)
-    return breaks.in_order(), None if next_deadline == FAR_FUTURE else next_deadline
+    return breaks.in_order()
 
 
 def _all_events(state: PaymentState) -> Iterator[str]:
@@ -93,11 +88,13 @@ def _money_events(state: PaymentState) -> Iterator[str]:
     )
 
 
-def _settlement_break(breaks: Breaks, state: PaymentState, money: Money, settle_by: Micros | None, now: Micros) -> None:
+def _settlement_break(
+    breaks: Breaks, state: PaymentState, money: Money, settle_by: Micros | None, alarm: Alarm
+) -> None:
     """Note the first class of subject `settlement` that holds."""
     standing, collected, posted = money.standing_minor, money.collected_minor, money.posted_minor
     went_back = money.refunded_minor + money.charged_back_minor
-    overdue = settle_by is not None and now >= settle_by
+    overdue = settle_by is not None and alarm.passed(settle_by)
     over_reversed = money.settled and went_back > collected
     # Without an initiation nothing is known to expect, so that only what contradicts itself is a break.
     amount = state.initiation.amount_minor if state.initiation is not None else None
@@ -127,13 +124,8 @@ def _settlement_break(breaks: Breaks, state: PaymentState, money: Money, settle_
         )
 
 
-def _posting_break(breaks: Breaks, state: PaymentState, money: Money, now: Micros, policy: Policy) -> Micros | None:
-    """Note the first class of subject `posting` that holds.
-
-    Returns:
-        The posting deadline, if a break opens or changes when it passes.
-
-    """
+def _posting_break(breaks: Breaks, state: PaymentState, money: Money, alarm: Alarm, policy: Policy) -> None:
+    """Note the first class of subject `posting` that holds."""
     posted, standing = money.posted_minor, money.standing_minor
     silenced = bool(money.foreign)
     went_back = money.returned or money.failed or money.refunded_minor > 0 or money.charged_back_minor > 0
@@ -142,7 +134,7 @@ def _posting_break(breaks: Breaks, state: PaymentState, money: Money, now: Micro
     post_by: Micros | None = None
     if (stale or lacking) and money.latest_settlement is not None:
         post_by = banking_deadline(money.latest_settlement, policy.posting_banking_days)
-    overdue = post_by is not None and now >= post_by
+    overdue = post_by is not None and alarm.passed(post_by)
 
     # Over-posting is measured at once, and against what ever settled (or was initiated, while nothing has): a posting
     # that was right when it was made is no break until the ledger has had its time to take it back.
@@ -160,7 +152,7 @@ def _posting_break(breaks: Breaks, state: PaymentState, money: Money, now: Micro
         break_class = BreakClass.POSTING_AMOUNT_MISMATCH if posted else BreakClass.POSTING_MISSING
         expected = standing
     else:
-        return post_by
+        return
     breaks.add(
         _POSTING,
         break_class,
@@ -170,7 +162,6 @@ def _posting_break(breaks: Breaks, state: PaymentState, money: Money, now: Micro
         due_at=post_by if overdue else None,
         event_ids=_all_events(state),
     )
-    return post_by
 
 
 def _fee_variances(breaks: Breaks, state: PaymentState) -> None:
@@ -189,18 +180,27 @@ def _fee_variances(breaks: Breaks, state: PaymentState) -> None:
 
 
 def _obligation_mismatches(breaks: Breaks, state: PaymentState, money: Money, initiation: Initiation) -> None:
-    for obligation_id, by_currency in money.posted.items():
-        amount = by_currency.get(money.currency, 0)
-        if obligation_id == initiation.obligation_id or not amount:
-            continue
-        postings = {key: posting for key, posting in state.postings.items() if posting.obligation_id == obligation_id}
-        events = [initiation.event_id, *(posting.event_id for posting in postings.values())]
-        events += [reversal.event_id for reversal in state.reversals.values() if reversal.posting_id in postings]
+    elsewhere = {
+        obligation_id: by_currency[money.currency]
+        for obligation_id, by_currency in money.posted.items()
+        if obligation_id != initiation.obligation_id and money.currency in by_currency
+    }
+    if not elsewhere:
+        return
+    events: dict[str, list[str]] = {obligation_id: [initiation.event_id] for obligation_id in elsewhere}
+    for posting in state.postings.values():
+        if posting.obligation_id in events:
+            events[posting.obligation_id].append(posting.event_id)
+    for reversal in state.reversals.values():
+        reversed_posting = state.postings.get(reversal.posting_id)
+        if reversed_posting is not None and reversed_posting.obligation_id in events:
+            events[reversed_posting.obligation_id].append(reversal.event_id)
+    for obligation_id, amount in elsewhere.items():
         breaks.add(
             ("obligation", obligation_id),
             BreakClass.OBLIGATION_MISMATCH,
             0,
             amount,
             currency=money.currency,
-            event_ids=events,
+            event_ids=events[obligation_id],
         )
