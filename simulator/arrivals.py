@@ -1,0 +1,77 @@
+"""How facts arrive: late, twice, restamped, out of order, before their time."""
+
+from random import Random
+
+import msgspec
+
+from domain.facts import (
+    InputFact,
+    Micros,
+    ObligationAdjusted,
+    ObligationCancelled,
+    PaymentInitiated,
+    PostingReversed,
+    ProcessorSettled,
+)
+from simulator.anomalies import Anomalies
+from simulator.banking import DAY, HOUR, MINUTE, SECOND
+from simulator.deliver import Delivery, InputTopic
+from simulator.recording import Recording
+
+
+def topic_and_key(fact: InputFact) -> tuple[InputTopic, str]:
+    """Return the topic a fact comes on, by its default name, and its key there."""
+    match fact:
+        case PaymentInitiated():
+            return "payment-initiated", fact.payment_id
+        case ProcessorSettled():
+            return "processor-settled", fact.payment_id
+        case _:
+            return "ledger-events", fact.obligation_id
+
+
+def restamped(rng: Random, recording: Recording, fact: InputFact) -> InputFact:
+    """Return the same record as a careless producer tells it again: another event id and time, nothing that matters."""
+    seconds = rng.randint(-3, 90)
+    again = msgspec.structs.replace(
+        fact, event_id=recording.event_id(), occurred_at=fact.occurred_at + seconds * SECOND
+    )
+    match again:
+        case ProcessorSettled():
+            return msgspec.structs.replace(again, payout_id="PO-told-later", reason_code=None)
+        case ObligationAdjusted() | ObligationCancelled() | PostingReversed():
+            return msgspec.structs.replace(again, reason="reworded")
+        case _:
+            return again
+
+
+def lag(rng: Random, anomalies: Anomalies) -> Micros:
+    """Return how long after it happened a fact arrives: seconds as a rule, out of order at a set rate."""
+    dice = rng.random()
+    if dice < anomalies.wildly_late:
+        return int(rng.uniform(1, 20) * DAY)
+    dice -= anomalies.wildly_late
+    if dice < anomalies.out_of_order:
+        return int(rng.uniform(1, 120) * MINUTE)
+    dice -= anomalies.out_of_order
+    if dice < anomalies.from_the_future:
+        return -int(rng.uniform(1, 60) * MINUTE)
+    return int(rng.uniform(0.05, 20) * SECOND)
+
+
+def arrivals(recording: Recording, anomalies: Anomalies) -> list[Delivery]:
+    """Return the deliveries of all facts told, unsorted. Everything has arrived when the recording closes."""
+    rng = recording.rng
+    closes_at = recording.closes_at
+    deliveries = []
+    for fact, later in recording.facts:
+        topic, key = topic_and_key(fact)
+        arrives_at = min(fact.occurred_at + later + lag(rng, anomalies), closes_at)
+        deliveries.append(Delivery(topic, key, arrives_at, fact))
+        if rng.random() < anomalies.redelivered:
+            again_at = arrives_at + int(rng.uniform(1, 30) * (SECOND if rng.random() < 0.7 else HOUR))
+            deliveries.append(Delivery(topic, key, min(again_at, closes_at), fact))
+        if rng.random() < anomalies.restamped:
+            again_at = arrives_at + int(rng.uniform(1, 30) * MINUTE)
+            deliveries.append(Delivery(topic, key, min(again_at, closes_at), restamped(rng, recording, fact)))
+    return deliveries

@@ -1,0 +1,123 @@
+"""Days, zones and banking days, as the truth and the story of the month need them.
+
+Written apart from the service's own calendar on purpose: the holidays are a literal table, not a rule, so that a wrong
+rule in the service shows up as a difference.
+"""
+
+from datetime import UTC, date, datetime, timedelta
+from functools import cache, lru_cache
+from zoneinfo import ZoneInfo
+
+from domain.facts import Day, Micros
+
+SECOND = 1_000_000
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+NEW_YORK = "America/New_York"
+EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
+
+# The Federal Reserve Banks' holidays that fall on a weekday, as month-day. A holiday on a Saturday is not listed (the
+# Banks open on the Friday before), one on a Sunday is listed as the Monday after. Juneteenth counts from 2021 on.
+FED_HOLIDAYS = {
+    2020: "01-01 01-20 02-17 05-25 09-07 10-12 11-11 11-26 12-25",
+    2021: "01-01 01-18 02-15 05-31 07-05 09-06 10-11 11-11 11-25",
+    2022: "01-17 02-21 05-30 06-20 07-04 09-05 10-10 11-11 11-24 12-26",
+    2023: "01-02 01-16 02-20 05-29 06-19 07-04 09-04 10-09 11-23 12-25",
+    2024: "01-01 01-15 02-19 05-27 06-19 07-04 09-02 10-14 11-11 11-28 12-25",
+    2025: "01-01 01-20 02-17 05-26 06-19 07-04 09-01 10-13 11-11 11-27 12-25",
+    2026: "01-01 01-19 02-16 05-25 06-19 09-07 10-12 11-11 11-26 12-25",
+    2027: "01-01 01-18 02-15 05-31 07-05 09-06 10-11 11-11 11-25",
+    2028: "01-17 02-21 05-29 06-19 07-04 09-04 10-09 11-23 12-25",
+    2029: "01-01 01-15 02-19 05-28 06-19 07-04 09-03 10-08 11-12 11-22 12-25",
+    2030: "01-01 01-21 02-18 05-27 06-19 07-04 09-02 10-14 11-11 11-28 12-25",
+    2031: "01-01 01-20 02-17 05-26 06-19 07-04 09-01 10-13 11-11 11-27 12-25",
+    2032: "01-01 01-19 02-16 05-31 07-05 09-06 10-11 11-11 11-25",
+    2033: "01-17 02-21 05-30 06-20 07-04 09-05 10-10 11-11 11-24 12-26",
+    2034: "01-02 01-16 02-20 05-29 06-19 07-04 09-04 10-09 11-23 12-25",
+    2035: "01-01 01-15 02-19 05-28 06-19 07-04 09-03 10-08 11-12 11-22 12-25",
+}
+
+
+def day_of(calendar_date: date) -> Day:
+    """Return the date as days since 1970-01-01."""
+    return calendar_date.toordinal() - EPOCH_ORDINAL
+
+
+def date_of(day: Day) -> date:
+    """Return days since 1970-01-01 as a date."""
+    return date.fromordinal(day + EPOCH_ORDINAL)
+
+
+def instant_of(moment: datetime) -> Micros:
+    """Return an aware datetime as microseconds since 1970-01-01T00:00:00Z, exactly."""
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+
+
+HOLIDAYS: frozenset[Day] = frozenset(
+    day_of(date.fromisoformat(f"{year}-{month_day}"))
+    for year, text in FED_HOLIDAYS.items()
+    for month_day in text.split()
+)
+
+
+@cache
+def zone_of(name: str) -> ZoneInfo:
+    """Return the IANA zone of that name."""
+    return ZoneInfo(name)
+
+
+def local_day(at: Micros, zone: str) -> Day:
+    """Return the calendar day that the clocks in `zone` show at that instant."""
+    return day_of(datetime.fromtimestamp(at // SECOND, zone_of(zone)).date())
+
+
+@lru_cache(maxsize=100_000)
+def start_of_day(day: Day, zone: str) -> Micros:
+    """Return the first instant of a local day, as java.time's `atStartOfDay` (contract section 1).
+
+    Where midnight does not exist it is the end of the gap, where it happens twice the earlier.
+    """
+    midnight = datetime.combine(date_of(day), datetime.min.time())
+    guess = instant_of(midnight.replace(tzinfo=zone_of(zone)))
+    if datetime.fromtimestamp(guess // SECOND, zone_of(zone)).replace(tzinfo=None) == midnight:
+        return guess
+    # Midnight fell into a gap: the day starts where the clocks land, the first second that shows midnight or later.
+    before, after = guess // SECOND - 86_400, guess // SECOND
+    while after - before > 1:
+        middle = (before + after) // 2
+        if datetime.fromtimestamp(middle, zone_of(zone)).replace(tzinfo=None) >= midnight:
+            after = middle
+        else:
+            before = middle
+    return after * SECOND
+
+
+def is_banking_day(day: Day) -> bool:
+    """Tell whether the Federal Reserve Banks are open that day.
+
+    Raises:
+        ValueError: the year is outside the table.
+
+    """
+    that_date = date_of(day)
+    if that_date.year not in FED_HOLIDAYS:
+        raise ValueError(f"no table of banking holidays for {that_date.year}")
+    return that_date.weekday() < 5 and day not in HOLIDAYS
+
+
+@lru_cache(maxsize=100_000)
+def banking_day_after(day: Day, count: int) -> Day:
+    """Return the `count`-th banking day after `day`; a start on a non-banking day counts as the next banking day."""
+    while not is_banking_day(day):
+        day += 1
+    for _ in range(count):
+        day += 1
+        while not is_banking_day(day):
+            day += 1
+    return day
+
+
+def banking_deadline(start: Micros, count: int) -> Micros:
+    """Return the end of the `count`-th banking day after the date of `start` in New York (contract section 4)."""
+    return start_of_day(banking_day_after(local_day(start, NEW_YORK), count) + 1, NEW_YORK)

@@ -1,0 +1,55 @@
+"""A delivery: one Kafka record as the service will meet it, and its bytes."""
+
+from collections.abc import Callable
+from typing import Literal
+
+import msgspec
+
+from domain.facts import InputFact, Micros
+
+InputTopic = Literal["payment-initiated", "processor-settled", "ledger-events"]
+"""An input topic by its default name."""
+
+Damage = Literal["truncated", "trailing"]
+"""What happens on the way to bytes that were good: the end is cut off, or something is left behind them."""
+
+
+class Delivery(msgspec.Struct, frozen=True, gc=False):
+    """One record on an input topic. Either `fact` or `raw` is given."""
+
+    topic: InputTopic
+    key: str
+    arrives_at: Micros
+    fact: InputFact | None = None
+    raw: bytes | None = None
+    """Bytes that no encoder made."""
+    damage: Damage | None = None
+    fault: str | None = None
+    """Why the record must become a dead letter: what kind of bad input it is. None where it is good."""
+
+    @property
+    def is_bad(self) -> bool:
+        """It must become a dead letter."""
+        return self.fault is not None
+
+
+def value_of(delivery: Delivery, encode: Callable[[InputFact, str], bytes]) -> bytes:
+    """Return the record's value: bytes that `encode(fact, topic name)` makes of any fact, valid or not, then damaged.
+
+    Raises:
+        ValueError: the delivery has neither a fact nor raw bytes.
+
+    """
+    if delivery.raw is not None:
+        return delivery.raw
+    if delivery.fact is None:
+        raise ValueError(f"a delivery on {delivery.topic} with neither a fact nor bytes")
+    value = encode(delivery.fact, delivery.topic)
+    match delivery.damage:
+        case "truncated":
+            # A record cut short anywhere is one that ends too early: Avro has no optional tail.
+            return value[: len(value) - max(1, len(value) // 3)]
+        case "trailing":
+            return value + b"\x00\x7f"
+        case None:
+            return value

@@ -1,0 +1,354 @@
+"""How payments go: the plain way, and each way of contract sections 4 and 7 in which they go wrong or come back.
+
+A tale tells the facts of one payment. Those that end in a break note it as injected.
+"""
+
+from collections.abc import Callable
+
+import msgspec
+
+from domain.facts import (
+    Method,
+    Micros,
+    Outcome,
+    PaymentInitiated,
+    PaymentPosted,
+    PostingReversed,
+    ProcessorSettled,
+)
+from simulator.banking import DAY, HOUR, MINUTE, NEW_YORK, SECOND, banking_day_after, local_day, start_of_day
+from simulator.leases import PROCESSORS
+from simulator.recording import Recording
+
+ACH_RETURNS = ("R01", "R02", "R03", "R08", "R09", "R10", "R16", "R29")
+"""NACHA's return reasons: insufficient funds, closed, no account, stopped, uncollected, unauthorized, frozen, …"""
+CARD_DECLINES = ("05", "51", "54", "61")
+CARD_DISPUTES = ("10.4", "13.1", "4837", "4853")
+FOREIGN = {"USD": "CAD", "BRL": "USD", "GBP": "EUR", "JPY": "USD"}
+BANKING_DAYS_TO_SETTLE: dict[Method, tuple[int, int]] = {
+    "ACH_DEBIT": (2, 4),
+    "CARD": (1, 2),
+    "CHECK": (3, 8),
+    "CASH": (1, 1),
+}
+
+
+class Intent(msgspec.Struct, frozen=True, gc=False):
+    """What a tenant sets out to pay."""
+
+    payment_id: str
+    tenant_id: str
+    property_id: str
+    obligation_id: str
+    installment_id: str | None
+    amount_minor: int
+    currency: str
+    method: Method
+    at: Micros
+    other_obligation_id: str
+    """Another tenant's obligation, for postings that go astray."""
+
+
+def by(intent: Intent, method: Method) -> Intent:
+    """Return the same intent by another method."""
+    return msgspec.structs.replace(intent, method=method)
+
+
+class Teller:
+    """Tells a payment's facts, with what a tale does not care about filled in."""
+
+    def __init__(self, recording: Recording) -> None:
+        self.recording = recording
+        self.rng = recording.rng
+
+    def initiate(self, intent: Intent, arrives_later: Micros = 0) -> PaymentInitiated:
+        """Tell that the tenant set the payment going."""
+        return self.recording.tell(
+            PaymentInitiated(
+                self.recording.event_id(),
+                intent.at,
+                intent.payment_id,
+                intent.tenant_id,
+                intent.property_id,
+                intent.obligation_id,
+                intent.installment_id,
+                intent.amount_minor,
+                intent.currency,
+                intent.method,
+                PROCESSORS[intent.method],
+                f"{intent.payment_id}-1" if intent.method == "CARD" else None,
+            ),
+            arrives_later,
+        )
+
+    def bank_time(self, after: Micros, banking_days: int) -> Micros:
+        """Return a moment in business hours so many banking days later."""
+        day = banking_day_after(local_day(after, NEW_YORK), banking_days)
+        return start_of_day(day, NEW_YORK) + self.recording.between(9 * HOUR, 17 * HOUR)
+
+    def settles_at(self, intent: Intent) -> Micros:
+        """Return when the processor tells of an outcome: in time for its method."""
+        if intent.method == "INSTANT":
+            return intent.at + self.recording.between(3 * SECOND, 20 * MINUTE)
+        return self.bank_time(intent.at, self.rng.randint(*BANKING_DAYS_TO_SETTLE[intent.method]))
+
+    def outcome(
+        self,
+        intent: Intent,
+        outcome: Outcome,
+        at: Micros,
+        *,
+        gross: int | None = None,
+        attempt: int = 1,
+        currency: str | None = None,
+        reason: str | None = None,
+        net_off: int = 0,
+    ) -> ProcessorSettled:
+        """Tell an outcome of an attempt. `net_off` is how much the net is wrong by."""
+        amount = intent.amount_minor if gross is None else gross
+        fee = fee_of(intent.method, amount) if outcome == "SETTLED" else 0
+        settled = outcome == "SETTLED"
+        return self.recording.tell(
+            ProcessorSettled(
+                self.recording.event_id(),
+                at,
+                intent.payment_id,
+                PROCESSORS[intent.method],
+                f"{intent.payment_id}-{attempt}",
+                outcome,
+                amount,
+                fee,
+                amount - fee + net_off,
+                currency or intent.currency,
+                reason,
+                f"PO-{PROCESSORS[intent.method]}-{local_day(at, NEW_YORK)}" if settled else None,
+                local_day(at, NEW_YORK) if settled else None,
+            )
+        )
+
+    def settle(self, intent: Intent, gross: int | None = None) -> Micros:
+        """Tell that the payment settled in time; returns when."""
+        at = self.settles_at(intent)
+        self.outcome(intent, "SETTLED", at, gross=gross)
+        return at
+
+    def post(
+        self,
+        intent: Intent,
+        after: Micros,
+        *,
+        number: int = 1,
+        amount: int | None = None,
+        obligation_id: str | None = None,
+        currency: str | None = None,
+        arrives_later: Micros = 0,
+        event_id: str | None = None,
+    ) -> PaymentPosted:
+        """Tell that the ledger posted the payment, minutes or hours after that instant."""
+        return self.recording.tell(
+            PaymentPosted(
+                event_id or self.recording.event_id(),
+                after + self.recording.between(2 * MINUTE, 5 * HOUR),
+                obligation_id or intent.obligation_id,
+                f"PST-{intent.payment_id}-{number}",
+                intent.payment_id,
+                intent.installment_id,
+                intent.amount_minor if amount is None else amount,
+                currency or intent.currency,
+            ),
+            arrives_later,
+        )
+
+    def reverse(
+        self, posting: PaymentPosted, after: Micros, amount: int | None = None, posting_id: str | None = None
+    ) -> PostingReversed:
+        """Tell that the ledger took the posting back, wholly or in part."""
+        return self.recording.tell(
+            PostingReversed(
+                self.recording.event_id(),
+                max(after, posting.occurred_at) + self.recording.between(2 * MINUTE, 5 * HOUR),
+                posting.obligation_id,
+                f"RV-{posting_id or posting.posting_id}",
+                posting_id or posting.posting_id,
+                posting.payment_id,
+                posting.amount_minor if amount is None else amount,
+                posting.currency,
+                "money came back",
+            )
+        )
+
+    def settle_and_post(self, intent: Intent) -> tuple[Micros, PaymentPosted]:
+        """Tell the plain way up to the posting; returns when it settled, and the posting."""
+        self.initiate(intent)
+        at = self.settle(intent)
+        return at, self.post(intent, at)
+
+    def comes_back(self, intent: Intent, outcome: Outcome, settled_at: Micros, gross: int | None = None) -> Micros:
+        """Tell that money left again after it had settled; returns when."""
+        reason = None
+        if outcome == "RETURNED":
+            at, reason = self.bank_time(settled_at, self.rng.randint(1, 2)), self.rng.choice(ACH_RETURNS)
+        elif outcome == "FAILED":
+            at, reason = self.bank_time(settled_at, 1), "R17" if intent.method == "ACH_DEBIT" else "05"
+        else:
+            at = settled_at + self.recording.between(6 * HOUR, 12 * DAY)
+            reason = self.rng.choice(CARD_DISPUTES) if outcome == "CHARGEBACK" else "requested by tenant"
+        self.outcome(intent, outcome, at, gross=gross, reason=reason)
+        return at
+
+    def wrong_amount(self, amount: int) -> int:
+        """Return an amount that is off by a little, above 0."""
+        off = self.rng.randint(1, max(1, amount // 10))
+        return amount + off if self.rng.random() < 0.5 or amount <= off else amount - off
+
+
+def fee_of(method: Method, amount_minor: int) -> int:
+    """Return what the processor keeps."""
+    match method:
+        case "CARD":
+            return amount_minor * 29 // 1000 + 30
+        case "ACH_DEBIT":
+            return min(500, amount_minor * 8 // 1000)
+        case "INSTANT":
+            return 45
+        case "CHECK":
+            return 100
+        case "CASH":
+            return 150
+
+
+Tale = Callable[[Teller, Intent], None]
+
+
+def plain(teller: Teller, intent: Intent) -> None:
+    """Tell how a payment should go: set up, collected, posted."""
+    teller.settle_and_post(intent)
+
+
+def last_day(teller: Teller, intent: Intent) -> None:
+    """Tell how a payment is posted a good part of a day after it settled, within the posting deadline."""
+    teller.initiate(intent)
+    at = teller.settle(intent)
+    teller.post(intent, at + teller.recording.between(1 * HOUR, 18 * HOUR))
+
+
+def retried(teller: Teller, intent: Intent) -> None:
+    """Tell how a first attempt failed, the second brought the money."""
+    teller.initiate(intent)
+    at = teller.settles_at(intent)
+    teller.outcome(intent, "FAILED", intent.at + MINUTE, gross=0, reason=teller.rng.choice(CARD_DECLINES))
+    teller.outcome(intent, "SETTLED", at + HOUR, attempt=2)
+    teller.post(intent, at + HOUR)
+
+
+def retried_same_reference(teller: Teller, intent: Intent) -> None:
+    """Tell how FAILED comes before SETTLED of one reference: the retry succeeded."""
+    teller.initiate(intent)
+    teller.outcome(intent, "FAILED", intent.at + SECOND, gross=0, reason="05")
+    teller.post(intent, teller.settle(intent))
+
+
+def failed(teller: Teller, intent: Intent) -> None:
+    """Tell how the only attempt failed."""
+    teller.initiate(intent)
+    reason = teller.rng.choice(ACH_RETURNS if intent.method == "ACH_DEBIT" else CARD_DECLINES)
+    teller.outcome(intent, "FAILED", teller.settles_at(intent), gross=0, reason=reason)
+
+
+def taken_back(outcome: Outcome, method: Method) -> Tale:
+    """Make the tale of money that came, was posted, left again, and whose posting was reversed."""
+
+    def tale(teller: Teller, intent: Intent) -> None:
+        intent = by(intent, method)
+        at, posting = teller.settle_and_post(intent)
+        teller.reverse(posting, teller.comes_back(intent, outcome, at))
+
+    return tale
+
+
+def returned_unsettled(teller: Teller, intent: Intent) -> None:
+    """Tell how a debit came back whose settlement was never told."""
+    intent = by(intent, "ACH_DEBIT")
+    teller.initiate(intent)
+    teller.outcome(intent, "RETURNED", teller.settles_at(intent), reason=teller.rng.choice(ACH_RETURNS))
+
+
+def refunded_partly(teller: Teller, intent: Intent) -> None:
+    """Tell how a part went back to the tenant, and the ledger followed."""
+    at, posting = teller.settle_and_post(intent)
+    part = max(1, intent.amount_minor // 3)
+    teller.reverse(posting, teller.comes_back(intent, "REFUNDED", at, gross=part), amount=part)
+
+
+def chargeback_won(teller: Teller, intent: Intent) -> None:
+    """Tell how a dispute was lost at first and won at last; the ledger followed both times."""
+    intent = by(intent, "CARD")
+    at, posting = teller.settle_and_post(intent)
+    disputed = teller.comes_back(intent, "CHARGEBACK", at)
+    reversal = teller.reverse(posting, disputed)
+    won = reversal.occurred_at + teller.recording.between(1 * DAY, 6 * DAY)
+    teller.outcome(intent, "CHARGEBACK_REVERSED", won)
+    teller.post(intent, won, number=2)
+
+
+def posted_anew(teller: Teller, intent: Intent) -> None:
+    """Tell how the ledger took its posting back and posted again."""
+    at, posting = teller.settle_and_post(intent)
+    reversal = teller.reverse(posting, at)
+    teller.post(intent, reversal.occurred_at, number=2)
+
+
+def reversal_before_posting(teller: Teller, intent: Intent) -> None:
+    """Tell how the reversal of a posting arrives days before the posting itself."""
+    teller.initiate(intent)
+    at = teller.settle(intent)
+    late = teller.recording.between(6 * HOUR, 3 * DAY)
+    posting = teller.post(intent, at, arrives_later=late)
+    reversal = teller.reverse(posting, at)
+    teller.post(intent, reversal.occurred_at, number=2)
+
+
+def reversal_of_nothing(teller: Teller, intent: Intent) -> None:
+    """Tell how the ledger reverses a posting that nobody ever tells of: it waits for ever and changes nothing."""
+    at, posting = teller.settle_and_post(intent)
+    teller.reverse(posting, at, posting_id=f"PST-{intent.payment_id}-9")
+
+
+def foreign_posting_forgotten(teller: Teller, intent: Intent) -> None:
+    """Tell how the ledger posted in the wrong currency, took that back and posted right."""
+    teller.initiate(intent)
+    at = teller.settle(intent)
+    wrong = teller.post(intent, at, currency=FOREIGN[intent.currency])
+    teller.reverse(wrong, at)
+    teller.post(intent, at + HOUR, number=2)
+
+
+def initiation_late(teller: Teller, intent: Intent) -> None:
+    """Tell how the money and its posting are told long before the initiation arrives."""
+    teller.initiate(intent, arrives_later=teller.recording.between(5 * DAY, 12 * DAY))
+    teller.post(intent, teller.settle(intent))
+
+
+HARMLESS_TALES: dict[str, Tale] = {
+    "retried": retried,
+    "retried_same_reference": retried_same_reference,
+    "failed": failed,
+    "returned": taken_back("RETURNED", "ACH_DEBIT"),
+    "returned_unsettled": returned_unsettled,
+    "refunded": taken_back("REFUNDED", "CARD"),
+    "charged_back": taken_back("CHARGEBACK", "CARD"),
+    "failed_after_settled": taken_back("FAILED", "ACH_DEBIT"),
+    "refunded_partly": refunded_partly,
+    "chargeback_won": chargeback_won,
+    "posted_anew": posted_anew,
+    "reversal_before_posting": reversal_before_posting,
+    "reversal_of_nothing": reversal_of_nothing,
+    "foreign_posting_forgotten": foreign_posting_forgotten,
+    "initiation_late": initiation_late,
+}
+"""Tales that end without a break: what comes back, the ledger follows."""
+
+UNPAID_TALES = frozenset(
+    ("failed", "returned", "returned_unsettled", "refunded", "charged_back", "failed_after_settled")
+)
+"""Tales that leave the tenant with the rent still to pay: many pay again."""

@@ -1,0 +1,39 @@
+"""What a simulated month tells: the facts as they happen, and a note of each break that was put in on purpose."""
+
+from dataclasses import dataclass, field
+from random import Random
+from typing import TypeVar
+
+from domain.facts import InputFact, Micros
+
+SomeFact = TypeVar("SomeFact", bound=InputFact)
+
+
+@dataclass(slots=True)
+class Recording:
+    """The facts of a scenario in the order of telling. What would happen after `closes_at` is not recorded."""
+
+    rng: Random
+    closes_at: Micros
+    facts: list[tuple[InputFact, Micros]] = field(default_factory=list)
+    """A fact and how much later than usual it arrives, in microseconds."""
+    injected: dict[str, set[str]] = field(default_factory=dict)
+    """Break class -> the payment or obligation ids at which a break of that class was put in on purpose."""
+
+    def event_id(self) -> str:
+        """Return a new event id."""
+        return f"E-{self.rng.getrandbits(64):016x}"
+
+    def tell(self, fact: SomeFact, arrives_later: Micros = 0) -> SomeFact:
+        """Record a fact, if it happens before the recording closes, and hand it back."""
+        if fact.occurred_at <= self.closes_at:
+            self.facts.append((fact, arrives_later))
+        return fact
+
+    def inject(self, break_class: str, key: str) -> None:
+        """Note that a break of that class must be open at that payment or obligation when the recording closes."""
+        self.injected.setdefault(break_class, set()).add(key)
+
+    def between(self, least: Micros, most: Micros) -> Micros:
+        """Return a random span between two, in microseconds."""
+        return least + int(self.rng.random() * (most - least))
