@@ -72,10 +72,11 @@ CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --upgrade --genera
 	--output-file $(1) $(2) pyproject.toml
 endef
 
-# --no-build-isolation builds with the hashed setuptools of the lock.
+# --no-build-isolation builds with the hashed setuptools of the lock, whose warning that an editable install is one says
+# nothing to anybody.
 define install
 @$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(1)
-@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 @touch $@
 endef
 

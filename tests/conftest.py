@@ -8,6 +8,7 @@ from typing import NoReturn, Protocol
 
 import pytest
 
+from tests.infra import maven
 from tests.infra.apicurio import ApicurioRegistry
 from tests.infra.environment import REQUIRE_KAFKA, TEST_BROKER, MissingToolError
 from tests.infra.kafka import KafkaCluster
@@ -32,6 +33,21 @@ def _go_without(config: pytest.Config, what: str, error: MissingToolError) -> No
         pytest.fail(f"RENTMATCH_REQUIRE_KAFKA=1, and {what} cannot be had: {error}", pytrace=False)
     config.stash.setdefault(_MISSING, {})[what] = str(error)
     pytest.skip(f"{what} cannot be had: {error}")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let downloads tell their progress while a fixture runs."""
+
+    def announce(text: str) -> None:
+        # Looked up when something is told: neither plugin need be registered when this conftest is configured.
+        capture = config.pluginmanager.getplugin("capturemanager")
+        reporter = config.pluginmanager.getplugin("terminalreporter")
+        if capture is not None and reporter is not None:
+            with capture.global_and_fixture_disabled():
+                reporter.write_line(f"[tests] {text}")
+                reporter.flush()
+
+    maven.announce = announce
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

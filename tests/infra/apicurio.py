@@ -13,6 +13,7 @@ class ApicurioRegistry:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self._java = maven.java()
         self._home = maven.unpacked(maven.APICURIO)
         (self._port,) = free_ports(1)
         self._child: Child | None = None
@@ -31,7 +32,7 @@ class ApicurioRegistry:
         """
         (runner,) = self._home.glob("*-runner.jar")
         options = ["-Xmx512m", "-XX:TieredStopAtLevel=1", "-Dquarkus.http.host=127.0.0.1"]
-        command = [maven.java(), *options, f"-Dquarkus.http.port={self._port}", "-jar", str(runner)]
+        command = [self._java, *options, f"-Dquarkus.http.port={self._port}", "-jar", str(runner)]
         self._child = Child(command, self._directory / "apicurio.log", cwd=self._directory)
         wait_until(self._answers, 90, "the schema registry to answer", child=self._child)
 

@@ -8,7 +8,6 @@ import hashlib
 import os
 import shutil
 import subprocess
-import sys
 import tarfile
 import tempfile
 import time
@@ -24,6 +23,9 @@ KAFKA = ("org.apache.kafka:kafka_2.13:4.1.1", "org.apache.logging.log4j:log4j-sl
 
 APICURIO = "io.apicurio:apicurio-registry-app:3.0.9:tar.gz:all"
 """The last registry found to run on Java 17 (3.3 wants Java 21)."""
+
+announce: Callable[[str], object] = print
+"""Where progress is told. tests/conftest.py points it past pytest's capture: a silent minute looks like a hang."""
 
 ATTEMPTS = 4
 TIMEOUT_S = 420
@@ -69,14 +71,14 @@ def _cached(kind: str, what: str, fill: Callable[[Path], None]) -> Path:
     CACHE.mkdir(parents=True, exist_ok=True)
     with _only_one(CACHE / "lock"):
         if not done.exists():
-            _say(f"fetching {what.replace(chr(10), ', ')} into {CACHE}")
+            announce(f"fetching {what.replace(chr(10), ', ')} into {CACHE}")
             started = time.monotonic()
             with tempfile.TemporaryDirectory(dir=CACHE, prefix="partial-") as partial:
                 target = Path(partial) / "content"
                 target.mkdir()
                 fill(target)
                 target.rename(done)
-            _say(f"fetched in {time.monotonic() - started:.1f} s")
+            announce(f"fetched in {time.monotonic() - started:.1f} s")
     return done
 
 
@@ -115,7 +117,7 @@ def _maven(*arguments: str, cwd: Path | None = None) -> None:
     said = ""
     for attempt in range(1, ATTEMPTS + 1):
         if attempt > 1:
-            _say(f"Maven failed, attempt {attempt} of {ATTEMPTS}")
+            announce(f"Maven failed, attempt {attempt} of {ATTEMPTS}")
             time.sleep(2**attempt)
         try:
             done = subprocess.run(line, cwd=cwd, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
@@ -134,9 +136,3 @@ def _only_one(path: Path) -> Iterator[None]:
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
-
-
-def _say(text: str) -> None:
-    # Straight to the terminal, past pytest's capture: a silent minute looks like a hang.
-    sys.__stderr__.write(f"\n[tests] {text}\n")  # type: ignore[union-attr]
-    sys.__stderr__.flush()  # type: ignore[union-attr]
