@@ -78,7 +78,8 @@ class KafkaCluster:
             TimeoutError: the cluster did not form within a minute or so.
         """
         started = time.monotonic()
-        cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        # The first byte is 0, because an id that begins with a dash would be taken for an option by the storage tool.
+        cluster_id = base64.urlsafe_b64encode(b"\0" + uuid.uuid4().bytes[1:]).decode().rstrip("=")
         for node in range(self.nodes):
             self._configure(node)
             self._format(node, cluster_id)
