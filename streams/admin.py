@@ -212,22 +212,17 @@ def provision(settings: Settings, *, create: bool = True, apply: bool = False) -
     admin, cluster = connect(AdminClient, settings)
     is_mock = (cluster.cluster_id or "").startswith(MOCK_CLUSTER_ID)
     report = Report()
-    existing = {wish.name for wish in wanted if _exists(cluster, wish.name)}
-    absent = [_like_its_partner(settings, wish, cluster, report) for wish in wanted if wish.name not in existing]
+    absent = [_like_its_partner(settings, wish, cluster, report) for wish in wanted if not _exists(cluster, wish.name)]
     created: set[str] = set()
     if create and absent:
         if is_mock:
-            report.notes.append(
-                "This is librdkafka's mock cluster, which cannot create topics as asked: they were made by asking "
-                "for them, with the partitions and settings that it gives."
-            )
-            for wish in absent:
-                admin.list_topics(wish.name, timeout=ANSWER_SECONDS_MAX)
-            created = {wish.name for wish in absent}
+            created = _create_by_asking(admin, absent, report)
+            cluster = metadata(admin, settings)
         else:
-            created = _create(admin, settings, absent, len(cluster.brokers), report)
-        cluster = _metadata_with(admin, settings, created)
-    configs = {} if is_mock else _configs_on_broker(admin, sorted(existing), report)
+            created, met = _create(admin, settings, absent, len(cluster.brokers), report)
+            cluster = _metadata_with(admin, settings, created | met)
+    compared = [wish.name for wish in wanted if wish.name not in created and _exists(cluster, wish.name)]
+    configs = {} if is_mock else _configs_on_broker(admin, compared, report)
     for wish in wanted:
         report.findings.append(_look(wish, cluster, created, configs.get(wish.name), settings))
     if apply:
@@ -238,8 +233,7 @@ def provision(settings: Settings, *, create: bool = True, apply: bool = False) -
 
 
 def _exists(cluster: Any, name: str) -> bool:
-    found = cluster.topics.get(name)
-    return found is not None and found.error is None
+    return name in cluster.topics and cluster.topics[name].error is None
 
 
 def _like_its_partner(settings: Settings, wish: Wish, cluster: Any, report: Report) -> Wish:
@@ -258,12 +252,22 @@ def _like_its_partner(settings: Settings, wish: Wish, cluster: Any, report: Repo
     return wish
 
 
-def _create(admin: Any, settings: Settings, absent: list[Wish], brokers: int, report: Report) -> set[str]:
+def _create_by_asking(admin: Any, absent: list[Wish], report: Report) -> set[str]:
+    report.notes.append(
+        "This is librdkafka's mock cluster, which cannot create topics: asking for them made them, as it makes them."
+    )
+    for wish in absent:
+        admin.list_topics(wish.name, timeout=ANSWER_SECONDS_MAX)
+    return {wish.name for wish in absent}
+
+
+def _create(
+    admin: Any, settings: Settings, absent: list[Wish], brokers: int, report: Report
+) -> tuple[set[str], set[str]]:
+    """Create topics; return the names of those created, and of those that somebody else was quicker with."""
     replication = settings.replication_factor or min(3, brokers)
-    new = [
-        NewTopic(wish.name, wish.partitions, replication, config=wish.configs_at(replication)) for wish in absent
-    ]
-    created = set()
+    new = [NewTopic(wish.name, wish.partitions, replication, config=wish.configs_at(replication)) for wish in absent]
+    created, met = set(), set()
     for name, future in admin.create_topics(new, request_timeout=3 * ANSWER_SECONDS_MAX).items():
         try:
             future.result()
@@ -271,14 +275,15 @@ def _create(admin: Any, settings: Settings, absent: list[Wish], brokers: int, re
         except KafkaException as error:
             code = error.args[0].code()
             if code == KafkaError.TOPIC_ALREADY_EXISTS:
-                continue  # somebody else was quicker; it is looked at like any other
+                met.add(name)  # it is compared like any other that was there before
+                continue
             hint = ""
             if code == KafkaError.INVALID_REPLICATION_FACTOR:
                 hint = f" ({brokers} brokers are up; set RENTMATCH_REPLICATION_FACTOR to at most that)"
             elif code == KafkaError.TOPIC_AUTHORIZATION_FAILED:
                 hint = " (this user may not create topics; ask for the right, or have them created for you)"
             report.errors.append(f"{name} could not be created: {error.args[0].str()}{hint}")
-    return created
+    return created, met
 
 
 def _metadata_with(admin: Any, settings: Settings, created: set[str]) -> Any:

@@ -1,0 +1,1 @@
+"""The commands of `rentmatch`, a module each; `ops.cli.COMMANDS` lists them."""

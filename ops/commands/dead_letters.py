@@ -1,0 +1,307 @@
+"""`rentmatch dead-letters`: see what could not be read, learn why, and re-feed it once the cause is fixed."""
+
+import re
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import click
+
+from ops.console import Command, Group, fail, json_text, misuse, put_json, put_line, put_table, say
+from ops.framing import codec_of
+from ops.producing import BulkProducer
+from streams import reading, topics
+from streams.dead_letters import BadInput, DeadLetter, DeadLetterClass
+from streams.jsonform import fact_to_json
+from streams.reading import RawRecord
+from streams.settings import Settings, load
+from streams.topics import Topic
+
+REFED_FROM = "rentmatch.refed.from"
+"""Header of a re-fed record: `topic:partition:offset` of the dead letter that it was."""
+
+HEX_BYTES_SHOWN_MAX = 4096
+UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A dead letter and what its headers say; `told` is None where they are not a dead letter's."""
+
+    record: RawRecord
+    told: DeadLetter | None
+
+    @property
+    def id(self) -> str:
+        """Its name on the command line: partition and offset on the dead-letter topic."""
+        return f"{self.record.partition}:{self.record.offset}"
+
+    def as_json(self) -> dict[str, Any]:
+        """What `list --json` prints."""
+        row: dict[str, Any] = {"id": self.id, "written_at": None}
+        if self.record.timestamp_ms is not None:
+            row["written_at"] = reading.timestamp_text(self.record.timestamp_ms)
+        if self.told is None:
+            row["class"] = None
+        else:
+            row |= {
+                "class": self.told.error_class.value,
+                "message": self.told.message,
+                "source_topic": self.told.source_topic,
+                "source_partition": self.told.source_partition,
+                "source_offset": self.told.source_offset,
+                "service_version": self.told.service_version,
+            }
+        return row | {"key": reading.text_or_hex(self.record.key), "bytes": len(self.record.value or b"")}
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which dead letters are meant; None lets all through."""
+
+    error_class: str | None
+    source_topic: str | None
+    since_ms: int | None
+
+    def let_through(self, letter: Letter) -> bool:
+        """Whether this one is meant."""
+        told, written_at = letter.told, letter.record.timestamp_ms
+        if self.error_class is not None and (told is None or told.error_class != self.error_class):
+            return False
+        if self.source_topic is not None and (told is None or told.source_topic != self.source_topic):
+            return False
+        return self.since_ms is None or written_at is None or written_at >= self.since_ms
+
+    @property
+    def any(self) -> bool:
+        """At least one is set."""
+        return (self.error_class, self.source_topic, self.since_ms) != (None, None, None)
+
+
+def _letter(record: RawRecord) -> Letter:
+    try:
+        return Letter(record, DeadLetter.parse(record.headers))
+    except ValueError:
+        return Letter(record, None)
+
+
+def _letters(settings: Settings, filters: Filters) -> Iterator[Letter]:
+    found = (_letter(record) for record in reading.records(settings, topics.DEAD_LETTER))
+    return (letter for letter in found if filters.let_through(letter))
+
+
+def since_ms(text: str, now_ms: int) -> int:
+    """Read `--since`: an age (`90m`, `24h`, `7d`) or an ISO 8601 instant with a zone, as milliseconds since 1970.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    age = re.fullmatch(r"(\d{1,9})([smhd])", text)
+    if age:
+        return now_ms - int(age[1]) * UNIT_SECONDS[age[2]] * 1000
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        instant = None
+    if instant is None or instant.tzinfo is None:
+        raise ValueError(f"{text!r} is neither an age (90m, 24h, 7d) nor an instant with a zone (2026-07-01T00:00:00Z)")
+    return int(instant.timestamp()) * 1000
+
+
+def _filters(settings: Settings, error_class: str | None, topic: str | None, since: str | None) -> Filters:
+    source = settings.topic(reading.resolve(settings, topic, topics.INPUTS)) if topic else None
+    try:
+        since_at = since_ms(since, time.time_ns() // 1_000_000) if since else None
+    except ValueError as error:
+        misuse(f"--since: {error}")
+    return Filters(error_class, source, since_at)
+
+
+def _find(settings: Settings, letter_id: str) -> Letter:
+    """The dead letter of an id.
+
+    Raises:
+        click.ClickException: the id is malformed or there is no such record.
+    """
+    match = re.fullmatch(r"(\d{1,9}):(\d{1,18})", letter_id)
+    if match is None:
+        misuse(
+            f"{letter_id!r} is not the id of a dead letter: partition:offset, as `rentmatch dead-letters list` shows it"
+        )
+    record = reading.record_at(settings, topics.DEAD_LETTER, int(match[1]), int(match[2]))
+    if record is None:
+        fail(f"there is no dead letter {letter_id}; it may have expired. See `rentmatch dead-letters list`.")
+    return _letter(record)
+
+
+def _filter_options(command: Any) -> Any:
+    for option in (
+        click.option("--since", metavar="WHEN", help="Written since: an age (90m, 24h, 7d) or an ISO 8601 instant."),
+        click.option("--topic", help="From this input topic."),
+        click.option(
+            "--class", "error_class", type=click.Choice([c.value for c in DeadLetterClass]), help="Of this class."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@click.group(cls=Group, name="dead-letters", short_help="See and re-feed what could not be read.")
+def command() -> None:
+    """Input that could not be read: list it, look at it, re-feed it.
+
+    A record that cannot be decoded or breaks a rule of the contract goes to the dead-letter topic with its bytes
+    untouched, and never stops its partition. Once the cause is fixed, feed it in again.
+
+    Example:
+      rentmatch dead-letters list --class unknown_schema
+      rentmatch dead-letters show 3:41
+      rentmatch dead-letters refeed --class unknown_schema --yes
+    """
+
+
+@command.command(cls=Command, name="list")
+@_filter_options
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def list_letters(error_class: str | None, topic: str | None, since: str | None, as_json: bool) -> None:
+    """List dead letters, each with its id, class and where it came from.
+
+    Examples:
+      rentmatch dead-letters list --since 24h
+      rentmatch dead-letters list --topic ledger-events --json
+    """
+    settings = load()
+    found = _letters(settings, _filters(settings, error_class, topic, since))
+    if as_json:
+        for letter in found:
+            put_json(letter.as_json())
+        return
+    rows = []
+    for letter in found:
+        row = letter.as_json()
+        source = f"{row['source_topic']} {row['source_partition']}:{row['source_offset']}" if letter.told else "-"
+        cells = (letter.id, row["written_at"], row["class"], source, row["key"], row["bytes"], row.get("message"))
+        rows.append(["-" if cell is None else str(cell) for cell in cells])
+    if not rows:
+        say("no dead letters")
+        return
+    put_table(["id", "written at", "class", "source", "key", "bytes", "message"], rows)
+
+
+@command.command(cls=Command, name="show")
+@click.argument("letter_id", metavar="ID")
+def show(letter_id: str) -> None:
+    """Show one dead letter: headers, bytes, and whether it could be read today.
+
+    ID is partition:offset on the dead-letter topic, as `list` shows it.
+
+    Example:
+      rentmatch dead-letters show 3:41
+    """
+    settings = load()
+    letter = _find(settings, letter_id)
+    put_line(f"dead letter {letter.id}")
+    for name, value in letter.as_json().items():
+        if name != "id":
+            put_line(f"  {name.replace('_', ' ')}: {'-' if value is None else value}")
+    known = {name for name, _ in letter.told.headers()} if letter.told else set()
+    for name, raw in letter.record.headers:
+        if name not in known:
+            put_line(f"  header {name}: {reading.text_or_hex(raw)}")
+    for line in hex_dump(letter.record.value or b""):
+        put_line(line)
+    put_line(verdict(settings, letter))
+
+
+def hex_dump(value: bytes) -> Iterator[str]:
+    """Sixteen bytes a line: offset, hexadecimal, and the letters among them."""
+    for start in range(0, min(len(value), HEX_BYTES_SHOWN_MAX), 16):
+        row = value[start : start + 16]
+        letters = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in row)
+        yield f"  {start:08x}  {row.hex(' '):<47}  {letters}"
+    if len(value) > HEX_BYTES_SHOWN_MAX:
+        yield f"  … {len(value) - HEX_BYTES_SHOWN_MAX} more bytes; `rentmatch read dead-letter --json` has them all"
+
+
+def verdict(settings: Settings, letter: Letter) -> str:
+    """Try to read a dead letter as this version would, and say what to do with it."""
+    source = _source(settings, letter)
+    if source is None:
+        return "It names no input topic of this installation, so it cannot be tried or re-fed."
+    try:
+        fact = codec_of(settings).decode_input(source, letter.record.value)
+    except BadInput as error:
+        return f"It still cannot be read ({error.error_class}): {error.message}"
+    return f"It can be read now: {json_text(fact_to_json(fact))}\nFeed it in: rentmatch dead-letters refeed {letter.id}"
+
+
+def _source(settings: Settings, letter: Letter) -> Topic | None:
+    """The input topic that a dead letter came from, if it is one of ours."""
+    if letter.told is None:
+        return None
+    return next((topic for topic in topics.INPUTS if settings.topic(topic) == letter.told.source_topic), None)
+
+
+@command.command(cls=Command, name="refeed")
+@click.argument("letter_ids", metavar="[ID]...", nargs=-1)
+@_filter_options
+@click.option("--yes", is_flag=True, help="Do it, where the letters are chosen by filters.")
+def refeed(
+    letter_ids: tuple[str, ...], error_class: str | None, topic: str | None, since: str | None, yes: bool
+) -> None:
+    """Publish dead letters again on the topic they came from: the same bytes, the same key.
+
+    Choose them by ID, or by filters with --yes. A header tells where each came from. A record that is still bad
+    becomes a dead letter again; one that is re-fed twice does no harm, for facts count once. Letters with the same
+    bytes, key and topic are re-fed once.
+
+    Examples:
+      rentmatch dead-letters refeed 3:41 3:44
+      rentmatch dead-letters refeed --topic ledger-events --class unknown_schema --yes
+    """
+    settings = load()
+    filters = _filters(settings, error_class, topic, since)
+    if bool(letter_ids) == filters.any:
+        misuse("choose the dead letters either by ID or by --class, --topic or --since")
+    chosen = [_find(settings, letter_id) for letter_id in letter_ids] or list(_letters(settings, filters))
+    if not chosen:
+        say("no dead letters match; nothing to do")
+        return
+    if not letter_ids and not yes:
+        misuse(f"{len(chosen)} dead letters match; add --yes to re-feed them, or `list` them with the same filters")
+    _refeed(settings, chosen)
+
+
+def _refeed(settings: Settings, chosen: Iterable[Letter]) -> None:
+    producer = BulkProducer(settings)
+    dead_letter_topic = settings.topic(topics.DEAD_LETTER)
+    first_of: dict[tuple[str, bytes | None, bytes | None], str] = {}
+    sent, homeless = [], 0
+    for letter in chosen:
+        source = _source(settings, letter)
+        if source is None:
+            homeless += 1
+            say(f"{letter.id}: left out: it names no input topic of this installation")
+            continue
+        name = settings.topic(source)
+        same = (name, letter.record.key, letter.record.value)
+        if same in first_of:
+            # A bad record that is re-fed comes back as one more dead letter: without this they would double each time.
+            say(f"{letter.id}: the same record as {first_of[same]}, which stands for it")
+            continue
+        first_of[same] = letter.id
+        producer.require(name)
+        header = (REFED_FROM, f"{dead_letter_topic}:{letter.id}".encode())
+        producer.send(name, letter.record.key, letter.record.value, label=letter.id, headers=[header])
+        sent.append((letter.id, name))
+    producer.finish()
+    lost = {undelivered.label: undelivered.reason for undelivered in producer.undelivered}
+    for letter_id, name in sent:
+        if letter_id in lost:
+            say(f"{letter_id}: not delivered: {lost[letter_id]}")
+        else:
+            put_line(f"{letter_id}: re-fed to {name}")
+    if lost or homeless:
+        fail(f"{len(lost)} not delivered, {homeless} left out; see above.")

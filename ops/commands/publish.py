@@ -1,0 +1,187 @@
+"""`rentmatch publish`: JSON lines to an input topic."""
+
+import base64
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import click
+import msgspec
+
+from domain.facts import InputFact, PaymentInitiated, ProcessorSettled
+from ops.console import Command, fail, meter, say
+from ops.framing import codec_of
+from ops.producing import BulkProducer, Undelivered
+from streams import topics
+from streams.codec import Codec
+from streams.dead_letters import BadInput
+from streams.jsonform import fact_from_json
+from streams.reading import resolve
+from streams.registry import RegistryError
+from streams.settings import Settings, load
+from streams.topics import Topic
+
+UNDELIVERED_SHOWN_MAX = 20
+
+
+class BadLineError(ValueError):
+    """A line cannot be published; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A record ready for the broker."""
+
+    line: int
+    key: bytes | None
+    value: bytes
+
+
+def topic_of(fact: InputFact) -> Topic:
+    """The input topic on which a fact travels (contract section 2)."""
+    if isinstance(fact, PaymentInitiated):
+        return topics.PAYMENT_INITIATED
+    if isinstance(fact, ProcessorSettled):
+        return topics.PROCESSOR_SETTLED
+    return topics.LEDGER_EVENTS
+
+
+def key_of(fact: InputFact) -> bytes:
+    """The key under which a fact travels: its payment's id, on `ledger-events` its obligation's."""
+    if isinstance(fact, PaymentInitiated | ProcessorSettled):
+        return fact.payment_id.encode("utf-8")
+    return fact.obligation_id.encode("utf-8")
+
+
+class Reader:
+    """Turns lines into records of one topic.
+
+    A line is a fact as JSON, or `{"type": "_raw", "base64": …, "key": …}`: bytes that are published as they are, the
+    form in which `rentmatch simulate` carries input that is bad on purpose. What stands under `_kafka` (from
+    `rentmatch read --metadata`) is ignored.
+    """
+
+    def __init__(self, settings: Settings, topic: Topic, codec: Codec) -> None:
+        self._topic = topic
+        self._name = settings.topic(topic)
+        self._codec = codec
+        self._parse = msgspec.json.Decoder().decode
+
+    def ready(self, number: int, line: bytes) -> Ready:
+        """Validate and frame one line.
+
+        Raises:
+            BadLineError: it is not a valid record of the topic.
+        """
+        try:
+            parsed = self._parse(line)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise BadLineError(f"not JSON: {error}") from None
+        if not isinstance(parsed, dict):
+            raise BadLineError(f"a JSON object is needed, not {type(parsed).__name__}")
+        parsed.pop("_kafka", None)
+        if parsed.get("type") == "_raw":
+            return _raw(number, parsed)
+        try:
+            fact = fact_from_json(parsed)
+        except (ValueError, BadInput) as error:
+            raise BadLineError(str(error)) from None
+        if topic_of(fact) is not self._topic:
+            raise BadLineError(
+                f"a {type(fact).__name__} travels on {topic_of(fact).name}, not on {self._topic.name}; publish it there"
+            )
+        return Ready(number, key_of(fact), self._codec.encode_fact(fact, self._name))
+
+
+def _raw(number: int, parsed: dict[str, Any]) -> Ready:
+    more = parsed.keys() - {"type", "base64", "key"}
+    if more:
+        raise BadLineError(f"a _raw line has type, base64 and key only, not {', '.join(sorted(more))}")
+    key, text = parsed.get("key"), parsed.get("base64")
+    if key is not None and not isinstance(key, str):
+        raise BadLineError("key must be text")
+    if not isinstance(text, str):
+        raise BadLineError("base64 must be text")
+    try:
+        value = base64.b64decode(text, validate=True)
+    except ValueError as error:
+        raise BadLineError(f"base64: {error}") from None
+    return Ready(number, None if key is None else key.encode("utf-8"), value)
+
+
+def numbered_lines(stream: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Lines with their numbers from 1; lines of white space only hold nothing and are passed over."""
+    for number, line in enumerate(stream, start=1):
+        if line.strip():
+            yield number, line
+
+
+@click.command(cls=Command, name="publish", short_help="Publish JSON lines to an input topic.")
+@click.argument("topic")
+@click.option("--dry-run", is_flag=True, help="Only validate; no broker is needed.")
+@click.option("--keep-going", is_flag=True, help="Publish the good lines and list the bad ones (exit status 1).")
+def command(topic: str, dry_run: bool, keep_going: bool) -> None:
+    r"""Publish JSON lines from standard input to the input topic TOPIC.
+
+    TOPIC is payment-initiated, processor-settled or ledger-events (or its full name on the broker). Each line is one
+    record; `type` names it, instants are ISO 8601 with a zone, days are ISO dates, money is whole minor units. Each
+    is validated first. By default the first bad line ends it: what stood before is published, nothing after.
+
+    Example:
+      echo '{"type": "ObligationCancelled", "event_id": "e-1",' \
+           '"occurred_at": "2026-07-01T15:00:00Z", "obligation_id": "o-1",' \
+           '"reason": "moved out"}' | rentmatch publish ledger-events
+    """
+    settings = load()
+    found = resolve(settings, topic, topics.INPUTS)
+    stdin = click.get_binary_stream("stdin")
+    if stdin.isatty():
+        say(f"Reading records for {settings.topic(found)} from the keyboard; end with Ctrl-D.")
+    reader = Reader(settings, found, Codec() if dry_run else codec_of(settings))
+    producer = None
+    if not dry_run:
+        producer = BulkProducer(settings)
+        producer.require(settings.topic(found))
+    good, bad, number, stopped = 0, [], 0, ""
+    with meter("validating" if dry_run else "publishing", shown=not stdin.isatty()) as progress:
+        try:
+            for number, line in numbered_lines(stdin):
+                try:
+                    record = reader.ready(number, line)
+                except BadLineError as error:
+                    bad.append(f"line {number}: {error}")
+                    if keep_going:
+                        continue
+                    stopped = f"line {number}"
+                    break
+                if producer is not None:
+                    producer.send(settings.topic(found), record.key, record.value, label=f"line {number}")
+                good += 1
+                progress.step()
+        except RegistryError as error:
+            bad.append(f"line {number}: {error}")
+            stopped = f"line {number}"
+        except KeyboardInterrupt:
+            stopped = f"line {number + 1} or before, by Ctrl-C"
+        finally:
+            # Whatever ended it, a bug of ours included: what was handed over is delivered, or known not to be.
+            delivered = good if producer is None else producer.finish()
+    done = f"{delivered} {'valid for' if dry_run else 'published to'} {settings.topic(found)}"
+    _close(done, bad, [] if producer is None else producer.undelivered, stopped)
+
+
+def _close(done: str, bad: list[str], undelivered: list[Undelivered], stopped: str) -> None:
+    """Say how it went; every line is either counted as published or named."""
+    for message in bad:
+        say(message)
+    for lost in undelivered[:UNDELIVERED_SHOWN_MAX]:
+        say(f"{lost.label}: not delivered: {lost.reason}")
+    if len(undelivered) > UNDELIVERED_SHOWN_MAX:
+        say(f"… and {len(undelivered) - UNDELIVERED_SHOWN_MAX} more were not delivered")
+    if undelivered:
+        fail(f"{done}, {len(undelivered)} not delivered. Publish again once the broker is well; doubles do no harm.")
+    if stopped:
+        fail(f"{done}, stopped at {stopped}. Publish from there on again; doubles do no harm.")
+    if bad:
+        fail(f"{done}, {len(bad)} bad lines left out. Mend and publish those.")
+    say(done)

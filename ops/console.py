@@ -1,0 +1,141 @@
+"""How the commands talk: data to stdout, everything for the person's eyes to stderr, errors that say what to do."""
+
+import inspect
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+import click
+import msgspec
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Failure(click.ClickException):
+    """Something could not be done (exit status 1). The message says what to do next."""
+
+    exit_code = 1
+
+
+class Misuse(click.ClickException):
+    """The command or a setting was given wrongly (exit status 2). The message says how it is right."""
+
+    exit_code = 2
+
+
+def _with_examples_kept(help_text: str | None) -> str | None:
+    """Keep the lines of a paragraph that ends its first line with a colon and indents the rest; click joins others."""
+    if help_text is None:
+        return None
+    return re.sub(r"\n\n([^\n]+:\n {2})", "\n\n\b\n\\1", inspect.cleandoc(help_text))
+
+
+class Command(click.Command):
+    """A command whose examples are shown line by line, as its docstring has them."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.help = _with_examples_kept(self.help)
+
+
+class Group(click.Group):
+    """Commands under one name, likewise."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.help = _with_examples_kept(self.help)
+
+
+def fail(message: str) -> NoReturn:
+    """End the command with exit status 1."""
+    raise Failure(message)
+
+
+def misuse(message: str) -> NoReturn:
+    """End the command with exit status 2."""
+    raise Misuse(message)
+
+
+def say(message: str) -> None:
+    """A line for the person, to stderr, so that stdout stays data."""
+    click.echo(message, err=True)
+
+
+def put_json(value: Any) -> None:
+    """One JSON object as one line on stdout."""
+    click.get_binary_stream("stdout").write(_encode(value) + b"\n")
+
+
+def put_line(line: str) -> None:
+    """One line of text on stdout."""
+    click.echo(line)
+
+
+def json_text(value: Any) -> str:
+    """A value as compact JSON text, for lines that a person reads."""
+    return _encode(value).decode("utf-8")
+
+
+def put_table(columns: list[str], rows: list[list[str]], title: str | None = None) -> None:
+    """A table on stdout; as wide as the terminal, or as its content where stdout is no terminal."""
+    width = None if sys.stdout.isatty() else 10_000
+    console = Console(file=sys.stdout, width=width, highlight=False, markup=False)
+    table = Table(title=title, title_justify="left", show_edge=False, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+
+
+class Meter:
+    """Progress of long work, shown on stderr where that is a terminal; otherwise it costs next to nothing."""
+
+    EVERY = 512
+    """Redrawing each record would take longer than the work."""
+
+    def __init__(self, progress: Progress | None, task: Any) -> None:
+        self._progress = progress
+        self._task = task
+        self._count = 0
+
+    def step(self) -> None:
+        """One more is done."""
+        self._count += 1
+        if self._progress is not None and self._count % self.EVERY == 0:
+            self._progress.update(self._task, completed=self._count)
+
+    def finish(self) -> None:
+        """Draw the final count."""
+        if self._progress is not None:
+            self._progress.update(self._task, completed=self._count)
+
+
+@contextmanager
+def meter(what: str, total: int | None = None, *, shown: bool = True) -> Iterator[Meter]:
+    """Show how far long work has come.
+
+    Args:
+        what: what is being done: "publishing".
+        total: how many there are, where that is known.
+        shown: False where lines come or go on the same terminal, which a bar between them would garble.
+    """
+    if not shown or not sys.stderr.isatty():
+        yield Meter(None, None)
+        return
+    columns = [
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    ]
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        drawn = Meter(progress, progress.add_task(what, total=total))
+        yield drawn
+        drawn.finish()

@@ -1,0 +1,100 @@
+"""Producing records in bulk from the command line: every record is delivered or named as not delivered."""
+
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from confluent_kafka import KafkaError, Producer
+
+from streams.admin import INPUT_BYTES_MAX, BrokerError, connect
+from streams.reading import missing_topic
+from streams.settings import Settings
+
+DELIVERY_SECONDS_MAX = 60
+"""After this a record that no broker took counts as not delivered."""
+
+
+@dataclass(slots=True)
+class Undelivered:
+    """A record that the broker did not take."""
+
+    label: str
+    """What the caller called it: `line 17`, `dead letter 3:41`."""
+    reason: str
+
+
+@dataclass(slots=True)
+class BulkProducer:
+    """Takes records as fast as they come and waits when librdkafka's queue is full.
+
+    Idempotent: a retry inside the client never doubles a record. Keys are hashed with murmur2, as Java clients do.
+    """
+
+    settings: Settings
+    sent: int = 0
+    undelivered: list[Undelivered] = field(default_factory=list)
+    _producer: Any = None
+    _topics: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        """Connect.
+
+        Raises:
+            BrokerError: no broker answers.
+        """
+        self._producer, cluster = connect(
+            Producer,
+            self.settings,
+            enable_idempotence=True,
+            partitioner="murmur2_random",
+            linger_ms=20,
+            message_max_bytes=INPUT_BYTES_MAX + 1024 * 1024,
+            message_timeout_ms=DELIVERY_SECONDS_MAX * 1000,
+            delivery_report_only_error=True,
+        )
+        self._topics = frozenset(name for name, found in cluster.topics.items() if found.error is None)
+
+    def require(self, name: str) -> None:
+        """See that a topic exists, before the first record is sent to it.
+
+        Raises:
+            BrokerError: it does not.
+        """
+        if name not in self._topics:
+            raise BrokerError(missing_topic(self.settings, name))
+
+    def send(
+        self,
+        topic_name: str,
+        key: bytes | None,
+        value: bytes | None,
+        *,
+        label: str,
+        headers: list[tuple[str, bytes]] | None = None,
+    ) -> None:
+        """Hand over a record; returns before it is delivered. `label` names it if it is not."""
+        told = partial(self._delivery_failed, label)
+        while True:
+            try:
+                self._producer.produce(topic_name, value, key, on_delivery=told, headers=headers)
+                break
+            except BufferError:
+                self._producer.poll(0.1)  # the queue is full: wait for the broker to take some
+        self.sent += 1
+        if self.sent % 1000 == 0:
+            self._producer.poll(0)
+
+    def _delivery_failed(self, label: str, error: KafkaError | None, _message: Any) -> None:
+        if error is not None:
+            self.undelivered.append(Undelivered(label, error.str()))
+
+    def finish(self) -> int:
+        """Wait until all is delivered or given up.
+
+        Returns:
+            How many were delivered; the others are in `undelivered`.
+        """
+        left: int = self._producer.flush(DELIVERY_SECONDS_MAX + 5)
+        if left:
+            self.undelivered.append(Undelivered(f"{left} records", "the broker has not confirmed them"))
+        return self.sent - len(self.undelivered) - max(0, left - 1)

@@ -1,0 +1,99 @@
+"""Help, settings, exit statuses: what a newcomer meets first."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import click
+import pytest
+
+from ops.cli import COMMANDS, cli
+from ops.commands import worker
+from streams.settings import Settings
+from tests.ops.conftest import Run
+
+
+def all_commands() -> list[list[str]]:
+    found = []
+    for name in COMMANDS:
+        command = cli.get_command(click.Context(cli), name)
+        assert command is not None
+        found.append([name])
+        if isinstance(command, click.Group):
+            found += [[name, sub] for sub in command.commands]
+    return found
+
+
+def test_help_lists_every_command(bare_run: Run) -> None:
+    result = bare_run("--help")
+    assert result.exit_code == 0
+    for name in COMMANDS:
+        assert re.search(rf"^  {name} +[A-Z].*\.$", result.stdout, re.MULTILINE), name
+
+
+@pytest.mark.parametrize("words", all_commands(), ids=" ".join)
+def test_help_of_each_command_has_an_example_on_lines_of_its_own(bare_run: Run, words: list[str]) -> None:
+    result = bare_run(*words, "--help")
+    assert result.exit_code == 0
+    example = re.search(r"^  Examples?:\n((?:    .+\n)+)", result.stdout, re.MULTILINE)
+    assert example is not None, result.stdout
+    assert "rentmatch " + words[0] in example[1]
+    assert "\b" not in result.stdout.replace("\\\n", "")
+
+
+def test_settings_lists_all_masks_secrets_and_marks_changes(bare_run: Run) -> None:
+    env = {
+        "RENTMATCH_SECURITY_SASL_PASSWORD": "hunter2",
+        "RENTMATCH_SCHEMA_REGISTRY_URL": "https://me:hunter2@registry:8081/path",
+        "RENTMATCH_PARTITIONS": "12",
+    }
+    result = bare_run("settings", "--json", env=env)
+    assert result.exit_code == 0
+    assert "hunter2" not in result.stdout
+    rows = {row["name"]: row for row in map(json.loads, result.stdout.splitlines())}
+    assert rows.keys() == {"RENTMATCH_" + name.upper() for name in Settings.model_fields}
+    assert (rows["RENTMATCH_PARTITIONS"]["value"], rows["RENTMATCH_PARTITIONS"]["default"]) == (12, 8)
+    assert rows["RENTMATCH_SECURITY_SASL_PASSWORD"]["value"] == "********"
+    assert rows["RENTMATCH_SCHEMA_REGISTRY_URL"]["value"] == "https://me:********@registry:8081/path"
+    assert all(row["meaning"] for row in rows.values())
+
+    table = bare_run("settings", env=env).stdout
+    assert "hunter2" not in table
+    assert re.search(r"^\* RENTMATCH_PARTITIONS +│ 12 +│ 8 ", table, re.MULTILINE)
+    assert re.search(r"^RENTMATCH_BROKER ", table, re.MULTILINE)
+
+
+def test_a_bad_value_is_told_without_a_traceback() -> None:
+    env = {**os.environ, "RENTMATCH_PARTITIONS": "none"}
+    result = subprocess.run(
+        [sys.executable, "-m", "ops.cli", "settings"], env=env, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert result.returncode == 2
+    assert result.stderr.startswith("Error: RENTMATCH_PARTITIONS: ")
+    assert "Traceback" not in result.stderr
+
+
+def test_unknown_commands_and_options_are_usage_errors(bare_run: Run) -> None:
+    assert bare_run("reed").exit_code == 2
+    assert bare_run("read", "ledger-events", "--lsat").exit_code == 2
+    assert bare_run("read").exit_code == 2
+
+
+def test_a_bug_keeps_its_traceback(bare_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_args: object, **_more: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(worker, "run", broken)
+    with pytest.raises(ZeroDivisionError):
+        bare_run("worker")
+
+
+def test_worker_options_reach_the_worker(bare_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[bool, str]] = []
+    monkeypatch.setattr(worker, "run", lambda *, with_web, log_level: calls.append((with_web, log_level)))
+    assert bare_run("worker").exit_code == 0
+    assert bare_run("worker", "--without-web", "--log-level", "debug").exit_code == 0
+    assert bare_run("worker", env={"RENTMATCH_HTTP_PORT": "0", "RENTMATCH_LOG_LEVEL": "ERROR"}).exit_code == 0
+    assert calls == [(True, "INFO"), (False, "DEBUG"), (False, "ERROR")]

@@ -1,0 +1,154 @@
+"""Dead letters: listed, shown with a verdict, and re-fed byte for byte."""
+
+import json
+import time
+
+import pytest
+from confluent_kafka import Producer
+
+from domain.facts import PaymentInitiated
+from ops.commands.dead_letters import hex_dump, since_ms
+from streams.codec import Codec
+from streams.dead_letters import BadInput, DeadLetter, DeadLetterClass
+from streams.jsonform import fact_from_json
+from tests.infra.reading import read_all
+from tests.ops.conftest import Run
+from tests.ops.records import initiated
+
+TOPIC = "here.dead-letter"
+GARBAGE = b"\xff\xfe\x00garbage"
+
+
+def readable() -> bytes:
+    fact = fact_from_json(initiated())
+    assert isinstance(fact, PaymentInitiated)
+    return Codec().encode_fact(fact, "payment-initiated")
+
+
+def bury(
+    broker: str,
+    value: bytes | None,
+    source: str = "here.payment-initiated",
+    error_class: DeadLetterClass = DeadLetterClass.UNKNOWN_FRAMING,
+    offset: int = 7,
+    headers: bool = True,
+) -> None:
+    letter = DeadLetter.of(BadInput(error_class, "what was found"), source, 2, offset, "1.2.3")
+    producer = Producer({"bootstrap.servers": broker, "log_level": 2})
+    producer.produce(TOPIC, value, b"P-1", partition=0, headers=letter.headers() if headers else [])
+    assert producer.flush(10) == 0
+
+
+def test_list_tells_class_source_and_filters(run: Run, mock_broker: str) -> None:
+    bury(mock_broker, GARBAGE)
+    bury(mock_broker, readable(), "here.ledger-events", DeadLetterClass.WRONG_RECORD)
+    bury(mock_broker, None, headers=False)
+
+    listed = run("dead-letters", "list")
+    assert listed.exit_code == 0
+    assert "unknown_framing" in listed.stdout
+    assert "here.ledger-events 2:7" in listed.stdout
+
+    def ids(*filters: str) -> list[str]:
+        result = run("dead-letters", "list", "--json", *filters)
+        assert result.exit_code == 0, result.output
+        return [json.loads(line)["id"] for line in result.stdout.splitlines()]
+
+    assert ids() == ["0:0", "0:1", "0:2"]
+    assert ids("--class", "wrong_record") == ["0:1"]
+    assert ids("--topic", "payment-initiated") == ["0:0"]
+    assert ids("--topic", "here.ledger-events", "--class", "unknown_framing") == []
+    assert ids("--since", "1h") == ["0:0", "0:1", "0:2"]
+    assert ids("--since", "2999-01-01T00:00:00Z") == []
+
+    first = json.loads(run("dead-letters", "list", "--json").stdout.splitlines()[0])
+    assert first["class"] == "unknown_framing"
+    assert (first["source_topic"], first["source_partition"], first["source_offset"]) == (
+        "here.payment-initiated",
+        2,
+        7,
+    )
+    assert (first["key"], first["bytes"], first["message"]) == ("P-1", len(GARBAGE), "what was found")
+
+    assert run("dead-letters", "list", "--class", "no_such_class").exit_code == 2
+    assert run("dead-letters", "list", "--since", "yesterday").exit_code == 2
+    assert run("dead-letters", "list", "--topic", "dead-letter").exit_code == 2
+
+
+def test_show_dumps_the_bytes_and_gives_a_verdict(run: Run, mock_broker: str) -> None:
+    bury(mock_broker, GARBAGE)
+    bury(mock_broker, readable())
+    bury(mock_broker, readable(), "somebody.elses-topic")
+
+    shown = run("dead-letters", "show", "0:0").stdout
+    assert "ff fe 00 67 61 72 62 61 67 65" in shown
+    assert "...garbage" in shown
+    assert "It still cannot be read (unknown_framing)" in shown
+
+    fixed = run("dead-letters", "show", "0:1").stdout
+    assert "It can be read now" in fixed
+    assert '"payment_id":"P-1"' in fixed
+    assert "rentmatch dead-letters refeed 0:1" in fixed
+
+    assert "names no input topic of this installation" in run("dead-letters", "show", "0:2").stdout
+
+    gone = run("dead-letters", "show", "0:99")
+    assert gone.exit_code == 1
+    assert "no dead letter 0:99" in gone.stderr
+    assert run("dead-letters", "show", "99:0").exit_code == 1
+    assert run("dead-letters", "show", "99").exit_code == 2
+
+
+def test_refeed_gives_the_same_bytes_and_key_to_the_source_once(run: Run, mock_broker: str) -> None:
+    bury(mock_broker, readable())
+    bury(mock_broker, GARBAGE)
+    bury(mock_broker, GARBAGE, offset=8)
+    bury(mock_broker, GARBAGE, "somebody.elses-topic")
+
+    by_id = run("dead-letters", "refeed", "0:0")
+    assert by_id.exit_code == 0, by_id.output
+    assert by_id.stdout == "0:0: re-fed to here.payment-initiated\n"
+    (record,) = read_all(mock_broker, "here.payment-initiated")
+    assert (record.key, record.value) == (b"P-1", readable())
+    assert dict(record.headers) == {"rentmatch.refed.from": b"here.dead-letter:0:0"}
+
+    asked = run("dead-letters", "refeed", "--class", "unknown_framing")
+    assert asked.exit_code == 2
+    assert "4 dead letters match" in asked.stderr
+    assert len(read_all(mock_broker, "here.payment-initiated")) == 1
+
+    every = run("dead-letters", "refeed", "--class", "unknown_framing", "--yes")
+    assert every.exit_code == 1  # one of them has no home here
+    assert [line.split(":")[1] for line in every.stdout.splitlines()] == ["0", "1"]
+    assert "0:2: the same record as 0:1" in every.stderr
+    assert "0:3: left out" in every.stderr
+    values = [record.value for record in read_all(mock_broker, "here.payment-initiated")]
+    assert sorted(values, key=str) == sorted([readable(), readable(), GARBAGE], key=str)
+
+
+@pytest.mark.parametrize("words", [[], ["0:0", "--class", "truncated"]])
+def test_refeed_needs_ids_or_filters(run: Run, words: list[str]) -> None:
+    assert run("dead-letters", "refeed", *words).exit_code == 2
+
+
+def test_nothing_to_list_or_refeed(run: Run) -> None:
+    assert run("dead-letters", "list").stderr == "no dead letters\n"
+    result = run("dead-letters", "refeed", "--class", "truncated", "--yes")
+    assert (result.exit_code, result.stderr) == (0, "no dead letters match; nothing to do\n")
+
+
+def test_since_is_an_age_or_an_instant() -> None:
+    now_ms = 1_782_907_200_000  # 2026-07-01T12:00:00Z
+    assert time.gmtime(now_ms // 1000)[:5] == (2026, 7, 1, 12, 0)
+    assert since_ms("90m", now_ms) == now_ms - 90 * 60 * 1000
+    assert since_ms("7d", now_ms) == now_ms - 7 * 86_400_000
+    assert since_ms("2026-07-01T14:00:00+02:00", now_ms) == now_ms
+    for bad in ("2026-07-01T12:00:00", "7", "d", "7w"):
+        with pytest.raises(ValueError, match="neither an age"):
+            since_ms(bad, now_ms)
+
+
+def test_a_long_value_is_cut_and_says_so() -> None:
+    rows = list(hex_dump(bytes(5000)))
+    assert len(rows) == 4096 // 16 + 1
+    assert rows[-1].strip().startswith("… 904 more bytes")

@@ -1,0 +1,203 @@
+"""What `publish` puts on a topic `read` gives back; bad lines and bad records are named, never dropped in silence."""
+
+import base64
+import json
+from typing import Any
+
+import pytest
+from confluent_kafka import Producer
+
+from domain.records import PaymentReconciliation, PaymentStatus, Posted, Settled
+from streams import admin, reading
+from streams.codec import Codec
+from tests.ops.conftest import Run
+from tests.ops.records import initiated, lines
+
+
+def parsed(stdout: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in stdout.splitlines()]
+
+
+def produce(broker: str, topic: str, *records: tuple[bytes | None, bytes | None, int]) -> None:
+    producer = Producer({"bootstrap.servers": broker, "log_level": 2})
+    for key, value, partition in records:
+        producer.produce(topic, value, key, partition=partition)
+        assert producer.flush(10) == 0
+
+
+def payment(version: int, status: PaymentStatus = PaymentStatus.SETTLED) -> bytes:
+    record = PaymentReconciliation(
+        "P-1", version, status, "USD", None, Settled(5, 0, 5, 0, 0, 0, 5), Posted(0, {}), (), 1_000_000
+    )
+    return Codec().encode_output(record, "payment-reconciliations")
+
+
+def test_what_is_published_is_read_back(run: Run) -> None:
+    sent = [initiated(f"P-{number}", amount_minor=number + 1) for number in range(300)]
+    published = run("publish", "payment-initiated", stdin=lines(*sent))
+    assert published.exit_code == 0, published.output
+    assert published.stderr == "300 published to here.payment-initiated\n"
+
+    read = run("read", "payment-initiated", "--json")
+    assert read.exit_code == 0
+    found = parsed(read.stdout)
+    assert sorted(found, key=lambda record: record["payment_id"]) == sorted(sent, key=lambda r: r["payment_id"])
+
+    placed = parsed(run("read", "here.payment-initiated", "--json", "--metadata", "--limit", "5").stdout)
+    assert len(placed) == 5
+    for record in placed:
+        assert record["_kafka"]["topic"] == "here.payment-initiated"
+        assert record["_kafka"]["key"] == record["payment_id"]
+
+    # What `read --metadata` prints can be published again.
+    assert run("publish", "payment-initiated", "--dry-run", stdin=lines(*placed)).exit_code == 0
+
+
+def test_the_key_on_ledger_events_is_the_obligation(run: Run) -> None:
+    cancelled = {
+        "type": "ObligationCancelled",
+        "event_id": "e",
+        "occurred_at": "2026-07-01T15:00:00Z",
+        "obligation_id": "O-9",
+        "reason": "moved out",
+    }
+    assert run("publish", "ledger-events", stdin=lines(cancelled)).exit_code == 0
+    (found,) = parsed(run("read", "ledger-events", "--json", "--metadata").stdout)
+    assert found["_kafka"]["key"] == "O-9"
+
+
+def test_stops_at_the_first_bad_line_and_says_where(run: Run) -> None:
+    bad = initiated("P-2", amount_minor=0)
+    result = run("publish", "payment-initiated", stdin=lines(initiated("P-1"), bad, initiated("P-3")))
+    assert result.exit_code == 1
+    assert "line 2: " in result.stderr
+    assert "amount_minor" in result.stderr
+    assert "1 published to here.payment-initiated, stopped at line 2" in result.stderr
+    assert [r["payment_id"] for r in parsed(run("read", "payment-initiated", "--json").stdout)] == ["P-1"]
+
+
+def test_keep_going_publishes_the_good_and_lists_the_bad(run: Run) -> None:
+    text = (
+        lines(initiated("P-1"))
+        + "not json\n\n"
+        + lines(
+            initiated("P-2", amount_minor=8.5),
+            {**initiated("P-3"), "type": "ObligationCancelled"},
+            {
+                "type": "ObligationCancelled",
+                "event_id": "e",
+                "occurred_at": "2026-07-01T15:00:00Z",
+                "obligation_id": "O-9",
+                "reason": "",
+            },
+            initiated("P-4"),
+        )
+        + "[1]\n"
+    )
+    result = run("publish", "payment-initiated", "--keep-going", stdin=text)
+    assert result.exit_code == 1
+    told = result.stderr.splitlines()
+    assert [line.split(":")[0] for line in told[:-1]] == ["line 2", "line 4", "line 5", "line 6", "line 8"]
+    assert "travels on ledger-events" in told[3]
+    assert "2 published to here.payment-initiated, 5 bad lines left out" in told[-1]
+    read = parsed(run("read", "payment-initiated", "--json").stdout)
+    assert sorted(record["payment_id"] for record in read) == ["P-1", "P-4"]
+
+
+def test_dry_run_needs_no_broker_and_publishes_nothing(bare_run: Run, run: Run) -> None:
+    away = {"RENTMATCH_BROKER": "127.0.0.1:1"}
+    result = bare_run("publish", "payment-initiated", "--dry-run", stdin=lines(initiated()), env=away)
+    assert (result.exit_code, result.stderr) == (0, "1 valid for here.payment-initiated\n")
+    bad = bare_run("publish", "payment-initiated", "--dry-run", stdin=lines(initiated(currency="QQQ")), env=away)
+    assert bad.exit_code == 1
+    assert run("read", "payment-initiated", "--json").stdout == ""
+
+
+def test_raw_bytes_are_published_as_they_are_and_shown_as_undecodable(run: Run) -> None:
+    garbage = base64.b64encode(b"\xff\xfegarbage").decode()
+    text = lines({"type": "_raw", "base64": garbage, "key": "K"}, initiated("P-1"))
+    assert run("publish", "payment-initiated", stdin=text).exit_code == 0
+    read = run("read", "payment-initiated", "--json", "--metadata")
+    assert read.exit_code == 1
+    by_type = {record["type"]: record for record in parsed(read.stdout)}
+    assert by_type["_undecodable"]["base64"] == garbage
+    assert by_type["_undecodable"]["error"].startswith("unknown_framing: ")
+    assert by_type["_undecodable"]["_kafka"]["key"] == "K"
+    assert by_type["PaymentInitiated"]["payment_id"] == "P-1"
+    assert "1 records could not be decoded" in read.stderr
+
+    for bad in ({"base64": "%%%"}, {"base64": None}, {"base64": "", "more": 1}, {"base64": "", "key": 3}):
+        assert run("publish", "payment-initiated", stdin=lines({"type": "_raw", **bad})).exit_code == 1
+
+
+def test_last_is_the_later_offset_within_a_partition_and_the_higher_version_across(run: Run, mock_broker: str) -> None:
+    topic = "here.payment-reconciliations"
+    # A version that falls within a partition would be a fault of the service: the last word must not be hidden.
+    produce(mock_broker, topic, (b"P-1", payment(9), 0), (b"P-1", payment(2), 0))
+    (found,) = parsed(run("read", "payment-reconciliations", "--last", "--json").stdout)
+    assert found["version"] == 2
+
+    produce(mock_broker, topic, (b"P-1", payment(7, PaymentStatus.RECONCILED), 1), (b"P-1", payment(5), 2))
+    (found,) = parsed(run("read", "payment-reconciliations", "--last", "--json").stdout)
+    assert (found["version"], found["status"], found["type"]) == (7, "reconciled", "PaymentReconciliation")
+    assert found["rests_on"] == "1970-01-01T00:00:01.000000Z"
+
+
+def test_a_deleted_key_and_a_readable_form(run: Run, mock_broker: str) -> None:
+    produce(mock_broker, "here.payment-reconciliations", (b"P-1", payment(1), 0), (b"P-2", None, 0))
+    read = run("read", "payment-reconciliations", "--metadata")
+    first, second = read.stdout.splitlines()
+    assert first.startswith("0:0 ")
+    assert "P-1  PaymentReconciliation  payment_id=P-1 version=1 status=settled currency=USD" in first
+    assert "initiated" not in first  # what is null is left out
+    assert "P-2  _deleted" in second
+
+
+def test_mistakes_are_told_with_what_to_do(bare_run: Run, run: Run) -> None:
+    unknown = run("read", "payments")
+    assert unknown.exit_code == 2
+    assert "payment-reconciliations" in unknown.stderr
+    assert run("publish", "payment-facts", stdin="").exit_code == 2  # only inputs are ours to write by hand
+    assert run("read", "ledger-events", "--last", "--follow").exit_code == 2
+
+    missing = run("read", "ledger-events", env={"RENTMATCH_TOPIC_PREFIX": "elsewhere."})
+    assert missing.exit_code == 1
+    assert "rentmatch provision" in missing.stderr
+    missing = run("publish", "ledger-events", stdin="", env={"RENTMATCH_TOPIC_PREFIX": "elsewhere."})
+    assert missing.exit_code == 1
+    assert "elsewhere.ledger-events does not exist" in missing.stderr
+
+    setting = bare_run("read", "ledger-events", env={"RENTMATCH_BROKR": "x:1"})
+    assert setting.exit_code == 2
+    assert "did you mean RENTMATCH_BROKER?" in setting.stderr
+    files = bare_run(
+        "read",
+        "ledger-events",
+        env={"RENTMATCH_SECURITY_PROTOCOL": "SSL", "RENTMATCH_SECURITY_CA_FILE": "/nowhere.pem"},
+    )
+    assert files.exit_code == 1
+    assert "RENTMATCH_SECURITY_" in files.stderr
+
+
+def test_no_broker_is_told(bare_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admin, "ANSWER_SECONDS_MAX", 1.0)
+    result = bare_run("read", "ledger-events", env={"RENTMATCH_BROKER": "127.0.0.1:1"})
+    assert result.exit_code == 1
+    assert "no Kafka broker answers at 127.0.0.1:1" in result.stderr
+    assert "RENTMATCH_BROKER" in result.stderr
+
+
+def test_internal_topics_are_shown_by_their_describer(
+    run: Run, mock_broker: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def describer(key: bytes | None, value: bytes | None) -> list[dict[str, Any]]:
+        if value == b"bad":
+            raise KeyError("no such field")
+        return [{"type": "Fact", "number": number} for number in value or b""]
+
+    monkeypatch.setitem(reading.DESCRIBERS, "payment-facts", describer)
+    produce(mock_broker, "here.payment-facts", (b"P-1", b"\x01\x02", 0), (b"P-1", b"bad", 0))
+    read = run("read", "payment-facts", "--json")
+    assert [record.get("number") for record in parsed(read.stdout)] == [1, 2, None]
+    assert read.exit_code == 1
+    assert "KeyError" in parsed(read.stdout)[2]["error"]
