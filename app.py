@@ -126,6 +126,7 @@ class Pipeline:
         Raises:
             MissingTopics: topics are not there or do not fit together.
             slots.NoSlot: the worker id is in use.
+
         """
         compatibility.check()
         settings = self.settings
@@ -257,6 +258,7 @@ def create_app(
 
     Raises:
         settings.SettingsError: the environment holds a bad or unknown setting.
+
     """
     settings = settings or settings_module.load()
     app = RentmatchApp(

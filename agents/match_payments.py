@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 
+from agents.keeping import Clocks, Keeping
 from domain import payment
 from domain.facts import PaymentPart
 from domain.payment import PaymentState
 from domain.policy import Policy
-from agents.keeping import Clocks, Keeping
 from streams import bundles
 from streams.batch import Batch
 from streams.codec import Codec

@@ -51,9 +51,7 @@ class RouteInputs:
                 held.append(fact)
         self._pending += len(batch.records)
 
-    def _set_aside(
-        self, batch: Batch, key: bytes | None, value: bytes | None, offset: int, reason: BadInput
-    ) -> None:
+    def _set_aside(self, batch: Batch, key: bytes | None, value: bytes | None, offset: int, reason: BadInput) -> None:
         source = self._names[batch.source.topic]
         letter = DeadLetter.of(reason, source, batch.source.number, offset, self._version)
         self._dead.append((key, value, letter.headers()))

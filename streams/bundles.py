@@ -10,7 +10,7 @@ import msgspec
 
 from domain.facts import InputFact, ObligationFact, PaymentFact, PaymentPart
 
-BUNDLE_BYTES = 256 * 1024
+BUNDLE_BYTES = 64 * 1024
 """A bundle is closed when it grows past this; one fact alone may be larger (10,000 installments are legal)."""
 
 _encoder = msgspec.msgpack.Encoder()

@@ -1,7 +1,7 @@
 """What one transaction carries, and the part a stage plays in it."""
 
 from collections.abc import Iterable
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from domain.facts import Micros
 from streams.batch import Batch, TopicPartition
@@ -21,7 +21,7 @@ class Outgoing(NamedTuple):
 class Commit:
     """Everything that becomes visible at once: records, input offsets, and what the local stores learn after it."""
 
-    __slots__ = ("changelog_ends", "dead_letters", "offsets", "records", "stored", "waiting")
+    __slots__ = ("changelog_ends", "dead_letters", "offsets", "records", "stored")
 
     def __init__(self) -> None:
         self.records: dict[tuple[Topic, int], list[Outgoing]] = {}
@@ -29,9 +29,8 @@ class Commit:
         self.offsets: dict[TopicPartition, int] = {}
         self.changelog_ends: dict[tuple[Topic, int], int] = {}
         """Filled by the writer: the offset behind the last record written to each changelog partition."""
-        self.stored: list[object] = []
+        self.stored: list[Any] = []
         """What each table writes to its store once the transaction holds (opaque to the transport)."""
-        self.waiting = 0
 
     def send(self, topic: Topic, partition: int, key: bytes | None, value: bytes | None) -> None:
         """Add a record."""
@@ -50,7 +49,9 @@ class Commit:
 class Stage(Protocol):
     """A step of the pipeline: takes whole batches, keeps what it learns in a buffer, settles it at the commit."""
 
-    sources: tuple[Topic, ...]
+    @property
+    def sources(self) -> tuple[Topic, ...]:
+        """The topics whose batches it handles."""
 
     def handle(self, batch: Batch) -> None:
         """Learn a batch. Synchronous: a batch is in the open buffer whole, or the worker stops."""

@@ -33,6 +33,7 @@ def check() -> None:
 
     Raises:
         IncompatibleVersion: names the package, the version found and the one that is needed.
+
     """
     for package, wanted in PINNED.items():
         found = version(package)

@@ -115,6 +115,9 @@ class Engine:
         }
         if not commit:
             return None
+        if not commit.offsets:
+            # Deadlines alone move no offset; but it is the offsets that the broker fences, so there must be some.
+            commit.offsets = dict(self.expected)
         self.in_flight = commit
         return commit
 

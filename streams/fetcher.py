@@ -17,11 +17,15 @@ from streams.topics import Topic
 
 log = logging.getLogger(__name__)
 
-BATCH_RECORDS = 1_000
-"""A poll returns at most this many records: a batch holds the event loop for as long as it takes to process."""
+POLL_RECORDS = 1_000
+"""A poll returns at most this many records."""
 
-OUTSTANDING_RECORDS = 10_000
-"""The thread rests while this many records are handed over and not yet processed."""
+BATCH_BYTES = 256 * 1024
+"""A batch is closed when it grows past this: it holds the event loop for as long as it takes to process, and a
+record of an internal topic carries hundreds of facts."""
+
+OUTSTANDING_BYTES = 4 << 20
+"""The thread rests while records of this size are handed over and not yet processed."""
 
 
 class Fetcher:
@@ -40,6 +44,7 @@ class Fetcher:
             "auto.offset.reset": "error",
             "isolation.level": "read_committed",
             "enable.partition.eof": True,
+            "max.poll.interval.ms": 86_400_000,
             "fetch.wait.max.ms": 50,
             "fetch.max.bytes": 64 << 20,
             "max.partition.fetch.bytes": 8 << 20,
@@ -79,7 +84,9 @@ class Fetcher:
             self._epoch = epoch
             self._sources = {(self._names[s.topic], s.number): s for s in at}
             self._positions = {(self._names[s.topic], s.number): offset for s, offset in at.items()}
-            consumer.assign([KafkaPartition(name, number, offset) for (name, number), offset in self._positions.items()])
+            consumer.assign(
+                [KafkaPartition(name, number, offset) for (name, number), offset in self._positions.items()]
+            )
 
         with self._lock:
             self._outstanding = 0
@@ -98,8 +105,8 @@ class Fetcher:
         """A batch is dealt with: there is room for as many more."""
         with self._lock:
             if batch.epoch == self._epoch:
-                self._outstanding -= len(batch.records)
-                if self._outstanding < OUTSTANDING_RECORDS:
+                self._outstanding -= size_of(batch)
+                if self._outstanding < OUTSTANDING_BYTES:
                     self._lock.notify()
 
     def _run(self) -> None:
@@ -115,8 +122,10 @@ class Fetcher:
 
     def _read(self, consumer: Consumer) -> bool:
         with self._lock:
-            while not self._stopping and self._command is None and (
-                not self._positions or self._outstanding >= OUTSTANDING_RECORDS
+            while (
+                not self._stopping
+                and self._command is None
+                and (not self._positions or self._outstanding >= OUTSTANDING_BYTES)
             ):
                 self._lock.wait(1.0)
             if self._stopping:
@@ -126,44 +135,68 @@ class Fetcher:
             command(consumer)
             if not self._positions:
                 return True
-        messages = consumer.consume(BATCH_RECORDS, 0.05)
+        messages = consumer.consume(POLL_RECORDS, 0.05)
         if messages:
             batches = self._batches(messages)
             with self._lock:
                 if self._command is not None:
                     return True  # assigned anew meanwhile: these would only be found stale
-                self._outstanding += sum(len(batch.records) for batch in batches)
+                self._outstanding += sum(map(size_of, batches))
             if batches:
                 self._deliver(batches)
         return True
 
     def _batches(self, messages: list[Message]) -> list[Batch]:
+        batches: list[Batch] = []
         records: dict[tuple[str, int], list[RawRecord]] = {}
-        ends: dict[tuple[str, int], int] = {}
+        sizes: dict[tuple[str, int], int] = {}
         for message in messages:
             error = message.error()
             place = (message.topic(), message.partition())
             offset = message.offset()
-            if error is None:
-                record = RawRecord(message.key(), message.value(), offset, message.timestamp()[1])
-                held = records.get(place)
-                if held is None:
-                    records[place] = [record]
+            if error is not None:
+                if error.code() == KafkaError._PARTITION_EOF:
+                    # The true end, behind control records, which have offsets and no data.
+                    self._close(batches, place, records.pop(place, []), offset)
                 else:
-                    held.append(record)
-                ends[place] = offset + 1
-            elif error.code() == KafkaError._PARTITION_EOF:
-                # The true end, behind control records, which have offsets and no data.
-                ends[place] = max(offset, ends.get(place, offset))
-            elif error.fatal() or not error.retriable():
-                raise KafkaException(error)
-            else:
-                log.warning("reading %s: %s", place, error)
-        batches = []
-        for place, end in ends.items():
-            start = self._positions.get(place)
-            if start is None or end <= start:
+                    _complain(place, error)
                 continue
-            batches.append(Batch(self._sources[place], self._epoch, start, end, records.get(place, [])))
-            self._positions[place] = end
+            value = message.value()
+            record = RawRecord(message.key(), value, offset, message.timestamp()[1])
+            held = records.get(place)
+            if held is None:
+                records[place] = [record]
+                sizes[place] = 0
+            else:
+                held.append(record)
+            if value is not None:
+                sizes[place] += len(value)
+                if sizes[place] > BATCH_BYTES:
+                    self._close(batches, place, records.pop(place), offset + 1)
+        for place, rest in records.items():
+            self._close(batches, place, rest, rest[-1].offset + 1)
         return batches
+
+    def _close(self, batches: list[Batch], place: tuple[str, int], records: list[RawRecord], end: int) -> None:
+        start = self._positions.get(place)
+        if start is not None and end > start:
+            batches.append(Batch(self._sources[place], self._epoch, start, end, records))
+            self._positions[place] = end
+
+
+def size_of(batch: Batch) -> int:
+    """What a batch takes of the room for outstanding ones."""
+    return sum(len(record.value or b"") + 100 for record in batch.records)
+
+
+def _complain(place: tuple[str, int], error: KafkaError) -> None:
+    """Go on through what passes by itself.
+
+    Raises:
+        KafkaException: records are gone or may not be read; going on would lose them silently.
+
+    """
+    lost = {KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE, KafkaError.TOPIC_AUTHORIZATION_FAILED}
+    if error.fatal() or error.code() in lost:
+        raise KafkaException(error)
+    log.warning("reading %s: %s", place, error)

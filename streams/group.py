@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 class Pipeline(Protocol):
     """What the transport finds at `app.pipeline`; made in app.py."""
 
+    opened: bool
     pump: Pump
     fetcher: Fetcher
     writer: Writer
@@ -74,8 +75,9 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
 
     async def on_stop(self) -> None:
         """Commit what is done; the group is left right after."""
-        await self.pipeline.pump.drain()
-        await asyncio.to_thread(self.pipeline.stop_reading)
+        if self.pipeline.opened:
+            await self.pipeline.pump.drain()
+            await asyncio.to_thread(self.pipeline.stop_reading)
         self.transport._topic_waiters.clear()
 
     @Service.task  # type: ignore[untyped-decorator]
@@ -141,13 +143,15 @@ class Producer(base.Producer):  # type: ignore[misc]
     async def on_stop(self) -> None:
         """Finish what was submitted."""
         await super().on_stop()
-        await asyncio.to_thread(self.app.pipeline.writer.stop)
+        if self.app.pipeline.opened:
+            await asyncio.to_thread(self.app.pipeline.writer.stop)
 
     async def send(self, *args: Any, **kwargs: Any) -> Any:
         """Refuse.
 
         Raises:
             RuntimeError: always; a record outside of the transaction would break exactly once.
+
         """
         raise RuntimeError("records leave through the transaction only (streams/writer.py)")
 
@@ -158,6 +162,7 @@ class Producer(base.Producer):  # type: ignore[misc]
 
         Raises:
             RuntimeError: always.
+
         """
         raise RuntimeError("records leave through the transaction only (streams/writer.py)")
 

@@ -139,9 +139,10 @@ class Progress:
         for source, mark in marks.items():
             self._committed[key_of(source)] = mark
 
-    def gate(self) -> Micros:
-        """The time up to which the whole pipeline is caught up, everywhere."""
-        return self._floor((OBLIGATION_FACTS,))
+    def gate(self) -> Micros | None:
+        """The time up to which the whole pipeline is caught up, everywhere; None where it has not been yet."""
+        floor = self._floor((OBLIGATION_FACTS,))
+        return None if floor == NEVER else floor
 
     def _floor(self, topics: Iterable[Topic]) -> Micros:
         floor: Micros | None = None

@@ -34,7 +34,9 @@ class Settings(BaseSettings):
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
         "PLAINTEXT", description="how to speak to the broker"
     )
-    security_ca_file: Path | None = Field(None, description="PEM file of the certificate authority that signed the broker's certificate")
+    security_ca_file: Path | None = Field(
+        None, description="PEM file of the certificate authority that signed the broker's certificate"
+    )
     security_cert_file: Path | None = Field(None, description="PEM file of our client certificate")
     security_key_file: Path | None = Field(None, description="PEM file of our client key")
     security_key_password: SecretStr | None = Field(None, description="password of the client key")
@@ -50,7 +52,9 @@ class Settings(BaseSettings):
     schema_registry_password: SecretStr | None = Field(None, description="basic-auth password of the Schema Registry")
 
     application_id: str = Field(
-        "rentmatch", pattern=r"^[a-zA-Z0-9._-]{1,100}$", description="consumer group, and prefix of the transactional ids"
+        "rentmatch",
+        pattern=r"^[a-zA-Z0-9._-]{1,100}$",
+        description="consumer group, and prefix of the transactional ids",
     )
     worker_id: str | None = Field(
         None,
@@ -66,16 +70,25 @@ class Settings(BaseSettings):
     )
 
     commit_interval_ms: int = Field(100, ge=1, le=60_000, description="longest time between two commits under load")
-    progress_interval_ms: int = Field(500, ge=10, le=60_000, description="how often caught-up time is measured and written")
+    progress_interval_ms: int = Field(
+        500, ge=10, le=60_000, description="how often caught-up time is measured and written"
+    )
     transaction_timeout_ms: int = Field(
         15_000, ge=1_000, le=900_000, description="the broker aborts a dead worker's transaction after this"
     )
-    session_timeout_ms: int = Field(10_000, ge=1_000, le=300_000, description="the group gives up a silent worker after this")
-    standby_replicas: int = Field(0, ge=0, le=10, description="how many other workers keep a warm copy of each table partition")
+    session_timeout_ms: int = Field(
+        10_000, ge=1_000, le=300_000, description="the group gives up a silent worker after this"
+    )
+    standby_replicas: int = Field(
+        0, ge=0, le=10, description="how many other workers keep a warm copy of each table partition"
+    )
 
     partitions: int = Field(8, ge=1, le=10_000, description="partitions that `provision` gives a topic that it creates")
     replication_factor: int = Field(
-        0, ge=0, le=32_767, description="replication that `provision` gives a topic; 0: three, or as many as there are brokers"
+        0,
+        ge=0,
+        le=32_767,
+        description="replication that `provision` gives a topic; 0: three, or as many as there are brokers",
     )
 
     topic_prefix: str = Field("", pattern=r"^[a-zA-Z0-9._-]{0,100}$", description="put before every topic's name")
@@ -93,12 +106,20 @@ class Settings(BaseSettings):
     topic_late_payment_alerts: str = Field("late-payment-alerts", description="output topic")
     topic_dead_letter: str = Field("dead-letter", description="output topic")
 
-    settlement_banking_days_ach_debit: int = Field(5, ge=0, le=365, description="ACH_DEBIT must settle within these banking days")
+    settlement_banking_days_ach_debit: int = Field(
+        5, ge=0, le=365, description="ACH_DEBIT must settle within these banking days"
+    )
     settlement_banking_days_card: int = Field(2, ge=0, le=365, description="CARD must settle within these banking days")
-    settlement_banking_days_check: int = Field(10, ge=0, le=365, description="CHECK must settle within these banking days")
+    settlement_banking_days_check: int = Field(
+        10, ge=0, le=365, description="CHECK must settle within these banking days"
+    )
     settlement_banking_days_cash: int = Field(1, ge=0, le=365, description="CASH must settle within these banking days")
-    settlement_minutes_instant: int = Field(60, ge=0, le=525_600, description="INSTANT must settle within these minutes")
-    posting_banking_days: int = Field(1, ge=0, le=365, description="a settlement must be posted within these banking days")
+    settlement_minutes_instant: int = Field(
+        60, ge=0, le=525_600, description="INSTANT must settle within these minutes"
+    )
+    posting_banking_days: int = Field(
+        1, ge=0, le=365, description="a settlement must be posted within these banking days"
+    )
     orphan_grace_minutes: int = Field(
         30, ge=0, le=525_600, description="how long a record may wait for the one it refers to"
     )
@@ -184,9 +205,10 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
 
     Raises:
         SettingsError: a variable that begins with RENTMATCH_ is unknown, or a value cannot be used.
+
     """
     environ = os.environ if environ is None else environ
-    given = {name: value for name, value in environ.items() if name.startswith(PREFIX)}
+    given: dict[str, Any] = {name: value for name, value in environ.items() if name.startswith(PREFIX)}
     known = {PREFIX + field.upper(): field for field in Settings.model_fields}
     for name in sorted(given):
         if name not in known:

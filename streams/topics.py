@@ -53,9 +53,7 @@ OBLIGATION_FACTS = Topic(
 PROGRESS = Topic(
     "progress", Role.INTERNAL, "topic:partition", True, -1, "the time up to which each partition is read and committed"
 )
-PAYMENTS_CHANGELOG = Topic(
-    "payments-changelog", Role.CHANGELOG, "payment_id", True, -1, "the state of each payment"
-)
+PAYMENTS_CHANGELOG = Topic("payments-changelog", Role.CHANGELOG, "payment_id", True, -1, "the state of each payment")
 OBLIGATIONS_CHANGELOG = Topic(
     "obligations-changelog", Role.CHANGELOG, "obligation_id", True, -1, "the state of each obligation"
 )

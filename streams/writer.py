@@ -40,6 +40,7 @@ class Membership(NamedTuple):
 
         Raises:
             TransactionFailed: there is no membership; the broker would take the offsets without any fencing.
+
         """
         if self.generation < 0 or not self.member_id:
             raise TransactionFailed("not a member of the group: offsets would be taken without fencing")
@@ -91,6 +92,7 @@ class Writer:
 
         Raises:
             KafkaException: the broker cannot be reached, or refuses.
+
         """
         self._thread.start()
         self._started.result(timeout_s + 5)
@@ -139,13 +141,14 @@ class Writer:
                 )
             )
         self.after_step("produce")
-        if commit.offsets:
-            offsets = [
-                KafkaPartition(self._names[source.topic], source.number, offset)
-                for source, offset in commit.offsets.items()
-            ]
-            metadata = membership.metadata()
-            self._retried(lambda: producer.send_offsets_to_transaction(offsets, metadata, 10))
+        offsets = [
+            KafkaPartition(self._names[source.topic], source.number, offset)
+            for source, offset in commit.offsets.items()
+        ]
+        if not offsets:
+            raise TransactionFailed("a transaction without offsets is fenced by nobody")
+        metadata = membership.metadata()
+        self._retried(lambda: producer.send_offsets_to_transaction(offsets, metadata, 10))
         self.after_step("offsets")
         self._retried(lambda: producer.commit_transaction(10))
         if self._delivery_error is not None:

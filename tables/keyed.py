@@ -126,5 +126,5 @@ def write_stores(commit: Commit, store: Store) -> None:
     """Make a commit that holds the local truth: all tables, all partitions, in one write."""
     store.write(
         (table.place(partition), written, commit.changelog_ends[table.changelog, partition])
-        for table, partition, written in commit.stored  # type: ignore[attr-defined]
+        for table, partition, written in commit.stored
     )

@@ -148,7 +148,9 @@ class RecoveryService(Service):  # type: ignore[misc]
         of facts keeps its state.
         """
         kept = self.kept
-        positions = [TopicPartition(kept.sources[tp.topic], tp.partition) for tp in assigned if tp.topic in kept.sources]
+        positions = [
+            TopicPartition(kept.sources[tp.topic], tp.partition) for tp in assigned if tp.topic in kept.sources
+        ]
         actives = [
             self._changelog(kept.tables_of[source.topic], source.number)
             for source in positions
@@ -169,11 +171,11 @@ class RecoveryService(Service):  # type: ignore[misc]
 class Manager(TableManager):  # type: ignore[misc]
     """Faust's table manager with our recovery."""
 
+    _recovery: RecoveryService | None
+
     @property
     def recovery(self) -> RecoveryService:
         """Our recovery, in the place of Faust's."""
         if self._recovery is None:
             self._recovery = RecoveryService(self.app, beacon=self.beacon, loop=self.loop)
-        return cast(RecoveryService, self._recovery)
-
-
+        return self._recovery

@@ -70,6 +70,7 @@ class Recovery:
 
         Raises:
             RecoveryFailed: the broker does not tell in time, or has deleted records that were never read.
+
         """
         by_name = {(self._names[source.topic], source.number): source for source in sources}
         found: dict[TopicPartition, int] = {}
@@ -108,6 +109,7 @@ class Recovery:
 
         Raises:
             RecoveryFailed: cancelled by another rebalance, or the broker cannot be read.
+
         """
         places = {(changelog.name, changelog.number): changelog.place for changelog in changelogs}
         starts = {}
@@ -151,7 +153,7 @@ class Recovery:
         targets: dict[tuple[str, int], int],
         take: Callable[[tuple[str, int], list[tuple[bytes, bytes | None]], int], None],
     ) -> None:
-        """Read until each partition's position is at its target or behind it; control records count, and hold nothing."""
+        """Read until each partition's position is at its target; control records count, and hold nothing."""
         waiting = set(starts)
         if not waiting:
             return

@@ -29,6 +29,7 @@ def take(state_dir: Path, application_id: str, worker_id: str | None) -> Slot:
 
     Raises:
         NoSlot: the worker id is in use, or the folder cannot be made.
+
     """
     base = state_dir / application_id
     try:
@@ -51,4 +52,6 @@ def take(state_dir: Path, application_id: str, worker_id: str | None) -> Slot:
         lock.flush()
         stable = worker_id or f"{socket.gethostname()}-{name}"
         return Slot(folder, f"{application_id}-{stable}", lock)
-    raise NoSlot(f"worker id {worker_id!r} is in use by another worker on {base}; give each its own RENTMATCH_WORKER_ID")
+    raise NoSlot(
+        f"worker id {worker_id!r} is in use by another worker on {base}; give each its own RENTMATCH_WORKER_ID"
+    )

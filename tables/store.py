@@ -11,7 +11,7 @@ Keys (all integers big-endian, so that RocksDB's order is ours):
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 from rocksdict import BlockBasedOptions, Cache, Options, Rdict, ReadOptions, WriteBatch
 
@@ -75,8 +75,8 @@ class Store:
     def get_many(self, place: Place, keys: list[str]) -> list[bytes | None]:
         """The states of some keys, in their order; None for a key that is not known."""
         prefix = place.prefix(b"v")
-        found: list[bytes | None] = self._db.get([prefix + key.encode() for key in keys])
-        return found
+        found: Any = self._db.get([prefix + key.encode() for key in keys])
+        return cast(list[bytes | None], found)
 
     def get(self, place: Place, key: str) -> bytes | None:
         """The state of a key."""

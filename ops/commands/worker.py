@@ -35,6 +35,7 @@ def command(without_web: bool, log_level: str | None) -> None:
 
     Example:
       RENTMATCH_BROKER=kafka-1:9092 rentmatch worker --log-level info
+
     """
     settings = load()
     with_web = settings.http_port != 0 and not without_web

@@ -1,0 +1,244 @@
+"""Whole histories of a group of workers, drawn from a seed: batches, commits, deaths at each step, rebalances, zombies,
+lost disks, clocks that go on; and what must be true behind each of them.
+
+A history is a function of its seed: `python -m tests.histories SEED` plays one again.
+"""
+
+import random
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from domain.records import BreakLifecycle, LateLifecycle, LatePaymentAlert, MismatchAlert
+from simulator.compare import compare, found_from_records
+from simulator.deliver import value_of
+from simulator.scenario import Scenario, simulate
+from simulator.truth import truth
+from streams import topics
+from streams.commit import Commit
+from tests.driver import Crash, FencedError, Worker, World, all_sources
+from tests.memory import MemoryStore
+
+TOPIC_BY_NAME = {topic.name: topic for topic in topics.ALL}
+HOUR = 3_600 * 1_000_000
+DAY = 24 * HOUR
+
+
+@dataclass
+class Member:
+    """A worker, its disk, and the commit that it froze and has not written yet."""
+
+    worker: Worker
+    store: MemoryStore
+    frozen: Commit | None = None
+    zombie: bool = False
+
+
+@dataclass
+class History:
+    """One history as it goes on."""
+
+    seed: int
+    obligations: int = 4
+    steps: int = 250
+    told: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.rng = random.Random(self.seed)
+        self.scenario: Scenario = simulate(self.seed, self.obligations)
+        self.deliveries = list(self.scenario.deliveries)
+        self.world = World(self.rng.choice([1, 2, 3]), min(d.arrives_at for d in self.deliveries) - DAY)
+        self.members: list[Member] = []
+        self.disks = [MemoryStore() for _ in range(3)]
+        self.sent = 0
+
+    def play(self) -> None:
+        """Let it happen, then let everything settle, then hold it to the truth."""
+        self._rebalance(1)
+        actions: list[tuple[int, Callable[[], None]]] = [
+            (20, self._deliver),
+            (40, self._read),
+            (25, self._freeze_or_write),
+            (6, self._ask),
+            (4, self._go_on),
+            (2, self._die),
+            (2, lambda: self._rebalance(self.rng.choice([1, 2, 3]))),
+            (1, self._stall),
+            (1, self._lose_a_disk),
+        ]
+        weights = [weight for weight, _ in actions]
+        for _ in range(self.steps):
+            self.rng.choices(actions, weights)[0][1]()
+        self._finish()
+        self.check()
+
+    def _deliver(self) -> None:
+        for delivery in self.deliveries[self.sent : self.sent + self.rng.randint(1, 8)]:
+            value = value_of(delivery, self.world.codec.encode_fact)
+            partition = self.rng.randrange(self.world.broker.partitions[TOPIC_BY_NAME[delivery.topic]])
+            self.world.broker.publish(TOPIC_BY_NAME[delivery.topic], delivery.key.encode(), value, partition)
+            self.sent += 1
+
+    def _alive(self) -> list[Member]:
+        return [member for member in self.members if not member.zombie]
+
+    def _read(self) -> None:
+        member = self.rng.choice(self.members)
+        member.worker.hear()
+        sources = list(member.worker.engine.expected)
+        if sources:
+            member.worker.read(self.rng.choice(sources), self.rng.randint(1, 12))
+
+    def _freeze_or_write(self) -> None:
+        member = self.rng.choice(self.members)
+        if member.frozen is None:
+            member.frozen = member.worker.engine.freeze()
+        else:
+            self._write(member)
+
+    def _write(self, member: Member) -> None:
+        commit, member.frozen = member.frozen, None
+        if commit is None:
+            return
+        try:
+            self.world.broker.transact(member.worker.generation, commit)
+        except FencedError:
+            self.told.append("fenced")
+            self._bury(member)
+            return
+        member.worker.write(commit)
+        member.worker.engine.committed(commit)
+
+    def _ask(self) -> None:
+        for member in self.members:
+            member.worker.hear()
+            member.worker.ask()
+
+    def _go_on(self) -> None:
+        self.world.now += self.rng.choice([HOUR // 60, HOUR, DAY, 3 * DAY])
+
+    def _die(self) -> None:
+        """SIGKILL at some step of a commit; the others, or a new one, take over."""
+        member = self.rng.choice(self._alive())
+        where = self.rng.choice(list(Crash))
+        self.told.append(where.name)
+        if member.frozen is None:
+            member.frozen = member.worker.engine.freeze()
+        if member.frozen is not None and where is not Crash.BEFORE_TRANSACTION:
+            try:
+                aborted = where is Crash.ABORTED
+                self.world.broker.transact(member.worker.generation, member.frozen, aborted=aborted)
+                if where is Crash.AFTER_STORE:
+                    member.worker.write(member.frozen)
+            except FencedError:
+                pass
+        self._bury(member)
+        self._rebalance(self.rng.choice([1, 2]))
+
+    def _bury(self, member: Member) -> None:
+        if member in self.members:
+            self.members.remove(member)
+        if not member.zombie:
+            self.disks.append(member.store)
+
+    def _stall(self) -> None:
+        """SIGSTOP past the session: the group goes on without it, and it wakes up later and does not know."""
+        alive = self._alive()
+        if len(alive) < 2:
+            return
+        zombie = self.rng.choice(alive)
+        zombie.zombie = True
+        self.told.append("zombie")
+        self._rebalance(len(alive) - 1)
+
+    def _lose_a_disk(self) -> None:
+        self.disks = [MemoryStore() for _ in self.disks]
+
+    def _rebalance(self, size: int) -> None:
+        """Those who are alive commit what is open, and the partitions are shared out anew."""
+        for member in self._alive():
+            if member.frozen is None:
+                member.frozen = member.worker.engine.freeze()
+            self._write(member)
+            member.worker.engine.revoked()
+        alive = self._alive()
+        for member in alive[size:]:
+            self._bury(member)
+        alive = alive[:size]
+        while len(alive) < size:
+            store = self.disks.pop(self.rng.randrange(len(self.disks))) if self.disks else MemoryStore()
+            alive.append(Member(Worker(self.world, store), store))
+        self.members = alive + [member for member in self.members if member.zombie]
+        self.world.broker.generation += 1
+        sources = all_sources(self.world)
+        self.rng.shuffle(sources)
+        for index, member in enumerate(alive):
+            member.worker.assign(sources[index::size], self.world.broker.generation)
+
+    def _finish(self) -> None:
+        while self.sent < len(self.deliveries):
+            self._deliver()
+        for member in [member for member in self.members if member.zombie]:
+            self._freeze_or_write_zombie(member)
+        self._rebalance(2)
+        self.world.now = (
+            max(self.world.now, *(d.arrives_at for d in self.deliveries)) + self.rng.choice([0, 3, 40]) * DAY
+        )
+        busy = True
+        while busy:
+            busy = False
+            for member in self.members:
+                worker = member.worker
+                worker.hear()
+                worker.ask()
+                moved = [worker.read(source, 50) for source in list(worker.engine.expected)]
+                busy |= worker.commit() | any(moved)
+
+    def _freeze_or_write_zombie(self, member: Member) -> None:
+        if member.frozen is None:
+            member.frozen = member.worker.engine.freeze()
+        self._write(member)
+        if member in self.members:
+            self.members.remove(member)
+
+    def check(self) -> None:
+        """Hold the outputs to the truth, and to what any reader may rely on."""
+        records = {topic: self.world.emitted(topic) for topic in topics.OUTPUTS}
+        for topic, emitted in records.items():
+            self._versions_rise(topic, emitted)
+        self._lives_are_told_in_order(records[topics.MISMATCH_ALERTS], records[topics.LATE_PAYMENT_ALERTS])
+        expected = truth(self.scenario, self.world.now)
+        found = found_from_records(record for emitted in records.values() for record in emitted)
+        differences = compare(expected, found)
+        assert not differences, "\n".join(map(str, differences[:10]))
+        dead = sum(1 for _ in self.world.broker.records(topics.DEAD_LETTER))
+        assert dead == sum(expected.dead_letters.values())
+
+    def _versions_rise(self, topic: topics.Topic, emitted: list) -> None:
+        seen: dict[str, int] = {}
+        for record in emitted:
+            key = record.__struct_fields__[0]
+            name = getattr(record, key)
+            assert record.version > seen.get(name, 0), f"{topic.name} {name}: a version came twice or went back"
+            seen[name] = record.version
+
+    def _lives_are_told_in_order(self, breaks: list[MismatchAlert], lates: list[LatePaymentAlert]) -> None:
+        open_: set[str] = set()
+        for record in [*breaks, *lates]:
+            is_break = isinstance(record, MismatchAlert)
+            name = record.break_id if is_break else record.alert_id
+            ended = (BreakLifecycle.RESOLVED, LateLifecycle.CURED, LateLifecycle.CANCELLED)
+            if record.lifecycle in (BreakLifecycle.OPENED, LateLifecycle.OPENED) and name not in open_:
+                open_.add(name)
+            elif record.lifecycle in ended:
+                assert name in open_, f"{name} ended and was never told open"
+                open_.discard(name)
+            else:
+                assert name in open_, f"{name} changed and was never told open"
+
+
+if __name__ == "__main__":
+    for seed in map(int, sys.argv[1:]):
+        history = History(seed)
+        history.play()
+        sys.stdout.write(f"history {seed}: {history.sent} deliveries, {history.told}\n")

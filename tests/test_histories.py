@@ -1,0 +1,20 @@
+"""Seeded histories in process: no broker, a deterministic scheduler, every way to die. See tests/histories.py."""
+
+import os
+
+import pytest
+
+from tests.histories import History
+
+FIRST = int(os.environ.get("RENTMATCH_TEST_SEED", "1"))
+COUNT = int(os.environ.get("RENTMATCH_TEST_HISTORIES", "400"))
+CHUNK = 50
+
+
+@pytest.mark.parametrize("first", range(FIRST, FIRST + COUNT, CHUNK))
+def test_every_history_ends_in_the_truth(first):
+    for seed in range(first, first + CHUNK):
+        try:
+            History(seed).play()
+        except AssertionError as error:
+            raise AssertionError(f"history {seed} (python -m tests.histories {seed}): {error}") from error
