@@ -62,7 +62,7 @@ def misuse(message: str) -> NoReturn:
 
 
 def say(message: str) -> None:
-    """A line for the person, to stderr, so that stdout stays data."""
+    """Print a line for the person, to stderr, so that stdout stays data."""
     click.echo(message, err=True)
 
 
@@ -77,12 +77,12 @@ def put_line(line: str) -> None:
 
 
 def json_text(value: Any) -> str:
-    """A value as compact JSON text, for lines that a person reads."""
+    """Write a value as compact JSON text, for lines that a person reads."""
     return _encode(value).decode("utf-8")
 
 
 def put_table(columns: list[str], rows: list[list[str]], title: str | None = None) -> None:
-    """A table on stdout; as wide as the terminal, or as its content where stdout is no terminal."""
+    """Print a table on stdout; as wide as the terminal, or as its content where stdout is no terminal."""
     width = None if sys.stdout.isatty() else 10_000
     console = Console(file=sys.stdout, width=width, highlight=False, markup=False)
     table = Table(title=title, title_justify="left", show_edge=False, pad_edge=False)
@@ -124,6 +124,7 @@ def meter(what: str, total: int | None = None, *, shown: bool = True) -> Iterato
         what: what is being done: "publishing".
         total: how many there are, where that is known.
         shown: False where lines come or go on the same terminal, which a bar between them would garble.
+
     """
     if not shown or not sys.stderr.isatty():
         yield Meter(None, None)

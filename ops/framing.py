@@ -10,6 +10,7 @@ def codec_of(settings: Settings) -> Codec:
 
     Raises:
         SettingsError: the Schema Registry's URL cannot be one.
+
     """
     if settings.schema_registry_url is None:
         return Codec()

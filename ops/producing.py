@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from confluent_kafka import KafkaError, Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
 
 from streams.admin import INPUT_BYTES_MAX, BrokerError, connect
 from streams.reading import missing_topic
@@ -41,6 +41,7 @@ class BulkProducer:
 
         Raises:
             BrokerError: no broker answers.
+
         """
         self._producer, cluster = connect(
             Producer,
@@ -59,6 +60,7 @@ class BulkProducer:
 
         Raises:
             BrokerError: it does not.
+
         """
         if name not in self._topics:
             raise BrokerError(missing_topic(self.settings, name))
@@ -74,13 +76,17 @@ class BulkProducer:
     ) -> None:
         """Hand over a record; returns before it is delivered. `label` names it if it is not."""
         told = partial(self._delivery_failed, label)
+        self.sent += 1
         while True:
             try:
                 self._producer.produce(topic_name, value, key, on_delivery=told, headers=headers)
                 break
             except BufferError:
                 self._producer.poll(0.1)  # the queue is full: wait for the broker to take some
-        self.sent += 1
+            except KafkaException as error:
+                # Refused before it was queued: larger than any record may be.
+                self.undelivered.append(Undelivered(label, error.args[0].str()))
+                break
         if self.sent % 1000 == 0:
             self._producer.poll(0)
 
@@ -93,6 +99,7 @@ class BulkProducer:
 
         Returns:
             How many were delivered; the others are in `undelivered`.
+
         """
         left: int = self._producer.flush(DELIVERY_SECONDS_MAX + 5)
         if left:

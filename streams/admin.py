@@ -11,14 +11,7 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import (  # type: ignore[attr-defined] # public, only not marked as exported
-    AdminClient,
-    AlterConfigOpType,
-    ConfigEntry,
-    ConfigResource,
-    NewTopic,
-    ResourceType,
-)
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
 
 from streams import topics
 from streams.settings import Settings, SettingsError
@@ -64,6 +57,7 @@ def connect(make: Callable[[dict[str, Any]], Client], settings: Settings, **more
 
     Raises:
         BrokerError: the client refuses the settings or no broker answers.
+
     """
     told: list[str] = []
     conf = settings.kafka(**{name.replace("_", "."): value for name, value in more.items()})
@@ -85,6 +79,7 @@ def metadata(client: Any, settings: Settings, told: list[str] | None = None) -> 
 
     Raises:
         BrokerError: no broker answers in time; the message names the address and the last reason heard.
+
     """
     try:
         return client.list_topics(timeout=ANSWER_SECONDS_MAX)
@@ -180,6 +175,7 @@ def wishes(settings: Settings) -> list[Wish]:
 
     Raises:
         SettingsError: two topics are given the same name.
+
     """
     found: dict[str, Topic] = {}
     for topic in topics.ALL:
@@ -207,6 +203,7 @@ def provision(settings: Settings, *, create: bool = True, apply: bool = False) -
     Raises:
         BrokerError: no broker answers.
         SettingsError: two topics are given the same name.
+
     """
     wanted = wishes(settings)
     admin, cluster = connect(AdminClient, settings)
@@ -287,7 +284,7 @@ def _create(
 
 
 def _metadata_with(admin: Any, settings: Settings, created: set[str]) -> Any:
-    """The cluster's metadata, once it shows what was just created: brokers learn of it one after the other."""
+    """Wait for metadata that shows what was just created: brokers learn of it one after the other."""
     deadline = time.monotonic() + ANSWER_SECONDS_MAX
     while True:
         cluster = metadata(admin, settings)

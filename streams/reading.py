@@ -60,10 +60,11 @@ class RawRecord:
 
 
 def resolve(settings: Settings, name: str, among: Iterable[Topic] = topics.ALL) -> Topic:
-    """The topic of a name, which is its name on the broker or its default name.
+    """Find the topic of a name, which is its name on the broker or its default name.
 
     Raises:
         UnknownTopicError: none of `among` has it.
+
     """
     among = tuple(among)
     for topic in among:
@@ -82,6 +83,7 @@ def records(settings: Settings, topic: Topic, *, follow: bool = False) -> Iterat
 
     Raises:
         BrokerError: no broker answers, the topic does not exist or may not be read, or the broker falls silent.
+
     """
     consumer, name, partitions = _consumer(settings, topic)
     try:
@@ -97,10 +99,11 @@ def records(settings: Settings, topic: Topic, *, follow: bool = False) -> Iterat
 
 
 def record_at(settings: Settings, topic: Topic, partition: int, offset: int) -> RawRecord | None:
-    """The committed record at an offset, or None where there is none (expired, compacted away, not yet written).
+    """Read the committed record at an offset; None where there is none (expired, compacted away, not yet written).
 
     Raises:
         BrokerError: no broker answers, or the topic does not exist or may not be read.
+
     """
     consumer, name, partitions = _consumer(settings, topic)
     try:
@@ -135,7 +138,7 @@ def _consumer(settings: Settings, topic: Topic) -> tuple[Any, str, list[int]]:
 
 
 def missing_topic(settings: Settings, name: str) -> str:
-    """What to tell an operator about a topic that the broker does not have."""
+    """Say what to tell an operator about a topic that the broker does not have."""
     return (
         f"the topic {name} does not exist on {settings.broker}. `rentmatch provision` creates what is missing; if it "
         "has another name there, set RENTMATCH_TOPIC_PREFIX or the topic's own setting (`rentmatch settings`)."
@@ -197,7 +200,7 @@ def _raw(topic: Topic, message: Any) -> RawRecord:
 
 
 def last_of_each_key(found: Iterable[RawRecord], version_of: Callable[[RawRecord], int | None]) -> list[RawRecord]:
-    """The last record of each key, keys in order of their first appearance.
+    """Keep the last record of each key, keys in order of their first appearance.
 
     Within a partition the later offset is the last, as it is for compaction. A key found in several partitions (the
     topic was filled under another partitioner or count) is decided by the version where both records have one, else
@@ -222,10 +225,11 @@ def _is_later(record: RawRecord, known: RawRecord, version_of: Callable[[RawReco
 
 
 def describe(codec: Codec, record: RawRecord) -> list[dict[str, Any]]:
-    """What a record holds, as JSON objects: one, or for internal topics as many facts as it carries.
+    """Give what a record holds, as JSON objects: one, or for internal topics as many facts as it carries.
 
     Raises:
         UndecodableError: it is not what the topic should hold.
+
     """
     topic = record.topic
     if topic is topics.DEAD_LETTER:
@@ -259,7 +263,7 @@ def raw_value(value: bytes | None) -> dict[str, Any]:
 
 
 def text_or_hex(key: bytes | None) -> str | None:
-    """A key as a person reads it: text where it is UTF-8, else `hex:` and its bytes."""
+    """Write a key as a person reads it: text where it is UTF-8, else `hex:` and its bytes."""
     if key is None:
         return None
     try:

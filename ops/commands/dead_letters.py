@@ -39,7 +39,7 @@ class Letter:
         return f"{self.record.partition}:{self.record.offset}"
 
     def as_json(self) -> dict[str, Any]:
-        """What `list --json` prints."""
+        """Give what `list --json` prints."""
         row: dict[str, Any] = {"id": self.id, "written_at": None}
         if self.record.timestamp_ms is not None:
             row["written_at"] = reading.timestamp_text(self.record.timestamp_ms)
@@ -97,6 +97,7 @@ def since_ms(text: str, now_ms: int) -> int:
 
     Raises:
         ValueError: it is neither.
+
     """
     age = re.fullmatch(r"(\d{1,9})([smhd])", text)
     if age:
@@ -120,10 +121,11 @@ def _filters(settings: Settings, error_class: str | None, topic: str | None, sin
 
 
 def _find(settings: Settings, letter_id: str) -> Letter:
-    """The dead letter of an id.
+    """Find the dead letter of an id.
 
     Raises:
         click.ClickException: the id is malformed or there is no such record.
+
     """
     match = re.fullmatch(r"(\d{1,9}):(\d{1,18})", letter_id)
     if match is None:
@@ -159,6 +161,7 @@ def command() -> None:
       rentmatch dead-letters list --class unknown_schema
       rentmatch dead-letters show 3:41
       rentmatch dead-letters refeed --class unknown_schema --yes
+
     """
 
 
@@ -171,6 +174,7 @@ def list_letters(error_class: str | None, topic: str | None, since: str | None, 
     Examples:
       rentmatch dead-letters list --since 24h
       rentmatch dead-letters list --topic ledger-events --json
+
     """
     settings = load()
     found = _letters(settings, _filters(settings, error_class, topic, since))
@@ -199,6 +203,7 @@ def show(letter_id: str) -> None:
 
     Example:
       rentmatch dead-letters show 3:41
+
     """
     settings = load()
     letter = _find(settings, letter_id)
@@ -238,7 +243,7 @@ def verdict(settings: Settings, letter: Letter) -> str:
 
 
 def _source(settings: Settings, letter: Letter) -> Topic | None:
-    """The input topic that a dead letter came from, if it is one of ours."""
+    """Find the input topic that a dead letter came from, if it is one of ours."""
     if letter.told is None:
         return None
     return next((topic for topic in topics.INPUTS if settings.topic(topic) == letter.told.source_topic), None)
@@ -260,6 +265,7 @@ def refeed(
     Examples:
       rentmatch dead-letters refeed 3:41 3:44
       rentmatch dead-letters refeed --topic ledger-events --class unknown_schema --yes
+
     """
     settings = load()
     filters = _filters(settings, error_class, topic, since)

@@ -24,6 +24,7 @@ def command(check: bool, apply: bool, as_json: bool) -> None:
       rentmatch provision               create what is missing
       rentmatch provision --check       for a deployment: is all as it should be?
       rentmatch provision --apply       also mend settings that differ
+
     """
     if check and apply:
         raise click.UsageError("--check changes nothing, so it cannot go with --apply.")

@@ -38,7 +38,7 @@ class Ready:
 
 
 def topic_of(fact: InputFact) -> Topic:
-    """The input topic on which a fact travels (contract section 2)."""
+    """Return the input topic on which a fact travels (contract section 2)."""
     if isinstance(fact, PaymentInitiated):
         return topics.PAYMENT_INITIATED
     if isinstance(fact, ProcessorSettled):
@@ -47,7 +47,7 @@ def topic_of(fact: InputFact) -> Topic:
 
 
 def key_of(fact: InputFact) -> bytes:
-    """The key under which a fact travels: its payment's id, on `ledger-events` its obligation's."""
+    """Return the key under which a fact travels: its payment's id, on `ledger-events` its obligation's."""
     if isinstance(fact, PaymentInitiated | ProcessorSettled):
         return fact.payment_id.encode("utf-8")
     return fact.obligation_id.encode("utf-8")
@@ -72,6 +72,7 @@ class Reader:
 
         Raises:
             BadLineError: it is not a valid record of the topic.
+
         """
         try:
             parsed = self._parse(line)
@@ -131,6 +132,7 @@ def command(topic: str, dry_run: bool, keep_going: bool) -> None:
       echo '{"type": "ObligationCancelled", "event_id": "e-1",' \
            '"occurred_at": "2026-07-01T15:00:00Z", "obligation_id": "o-1",' \
            '"reason": "moved out"}' | rentmatch publish ledger-events
+
     """
     settings = load()
     found = resolve(settings, topic, topics.INPUTS)
@@ -162,7 +164,7 @@ def command(topic: str, dry_run: bool, keep_going: bool) -> None:
             bad.append(f"line {number}: {error}")
             stopped = f"line {number}"
         except KeyboardInterrupt:
-            stopped = f"line {number + 1} or before, by Ctrl-C"
+            stopped = f"line {max(number, 1)} by Ctrl-C"
         finally:
             # Whatever ended it, a bug of ours included: what was handed over is delivered, or known not to be.
             delivered = good if producer is None else producer.finish()

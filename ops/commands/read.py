@@ -46,7 +46,7 @@ class Shower:
         return f"{place}  {reading.text_or_hex(record.key)}  {held.get('type', '')}  {' '.join(shown)}"
 
     def version_of(self, record: RawRecord) -> int | None:
-        """The record's version, where it can be decoded and has one."""
+        """Return the record's version, where it can be decoded and has one."""
         try:
             version = reading.describe(self.codec, record)[0].get("version")
         except (UndecodableError, IndexError):
@@ -76,6 +76,7 @@ def command(topic: str, *, last: bool, follow: bool, as_json: bool, limit: int |
       rentmatch read payment-reconciliations --last
       rentmatch read mismatch-alerts --last --json | jq 'select(.lifecycle != "resolved")'
       rentmatch read late-payment-alerts --follow --json
+
     """
     if last and follow:
         misuse("--last needs an end, and --follow has none; give one of the two.")

@@ -13,7 +13,7 @@ MASK = "********"
 
 
 def _shown(value: Any) -> Any:
-    """A value as JSON holds it, without what must not be read over a shoulder."""
+    """Give a value as JSON holds it, without what must not be read over a shoulder."""
     if isinstance(value, SecretStr):
         return MASK
     if value is None or isinstance(value, bool | int):
@@ -43,6 +43,7 @@ def command(as_json: bool) -> None:
 
     Example:
       RENTMATCH_BROKER=kafka-1:9092 rentmatch settings
+
     """
     found = rows(load())
     if as_json:

@@ -67,6 +67,7 @@ def to_broker(deliveries: Iterable[Delivery], settings: Settings, total: int | N
 
     Raises:
         BrokerError: no broker answers, or an input topic is missing.
+
     """
     codec, producer = codec_of(settings), BulkProducer(settings)
     names = {topic.name: settings.topic(topic) for topic in topics.INPUTS}
@@ -144,6 +145,7 @@ def command(
       rentmatch simulate --seed 7 --obligations 100 --out month/ --truth month/truth.json
       rentmatch publish ledger-events < month/ledger-events.jsonl
       rentmatch simulate --seed 7 --to-broker
+
     """
     if publish and out:
         misuse("--to-broker and --out: give one of the two")

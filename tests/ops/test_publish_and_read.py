@@ -179,6 +179,14 @@ def test_mistakes_are_told_with_what_to_do(bare_run: Run, run: Run) -> None:
     assert "RENTMATCH_SECURITY_" in files.stderr
 
 
+def test_what_the_broker_does_not_take_is_named(run: Run) -> None:
+    huge = {"type": "_raw", "base64": base64.b64encode(bytes(14 * 1024 * 1024)).decode(), "key": "K"}
+    result = run("publish", "payment-initiated", stdin=lines(initiated("P-1"), huge, initiated("P-2")))
+    assert result.exit_code == 1
+    assert "line 2: not delivered: " in result.stderr
+    assert "2 published to here.payment-initiated, 1 not delivered" in result.stderr
+
+
 def test_no_broker_is_told(bare_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(admin, "ANSWER_SECONDS_MAX", 1.0)
     result = bare_run("read", "ledger-events", env={"RENTMATCH_BROKER": "127.0.0.1:1"})
