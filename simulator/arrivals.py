@@ -10,6 +10,7 @@ from domain.facts import (
     ObligationAdjusted,
     ObligationCancelled,
     PaymentInitiated,
+    PlanChanged,
     PostingReversed,
     ProcessorSettled,
 )
@@ -39,6 +40,9 @@ def restamped(rng: Random, recording: Recording, fact: InputFact) -> InputFact:
     match again:
         case ProcessorSettled():
             return msgspec.structs.replace(again, payout_id="PO-told-later", reason_code=None)
+        case PlanChanged():
+            # The same installments listed in another order are the same plan.
+            return msgspec.structs.replace(again, installments=again.installments[::-1])
         case ObligationAdjusted() | ObligationCancelled() | PostingReversed():
             return msgspec.structs.replace(again, reason="reworded")
         case _:

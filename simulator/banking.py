@@ -72,6 +72,12 @@ def local_day(at: Micros, zone: str) -> Day:
     return day_of(datetime.fromtimestamp(at // SECOND, zone_of(zone)).date())
 
 
+def day_begun(at: Micros, zone: str) -> Day:
+    """Return the latest local day that has begun by then: clocks put back over midnight do not undo its beginning."""
+    day = local_day(at, zone)
+    return day + 1 if at >= start_of_day(day + 1, zone) else day
+
+
 @lru_cache(maxsize=100_000)
 def start_of_day(day: Day, zone: str) -> Micros:
     """Return the first instant of a local day, as java.time's `atStartOfDay` (contract section 1).

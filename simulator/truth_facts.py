@@ -10,6 +10,7 @@ import msgspec
 from domain.facts import (
     Fact,
     InputFact,
+    Installment,
     Micros,
     ObligationAdjusted,
     ObligationCancelled,
@@ -109,7 +110,21 @@ def identity_of(fact: InputFact) -> Identity:
 
 def canonical(fact: InputFact) -> bytes:
     """Return the content of a record in one fixed form: compact JSON with sorted names. Only ever breaks ties."""
-    return msgspec.json.encode({"": type(fact).__name__, **msgspec.structs.asdict(fact)}, order="sorted")
+    content = msgspec.structs.asdict(fact)
+    if isinstance(fact, ObligationCharged | PlanChanged):
+        content["installments"] = [msgspec.structs.asdict(part) for part in in_order(fact.installments)]
+    return msgspec.json.encode(content, order="sorted")
+
+
+def in_order(installments: Iterable[Installment]) -> list[Installment]:
+    """Return the installments by (due_date, sequence, installment_id): the order of a list says nothing."""
+    return sorted(installments, key=lambda part: (part.due_date, part.sequence, part.installment_id))
+
+
+def material(fact: InputFact) -> tuple[object, ...]:
+    """Return what of the record is money or routing."""
+    values = (getattr(fact, name) for name in MATERIAL[type(fact)])
+    return tuple(tuple(in_order(value)) if isinstance(value, tuple) else value for value in values)
 
 
 def first_of(facts: Iterable[InputFact]) -> InputFact:
@@ -151,8 +166,7 @@ def known_of(key: str, facts: Iterable[InputFact]) -> Known:
     for group in by_identity.values():
         holds = group[0] if len(group) == 1 else first_of(group)
         held.append(holds)
-        names = MATERIAL[type(holds)]
-        if len(group) > 1 and len({tuple(getattr(fact, name) for name in names) for fact in group}) > 1:
+        if len(group) > 1 and len({material(fact) for fact in group}) > 1:
             contradicted.append(holds)
     reused = sorted(event_id for event_id, identities in used_for.items() if len(identities) > 1)
     return Known(key, tuple(held), tuple(contradicted), tuple(reused))
@@ -180,12 +194,10 @@ def break_row(key_kind: str, key: str, subject: tuple[str, ...], finding: Findin
     }
 
 
-def conflict_rows(key_kind: str, known: Known, otherwise: str) -> list[Row]:
-    """Return the conflicting facts of a key. A record without a currency of its own takes `otherwise`."""
+def conflict_rows(key_kind: str, known: Known, currency: str) -> list[Row]:
+    """Return the conflicting facts of a key, whose currency is `currency`."""
     rows = [
-        break_row(
-            key_kind, known.key, ("fact", *identity_of(fact)), ("conflicting_fact", 0, 0, currency_of(fact, otherwise))
-        )
+        break_row(key_kind, known.key, ("fact", *identity_of(fact)), ("conflicting_fact", 0, 0, currency))
         for fact in known.contradicted
     ]
     rows += [
@@ -193,8 +205,3 @@ def conflict_rows(key_kind: str, known: Known, otherwise: str) -> list[Row]:
         for event_id in known.reused_event_ids
     ]
     return rows
-
-
-def currency_of(fact: InputFact, otherwise: str) -> str:
-    """Return the record's own currency, or `otherwise` for a record that carries none."""
-    return otherwise if isinstance(fact, PlanChanged | ObligationCancelled) else fact.currency

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 
 from domain.facts import (
     Day,
-    Installment,
     Micros,
     ObligationAdjusted,
     ObligationCancelled,
@@ -13,8 +12,8 @@ from domain.facts import (
     PlanChanged,
 )
 from domain.policy import Policy
-from simulator.banking import date_of, local_day, start_of_day
-from simulator.truth_facts import NO_CURRENCY, Known, Row, break_row, conflict_rows, made_id
+from simulator.banking import date_of, day_begun, start_of_day
+from simulator.truth_facts import NO_CURRENCY, Known, Row, break_row, conflict_rows, in_order, made_id
 from simulator.truth_payments import Account
 
 
@@ -91,10 +90,7 @@ def slots_of(books: Books) -> list[Slot]:
     if not books.plan_event.installments:
         return [Slot(books.charge.obligation_id, books.charge.due_date, balance)]
 
-    def order(part: Installment) -> tuple[Day, int, str]:
-        return (part.due_date, part.sequence, part.installment_id)
-
-    parts = sorted(books.plan_event.installments, key=order)
+    parts = in_order(books.plan_event.installments)
     slots = [Slot(part.installment_id, part.due_date, part.amount_minor) for part in parts]
     difference = balance - sum(slot.amount_minor for slot in slots)
     for slot in reversed(slots):
@@ -196,7 +192,7 @@ def payment_subject_breaks(
     rows = []
     for account in accounts:
         assert account.initiated is not None
-        amount = account.standing_minor + account.in_flight_minor
+        amount = account.standing_minor + account.in_flight_minor(at)
         due = account.initiated.occurred_at + policy.orphan_grace_micros
         names = account.initiated.installment_id
         subject = ("payment", account.payment_id)
@@ -224,7 +220,10 @@ def ledger_breaks(books: Books, paid_minor: int, over_minor: int, at: Micros, po
     ]
     plan_sum = sum(part.amount_minor for part in books.plan_event.installments)
     if books.plan_event.installments and plan_sum != balance and not books.cancelled:
-        due = max(fact.occurred_at for fact in (charge, books.plan_event, *books.counted)) + policy.orphan_grace_micros
+        due = (
+            max(fact.occurred_at for fact in (charge, books.plan_event, *books.counted, *books.foreign))
+            + policy.orphan_grace_micros
+        )
         if at >= due:
             finding = ("plan_sum_mismatch", balance, plan_sum, currency)
             rows.append(break_row("obligation", key, ("plan",), finding, due))
@@ -253,8 +252,8 @@ def obligation_truth(
         key=lambda account: (account.initiated.occurred_at if account.initiated else 0, account.payment_id),
     )
     slots = slots_of(books)
-    standing = [(account, account.standing_minor) for account in counting if account.standing_minor > 0]
-    pending = [(account, account.pending_minor(at)) for account in counting if account.pending_minor(at) > 0]
+    standing = [(account, account.standing_minor) for account in counting]
+    pending = [(account, account.in_flight_minor(at)) for account in counting]
     over = pour(slots, standing, lambda slot: slot.paid)
     pour(slots, pending, lambda slot: slot.pending)
     paid_minor = sum(amount for _, amount in standing)
@@ -295,7 +294,8 @@ def obligation_truth(
             for slot in slots
         ],
         "paid_minor": paid_minor,
-        "pending_minor": sum(amount for _, amount in pending),
+        # Pending money never overpays: what finds no place on an installment is not waited for.
+        "pending_minor": sum(sum(slot.pending.values()) for slot in slots),
         "posted_minor": sum(
             posting.left_minor
             for account in posted_to
@@ -307,7 +307,7 @@ def obligation_truth(
         "oldest_late_due_date": oldest_late,
         "ageing_bucket": "current"
         if oldest_late is None
-        else ageing_bucket(local_day(at, charge.time_zone) - oldest_late),
+        else ageing_bucket(day_begun(at, charge.time_zone) - oldest_late),
         "open_breaks": sorted(found["break_id"] for found in breaks),
         "rests_on": max([known.rests_on, *(account.known.rests_on for account in (*initiated_for, *posted_to))]),
     }

@@ -30,7 +30,7 @@ class Account:
     initiated: PaymentInitiated | None
     currency: str
     settled: tuple[ProcessorSettled, ...]
-    """The SETTLED records in `currency`."""
+    """The SETTLED records, in any currency."""
     gross_minor: int
     fee_minor: int
     net_minor: int
@@ -43,6 +43,8 @@ class Account:
     has_outcome: bool
     outcomes: frozenset[Outcome]
     """The outcomes known in `currency`."""
+    has_failed_attempt: bool
+    """An attempt failed and did not settle after that."""
     live_postings: tuple[LivePosting, ...]
     """In any currency."""
     has_foreign_leg: bool
@@ -64,16 +66,16 @@ class Account:
         """The only money that counts."""
         return max(0, self.collected_minor - self.refunded_minor - self.charged_back_minor)
 
-    @property
-    def in_flight_minor(self) -> int:
-        """The initiated amount, less refunds and chargebacks already known, while there is no outcome."""
-        if self.initiated is None or self.has_outcome:
+    def in_flight_minor(self, at: Micros) -> int:
+        """Return the initiated amount, less refunds and chargebacks already known, while there is no outcome.
+
+        From the settlement deadline on it counts as 0: a lost payment hides no debt.
+        """
+        if self.initiated is None or self.has_outcome or self.settlement_deadline is None:
+            return 0
+        if at >= self.settlement_deadline:
             return 0
         return max(0, self.initiated.amount_minor - self.refunded_minor - self.charged_back_minor)
-
-    def pending_minor(self, at: Micros) -> int:
-        """Return the money in flight until the settlement deadline; after that a lost payment hides no debt."""
-        return self.in_flight_minor if self.settlement_deadline is not None and at < self.settlement_deadline else 0
 
     @property
     def own_postings(self) -> tuple[LivePosting, ...]:
@@ -96,7 +98,8 @@ class Account:
     @property
     def something_came_back(self) -> bool:
         """Something was returned, refunded, charged back, or failed."""
-        return bool(self.outcomes & {"RETURNED", "REFUNDED", "FAILED"}) or self.charged_back_minor > 0
+        came_back = self.charged_back_minor > 0 or bool(self.outcomes & {"RETURNED", "REFUNDED"})
+        return came_back or self.has_failed_attempt
 
 
 def settlement_deadline_of(initiated: PaymentInitiated, policy: Policy) -> Micros:
@@ -148,12 +151,14 @@ def account_of(known: Known, policy: Policy) -> Account:
     for movement in own:
         attempts[movement.processor, movement.processor_reference][movement.outcome] = movement
     taken_back = live = 0
+    has_failed_attempt = False
     for attempt in attempts.values():
-        settled = attempt.get("SETTLED")
+        settled, failed = attempt.get("SETTLED"), attempt.get("FAILED")
         if settled is None:
+            has_failed_attempt |= failed is not None
             continue
-        failed = attempt.get("FAILED")
         voided = failed is not None and failed.occurred_at >= settled.occurred_at
+        has_failed_attempt |= voided
         # An attempt that is both voided and returned brought its money back once, not twice.
         if voided or "RETURNED" in attempt:
             taken_back += settled.gross_minor
@@ -163,17 +168,16 @@ def account_of(known: Known, policy: Policy) -> Account:
     def total(outcome: Outcome) -> int:
         return sum(movement.gross_minor for movement in own if movement.outcome == outcome)
 
-    settled_records = tuple(movement for movement in own if movement.outcome == "SETTLED")
+    own_settled = [movement for movement in own if movement.outcome == "SETTLED"]
     live_postings = postings_left(postings, reversals)
     posting_currency = {posting.posting_id: posting.currency for posting in postings}
     foreign_leg = (
         any(movement.currency != currency for movement in movements)
         or any(posting.currency != currency for posting in live_postings)
-        # A reversal in another currency is a leg of its own only where it does not belong to a posting in that currency
-        # (such a posting speaks for itself until it is reversed to zero) and does not wait for its posting.
+        # A reversal in another currency is a leg of its own unless it belongs to a posting in that currency: such a
+        # posting speaks for both until it is reversed to zero, and then both are forgotten.
         or any(
-            reversal.currency != currency
-            and posting_currency.get(reversal.posting_id, reversal.currency) != reversal.currency
+            reversal.currency != currency and posting_currency.get(reversal.posting_id) != reversal.currency
             for reversal in reversals
         )
     )
@@ -182,16 +186,17 @@ def account_of(known: Known, policy: Policy) -> Account:
         known=known,
         initiated=initiated,
         currency=currency,
-        settled=settled_records,
-        gross_minor=sum(record.gross_minor for record in settled_records),
-        fee_minor=sum(record.fee_minor for record in settled_records),
-        net_minor=sum(record.net_minor for record in settled_records),
+        settled=tuple(movement for movement in movements if movement.outcome == "SETTLED"),
+        gross_minor=sum(record.gross_minor for record in own_settled),
+        fee_minor=sum(record.fee_minor for record in own_settled),
+        net_minor=sum(record.net_minor for record in own_settled),
         taken_back_minor=taken_back,
         refunded_minor=total("REFUNDED"),
         charged_back_minor=max(0, total("CHARGEBACK") - total("CHARGEBACK_REVERSED")),
         live_attempts=live,
         has_outcome=any(movement.outcome in ("SETTLED", "FAILED", "RETURNED") for movement in movements),
         outcomes=frozenset(movement.outcome for movement in own),
+        has_failed_attempt=has_failed_attempt,
         live_postings=live_postings,
         has_foreign_leg=foreign_leg,
         settlement_deadline=None if initiated is None else settlement_deadline_of(initiated, policy),
@@ -258,7 +263,8 @@ def payment_breaks(account: Account, at: Micros, policy: Policy) -> list[Row]:
         should_be = record.gross_minor - record.fee_minor
         if should_be != record.net_minor:
             subject = ("fee", record.processor, record.processor_reference)
-            rows.append(found(subject, ("fee_variance", should_be, record.net_minor, None)))
+            finding = ("fee_variance", should_be, record.net_minor, record.currency)
+            rows.append(break_row("payment", key, subject, finding))
 
     if account.initiated is None:
         due = min(fact.occurred_at for fact in account.known.held) + policy.orphan_grace_micros
