@@ -2,6 +2,9 @@
 
 import base64
 import json
+import signal
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -209,3 +212,18 @@ def test_internal_topics_are_shown_by_their_describer(
     assert [record.get("number") for record in parsed(read.stdout)] == [1, 2, None]
     assert read.exit_code == 1
     assert "KeyError" in parsed(read.stdout)[2]["error"]
+
+
+def test_follow_shows_records_as_they_come_and_ends_well_on_ctrl_c(run: Run, mock_broker: str) -> None:
+    words = [sys.executable, "-m", "ops.cli", "read", "payment-initiated", "--follow", "--json"]
+    reader = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert reader.stdout is not None
+    try:
+        for payment_id in ("P-1", "P-2"):
+            assert run("publish", "payment-initiated", stdin=lines(initiated(payment_id))).exit_code == 0
+            assert json.loads(reader.stdout.readline())["payment_id"] == payment_id
+        reader.send_signal(signal.SIGINT)
+        _, told = reader.communicate(timeout=30)
+        assert (reader.returncode, told) == (0, "")
+    finally:
+        reader.kill()
