@@ -56,6 +56,7 @@ def number(value: int) -> bytes:
 
     Raises:
         OverflowError: it does not fit into 64 bits.
+
     """
     if not -1 << 63 <= value < 1 << 63:
         raise OverflowError(f"{value} does not fit into an Avro long")

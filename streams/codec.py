@@ -5,6 +5,7 @@ Subjects in a Schema Registry: `<topic>-value` where a topic holds one record (t
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from domain.facts import InputFact
@@ -32,6 +33,7 @@ class Codec:
     Args:
         registry: where schemas in Confluent's framing are looked up. With one, what is encoded is framed so too;
             without, in Avro single-object encoding.
+
     """
 
     def __init__(self, registry: SchemaRegistry | None = None) -> None:
@@ -50,6 +52,7 @@ class Codec:
         Raises:
             BadInput: it cannot be decoded, breaks a rule of contract section 2, or does not belong on the topic.
             RegistryUnavailable: its schema must be asked for and the registry does not answer.
+
         """
         decoders = self._input_decoders[topic.name]
         if value is not None:
@@ -68,6 +71,7 @@ class Codec:
         Raises:
             BadInput: it cannot be decoded, or is no output record.
             RegistryUnavailable: its schema must be asked for and the registry does not answer.
+
         """
         return self._decode_first(self._output_decoders, value, _OUTPUTS, "an output topic")  # type: ignore[no-any-return]
 
@@ -77,6 +81,7 @@ class Codec:
         Raises:
             OverflowError: a number does not fit into the schema's type.
             RegistryError: the schema cannot be registered.
+
         """
         return self._encode(fact, topic_name)
 
@@ -136,38 +141,33 @@ class Codec:
 def decoder(writer: Schema, records: frozenset[str], place: str) -> _Decode:
     """How to read the bodies of a writer's schema: a record, or a union of records.
 
+    Where no record of this writer can be read, the function that is given back says so of each (`BadInput`).
+
     Args:
         writer: the schema that wrote them.
         records: names of the records that may be there.
         place: where that is, for messages.
-
-    Raises:
-        BadInput: a writer's record does not belong there, or cannot be read as ours.
     """
     if kind(writer.parsed) == "union":
         return _union_decoder(writer, records, place)
-    return _record_decoder(writer, records, place)
-
-
-def _record_decoder(writer: Schema, records: frozenset[str], place: str) -> _Decode:
     definition = writer.names.get(kind(writer.parsed), writer.parsed)
     written = short_name(definition["name"]) if kind(definition) in {"record", "error"} else kind(definition)
     name = next((name for name in sorted(records) if written in _names_of(OURS[name])), None)
     if name is None:
-        raise BadInput(
-            DeadLetterClass.WRONG_RECORD,
-            f"{written} does not belong on {place}; there may be {', '.join(sorted(records))}",
-        )
-    reader = OURS[name]
-    if writer.identity == reader.identity:
+        allowed = ", ".join(sorted(records))
+        return _refusing(DeadLetterClass.WRONG_RECORD, f"{written} does not belong on {place}; it takes {allowed}")
+    if writer.identity == OURS[name].identity:
         return DECODE[name]
     try:
-        read = resolve(Schema(definition, writer.names, writer.text, writer.identity), reader)
+        read = resolve(replace(writer, parsed=definition), OURS[name])
     except IncompatibleError as error:
-        raise BadInput(DeadLetterClass.INCOMPATIBLE_SCHEMA, f"the writer's schema cannot be read: {error}") from None
-    if name not in _INPUTS:
-        return read
+        return _refusing(DeadLetterClass.INCOMPATIBLE_SCHEMA, f"the writer's schema cannot be read: {error}")
+    except RecursionError:
+        return _refusing(DeadLetterClass.INCOMPATIBLE_SCHEMA, "the writer's schema is nested too deeply")
+    return _checked(read) if name in _INPUTS else read
 
+
+def _checked(read: _Decode) -> _Decode:
     def decode(data: bytes, start: int) -> Any:
         fact = read(data, start)
         check(fact)
@@ -176,26 +176,25 @@ def _record_decoder(writer: Schema, records: frozenset[str], place: str) -> _Dec
     return decode
 
 
+def _refusing(error_class: DeadLetterClass, message: str) -> _Decode:
+    def decode(data: bytes, start: int) -> Any:
+        raise BadInput(error_class, message)
+
+    return decode
+
+
 def _union_decoder(writer: Schema, records: frozenset[str], place: str) -> _Decode:
     """A writer whose schema is a union of the records of a topic: the branch's index comes before the body."""
-    branches: list[_Decode | BadInput] = []
-    for branch in writer.parsed:
-        try:
-            branches.append(_record_decoder(Schema(branch, writer.names, writer.text, ""), records, place))
-        except BadInput as error:
-            branches.append(error)
+    branches = [decoder(replace(writer, parsed=branch, identity=""), records, place) for branch in writer.parsed]
 
     def decode(data: bytes, start: int) -> Any:
         # The index of any union that a person wrote fits into one byte of zigzag.
-        index = data[start] if start < len(data) else -1
-        if index < 0:
+        if start >= len(data):
             raise BadInput(DeadLetterClass.TRUNCATED, "the bytes end before the union's index")
+        index = data[start]
         if index & 1 or index >> 1 >= len(branches):
             raise BadInput(DeadLetterClass.UNDECODABLE, f"the union has no branch for byte {index}")
-        branch = branches[index >> 1]
-        if isinstance(branch, BadInput):
-            raise BadInput(branch.error_class, branch.message)
-        return branch(data, start + 1)
+        return branches[index >> 1](data, start + 1)
 
     return decode
 

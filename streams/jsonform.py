@@ -31,6 +31,7 @@ def fact_from_json(obj: dict[str, Any]) -> InputFact:
 
     Raises:
         ValueError: a field is missing, unknown or of a wrong type, or breaks a rule (`BadInput`); the message names it.
+
     """
     if not isinstance(obj, dict):
         raise ValueError(f"{quoted(obj)} is not a JSON object")
@@ -59,6 +60,7 @@ def instant_to_text(micros: int) -> str:
 
     Raises:
         ValueError: it is outside of the years 1 to 9999.
+
     """
     days, rest = divmod(micros, _DAY_MICROS)
     seconds, fraction = divmod(rest, 1_000_000)
@@ -70,6 +72,7 @@ def instant_from_text(text: str) -> int:
 
     Raises:
         ValueError: it is not such a text, or outside of the years 1 to 9999 in UTC.
+
     """
     match = _INSTANT.fullmatch(text)
     if match is None:

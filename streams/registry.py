@@ -13,7 +13,7 @@ import urllib.request
 from typing import Any
 
 from streams.dead_letters import BadInput, DeadLetterClass
-from streams.schemas import Schema, SchemaError, parse
+from streams.schemas import Schema, SchemaError, parse_writer
 
 MEDIA_TYPE = "application/vnd.schemaregistry.v1+json"
 ANSWER_BYTES_MAX = 16 * 1024 * 1024
@@ -29,7 +29,7 @@ class RegistryError(Exception):
     """The Schema Registry could not do what it was asked; no fault of any record."""
 
 
-class RegistryUnavailable(RegistryError):  # noqa: N818 - it names what happened, not a fault of ours
+class RegistryUnavailable(RegistryError):
     """The registry is away, busy, refuses our credentials, or is not a Schema Registry. To be tried again."""
 
 
@@ -49,6 +49,7 @@ class SchemaRegistry:
         username: for HTTP basic authentication; None: without.
         password: for HTTP basic authentication.
         timeout_s: how long one request may take, seconds.
+
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class SchemaRegistry:
         Raises:
             BadInput: the registry does not know the id, or what it has is not Avro.
             RegistryUnavailable: the registry did not answer.
+
         """
         known = self._schemas.get(schema_id)
         if known is not None:
@@ -96,6 +98,7 @@ class SchemaRegistry:
         Raises:
             SchemaRefusedError: the registry does not accept the schema.
             RegistryUnavailable: the registry did not answer.
+
         """
         known = self._ids.get((subject, text))
         if known is None:
@@ -116,7 +119,7 @@ class SchemaRegistry:
             raise BadInput(DeadLetterClass.UNKNOWN_SCHEMA, f"{what} is {language}, not AVRO; inputs are Avro records")
         names = self._referred(answer.get("references"))
         try:
-            return parse(text, names)
+            return parse_writer(text, names)
         except SchemaError as error:
             raise BadInput(DeadLetterClass.UNKNOWN_SCHEMA, f"{what} is {error}") from None
 

@@ -11,14 +11,12 @@ back here whenever something is unusual.
 from collections.abc import Callable
 from typing import Any
 
+from streams.avro_bytes import Skip, read_block, read_long, read_text, skip_blocks, skip_bytes
 from streams.dead_letters import BadInput, DeadLetterClass, quoted
 from streams.schemas import STRUCT_ENUMS, STRUCTS, Schema, kind, logical_type, short_name
 
 Read = Callable[[bytes, int], tuple[Any, int]]
 """(bytes, position) to (value, position after it). Past the end: IndexError, or a position beyond the bytes."""
-
-Skip = Callable[[bytes, int], int]
-"""(bytes, position) to the position after the value."""
 
 
 class IncompatibleError(Exception):
@@ -32,6 +30,7 @@ def resolve(writer: Schema, reader: Schema) -> Callable[[bytes, int], Any]:
 
     Raises:
         IncompatibleError: no record of this writer can be read.
+
     """
     read = _Resolver(writer.names).reader(writer.parsed, reader.parsed, short_name(reader.parsed["name"]))
     name = short_name(reader.parsed["name"])
@@ -166,7 +165,7 @@ class _Resolver:
         def read_array(data: bytes, at: int) -> tuple[Any, int]:
             items: list[Any] = []
             while True:
-                count, at = _block(data, at, path)
+                count, at = read_block(data, at, path)
                 if not count:
                     return tuple(items), at
                 for _ in range(count):
@@ -176,7 +175,7 @@ class _Resolver:
         def read_map(data: bytes, at: int) -> tuple[Any, int]:
             entries: dict[str, Any] = {}
             while True:
-                count, at = _block(data, at, path)
+                count, at = read_block(data, at, path)
                 if not count:
                     return entries, at
                 for _ in range(count):
@@ -224,14 +223,14 @@ class _Resolver:
                 size = int(writer["size"])
                 return lambda data, at: at + size
             case "bytes" | "string":
-                return _skip_bytes
+                return skip_bytes
             case "union":
                 return self.skip_union([self.skip(branch) for branch in writer])
             case "array":
-                return _skip_blocks(None if self.is_empty(writer["items"], ()) else self.skip(writer["items"]))
+                return skip_blocks(None if self.is_empty(writer["items"], ()) else self.skip(writer["items"]))
             case "map":
                 value = self.skip(writer["values"])
-                return _skip_blocks(lambda data, at: value(data, _skip_bytes(data, at)))
+                return skip_blocks(lambda data, at: value(data, skip_bytes(data, at)))
             case other:
                 raise IncompatibleError(f"the writer's schema uses {other}, which Avro does not have")
 
@@ -281,37 +280,6 @@ class _Resolver:
                 )
             case _:
                 return False
-
-
-def read_long(data: bytes, at: int) -> tuple[int, int]:
-    """A zigzag varint of at most 64 bits."""
-    number = shift = 0
-    while True:
-        byte = data[at]
-        at += 1
-        number |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            break
-        shift += 7
-        if shift > 63:
-            raise BadInput(DeadLetterClass.UNDECODABLE, "a number is longer than 64 bits")
-    if number >> 64:
-        raise BadInput(DeadLetterClass.UNDECODABLE, "a number is larger than 64 bits")
-    return (number >> 1) ^ -(number & 1), at
-
-
-def read_text(data: bytes, at: int, path: str) -> tuple[str, int]:
-    """A length and that many bytes of UTF-8."""
-    size, at = read_long(data, at)
-    end = at + size
-    if size < 0:
-        raise BadInput(DeadLetterClass.UNDECODABLE, f"{path}: the text has a length of {size}")
-    if end > len(data):
-        raise IndexError
-    try:
-        return data[at:end].decode(), end
-    except UnicodeDecodeError as error:
-        raise BadInput(DeadLetterClass.UNDECODABLE, f"{path}: the text is not UTF-8: {error.reason}") from None
 
 
 def _read_null(data: bytes, at: int) -> tuple[None, int]:
@@ -383,45 +351,3 @@ def _number(writer: Any, reader: Any, path: str, wanted: str) -> Read:
     if ours == "timestamp-micros" and theirs in {"timestamp-millis", "timestamp-nanos"} and kind(writer) == "long":
         return read_millis if theirs == "timestamp-millis" else read_nanos
     raise IncompatibleError(f"{path}: the writer's {theirs} cannot be read as {ours or 'a plain number'}")
-
-
-def _block(data: bytes, at: int, path: str) -> tuple[int, int]:
-    """The number of items in the next block of an array or a map, 0 at its end; a block's size in bytes is skipped."""
-    count, at = read_long(data, at)
-    if count < 0:
-        count = -count
-        _, at = read_long(data, at)
-    if count > len(data) - at:
-        raise BadInput(
-            DeadLetterClass.TRUNCATED, f"{path}: a block says {count} items, but only {len(data) - at} bytes are left"
-        )
-    return count, at
-
-
-def _skip_bytes(data: bytes, at: int) -> int:
-    size, at = read_long(data, at)
-    if size < 0:
-        raise BadInput(DeadLetterClass.UNDECODABLE, f"a skipped text has a length of {size}")
-    return at + size
-
-
-def _skip_blocks(skip_item: Skip | None) -> Skip:
-    """Pass over an array or a map; `skip_item` is None where an item takes no bytes."""
-
-    def skip(data: bytes, at: int) -> int:
-        while True:
-            count, at = read_long(data, at)
-            if count < 0:
-                size, at = read_long(data, at)
-                if size < 0:
-                    raise BadInput(DeadLetterClass.UNDECODABLE, f"a skipped block has a size of {size} bytes")
-                at += size
-            elif not count:
-                return at
-            elif skip_item is not None:
-                if count > len(data) - at:
-                    raise IndexError
-                for _ in range(count):
-                    at = skip_item(data, at)
-
-    return skip

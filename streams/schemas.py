@@ -4,6 +4,7 @@ A schema here is the form that `fastavro.parse_schema` gives: named types by ful
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -141,8 +142,18 @@ def kind(schema: Any) -> str:
     return str(schema)
 
 
-def parse(text: str, references: dict[str, Any] | None = None) -> Schema:
-    """Parse a schema.
+def parse(text: str) -> Schema:
+    """Parse a schema of ours.
+
+    Raises:
+        SchemaError: it is not JSON, or not an Avro schema.
+
+    """
+    return _parse(text, {}, lambda source: source)
+
+
+def parse_writer(text: str, references: dict[str, Any] | None = None) -> Schema:
+    """Parse a writer's schema. Its defaults say nothing about its bytes, so that a wrong one does no harm.
 
     Args:
         text: the schema as JSON.
@@ -150,10 +161,20 @@ def parse(text: str, references: dict[str, Any] | None = None) -> Schema:
 
     Raises:
         SchemaError: it is not JSON, or not an Avro schema.
+
     """
-    names: dict[str, Any] = dict(references or {})
+    return _parse(text, dict(references or {}), _without_defaults)
+
+
+def _without_defaults(source: Any) -> Any:
+    if isinstance(source, dict):
+        return {key: _without_defaults(value) for key, value in source.items() if key != "default"}
+    return [_without_defaults(value) for value in source] if isinstance(source, list) else source
+
+
+def _parse(text: str, names: dict[str, Any], prepare: Callable[[Any], Any]) -> Schema:
     try:
-        source = json.loads(text)
+        source = prepare(json.loads(text))
         parsed = fastavro.schema.parse_schema(source, names)
         identity = json.dumps(_identity(parsed))
     except Exception as error:  # fastavro raises whatever a wrong schema runs into
@@ -211,10 +232,11 @@ def with_known(ours: dict[str, Schema], known: list[tuple[str, str]]) -> dict[by
 
     Raises:
         SchemaError: a text is not a schema, or two schemas have one fingerprint but not one meaning.
+
     """
     found = {schema.fingerprint: schema for schema in ours.values()}
     for name, text in known:
-        schema = parse(text)
+        schema = parse_writer(text)
         before = found.setdefault(schema.fingerprint, schema)
         if before.identity != schema.identity:
             raise SchemaError(

@@ -1,0 +1,289 @@
+"""Values of records: both framings, byte for byte as fastavro, each way in which input can be bad."""
+
+import io
+from typing import Any
+
+import fastavro
+import pytest
+from hypothesis import given, settings
+
+from streams import framing, topics
+from streams.avro_generated import DECODE, ENCODE, instant, number
+from streams.codec import Codec
+from streams.dead_letters import BadInput, DeadLetterClass
+from streams.registry import SchemaRegistry
+from streams.resolution import resolve
+from streams.schemas import OURS, Schema, parse
+from tests.streams import avro_samples as samples
+from tests.streams.test_validation import BROKEN
+
+
+class OneSchema(SchemaRegistry):
+    """A registry that has what it is given, and numbers what it is told."""
+
+    def __init__(self, schemas: dict[int, Schema] | None = None) -> None:
+        super().__init__("http://registry.invalid")
+        self._schemas = schemas or {}
+        self.registered: list[tuple[str, str]] = []
+
+    def register(self, subject: str, text: str) -> int:
+        self.registered.append((subject, text))
+        self._schemas[len(self.registered)] = parse(text)
+        return len(self.registered)
+
+
+def written(schema: Any, value: Any) -> bytes:
+    out = io.BytesIO()
+    fastavro.schemaless_writer(out, samples.without_logical_types(schema), value)
+    return out.getvalue()
+
+
+def body(fact: Any) -> bytes:
+    return ENCODE[type(fact).__name__](fact, b"")
+
+
+def frame(name: str) -> bytes:
+    return framing.single_object(OURS[name].fingerprint)
+
+
+@pytest.mark.parametrize("fact", samples.FACTS, ids=lambda fact: type(fact).__name__)
+def test_a_fact_survives_both_framings(fact: Any) -> None:
+    topic = samples.TOPIC_OF[fact]
+    single = Codec()
+    value = single.encode_fact(fact, topic.name)
+    assert value[:2] == b"\xc3\x01"
+    assert [single.decode_input(topic, value) for _ in range(2)] == [fact, fact]
+    confluent = Codec(OneSchema())
+    value = confluent.encode_fact(fact, topic.name)
+    assert value[:5] == b"\x00\x00\x00\x00\x01"
+    assert [confluent.decode_input(topic, value) for _ in range(2)] == [fact, fact]
+    # Both framings are read on every input, whatever is configured.
+    assert confluent.decode_input(topic, single.encode_fact(fact, topic.name)) == fact
+
+
+@pytest.mark.parametrize("record", samples.OUTPUTS, ids=lambda record: type(record).__name__)
+def test_an_output_survives_both_framings(record: Any) -> None:
+    for codec in (Codec(), Codec(OneSchema())):
+        decoded = codec.decode_output(codec.encode_output(record, "out"))
+        assert decoded == record
+        for field in record.__struct_fields__:
+            assert type(getattr(decoded, field)) is type(getattr(record, field)), field
+
+
+def test_subjects_and_one_registration_a_schema() -> None:
+    registry = OneSchema()
+    codec = Codec(registry)
+    for _ in range(2):
+        codec.encode_fact(samples.INITIATED, "eu.payment-initiated")
+        codec.encode_fact(samples.POSTED, "eu.ledger-events")
+        codec.encode_fact(samples.CANCELLED, "eu.ledger-events")
+        codec.encode_output(samples.OUTPUTS[2], "eu.mismatch-alerts")
+    assert [subject for subject, _ in registry.registered] == [
+        "eu.payment-initiated-value",
+        "eu.ledger-events-rentmatch.v1.PaymentPosted",
+        "eu.ledger-events-rentmatch.v1.ObligationCancelled",
+        "eu.mismatch-alerts-value",
+    ]
+
+
+@given(samples.facts)
+def test_facts_are_what_fastavro_reads_and_writes(fact: Any) -> None:
+    name = type(fact).__name__
+    schema = OURS[name].parsed
+    encoded = body(fact)
+    assert encoded == written(schema, samples.plain(fact))
+    assert fastavro.schemaless_reader(io.BytesIO(encoded), samples.without_logical_types(schema)) == samples.plain(fact)
+    assert DECODE[name](b"12345" + encoded, 5) == fact
+    assert resolve(OURS[name], OURS[name])(encoded, 0) == fact
+
+
+@given(samples.outputs)
+def test_outputs_are_what_fastavro_reads_and_writes(record: Any) -> None:
+    name = type(record).__name__
+    schema = OURS[name].parsed
+    encoded = ENCODE[name](record, b"")
+    assert encoded == written(schema, samples.plain(record))
+    assert fastavro.schemaless_reader(io.BytesIO(encoded), samples.without_logical_types(schema)) == samples.plain(
+        record
+    )
+    assert DECODE[name](encoded, 0) == record
+    assert resolve(OURS[name], OURS[name])(encoded, 0) == record
+
+
+@settings(max_examples=500)
+@given(samples.longs | samples.instants)
+def test_numbers_are_fastavro_s(value: int) -> None:
+    assert number(value) == instant(value) == written("long", value)
+
+
+@pytest.mark.parametrize("value", [1 << 63, -(1 << 63) - 1, 1 << 80])
+def test_a_number_that_does_not_fit_is_an_error_and_not_another_number(value: int) -> None:
+    with pytest.raises(OverflowError):
+        number(value)
+    with pytest.raises(OverflowError):
+        instant(value)
+
+
+def test_arrays_in_many_blocks_and_with_sizes_are_read() -> None:
+    """A Java writer may flush an array in blocks, each with its size in bytes."""
+    first, second = (ENCODE["PlanChanged"](fact, b"") for fact in (samples.PLAN_CHANGED, samples.PLAN_CHANGED))
+    assert first == second
+    head = body(type(samples.PLAN_CHANGED)("e4", samples.AT, "o1", 1, ()))[:-1]
+    items = [
+        written(OURS["PlanChanged"].names["rentmatch.v1.Installment"], samples.plain(part)) for part in samples.PLAN
+    ]
+    one_by_one = head + b"".join(b"\x02" + item for item in items) + b"\x00"
+    sized = head + b"".join(b"\x01" + number(len(item)) + item for item in items) + b"\x00"
+    for encoded in (one_by_one, sized):
+        assert DECODE["PlanChanged"](encoded, 0) == samples.PLAN_CHANGED
+
+
+POSTED_BODY = body(samples.POSTED)
+ADJUSTED_BODY = body(samples.ADJUSTED)
+
+BAD: list[tuple[str, topics.Topic, bytes | None, DeadLetterClass, str]] = [
+    ("a tombstone", topics.LEDGER_EVENTS, None, DeadLetterClass.EMPTY_VALUE, "null"),
+    ("no bytes", topics.LEDGER_EVENTS, b"", DeadLetterClass.EMPTY_VALUE, "empty"),
+    ("json", topics.LEDGER_EVENTS, b'{"type":"x"}', DeadLetterClass.UNKNOWN_FRAMING, "C3 01"),
+    (
+        "an unknown fingerprint",
+        topics.LEDGER_EVENTS,
+        b"\xc3\x01ABCDEFGH",
+        DeadLetterClass.UNKNOWN_SCHEMA,
+        "4847464544434241",
+    ),
+    (
+        "an id and no registry",
+        topics.LEDGER_EVENTS,
+        b"\x00\x00\x00\x00\x07",
+        DeadLetterClass.UNKNOWN_SCHEMA,
+        "RENTMATCH_SCHEMA_REGISTRY_URL",
+    ),
+    (
+        "another topic's record",
+        topics.PAYMENT_INITIATED,
+        frame("PaymentPosted") + POSTED_BODY,
+        DeadLetterClass.WRONG_RECORD,
+        "PaymentPosted does not belong on payment-initiated",
+    ),
+    (
+        "an output on an input",
+        topics.LEDGER_EVENTS,
+        frame("MismatchAlert") + b"",
+        DeadLetterClass.WRONG_RECORD,
+        "MismatchAlert",
+    ),
+    ("a frame and nothing", topics.LEDGER_EVENTS, frame("PaymentPosted"), DeadLetterClass.TRUNCATED, "event_id"),
+    (
+        "the end is missing",
+        topics.LEDGER_EVENTS,
+        frame("PaymentPosted") + POSTED_BODY[:-1],
+        DeadLetterClass.TRUNCATED,
+        "PaymentPosted.currency",
+    ),
+    (
+        "a byte too many",
+        topics.LEDGER_EVENTS,
+        frame("PaymentPosted") + POSTED_BODY + b"\x00",
+        DeadLetterClass.TRAILING_BYTES,
+        "1 bytes follow",
+    ),
+    (
+        "no UTF-8",
+        topics.LEDGER_EVENTS,
+        frame("ObligationAdjusted") + ADJUSTED_BODY[:-1] + b"\xff",
+        DeadLetterClass.UNDECODABLE,
+        "ObligationAdjusted.reason",
+    ),
+    (
+        "a negative length",
+        topics.LEDGER_EVENTS,
+        frame("PaymentPosted") + b"\x03" + POSTED_BODY[1:],
+        DeadLetterClass.UNDECODABLE,
+        "length of -2",
+    ),
+    (
+        "a length of exbibytes",
+        topics.LEDGER_EVENTS,
+        frame("PaymentPosted") + number(1 << 62) + POSTED_BODY[1:],
+        DeadLetterClass.TRUNCATED,
+        "event_id",
+    ),
+    (
+        "a length of 71 bits",
+        topics.LEDGER_EVENTS,
+        frame("PaymentPosted") + b"\xff" * 10 + b"\x01" + POSTED_BODY,
+        DeadLetterClass.UNDECODABLE,
+        "64 bits",
+    ),
+    (
+        "a union without that branch",
+        topics.LEDGER_EVENTS,
+        frame("PaymentPosted") + POSTED_BODY.replace(b"\x04p1\x00", b"\x04p1\x04"),
+        DeadLetterClass.UNDECODABLE,
+        "no branch 2",
+    ),
+    (
+        "an enum without that symbol",
+        topics.PAYMENT_INITIATED,
+        frame("PaymentInitiated") + body(samples.INITIATED).replace(b"\x06USD\x00", b"\x06USD\x0a"),
+        DeadLetterClass.UNDECODABLE,
+        "symbol 5 of 5",
+    ),
+    (
+        "a plan of exbi-installments",
+        topics.LEDGER_EVENTS,
+        frame("PlanChanged") + body(type(samples.PLAN_CHANGED)("e", samples.AT, "o", 1, ()))[:-1] + number(1 << 61),
+        DeadLetterClass.TRUNCATED,
+        "2305843009213693952 items",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("topic", "value", "error_class", "says"), [case[1:] for case in BAD], ids=[case[0] for case in BAD]
+)
+def test_bad_input(topic: topics.Topic, value: bytes | None, error_class: DeadLetterClass, says: str) -> None:
+    codec = Codec()
+    for _ in range(2):
+        with pytest.raises(BadInput) as caught:
+            codec.decode_input(topic, value)
+        assert caught.value.error_class is error_class
+        assert says in caught.value.message
+
+
+@pytest.mark.parametrize(("fact", "error_class"), BROKEN.values(), ids=BROKEN)
+def test_a_fact_that_breaks_a_rule_is_bad_input(fact: Any, error_class: DeadLetterClass) -> None:
+    codec = Codec()
+    topic = samples.TOPIC_BY_TYPE[type(fact)]
+    with pytest.raises(BadInput) as caught:
+        codec.decode_input(topic, codec.encode_fact(fact, topic.name))
+    assert caught.value.error_class is error_class
+
+
+def test_every_class_of_dead_letter_is_reached() -> None:
+    reached = {case[3] for case in BAD} | {error_class for _, error_class in BROKEN.values()}
+    # Its own tests are in test_codec_resolution.py.
+    assert reached | {DeadLetterClass.INCOMPATIBLE_SCHEMA} == set(DeadLetterClass)
+
+
+def test_a_bad_record_does_not_harm_the_next() -> None:
+    codec = Codec()
+    good = codec.encode_fact(samples.POSTED, "ledger-events")
+    for _, topic, value, _, _ in BAD:
+        with pytest.raises(BadInput):
+            codec.decode_input(topic, value)
+        assert codec.decode_input(topics.LEDGER_EVENTS, good) == samples.POSTED
+
+
+def test_an_output_of_a_later_version_says_which_symbol_it_does_not_know() -> None:
+    later = parse(OURS["MismatchAlert"].text.replace('"resolved"', '"resolved_by_hand"'))
+    alert = samples.plain(samples.OUTPUTS[2]) | {"lifecycle": "resolved_by_hand"}
+    codec = Codec(OneSchema({9: later}))
+    with pytest.raises(BadInput, match="resolved_by_hand"):
+        codec.decode_output(framing.confluent(9) + written(later.parsed, alert))
+
+
+def test_an_input_is_no_output() -> None:
+    with pytest.raises(BadInput, match="does not belong on an output topic"):
+        Codec().decode_output(Codec().encode_fact(samples.POSTED, "ledger-events"))

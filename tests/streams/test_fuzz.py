@@ -1,0 +1,144 @@
+"""Hostile bytes: whatever a value is, it is a fact that keeps every rule, or `BadInput`, and soon."""
+
+import json
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from streams import topics
+from streams.avro_generated import DECODE, number
+from streams.codec import Codec
+from streams.dead_letters import BadInput
+from streams.resolution import resolve
+from streams.schemas import OURS, parse_writer
+from streams.validation import check
+from tests.streams import avro_samples as samples
+from tests.streams.test_codec import written
+from tests.streams.test_codec_resolution import EXTRA
+
+MUTATIONS = 100_000
+SEED = 20_260_703
+
+NASTY = [
+    b"",
+    b"\x00",
+    b"\x01",
+    b"\x7f",
+    b"\x80",
+    b"\xff",
+    b"\xff" * 9 + b"\x01",
+    b"\xff" * 12,
+    number(-(1 << 63)),
+    number((1 << 63) - 1),
+]
+
+
+def mutated(value: bytes, dice: random.Random) -> bytes:
+    """A value with one to three of: a bit flipped, a byte changed, cut, doubled, something nasty put in."""
+    for _ in range(dice.choice((1, 1, 2, 3))):
+        at = dice.randrange(len(value) + 1)
+        match dice.randrange(6):
+            case 0 if value:
+                at %= len(value)
+                value = value[:at] + bytes((value[at] ^ 1 << dice.randrange(8),)) + value[at + 1 :]
+            case 1 if value:
+                at %= len(value)
+                value = value[:at] + bytes((dice.randrange(256),)) + value[at + 1 :]
+            case 2:
+                value = value[:at]
+            case 3:
+                value = value[:at] + value[at // 2 :]
+            case 4:
+                value = value[:at] + value[at + dice.randrange(1, 9) :]
+            case _:
+                value = value[:at] + dice.choice(NASTY) + value[at:]
+    return value
+
+
+def told(read: Callable[..., Any], *arguments: Any) -> Any:
+    """What reading gives: the record, or the class and the message of what is wrong with it."""
+    try:
+        return read(*arguments)
+    except BadInput as error:
+        return error.error_class, error.message
+
+
+def test_mutated_facts_are_facts_or_bad_input() -> None:
+    dice = random.Random(SEED)
+    codec = Codec()
+    values = [(fact, codec.encode_fact(fact, "any")) for fact in samples.FACTS]
+    general = {name: resolve(schema, schema) for name, schema in OURS.items()}
+    good = 0
+    for turn in range(MUTATIONS):
+        fact, value = values[turn % len(values)]
+        hostile = mutated(value, dice)
+        found = told(codec.decode_input, samples.TOPIC_OF[fact], hostile)
+        if isinstance(found, tuple):
+            continue
+        good += 1
+        check(found)
+        assert codec.decode_input(samples.TOPIC_OF[fact], codec.encode_fact(found, "any")) == found
+        if hostile[:10] == value[:10]:
+            assert general[type(fact).__name__](hostile, 10) == found
+    # Enough must stay readable, or the deeper code was never reached.
+    assert good > MUTATIONS // 50
+
+
+def test_mutated_outputs_are_outputs_or_bad_input() -> None:
+    dice = random.Random(SEED + 1)
+    codec = Codec()
+    values = [codec.encode_output(record, "any") for record in samples.OUTPUTS]
+    for turn in range(MUTATIONS // 10):
+        hostile = mutated(values[turn % len(values)], dice)
+        found = told(codec.decode_output, hostile)
+        assert isinstance(found, tuple) or type(found).__name__ in OURS
+
+
+def test_noise_is_bad_input_on_every_input() -> None:
+    dice = random.Random(SEED + 2)
+    codec = Codec()
+    for _ in range(3_000):
+        noise = dice.choice((b"", b"\x00", b"\xc3\x01")) + dice.randbytes(dice.randrange(40))
+        for topic in topics.INPUTS:
+            with pytest.raises(BadInput):
+                codec.decode_input(topic, noise)
+
+
+def test_mutated_bytes_of_an_evolved_writer() -> None:
+    """The general reader alone, with fields of every kind to skip."""
+
+    dice = random.Random(SEED + 3)
+    for new, extra in EXTRA:
+        source = json.loads(OURS["PlanChanged"].text)
+        source["fields"].insert(2, {"name": "extra", "type": new})
+        writer = parse_writer(json.dumps(source))
+        read = resolve(writer, OURS["PlanChanged"])
+        value = written(writer.parsed, samples.plain(samples.PLAN_CHANGED) | {"extra": extra})
+        assert read(value, 0) == samples.PLAN_CHANGED
+        for _ in range(500):
+            hostile = mutated(value, dice)
+            found = told(read, hostile, 0)
+            assert isinstance(found, tuple) or type(found) is type(samples.PLAN_CHANGED)
+
+
+@pytest.mark.parametrize("fact", samples.FACTS, ids=lambda fact: type(fact).__name__)
+def test_every_cut_and_every_byte(fact: Any) -> None:
+    """Each prefix is truncated, and each byte at each place gives what the general reader and the rules give."""
+    name = type(fact).__name__
+    value = Codec().encode_fact(fact, "any")
+    read = resolve(OURS[name], OURS[name])
+
+    def plainly(data: bytes) -> Any:
+        found = read(data, 10)
+        check(found)
+        return found
+
+    for end in range(10, len(value)):
+        with pytest.raises(BadInput):
+            DECODE[name](value[:end], 10)
+    for at in range(10, len(value)):
+        for byte in (0, 1, 2, 3, 0x3F, 0x40, 0x7F, 0x80, 0x81, 0xC3, 0xFF):
+            hostile = value[:at] + bytes((byte,)) + value[at + 1 :]
+            assert told(DECODE[name], hostile, 10) == told(plainly, hostile)

@@ -1,0 +1,224 @@
+"""JSON lines: the contract's names, exact instants, and an error that names the field."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams import jsonform, validation
+from streams.dead_letters import BadInput, DeadLetterClass
+from streams.jsonform import (
+    day_from_text,
+    fact_from_json,
+    fact_to_json,
+    instant_from_text,
+    instant_to_text,
+    output_to_json,
+)
+from tests.streams import avro_samples as samples
+
+INITIATED = {
+    "type": "PaymentInitiated",
+    "event_id": "e1",
+    "occurred_at": "2026-07-03T12:00:00.123456Z",
+    "payment_id": "p1",
+    "tenant_id": "t1",
+    "property_id": "h1",
+    "obligation_id": "o1",
+    "installment_id": "i1",
+    "amount_minor": 150_000,
+    "currency": "USD",
+    "method": "ACH_DEBIT",
+    "processor": "acme",
+    "processor_reference": None,
+}
+
+
+def test_a_fact_as_json() -> None:
+    assert fact_to_json(samples.INITIATED) == INITIATED
+    assert fact_from_json(INITIATED) == samples.INITIATED
+
+
+def test_days_and_installments_as_json() -> None:
+    obj = fact_to_json(samples.CHARGED)
+    assert obj["due_date"] == "2026-07-03"
+    assert obj["installments"][1] == {
+        "installment_id": "i2",
+        "sequence": 2,
+        "amount_minor": 100_000,
+        "due_date": "2026-07-17",
+    }
+    assert fact_from_json(obj) == samples.CHARGED
+
+
+def test_an_optional_field_may_be_left_out() -> None:
+    obj = {name: value for name, value in INITIATED.items() if name != "processor_reference"}
+    assert fact_from_json(obj) == samples.INITIATED
+
+
+@given(samples.facts)
+def test_facts_come_back_from_a_line_of_json(fact: Any) -> None:
+    assert fact_from_json(json.loads(json.dumps(fact_to_json(fact)))) == fact
+
+
+def test_outputs_have_the_contract_s_names() -> None:
+    payment, obligation, alert, late = map(output_to_json, samples.OUTPUTS)
+    assert payment["type"] == "PaymentReconciliation"
+    assert payment["status"] == "reconciled"
+    assert payment["initiated"] == {
+        "obligation_id": "o1",
+        "installment_id": None,
+        "amount_minor": 150_000,
+        "method": "CARD",
+    }
+    assert payment["posted"] == {"net_minor": 150_000, "by_obligation": {"o1": 100_000, "o2": 50_000}}
+    assert payment["rests_on"] == "2026-07-03T12:00:00.123456Z"
+    assert obligation["installments"][0]["paid"] == {"p1": 50_000}
+    assert obligation["next_due_date"] == "2026-07-17"
+    assert obligation["oldest_late_due_date"] is None
+    assert alert["class"] == "obligation_mismatch"
+    assert "break_class" not in alert
+    assert alert["event_ids"] == ["e1", "e7"]
+    assert late["stage"] == "fee_eligible"
+    assert late["opened_at"] == "2026-07-03T12:00:00.123455Z"
+
+
+@pytest.mark.parametrize("record", samples.OUTPUTS, ids=lambda record: type(record).__name__)
+def test_outputs_are_plain_json(record: Any) -> None:
+    obj = output_to_json(record)
+    assert json.loads(json.dumps(obj)) == obj
+    assert type(obj.get("status", "")) is str
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"type": "PaymentRefused"}, "type is 'PaymentRefused'"),
+        ({"type": None}, "type is None"),
+        ({"type": "MismatchAlert"}, "type is 'MismatchAlert'"),
+        ({"amount_minor": 1500.0}, "amount_minor is 1500.0 .float.; it must be a whole number, in minor units"),
+        ({"amount_minor": "1500"}, "amount_minor is '1500'"),
+        ({"amount_minor": True}, "amount_minor is True"),
+        ({"amount_minor": None}, "amount_minor is None"),
+        ({"amount_minor": 1 << 63}, "64 bits"),
+        ({"payment_id": 7}, "payment_id is 7"),
+        ({"payment_id": "\ud800"}, "lone surrogate"),
+        ({"method": "BARTER"}, "ACH_DEBIT"),
+        ({"method": ["CARD"]}, "method"),
+        ({"occurred_at": 1_783_080_000_123_456}, "occurred_at"),
+        ({"occurred_at": "2026-07-03T12:00:00"}, "occurred_at.*zone"),
+        ({"occurred_at": "2026-02-30T12:00:00Z"}, "occurred_at"),
+        ({"installment_id": 5}, "installment_id"),
+        ({"surprise": 1}, "PaymentInitiated has no field 'surprise'"),
+    ],
+)
+def test_what_is_wrong_is_named(changes: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        fact_from_json(INITIATED | changes)
+
+
+@pytest.mark.parametrize(
+    "missing", [name for name in INITIATED if name not in ("installment_id", "processor_reference")]
+)
+def test_a_missing_field_is_named(missing: str) -> None:
+    with pytest.raises(ValueError, match=missing):
+        fact_from_json({name: value for name, value in INITIATED.items() if name != missing})
+
+
+@pytest.mark.parametrize(
+    ("installments", "says"),
+    [
+        ({}, "installments"),
+        ([7], r"installments\[0\]"),
+        ([{"installment_id": "i", "sequence": 1, "amount_minor": 5}], r"installments\[0\].due_date is missing"),
+        (
+            [{"installment_id": "i", "sequence": 1, "amount_minor": 5, "due_date": "2026-13-01"}],
+            r"installments\[0\].due_date",
+        ),
+    ],
+)
+def test_what_is_wrong_in_a_list_is_named(installments: Any, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        fact_from_json(fact_to_json(samples.PLAN_CHANGED) | {"installments": installments})
+
+
+@pytest.mark.parametrize("obj", [None, [], "x", 5])
+def test_what_is_no_object(obj: Any) -> None:
+    with pytest.raises(ValueError, match="not a JSON object"):
+        fact_from_json(obj)
+
+
+def test_rules_are_checked() -> None:
+    with pytest.raises(BadInput) as caught:
+        fact_from_json(INITIATED | {"amount_minor": 0})
+    assert caught.value.error_class is DeadLetterClass.WRONG_AMOUNT
+
+
+@pytest.mark.parametrize(
+    ("text", "micros"),
+    [
+        ("1970-01-01T00:00:00Z", 0),
+        ("1970-01-01T00:00Z", 0),
+        ("1970-01-01T02:00:00.000001+02:00", 1),
+        ("1969-12-31T18:30:00-05:30", 0),
+        ("1969-12-31T23:59:59.999999Z", -1),
+        ("1970-01-01T00:00:00.5Z", 500_000),
+        ("1970-01-01T00:00:00.123456000Z", 123_456),
+        ("2026-07-03T12:00:00.123456Z", samples.AT),
+        ("0001-01-01T00:00:00Z", -62_135_596_800_000_000),
+        ("9999-12-31T23:59:59.999999Z", 253_402_300_799_999_999),
+    ],
+)
+def test_instants_are_exact(text: str, micros: int) -> None:
+    assert instant_from_text(text) == micros
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "2026-07-03",
+        "2026-07-03T12:00:00",
+        "2026-07-03 12:00:00Z",
+        "2026-07-03T24:00:00Z",
+        "2026-07-03T12:60:00Z",
+        "2026-07-03T12:00:60Z",
+        "2026-07-03T12:00:00.1234567Z",
+        "2026-07-03T12:00:00+24:00",
+        "2026-07-03T12:00:00+02",
+        "2026-02-29T12:00:00Z",
+        "0000-01-01T00:00:00Z",
+        "0001-01-01T00:00:00+00:01",
+        "9999-12-31T23:59:59-00:01",
+        "2026-07-03T12:00:00Z\n",
+        "٢٠٢٦-07-03T12:00:00Z",
+    ],
+)
+def test_what_is_no_instant(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        instant_from_text(text)
+
+
+@given(st.integers(-62_135_596_800_000_000, 253_402_300_799_999_999))
+def test_instants_come_back(micros: int) -> None:
+    text = instant_to_text(micros)
+    assert len(text) == 27
+    assert instant_from_text(text) == micros
+
+
+@pytest.mark.parametrize("micros", [-62_135_596_800_000_001, 253_402_300_800_000_000])
+def test_an_instant_out_of_the_calendar(micros: int) -> None:
+    with pytest.raises(ValueError, match="years 1 to 9999"):
+        instant_to_text(micros)
+
+
+@given(samples.days)
+def test_days_come_back(day: int) -> None:
+    assert day_from_text(jsonform.day_to_text(day)) == day
+
+
+def test_the_limits_of_input_are_within_what_json_can_say() -> None:
+    assert instant_to_text(validation.INSTANT_MIN) == "0002-01-01T00:00:00.000000Z"
+    assert instant_to_text(validation.INSTANT_MAX) == "9988-12-31T23:59:59.999999Z"

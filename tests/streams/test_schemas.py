@@ -1,0 +1,175 @@
+"""The schemas say what the contract says, mirror the domain's records, and are told apart by what decides the bytes."""
+
+import json
+from importlib import resources
+from typing import Any
+
+import fastavro.schema
+import pytest
+
+from domain import records
+from streams import schemas, topics
+
+CONTRACT_FIELDS = {
+    "PaymentInitiated": "event_id occurred_at payment_id tenant_id property_id obligation_id "
+    "installment_id? amount_minor currency method processor processor_reference?",
+    "ProcessorSettled": "event_id occurred_at payment_id processor processor_reference outcome "
+    "gross_minor fee_minor net_minor currency reason_code? payout_id? value_date?",
+    "ObligationCharged": "event_id occurred_at obligation_id lease_id tenant_id property_id period "
+    "amount_minor currency due_date time_zone grace_days installments",
+    "PlanChanged": "event_id occurred_at obligation_id plan_version installments",
+    "ObligationAdjusted": "event_id occurred_at obligation_id adjustment_id amount_delta_minor currency reason",
+    "ObligationCancelled": "event_id occurred_at obligation_id reason",
+    "PaymentPosted": "event_id occurred_at obligation_id posting_id payment_id installment_id? amount_minor currency",
+    "PostingReversed": "event_id occurred_at obligation_id reversal_id posting_id payment_id "
+    "amount_minor currency reason",
+    "PaymentReconciliation": "payment_id version status currency initiated? settled posted open_breaks rests_on",
+    "ObligationReconciliation": "obligation_id version lease_id tenant_id property_id period status currency "
+    "charged_minor adjusted_minor balance_minor installments paid_minor pending_minor "
+    "posted_minor overpaid_minor next_due_date? oldest_late_due_date? ageing_bucket "
+    "open_breaks rests_on",
+    "MismatchAlert": "break_id version class priority lifecycle expected_minor actual_minor "
+    "drift_minor currency due_at? opened_at resolved_at?",
+    "LatePaymentAlert": "alert_id version obligation_id installment_id period tenant_id property_id "
+    "currency amount_due_minor paid_minor pending_minor due_at stage lifecycle",
+}
+"""Contract sections 2, 6, 7 and 8; `?` is nullable."""
+
+FINGERPRINTS = {
+    "LatePaymentAlert": "c15d3b07f863cd02",
+    "MismatchAlert": "33c9e902d874c098",
+    "ObligationAdjusted": "c112be22952501e7",
+    "ObligationCancelled": "adc108ec5cea16ca",
+    "ObligationCharged": "e4940c283af28cc8",
+    "ObligationReconciliation": "2bb9eb8ecd5aa31a",
+    "PaymentInitiated": "2465489076a6d2f8",
+    "PaymentPosted": "14f3a15a5f61dabb",
+    "PaymentReconciliation": "5153ec9a3a8bc153",
+    "PlanChanged": "a52751f6459e3f9b",
+    "PostingReversed": "df721423bf047fb2",
+    "ProcessorSettled": "7e1e740b51a9b0d6",
+}
+
+
+def walk(schema: Any) -> Any:
+    """Each schema within a schema."""
+    yield schema
+    if isinstance(schema, list):
+        for branch in schema:
+            yield from walk(branch)
+    elif isinstance(schema, dict):
+        for field in schema.get("fields", ()):
+            yield from walk(field["type"])
+        for inside in ("items", "values"):
+            if inside in schema:
+                yield from walk(schema[inside])
+
+
+@pytest.mark.parametrize("name", CONTRACT_FIELDS)
+def test_a_schema_has_the_contract_s_fields(name: str) -> None:
+    fields = {field["name"]: field for field in schemas.OURS[name].parsed["fields"]}
+    for wanted in CONTRACT_FIELDS[name].split():
+        field = fields[wanted.rstrip("?")]
+        assert (schemas.kind(field["type"]) == "union") == wanted.endswith("?"), wanted
+
+
+@pytest.mark.parametrize("schema", schemas.OURS.values(), ids=schemas.OURS)
+def test_everything_has_a_doc_a_unit_and_the_namespace(schema: schemas.Schema) -> None:
+    assert schema.parsed["name"].startswith("rentmatch.v1.")
+    for part in walk(schema.parsed):
+        assert part not in ("float", "double"), "no floats, anywhere"
+        if isinstance(part, dict) and "name" in part:
+            assert part["doc"]
+        for field in part.get("fields", ()) if isinstance(part, dict) else ():
+            assert field["doc"], field["name"]
+            if schemas.kind(field["type"]) == "union":
+                assert field["type"][0] == "null"
+                assert field["default"] is None
+            if field["name"].endswith("_minor"):
+                assert field["type"] == "long"
+            if field["name"].endswith(("_at", "rests_on")):
+                assert "timestamp-micros" in map(schemas.logical_type, walk(field["type"]))
+            if field["name"].endswith("_date"):
+                assert "date" in map(schemas.logical_type, walk(field["type"]))
+
+
+def test_output_enums_have_the_domain_s_symbols_and_a_default_for_readers_of_old() -> None:
+    for name, enum in schemas.STRUCT_ENUMS.items():
+        found = [s for schema in schemas.OURS.values() for s in walk(schema.parsed) if isinstance(s, dict)]
+        schema = next(s for s in found if s.get("name") == f"rentmatch.v1.{name}")
+        assert schema["symbols"] == [member.value for member in enum] + ["unknown"]
+        assert schema["default"] == "unknown"
+    assert issubclass(schemas.STRUCT_ENUMS["BreakClass"], records.BreakClass)
+
+
+def test_input_enums_have_no_default() -> None:
+    """An unknown method or outcome must be a dead letter, never another method."""
+    for name in ("PaymentInitiated", "ProcessorSettled"):
+        enums = [s for s in walk(schemas.OURS[name].parsed) if schemas.kind(s) == "enum"]
+        assert len(enums) == 1
+        assert "default" not in enums[0]
+
+
+def test_named_types_are_the_same_wherever_they_stand() -> None:
+    seen: dict[str, Any] = {}
+    for schema in schemas.OURS.values():
+        for name, definition in schema.names.items():
+            assert seen.setdefault(name, definition) == definition
+
+
+def test_each_record_belongs_on_one_topic() -> None:
+    names = [name for names in schemas.RECORDS_ON.values() for name in names]
+    assert sorted(names) == sorted(schemas.OURS)
+    assert set(schemas.RECORDS_ON) == {topic.name for topic in topics.INPUTS + topics.OUTPUTS}
+
+
+def test_fingerprints_are_those_of_the_specification() -> None:
+    # Avro 1.11 specification and Java's SchemaNormalization: "int" is 7275d51a3f395c8f, written little-endian.
+    assert schemas.parse('"int"').fingerprint.hex() == "8f5c393f1ad57572"
+
+
+@pytest.mark.parametrize("name", schemas.OURS)
+def test_a_fingerprint_never_changes_unnoticed(name: str) -> None:
+    """A changed schema is another writer: keep the old file in schemas/avro/known/, then change this table."""
+    assert schemas.OURS[name].fingerprint.hex() == FINGERPRINTS[name]
+
+
+def test_docs_and_defaults_do_not_decide_bytes_but_logical_types_do() -> None:
+    ours = schemas.OURS["PaymentInitiated"]
+    source = json.loads(ours.text)
+    source["doc"] = "other words"
+    assert schemas.parse(json.dumps(source)).identity == ours.identity
+    source["fields"][0]["type"] = {"type": "string", "avro.java.string": "String"}
+    assert schemas.parse(json.dumps(source)).identity == ours.identity
+    source["fields"][1]["type"]["logicalType"] = "timestamp-millis"
+    changed = schemas.parse(json.dumps(source))
+    assert changed.fingerprint == ours.fingerprint
+    assert changed.identity != ours.identity
+
+
+def test_a_known_schema_that_cannot_be_told_from_another_is_refused() -> None:
+    text = schemas.OURS["PaymentInitiated"].text
+    assert len(schemas.with_known(schemas.OURS, [("same.avsc", text)])) == len(schemas.OURS)
+    with pytest.raises(schemas.SchemaError, match=r"millis\.avsc"):
+        schemas.with_known(schemas.OURS, [("millis.avsc", text.replace("timestamp-micros", "timestamp-millis"))])
+
+
+def test_a_known_schema_is_found_by_its_fingerprint() -> None:
+    text = schemas.OURS["PaymentInitiated"].text.replace('"long"', '"int"', 1)
+    known = schemas.with_known(schemas.OURS, [("old.avsc", text)])
+    assert known[schemas.parse(text).fingerprint].text == text
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "42", "null", '"nonsense"', '{"type":"record"}', '{"type":"enum","name":"E"}']
+)
+def test_what_is_no_schema_says_so(text: str) -> None:
+    with pytest.raises(schemas.SchemaError, match="not an Avro schema"):
+        schemas.parse(text)
+
+
+def test_the_files_are_one_record_each_and_read_by_fastavro() -> None:
+    files = [entry for entry in resources.files("schemas.avro").iterdir() if entry.name.endswith(".avsc")]
+    assert len(files) == 12
+    for entry in files:
+        assert fastavro.schema.parse_schema(json.loads(entry.read_text()))["type"] == "record"
