@@ -147,6 +147,7 @@ def decoder(writer: Schema, records: frozenset[str], place: str) -> _Decode:
         writer: the schema that wrote them.
         records: names of the records that may be there.
         place: where that is, for messages.
+
     """
     if kind(writer.parsed) == "union":
         return _union_decoder(writer, records, place)

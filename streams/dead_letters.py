@@ -45,7 +45,7 @@ class DeadLetterClass(StrEnum):
     """Two installments of one plan have the same id."""
 
 
-class BadInput(ValueError):  # noqa: N818 - it names the input, as the contract does
+class BadInput(ValueError):
     """A record that cannot be read or breaks a rule: it becomes a dead letter and never stops its partition."""
 
     def __init__(self, error_class: DeadLetterClass, message: str) -> None:
@@ -101,6 +101,7 @@ class DeadLetter:
 
         Raises:
             ValueError: a header is missing or cannot be read; the message names it.
+
         """
         given = dict(headers or ())
 

@@ -21,6 +21,7 @@ def frame_size(value: bytes | None) -> int:
 
     Raises:
         BadInput: there is no value, it is neither framing, or it ends inside the frame.
+
     """
     if not value:
         what = "null (a tombstone)" if value is None else "empty"

@@ -55,6 +55,7 @@ def check(fact: Any) -> None:
 
     Raises:
         BadInput: the first rule that it breaks, with what was found and what is allowed.
+
     """
     _CHECKS[type(fact)](fact)
 
