@@ -83,9 +83,10 @@ def _charged(state: ObligationState, charge: Charge, breaks: Breaks, alarm: Alar
         pour(room, place, pending, pending_claims)  # pending money never overpays: what finds no place is left out
 
     owed = sum(amounts)
-    paid_minor = owed - sum(room_after_paid)
+    placed_minor = owed - sum(room_after_paid)
+    paid_minor = placed_minor + overpaid
     if overpaid:
-        add_overpayment_break(breaks, state, charge, balance, paid_minor + overpaid)
+        add_overpayment_break(breaks, state, charge, balance, paid_minor)
     late, next_due = _late(
         state, charge, installments, amounts=amounts, unpaid=room_after_paid, uncovered=room, alarm=alarm
     )
@@ -110,7 +111,7 @@ def _charged(state: ObligationState, charge: Charge, breaks: Breaks, alarm: Alar
             ]
         ),
         paid_minor,
-        owed - paid_minor - sum(room),
+        owed - placed_minor - sum(room),
         sum([part.posted.get(currency, 0) for part in state.parts.values()]),
         overpaid,
         next_due,

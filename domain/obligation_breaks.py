@@ -61,7 +61,7 @@ def add_foreign_payment_break(breaks: Breaks, payment_id: str, part: Part, charg
         BreakClass.CURRENCY_MISMATCH,
         0,
         0,
-        currency=part.currency,
+        currency=charge.currency,
         event_ids=(part.initiation_event_id, charge.event_id),
     )
 
@@ -92,7 +92,7 @@ def add_foreign_adjustment_breaks(breaks: Breaks, state: ObligationState, charge
                 BreakClass.CURRENCY_MISMATCH,
                 0,
                 0,
-                currency=adjustment.currency,
+                currency=charge.currency,
                 event_ids=(adjustment.event_id, charge.event_id),
             )
 
