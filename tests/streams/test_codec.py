@@ -231,6 +231,13 @@ BAD: list[tuple[str, topics.Topic, bytes | None, DeadLetterClass, str]] = [
         "symbol 5 of 5",
     ),
     (
+        "a day of 33 bits",
+        topics.LEDGER_EVENTS,
+        frame("ObligationCharged") + body(samples.CHARGED).replace(number(samples.DAY), number(1 << 31), 1),
+        DeadLetterClass.UNDECODABLE,
+        "ObligationCharged.due_date: 2147483648 is not an Avro int",
+    ),
+    (
         "a plan of exbi-installments",
         topics.LEDGER_EVENTS,
         frame("PlanChanged") + body(type(samples.PLAN_CHANGED)("e", samples.AT, "o", 1, ()))[:-1] + number(1 << 61),
