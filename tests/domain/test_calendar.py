@@ -1,0 +1,168 @@
+"""Banking days are the Fed's published ones; local days begin where java.time says they begin."""
+
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import available_timezones
+
+import holidays
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.calendar import (
+    DAY,
+    FAR_FUTURE,
+    HOUR,
+    banking_deadline,
+    end_of_day,
+    fed_holidays,
+    is_banking_day,
+    later,
+    local_date,
+    start_of_day,
+)
+from domain.ids import iso_date
+from tests.domain.tables import day, instant
+
+PUBLISHED = {
+    # Federal Reserve Bank holidays as frbservices.org lists them. Those on a Saturday close nothing but that Saturday.
+    2024: "01-01 01-15 02-19 05-27 06-19 07-04 09-02 10-14 11-11 11-28 12-25",
+    2025: "01-01 01-20 02-17 05-26 06-19 07-04 09-01 10-13 11-11 11-27 12-25",
+    2026: "01-01 01-19 02-16 05-25 06-19 07-04 09-07 10-12 11-11 11-26 12-25",
+    2027: "01-01 01-18 02-15 05-31 06-19 07-05 09-06 10-11 11-11 11-25 12-25",
+    2028: "01-01 01-17 02-21 05-29 06-19 07-04 09-04 10-09 11-11 11-23 12-25",
+}
+
+
+@pytest.mark.parametrize("year", PUBLISHED)
+def test_holidays_are_the_published_ones(year: int) -> None:
+    published = [f"{year}-{text}" for text in PUBLISHED[year].split()]
+    assert sorted(iso_date(one) for one in fed_holidays(year)) == published
+    first = date(year, 1, 1)
+    for offset in range(366 if year % 4 == 0 else 365):
+        one = first + timedelta(days=offset)
+        assert is_banking_day(day(one.isoformat())) == (one.weekday() < 5 and one.isoformat() not in published)
+
+
+@pytest.mark.parametrize("year", range(2021, 2100))
+def test_holidays_follow_the_calendar_of_the_holidays_package(year: int) -> None:
+    names = {
+        "New Year's Day",
+        "Martin Luther King Jr. Day",
+        "Washington's Birthday",
+        "Memorial Day",
+        "Juneteenth National Independence Day",
+        "Independence Day",
+        "Labor Day",
+        "Columbus Day",
+        "Veterans Day",
+        "Thanksgiving Day",
+        "Christmas Day",
+    }
+    federal = holidays.country_holidays("US", years=year, observed=False)
+    days = [one for one, name in federal.items() if set(name.split("; ")) & names]
+    assert len(days) == 11
+    observed = {one + timedelta(days=1) if one.weekday() == 6 else one for one in days}
+    assert fed_holidays(year) == {day(one.isoformat()) for one in observed}
+
+
+def test_3_july_2026_is_a_banking_day_and_5_july_2027_is_none() -> None:
+    assert is_banking_day(day("2026-07-03"))
+    assert not is_banking_day(day("2027-07-05"))
+
+
+@pytest.mark.parametrize(
+    ("start", "banking_days", "due"),
+    [
+        ("2026-01-05 15:00", 1, "2026-01-07 05:00"),
+        ("2026-01-05 15:00", 0, "2026-01-06 05:00"),
+        ("2026-01-10 15:00", 0, "2026-01-13 05:00"),  # Saturday counts as Monday
+        ("2026-01-01 15:00", 1, "2026-01-06 05:00"),  # New Year's Day counts as Friday the 2nd
+        ("2026-01-06 04:59", 1, "2026-01-07 05:00"),  # still the 5th in New York
+        ("2026-01-06 05:00", 1, "2026-01-08 05:00"),
+        ("2026-07-02 12:00", 1, "2026-07-04 04:00"),
+        ("2026-07-02 12:00", 2, "2026-07-07 04:00"),
+        ("2027-12-30 15:00", 2, "2028-01-04 05:00"),  # 1 January 2028 is a Saturday: no Friday off
+        ("2024-02-28 15:00", 1, "2024-03-01 05:00"),
+        ("2026-03-06 15:00", 1, "2026-03-10 04:00"),  # over the change to summer time
+        ("2026-10-30 15:00", 1, "2026-11-03 05:00"),  # and back
+    ],
+)
+def test_banking_deadlines(start: str, banking_days: int, due: str) -> None:
+    assert banking_deadline(instant(start), banking_days) == instant(due)
+
+
+@pytest.mark.parametrize(
+    ("local_day", "zone", "begins"),
+    [
+        ("2026-07-10", "UTC", "2026-07-10 00:00"),
+        ("2026-07-10", "America/New_York", "2026-07-10 04:00"),
+        ("2026-01-10", "America/New_York", "2026-01-10 05:00"),
+        ("2026-07-10", "Pacific/Kiritimati", "2026-07-09 10:00"),
+        # Midnight does not exist: the end of the gap.
+        ("2018-11-04", "America/Sao_Paulo", "2018-11-04 03:00"),
+        ("2026-03-29", "Asia/Beirut", "2026-03-28 22:00"),
+        ("2023-04-28", "Africa/Cairo", "2023-04-27 22:00"),
+        # Midnight exists on that day, but the day before lasted 25 hours.
+        ("2018-02-18", "America/Sao_Paulo", "2018-02-18 03:00"),
+        # Midnight happens twice: the earlier.
+        ("2026-11-01", "America/Havana", "2026-11-01 04:00"),
+        ("2010-11-07", "America/St_Johns", "2010-11-07 02:30"),
+        # A gap that midnight lies within, not at its beginning: the change was at 23:30 local mean time or so.
+        ("1919-03-31", "America/Toronto", "1919-03-31 04:30"),
+        # A day that never was begins with the next one.
+        ("2011-12-30", "Pacific/Apia", "2011-12-30 10:00"),
+        ("2011-12-31", "Pacific/Apia", "2011-12-30 10:00"),
+    ],
+)
+def test_where_a_day_begins(local_day: str, zone: str, begins: str) -> None:
+    assert start_of_day(day(local_day), zone) == instant(begins)
+
+
+def test_the_end_of_a_day_is_the_start_of_the_next() -> None:
+    assert end_of_day(day("2018-11-03"), "America/Sao_Paulo") == start_of_day(day("2018-11-04"), "America/Sao_Paulo")
+    lengths = {end_of_day(one, "Asia/Beirut") - start_of_day(one, "Asia/Beirut") for one in range(20_000, 20_400)}
+    assert lengths == {23 * HOUR, 24 * HOUR, 25 * HOUR}
+
+
+@given(
+    st.integers(day("1900-01-01"), day("2100-01-01")),
+    st.sampled_from(sorted(available_timezones() - {"localtime"})),
+)
+def test_a_day_begins_with_the_first_instant_at_which_the_wall_shows_it_or_a_later_one(one: int, zone: str) -> None:
+    begins = start_of_day(one, zone)
+    assert local_date(begins, zone) >= one
+    assert local_date(begins - 1, zone) < one
+
+
+@pytest.mark.parametrize(
+    "at", [-(2**63), 2**63 - 1, -(2**62), 2**62, 0, instant("0001-01-01 00:00"), instant("9999-12-31 23:59")]
+)
+@pytest.mark.parametrize("zone", ["America/New_York", "Pacific/Kiritimati", "Pacific/Midway", "UTC"])
+def test_no_instant_is_too_far(at: int, zone: str) -> None:
+    assert abs(local_date(at, zone) - at // DAY) <= 1
+    assert banking_deadline(at, 5) <= FAR_FUTURE
+    assert later(at, HOUR) <= FAR_FUTURE
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Pacific/Kiritimati", "Pacific/Midway", "UTC"])
+@pytest.mark.parametrize("one", ["0001-01-01", "9999-12-31"])
+def test_no_date_is_too_far(one: str, zone: str) -> None:
+    assert end_of_day(day(one), zone) - start_of_day(day(one), zone) == 24 * HOUR
+    assert end_of_day(day(one) + 2**31, zone) <= FAR_FUTURE
+
+
+def test_deadlines_rise_with_their_start() -> None:
+    starts = range(instant("2025-12-20 00:00"), instant("2027-01-10 00:00"), HOUR)
+    deadlines = [banking_deadline(start, 2) for start in starts]
+    assert deadlines == sorted(deadlines)
+    assert all(deadline > start for start, deadline in zip(starts, deadlines, strict=True))
+
+
+def test_the_table_of_hours_agrees_with_the_calendar_on_the_wall() -> None:
+    for text in ("1883-11-18 16:59", "1883-11-18 17:00", "1883-11-19 04:59", "1883-11-19 05:00", "2026-03-08 06:59"):
+        at = instant(text)
+        wall = datetime.fromisoformat(text).replace(tzinfo=UTC)
+        start = local_date(at, "America/New_York")
+        while not is_banking_day(start):
+            start += 1
+        assert banking_deadline(at, 0) == end_of_day(start, "America/New_York"), wall

@@ -1,0 +1,270 @@
+"""What consumers are told: each change once, under rising versions, and that what ended has ended."""
+
+import msgspec
+import pytest
+
+from domain import history, obligation, payment
+from domain.facts import UNTOUCHED, ObligationCharged, PaymentInitiated, PaymentPart, ProcessorSettled
+from domain.history import Changes, History
+from domain.policy import Policy
+from domain.records import (
+    BreakClass,
+    BreakLifecycle,
+    LateLifecycle,
+    LatePaymentAlert,
+    LateStage,
+    MismatchAlert,
+    ObligationReconciliation,
+    PaymentReconciliation,
+)
+from tests.domain.tables import instant, read_facts
+from tests.domain.world import NEVER, World
+
+ISSUES = """
+2026-01-05 15:00  P1 initiated 100.00 CARD for O1
+2026-01-06 15:00  P1 SETTLED 100.00
+2026-01-06 16:00  P1 posted 100.00 to O1 as L1
+2026-01-06 16:01  P1 posted 100.00 to O1 as L2
+2026-01-07 15:00  P1 RETURNED 100.00
+2026-01-08 15:00  P1 reversed 100.00 of L1 as V1
+2026-01-08 15:00  P1 reversed 100.00 of L2 as V2
+"""
+
+
+def mismatches(world: World) -> list[MismatchAlert]:
+    return [one for one in world.outputs if isinstance(one, MismatchAlert)]
+
+
+def lates(world: World) -> list[LatePaymentAlert]:
+    return [one for one in world.outputs if isinstance(one, LatePaymentAlert)]
+
+
+def test_a_break_keeps_its_id_and_opening_when_it_is_reclassified_and_is_resolved_as_last_known() -> None:
+    facts = read_facts(ISSUES)
+    world = World()
+    for fact in facts[:4]:
+        world.learn(fact)
+    world.look(instant("2026-01-06 17:00"))
+    world.learn(facts[4])
+    world.look(instant("2026-01-09 05:00"))
+    for fact in facts[5:]:
+        world.learn(fact)
+    world.look(instant("2026-01-10 12:00"))
+
+    opened, updated, resolved = [one for one in mismatches(world) if one.key == "P1"]
+    assert (opened.break_class, opened.lifecycle) == (BreakClass.DUPLICATE_POSTING, BreakLifecycle.OPENED)
+    assert (updated.break_class, updated.lifecycle) == (BreakClass.REVERSED_AFTER_POSTING, BreakLifecycle.UPDATED)
+    assert (resolved.break_class, resolved.lifecycle) == (BreakClass.REVERSED_AFTER_POSTING, BreakLifecycle.RESOLVED)
+    assert opened.break_id == updated.break_id == resolved.break_id
+    assert opened.opened_at == updated.opened_at == resolved.opened_at == instant("2026-01-06 17:00")
+    assert opened.resolved_at is updated.resolved_at is None
+    assert resolved.resolved_at == instant("2026-01-10 12:00")
+    assert (updated.expected_minor, updated.actual_minor, updated.drift_minor) == (0, 20000, 20000)
+    assert (resolved.expected_minor, resolved.actual_minor, resolved.drift_minor) == (0, 20000, 20000)
+    assert updated.due_at == instant("2026-01-09 05:00")
+    assert [one.priority for one in (opened, updated, resolved)] == [1, 1, 1]
+    assert opened.version < updated.version < resolved.version
+
+
+def test_what_opens_and_closes_between_two_looks_is_not_told() -> None:
+    world = World()
+    for fact in read_facts(ISSUES):
+        world.learn(fact)
+    world.look(instant("2026-02-01 00:00"))
+    assert mismatches(world) == []
+
+
+def test_nothing_changed_nothing_told_and_the_version_stands() -> None:
+    world = World()
+    for fact in read_facts(ISSUES):
+        world.learn(fact)
+        world.look(NEVER)
+    versions = {key: told.version for key, told in world.histories.items()}
+    emitted = len(world.outputs)
+    world.look(NEVER)
+    assert len(world.outputs) == emitted
+    assert {key: told.version for key, told in world.histories.items()} == versions
+
+
+def test_every_record_of_one_change_has_the_version_given() -> None:
+    (initiated, *_) = read_facts("2026-01-05 15:00  P1 initiated 100.00 CARD for O1")
+    state = payment.new_payment("P1")
+    assert isinstance(initiated, PaymentInitiated)
+    payment.learn(state, initiated)
+    told = History()
+    changes = history.changes(told, payment.view(state, instant("2026-02-01 00:00"), Policy()), 77, 1234)
+    record, alert = changes.outputs
+    assert isinstance(record, PaymentReconciliation)
+    assert isinstance(alert, MismatchAlert)
+    assert (record.version, alert.version, changes.parts[0].revision, told.version) == (1234, 1234, 1234, 1234)
+    assert record.open_breaks == (alert.break_id,)
+    assert (alert.key_kind, alert.key, alert.subject) == ("payment", "P1", ("settlement",))
+    assert alert.opened_at == 77
+
+
+LATE = """
+2026-01-20 12:00  O1 charged 100.00 due 2026-02-01 grace 5 plan A1:100.00:2026-02-01
+"""
+
+
+def test_a_late_alert_is_opened_escalated_told_again_and_cured() -> None:
+    world = World()
+    for fact in read_facts(LATE):
+        world.learn(fact)
+    world.look(instant("2026-02-02 04:59"))
+    assert lates(world) == []
+    world.look(instant("2026-02-02 05:00"))
+    for fact in read_facts("2026-02-02 06:00  P1 initiated 40.00 INSTANT for O1\n2026-02-02 06:01  P1 SETTLED 40.00"):
+        world.learn(fact)
+    world.look(instant("2026-02-02 07:00"))
+    world.look(instant("2026-02-07 05:00"))
+    for fact in read_facts("2026-02-08 06:00  P2 initiated 10.00 CARD for O1"):
+        world.learn(fact)
+    world.look(instant("2026-02-08 07:00"))
+    for fact in read_facts("2026-02-09 06:00  P3 initiated 60.00 INSTANT for O1\n2026-02-09 06:00  P3 SETTLED 60.00"):
+        world.learn(fact)
+    world.look(instant("2026-02-09 07:00"))
+
+    told = [(one.lifecycle, one.stage, one.paid_minor, one.pending_minor) for one in lates(world)]
+    assert told == [
+        (LateLifecycle.OPENED, LateStage.PAST_DUE, 0, 0),
+        (LateLifecycle.OPENED, LateStage.PAST_DUE, 4000, 0),
+        (LateLifecycle.ESCALATED, LateStage.FEE_ELIGIBLE, 4000, 0),
+        (LateLifecycle.ESCALATED, LateStage.FEE_ELIGIBLE, 4000, 1000),
+        (LateLifecycle.CURED, LateStage.FEE_ELIGIBLE, 10000, 0),
+    ]
+    assert {one.alert_id for one in lates(world)} == {lates(world)[0].alert_id}
+    assert {one.opened_at for one in lates(world)} == {instant("2026-02-02 05:00")}
+    assert [one.ended_at for one in lates(world)] == [None] * 4 + [instant("2026-02-09 07:00")]
+    last = lates(world)[-1]
+    assert (last.obligation_id, last.installment_id, last.period, last.tenant_id, last.property_id, last.currency) == (
+        "O1", "A1", "2026-03", "T", "H", "USD",
+    )  # fmt: skip
+    assert last.due_at == instant("2026-02-02 05:00")
+
+
+def test_a_reopened_alert_keeps_its_id_and_opens_at_the_stage_of_the_clock() -> None:
+    world = World()
+    for fact in read_facts(LATE + "2026-02-01 15:00  P1 initiated 100.00 for O1\n2026-02-03 15:00  P1 SETTLED 100.00"):
+        world.learn(fact)
+    world.look(instant("2026-02-03 16:00"))
+    assert lates(world) == []
+    for fact in read_facts("2026-03-10 13:00  P1 RETURNED 100.00"):
+        world.learn(fact)
+    world.look(instant("2026-03-10 13:00"))
+    for fact in read_facts("2026-03-11 13:00  P2 initiated 100.00 INSTANT for O1\n2026-03-11 13:00  P2 SETTLED 100.00"):
+        world.learn(fact)
+    world.look(instant("2026-03-11 14:00"))
+    for fact in read_facts("2026-04-20 13:00  P2 CHARGEBACK 100.00"):
+        world.learn(fact)
+    world.look(instant("2026-04-20 14:00"))
+    assert [(one.lifecycle, one.stage) for one in lates(world)] == [
+        (LateLifecycle.OPENED, LateStage.DAYS_30),
+        (LateLifecycle.CURED, LateStage.DAYS_30),
+        (LateLifecycle.OPENED, LateStage.DAYS_60),
+    ]
+    assert len({one.alert_id for one in lates(world)}) == 1
+
+
+@pytest.mark.parametrize(
+    ("what", "fact"),
+    [
+        ("moved", "2026-02-03 12:00  O1 replanned 1 plan A1:100.00:2026-03-01"),
+        ("gone", "2026-02-03 12:00  O1 replanned 1 plan B1:100.00:2026-02-01"),
+        ("zero", "2026-02-03 12:00  O1 adjusted -100.00 as D1"),
+        ("obligation cancelled", "2026-02-03 12:00  O1 cancelled"),
+    ],
+)
+def test_an_alert_is_cancelled_when_its_installment_is(what: str, fact: str) -> None:
+    world = World()
+    for one in read_facts(LATE):
+        world.learn(one)
+    world.look(instant("2026-02-02 12:00"))
+    for one in read_facts(fact):
+        world.learn(one)
+    world.look(instant("2026-02-03 13:00"))
+    first = lates(world)[0]
+    of_first = [one for one in lates(world) if one.alert_id == first.alert_id]
+    assert [one.lifecycle for one in of_first] == [LateLifecycle.OPENED, LateLifecycle.CANCELLED], what
+    assert of_first[1].ended_at == instant("2026-02-03 13:00")
+    assert of_first[1].amount_due_minor == 10000
+    others = [one for one in lates(world) if one.alert_id != first.alert_id]
+    assert [one.lifecycle for one in others] == ([LateLifecycle.OPENED] if what == "gone" else [])
+
+
+def test_a_moved_installment_that_is_late_again_is_another_alert() -> None:
+    world = World()
+    for one in read_facts(LATE):
+        world.learn(one)
+    world.look(instant("2026-02-02 12:00"))
+    for one in read_facts("2026-02-03 12:00  O1 replanned 1 plan A1:100.00:2026-02-10"):
+        world.learn(one)
+    world.look(instant("2026-02-11 12:00"))
+    opened, opened_anew, cancelled = lates(world)
+    assert cancelled.alert_id == opened.alert_id != opened_anew.alert_id
+    assert cancelled.lifecycle == LateLifecycle.CANCELLED
+    assert opened_anew.lifecycle == LateLifecycle.OPENED
+
+
+def test_an_obligation_that_a_payment_no_longer_touches_is_told_so() -> None:
+    late_one, early_one, settled = read_facts(
+        "2026-01-05 15:00  P1 initiated 100.00 CARD for O2\n"
+        "2026-01-05 14:00  P1 initiated 100.00 CARD for O1\n"
+        "2026-01-05 16:00  P1 SETTLED 100.00"
+    )
+    assert isinstance(late_one, PaymentInitiated)
+    assert isinstance(early_one, PaymentInitiated)
+    assert isinstance(settled, ProcessorSettled)
+    state, told = payment.new_payment("P1"), History()
+
+    def tell(version: int) -> Changes:
+        return history.changes(told, payment.view(state, NEVER, Policy()), 0, version)
+
+    payment.learn(state, late_one)
+    assert [(part.obligation_id, part.in_flight_minor) for part in tell(1).parts] == [("O2", 10000)]
+    payment.learn(state, early_one)
+    moved, emptied = tell(2).parts
+    assert (moved.obligation_id, moved.in_flight_minor, moved.revision) == ("O1", 10000, 2)
+    assert emptied == PaymentPart("P1", "O2", 2, False, 0, "USD", None, 0, 0, None, {}, UNTOUCHED)
+    payment.learn(state, settled)
+    assert [part.obligation_id for part in tell(3).parts] == ["O1"]
+
+
+def test_an_obligation_without_a_charge_has_breaks_but_no_record() -> None:
+    world = World()
+    for fact in read_facts("2026-01-05 15:00  P1 initiated 100.00 CARD for O1"):
+        world.learn(fact)
+    world.look(instant("2026-01-05 16:00"))
+    assert [one.break_class for one in mismatches(world)] == [BreakClass.OBLIGATION_UNKNOWN]
+    assert not any(isinstance(one, ObligationReconciliation) for one in world.outputs)
+    for fact in read_facts("2026-01-06 15:00  O1 charged 100.00 due 2026-02-01"):
+        world.learn(fact)
+    world.look(instant("2026-01-06 16:00"))
+    assert [one.lifecycle for one in mismatches(world)] == [BreakLifecycle.OPENED, BreakLifecycle.RESOLVED]
+    assert any(isinstance(one, ObligationReconciliation) for one in world.outputs)
+
+
+def test_a_history_is_small_and_packs() -> None:
+    world = World()
+    for fact in read_facts(ISSUES + LATE):
+        world.learn(fact)
+    world.look(instant("2026-03-01 00:00"))
+    for told in world.histories.values():
+        packed = msgspec.msgpack.encode(told)
+        assert msgspec.msgpack.decode(packed, type=History) == told
+        assert len(packed) < 200
+
+
+def test_a_charge_that_turns_out_to_be_another_moves_its_alert() -> None:
+    (first,) = read_facts("2026-01-20 12:00  O1 charged 100.00 due 2026-02-01")
+    (earlier,) = read_facts("2026-01-20 11:00  O1 charged 100.00 due 2026-02-02")
+    assert isinstance(first, ObligationCharged)
+    assert isinstance(earlier, ObligationCharged)
+    state, told = obligation.new_obligation("O1"), History()
+    now = instant("2026-02-10 00:00")
+    obligation.learn(state, first)
+    history.changes(told, obligation.view(state, now, Policy()), now, 1)
+    obligation.learn(state, earlier)
+    outputs = history.changes(told, obligation.view(state, now, Policy()), now, 2).outputs
+    alerts = [(one.lifecycle, one.due_date) for one in outputs if isinstance(one, LatePaymentAlert)]
+    assert alerts == [(LateLifecycle.OPENED, earlier.due_date), (LateLifecycle.CANCELLED, first.due_date)]

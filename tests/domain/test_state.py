@@ -1,0 +1,320 @@
+"""What is remembered: the first record of an identity, small, quick to learn, and the same in any order."""
+
+import time
+from itertools import permutations
+
+import msgspec
+import pytest
+
+from domain import obligation, payment
+from domain.facts import (
+    Installment,
+    ObligationCharged,
+    PaymentInitiated,
+    PaymentPart,
+    PaymentPosted,
+    PostingReversed,
+    ProcessorSettled,
+)
+from domain.held import canonical
+from domain.obligation import ObligationState
+from domain.payment import PaymentState
+from domain.policy import Policy
+from domain.records import BreakClass
+from tests.domain.tables import day, instant, read_facts
+from tests.domain.world import NEVER
+
+AT = instant("2026-01-05 15:00")
+UUID = "0f0e5c3e-7a55-4a6e-9d5f-{:012}"
+
+
+def initiated(**changed: object) -> PaymentInitiated:
+    fact = PaymentInitiated("e1", AT, "P1", "T", "H", "O1", "A1", 10000, "USD", "CARD", "acme", "R1")
+    return msgspec.structs.replace(fact, **changed)
+
+
+def settled(**changed: object) -> ProcessorSettled:
+    fact = ProcessorSettled("e2", AT, "P1", "acme", "R1", "SETTLED", 10000, 0, 10000, "USD", "x", "y", None)
+    return msgspec.structs.replace(fact, **changed)
+
+
+def posted(**changed: object) -> PaymentPosted:
+    return msgspec.structs.replace(PaymentPosted("e3", AT, "O1", "L1", "P1", "A1", 10000, "USD"), **changed)
+
+
+def reversal(**changed: object) -> PostingReversed:
+    return msgspec.structs.replace(PostingReversed("e4", AT, "O1", "V1", "L1", "P1", 10000, "USD", "error"), **changed)
+
+
+def payment_of(*facts: PaymentInitiated | ProcessorSettled | PaymentPosted | PostingReversed) -> PaymentState:
+    state = payment.new_payment("P1")
+    for fact in facts:
+        payment.learn(state, fact)
+    return state
+
+
+def conflicting(state: PaymentState | ObligationState) -> set[tuple[str, ...]]:
+    view = (
+        payment.view(state, NEVER, Policy())
+        if isinstance(state, PaymentState)
+        else obligation.view(state, NEVER, Policy())
+    )
+    return {one.subject for one in view.breaks if one.break_class is BreakClass.CONFLICTING_FACT}
+
+
+@pytest.mark.parametrize(
+    ("changed", "conflicts"),
+    [
+        ({"amount_minor": 1}, True),
+        ({"currency": "CAD"}, True),
+        ({"obligation_id": "O2"}, True),
+        ({"installment_id": None}, True),
+        ({"tenant_id": "U"}, True),
+        ({"property_id": "I"}, True),
+        ({"method": "CASH"}, True),
+        ({"processor": "other"}, True),
+        ({"processor_reference": None}, False),
+        ({"occurred_at": AT + 1}, False),
+    ],
+)
+@pytest.mark.parametrize("event", ["e1", "e0", "e9"])
+def test_what_two_initiations_may_differ_in(changed: dict[str, object], conflicts: bool, event: str) -> None:
+    one, other = initiated(), initiated(event_id=event, **changed)
+    expected = {("fact", "PaymentInitiated")} if conflicts else set()
+    assert conflicting(payment_of(one, other)) == conflicting(payment_of(other, one)) == expected
+
+
+@pytest.mark.parametrize(
+    ("changed", "conflicts"),
+    [
+        ({"gross_minor": 1}, True),
+        ({"fee_minor": 1}, True),
+        ({"net_minor": 1}, True),
+        ({"currency": "CAD"}, True),
+        ({"value_date": 20_000}, True),
+        ({"payout_id": None}, False),
+        ({"reason_code": "reworded"}, False),
+        ({"occurred_at": AT + 1}, False),
+    ],
+)
+def test_what_two_outcomes_may_differ_in(changed: dict[str, object], conflicts: bool) -> None:
+    expected = {("fact", "ProcessorSettled", "acme", "R1", "SETTLED")} if conflicts else set()
+    assert conflicting(payment_of(settled(), settled(event_id="e9", **changed))) == expected
+
+
+@pytest.mark.parametrize(
+    ("changed", "conflicts"),
+    [
+        ({"amount_minor": 1}, True),
+        ({"currency": "CAD"}, True),
+        ({"obligation_id": "O2"}, True),
+        ({"installment_id": None}, True),
+        ({"occurred_at": AT + 1}, False),
+    ],
+)
+def test_what_two_postings_may_differ_in(changed: dict[str, object], conflicts: bool) -> None:
+    expected = {("fact", "PaymentPosted", "L1")} if conflicts else set()
+    assert conflicting(payment_of(posted(), posted(event_id="e9", **changed))) == expected
+
+
+@pytest.mark.parametrize(
+    ("changed", "conflicts"),
+    [
+        ({"amount_minor": 1}, True),
+        ({"currency": "CAD"}, True),
+        ({"obligation_id": "O2"}, True),
+        ({"posting_id": "L2"}, False),
+        ({"reason": "reworded"}, False),
+    ],
+)
+def test_what_two_reversals_may_differ_in(changed: dict[str, object], conflicts: bool) -> None:
+    expected = {("fact", "PostingReversed", "V1")} if conflicts else set()
+    assert conflicting(payment_of(reversal(), reversal(event_id="e9", **changed))) == expected
+
+
+CHARGE = ObligationCharged(
+    "e1", AT, "O1", "lease", "T", "H", "2026-01", 10000, "USD", 20_500, "America/New_York", 5,
+    (Installment("A1", 0, 5000, 20_500), Installment("A2", 1, 5000, 20_510)),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changed", "conflicts"),
+    [
+        ({"amount_minor": 1}, True),
+        ({"currency": "CAD"}, True),
+        ({"due_date": 20_501}, True),
+        ({"time_zone": "America/Chicago"}, True),
+        ({"lease_id": "other"}, True),
+        ({"tenant_id": "U"}, True),
+        ({"property_id": "I"}, True),
+        ({"installments": ()}, True),
+        ({"installments": (Installment("A1", 1, 5000, 20_500), Installment("A2", 1, 5000, 20_510))}, True),
+        ({"installments": CHARGE.installments[::-1]}, False),
+        ({"period": "2026-02"}, False),
+        ({"grace_days": 6}, False),
+    ],
+)
+def test_what_two_charges_may_differ_in(changed: dict[str, object], conflicts: bool) -> None:
+    state = obligation.new_obligation("O1")
+    obligation.learn(state, CHARGE)
+    obligation.learn(state, msgspec.structs.replace(CHARGE, event_id="e9", **changed))
+    assert conflicting(state) == ({("fact", "ObligationCharged")} if conflicts else set())
+
+
+def test_the_first_by_time_then_event_then_content_holds_in_any_order() -> None:
+    records = [
+        initiated(occurred_at=AT + 5, event_id="a", amount_minor=1),
+        initiated(occurred_at=AT, event_id="b", amount_minor=2),
+        initiated(occurred_at=AT, event_id="a", amount_minor=30),
+        initiated(occurred_at=AT, event_id="a", amount_minor=4),
+        initiated(occurred_at=AT, event_id="a", amount_minor=30, obligation_id="O0"),
+    ]
+    seen = set()
+    for order in permutations(records):
+        state = payment_of(*order)
+        assert state.initiation is not None
+        seen.add(
+            (state.initiation.amount_minor, state.initiation.obligation_id, frozenset(state.initiation.event_ids()))
+        )
+    assert seen == {(30, "O0", frozenset({"a", "b"}))}
+
+
+def test_canonical_content_is_json_with_sorted_names() -> None:
+    state = payment_of(posted())
+    assert canonical(state.postings["L1"]) == (
+        b'{"amount_minor":10000,"currency":"USD","event_id":"e3","installment_id":"A1","obligation_id":"O1",'
+        b'"occurred_at":%d}' % AT
+    )
+
+
+def test_the_currency_before_the_initiation_does_not_depend_on_arrival() -> None:
+    facts = [
+        settled(currency="CAD"),
+        posted(event_id="e2", currency="EUR"),
+        reversal(occurred_at=AT + 1, currency="USD"),
+    ]
+    seen = {payment.view(payment_of(*order), NEVER, Policy()).reconciliation.currency for order in permutations(facts)}
+    assert seen == {"EUR"}  # of one instant and event id: `amount_minor` is written before `currency`
+
+
+def test_an_event_id_used_twice_is_found_in_any_order() -> None:
+    facts = [settled(event_id="a"), settled(event_id="b"), posted(event_id="c"), posted(event_id="b"), initiated()]
+    for order in permutations(facts):
+        assert conflicting(payment_of(*order)) == {("event", "b")}
+    assert conflicting(payment_of(settled(event_id="a"), settled(event_id="a", outcome="RETURNED"))) == {("event", "a")}
+
+
+def test_learning_tells_a_redelivery_from_news() -> None:
+    state = payment.new_payment("P1")
+    assert payment.learn(state, initiated())
+    assert not payment.learn(state, initiated())
+    assert payment.learn(state, initiated(event_id="e0"))
+    assert not payment.learn(state, initiated())
+    assert not payment.learn(state, initiated(event_id="e0"))
+    assert not payment.learn(state, initiated(occurred_at=AT + 7))
+    assert payment.learn(state, initiated(occurred_at=AT - 7))
+    assert payment.learn(state, initiated(amount_minor=1, occurred_at=AT + 7))
+    assert not payment.learn(state, initiated(amount_minor=2, occurred_at=AT + 7))
+
+
+def test_a_part_of_a_lower_revision_comes_too_late() -> None:
+    state = obligation.new_obligation("O1")
+    part = PaymentPart("P1", "O1", 5, True, AT, "USD", None, 100, 0, None, {}, AT, "e1")
+    assert obligation.learn(state, part)
+    assert not obligation.learn(state, part)
+    assert not obligation.learn(state, msgspec.structs.replace(part, revision=4, standing_minor=7))
+    assert state.parts["P1"].standing_minor == 100
+    assert obligation.learn(state, msgspec.structs.replace(part, revision=6, standing_minor=8))
+    assert state.parts["P1"].standing_minor == 8
+
+
+def test_rests_on_is_the_latest_fact_that_holds() -> None:
+    state = payment_of(initiated(), settled(occurred_at=AT + 50), posted(occurred_at=AT + 20))
+    payment.learn(state, settled(occurred_at=AT + 90))
+    assert payment.view(state, NEVER, Policy()).reconciliation.rests_on == AT + 50
+    owed = obligation.new_obligation("O1")
+    obligation.learn(owed, CHARGE)
+    (part,) = payment.view(state, NEVER, Policy()).parts
+    obligation.learn(owed, msgspec.structs.replace(part, revision=1))
+    record = obligation.view(owed, NEVER, Policy()).reconciliation
+    assert record is not None
+    assert record.rests_on == AT + 50
+
+
+def test_a_payment_with_three_facts_is_small() -> None:
+    state = payment.new_payment(UUID.format(0))
+    payment.learn(state, initiated(event_id=UUID.format(1), payment_id=UUID.format(0), obligation_id=UUID.format(2)))
+    payment.learn(
+        state, settled(event_id=UUID.format(3), payment_id=UUID.format(0), processor_reference="ch_" + "9" * 24)
+    )
+    payment.learn(
+        state,
+        posted(
+            event_id=UUID.format(4), payment_id=UUID.format(0), obligation_id=UUID.format(2), posting_id=UUID.format(5)
+        ),
+    )
+    packed = msgspec.msgpack.encode(state)
+    assert msgspec.msgpack.decode(packed, type=PaymentState) == state
+    assert len(packed) < 400
+
+
+def test_large_amounts_do_not_break_anything() -> None:
+    state = payment_of(
+        initiated(amount_minor=2**70), settled(gross_minor=2**71, net_minor=2**71), posted(amount_minor=2**72)
+    )
+    view = payment.view(state, AT + 10**15, Policy())
+    assert view.reconciliation.settled.standing_minor == 2**71
+    owed = obligation.new_obligation("O1")
+    obligation.learn(owed, msgspec.structs.replace(CHARGE, amount_minor=2**80))
+    obligation.learn(owed, msgspec.structs.replace(view.parts[0], revision=1))
+    record = obligation.view(owed, NEVER, Policy()).reconciliation
+    assert record is not None
+    assert record.paid_minor == 2**71
+
+
+@pytest.mark.parametrize("at", [-(2**63), 2**63 - 1, -(2**61), 2**61])
+def test_instants_at_the_ends_of_time_do_not_break_anything(at: int) -> None:
+    for fact in (initiated(occurred_at=at), settled(occurred_at=at), posted(occurred_at=at)):
+        state = payment_of(fact)
+        for now in (NEVER, AT, 2**62):
+            view = payment.view(state, now, Policy())
+            assert view.next_deadline is None or now < view.next_deadline < 2**63
+            assert msgspec.msgpack.decode(msgspec.msgpack.encode(view.reconciliation), type=type(view.reconciliation))
+    for due in ("0001-01-01", "9999-12-31"):
+        owed = obligation.new_obligation("O1")
+        obligation.learn(owed, msgspec.structs.replace(CHARGE, occurred_at=at, due_date=day(due), installments=()))
+        for now in (NEVER, AT, 2**62):
+            assert obligation.view(owed, now, Policy()).reconciliation is not None
+
+
+def test_very_large_keys_stay_near_linear() -> None:
+    """Four times the facts may take about four times as long; quadratic work would take sixteen."""
+
+    def seconds(size: int) -> float:
+        began = time.process_time()
+        owed = obligation.new_obligation("O1")
+        plan = tuple(Installment(f"A{i}", i, 100, 20_000 + i % 400) for i in range(size))
+        obligation.learn(owed, msgspec.structs.replace(CHARGE, amount_minor=100 * size, installments=plan))
+        for i in range(size // 2):
+            name = f"A{i * 2}" if i % 2 else None
+            part = PaymentPart(f"P{i}", "O1", 1, True, AT + i, "USD", name, 150, 0, None, {"USD": 150}, AT, f"e{i}")
+            obligation.learn(owed, part)
+        view = obligation.view(owed, AT, Policy())
+        assert view.reconciliation is not None
+        assert view.reconciliation.paid_minor == size // 2 * 150
+        state = payment_of(initiated(amount_minor=100))
+        for i in range(size):
+            payment.learn(state, posted(event_id=f"p{i}", posting_id=f"L{i}", obligation_id=f"O{i}", amount_minor=1))
+            payment.learn(state, posted(event_id=f"d{i}", posting_id="L0", obligation_id="O0", amount_minor=1))
+            payment.learn(state, reversal(event_id=f"r{i}", reversal_id=f"V{i}", posting_id=f"L{i}", amount_minor=1))
+        assert payment.view(state, NEVER, Policy()).reconciliation.posted.net_minor == 0
+        return time.process_time() - began
+
+    small = min(seconds(2_500) for _ in range(2))
+    assert seconds(10_000) < 10 * small + 0.2
+
+
+def test_facts_of_the_tables_have_event_ids_of_their_own() -> None:
+    facts = read_facts("2026-01-05 15:00  P1 initiated 1.00 for O1\n2026-01-05 16:00  P1 initiated 1.00 for O1")
+    assert facts[0].event_id != facts[1].event_id
