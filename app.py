@@ -18,7 +18,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 from yarl import URL
 
 from agents.allocate_installments import AllocateInstallments
-from agents.keeping import Clocks
+from agents.keeping import Clocks, Shared
 from agents.match_payments import MatchPayments
 from agents.route_inputs import RouteInputs
 from domain.facts import Micros
@@ -77,16 +77,12 @@ def stages_of(
     names = {topic: settings.topic(topic) for topic in topics.ALL}
     payments = KeyedTable(b"p", topics.PAYMENTS_CHANGELOG, store, PaymentState, new_payment)
     obligations = KeyedTable(b"o", topics.OBLIGATIONS_CHANGELOG, store, ObligationState, new_obligation)
-    policy = settings.policy
-    return [
-        RouteInputs(codec, partitions, names, SERVICE_VERSION),
-        MatchPayments(payments, policy, clocks, codec, names, partitions),
-        AllocateInstallments(obligations, policy, clocks, codec, names),
-    ]
+    shared = Shared(settings.policy, clocks, codec, names, partitions, SERVICE_VERSION)
+    return [RouteInputs(shared), MatchPayments(payments, shared), AllocateInstallments(obligations, shared)]
 
 
 class Pipeline:
-    """The parts of one worker. `open` connects them; the transport and the table manager find them at `app.pipeline`."""
+    """The parts of one worker. `open` connects them; transport and table manager find them at `app.pipeline`."""
 
     progress_topic = topics.PROGRESS
 

@@ -1,10 +1,10 @@
-"""What the two keeping stages share: a key learns facts, and at the commit its view is derived, compared and emitted."""
+"""What the two keeping stages share: a key learns facts; at the commit its view is derived, compared and emitted."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from domain import history
-from domain.facts import Micros, PaymentPart
+from domain.facts import InputFact, Micros, ObligationCharged, PaymentPart, PlanChanged
 from domain.policy import Policy
 from domain.records import (
     LatePaymentAlert,
@@ -13,8 +13,10 @@ from domain.records import (
     Output,
     PaymentReconciliation,
 )
+from streams.batch import Batch
 from streams.codec import Codec
 from streams.commit import ANY_PARTITION, Commit
+from streams.dead_letters import BadInput, DeadLetter, DeadLetterClass, quoted
 from streams.topics import (
     LATE_PAYMENT_ALERTS,
     MISMATCH_ALERTS,
@@ -38,6 +40,16 @@ _TOPIC_OF: dict[type, Topic] = {
 }
 
 
+KEY_BYTES_MAX = 6 << 20
+"""A key whose packed state is larger takes no more facts: its state and its snapshots must fit into a record of
+16 MiB. A plan of 10,000 installments with ids of 512 bytes fits."""
+
+_ORDINARY_FACT_BYTES = 400
+"""What a fact adds to a state, roughly, until the next commit measures it."""
+
+_PLANNED = (ObligationCharged, PlanChanged)
+
+
 class Clocks(NamedTuple):
     """The two clocks of the service, both microseconds since 1970."""
 
@@ -45,6 +57,19 @@ class Clocks(NamedTuple):
     """What deadlines and `opened_at` go by; a setting may make it stand still."""
     version: Callable[[], Micros]
     """What versions are drawn from, so that they rise even when the state is rebuilt from nothing."""
+
+
+class Shared(NamedTuple):
+    """What all stages are given."""
+
+    policy: Policy
+    clocks: Clocks
+    codec: Codec
+    names: Mapping[Topic, str]
+    """Of all topics, as they are called here."""
+    partitions: Mapping[Topic, int]
+    version: str
+    """Of the service."""
 
 
 class Keeping(Generic[S]):
@@ -55,18 +80,50 @@ class Keeping(Generic[S]):
     def __init__(
         self,
         table: KeyedTable[S],
+        learn: Callable[[S, Any], bool],
         view: Callable[[S, Micros, Policy], Any],
-        policy: Policy,
-        clocks: Clocks,
-        codec: Codec,
-        names: dict[Topic, str],
+        shared: Shared,
     ) -> None:
         self.table = table
+        self._learn = learn
         self._view = view
-        self._policy = policy
-        self._clocks = clocks
-        self._encode = codec.encode_output
-        self._names = names
+        self._policy = shared.policy
+        self._clocks = shared.clocks
+        self._encode = shared.codec.encode_output
+        self._encode_fact = shared.codec.encode_fact
+        self._names = shared.names
+        self._version = shared.version
+        self._dead: list[tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]] = []
+
+    def learn(self, batch: Batch, keys: list[str], facts: Sequence[Any]) -> None:
+        """Let each key learn its fact, unless it is full."""
+        partition = batch.source.number
+        learn = self._learn
+        for entry, fact in zip(self.table.entries(partition, keys), facts, strict=True):
+            watched = entry.packed_bytes > KEY_BYTES_MAX or type(fact) in _PLANNED
+            if watched and not self._fits(entry, fact):
+                self._refuse(batch, entry.key, fact)
+                continue
+            if learn(entry.state, fact):
+                entry.packed_bytes += _ORDINARY_FACT_BYTES
+                self.table.touch(partition, entry)
+
+    def _fits(self, entry: Entry[S], fact: Any) -> bool:
+        if isinstance(fact, PaymentPart):
+            return True  # it replaces the one before it, and the money must not be lost on the way between two keys
+        if isinstance(fact, _PLANNED):
+            entry.packed_bytes += sum([len(each.installment_id) + 24 for each in fact.installments])
+        return entry.packed_bytes <= KEY_BYTES_MAX
+
+    def _refuse(self, batch: Batch, key: str, fact: InputFact) -> None:
+        reason = BadInput(
+            DeadLetterClass.KEY_FULL,
+            f"{quoted(key)} holds more than {KEY_BYTES_MAX} bytes of facts and takes no more; the value is this fact, "
+            f"encoded anew: the record as it came is on its input topic",
+        )
+        source = self._names[batch.source.topic]
+        letter = DeadLetter.of(reason, source, batch.source.number, batch.start, self._version)
+        self._dead.append((key.encode(), self._encode_fact(fact, source), letter.headers()))
 
     def pending(self) -> int:
         """How many keys wait to be settled."""
@@ -95,6 +152,8 @@ class Keeping(Generic[S]):
                 done.append((entry, NO_DEADLINE if view.next_deadline is None else view.next_deadline))
         self.table.settle(commit, settled)
         self._tell(commit, told)
+        commit.dead_letters += self._dead
+        self._dead = []
 
     def _emit(self, commit: Commit, output: Output) -> None:
         topic = _TOPIC_OF[type(output)]
@@ -114,6 +173,7 @@ class Keeping(Generic[S]):
     def revoked(self) -> None:
         """Forget what is not committed."""
         self.table.revoked()
+        self._dead = []
 
 
 def key_of(output: Output) -> str:

@@ -1,11 +1,11 @@
 """Reads the three inputs: decodes, checks, dead-letters, and hands each fact to the keeper of its key."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
+from agents.keeping import Shared
 from domain.facts import InputFact, Micros, PaymentInitiated, PaymentPosted, PostingReversed, ProcessorSettled
 from streams import bundles
 from streams.batch import Batch
-from streams.codec import Codec
 from streams.commit import Commit
 from streams.dead_letters import BadInput, DeadLetter
 from streams.partitioning import partition_of
@@ -19,12 +19,12 @@ class RouteInputs:
 
     sources = INPUTS
 
-    def __init__(self, codec: Codec, partitions: Mapping[Topic, int], names: Mapping[Topic, str], version: str) -> None:
-        self._decode = codec.decode_input
-        self._payment_partitions = partitions[PAYMENT_FACTS]
-        self._obligation_partitions = partitions[OBLIGATION_FACTS]
-        self._names = names
-        self._version = version
+    def __init__(self, shared: Shared) -> None:
+        self._decode = shared.codec.decode_input
+        self._payment_partitions = shared.partitions[PAYMENT_FACTS]
+        self._obligation_partitions = shared.partitions[OBLIGATION_FACTS]
+        self._names = shared.names
+        self._version = shared.version
         self._routed: dict[tuple[Topic, int], list[InputFact]] = {}
         self._dead: list[tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]] = []
         self._pending = 0

@@ -43,6 +43,8 @@ class DeadLetterClass(StrEnum):
     """An instant, a day, grace_days or plan_version is outside of what is allowed."""
     DUPLICATE_INSTALLMENT = "duplicate_installment"
     """Two installments of one plan have the same id."""
+    KEY_FULL = "key_full"
+    """The payment or obligation holds as many facts as can be kept of one key."""
 
 
 class BadInput(ValueError):

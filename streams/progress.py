@@ -48,7 +48,7 @@ _decode_mark = msgspec.msgpack.Decoder(Mark).decode
 
 
 def key_of(source: TopicPartition) -> bytes:
-    """The key of a partition's record in the progress topic; by the topic's default name, whatever it is called here."""
+    """The key of a partition in the progress topic: by the topic's default name, whatever it is called here."""
     return f"{source.topic.name}:{source.number}".encode()
 
 
@@ -77,7 +77,7 @@ class Progress:
         self._committed[key] = mark
 
     def assigned(self, positions: Mapping[TopicPartition, int]) -> None:
-        """This worker reads these partitions from now on, from these offsets."""
+        """Read these partitions from now on, from these offsets."""
         self._asked.clear()
         self._mine = {}
         self._written = {}
@@ -89,7 +89,7 @@ class Progress:
                 self._written[source] = self._mine[source]
 
     def revoked(self) -> None:
-        """This worker reads nothing."""
+        """Read nothing."""
         self._mine = {}
         self._written = {}
         self._asked.clear()

@@ -6,8 +6,8 @@ periods YYYY-MM; installment ids unique in a plan; grace_days 0 or more; plan_ve
 An id is opaque: it is empty only as the empty string, and blanks in it are its own. `processor` and
 `processor_reference` are ids here, since they name the attempt.
 
-Limits of ours, far above any rent and each a dead letter when crossed: ids and codes up to 1,024 bytes of UTF-8, other
-texts up to 8,192; amounts up to 10**15 minor units either way, so that thousands of them still add up within Avro's 64
+Limits of ours, far above any rent and each a dead letter when crossed: ids and codes up to 512 bytes of UTF-8, other
+texts up to 8,192; amounts up to 10**13 minor units either way, so that hundreds of thousands of them still add up within Avro's 64
 bits; up to 10,000 installments in a plan; grace_days up to 3,650; instants and days in the years 2 to 9988, so that
 each deadline counted from them is still within the calendar, in every zone.
 """
@@ -23,9 +23,9 @@ from streams.currencies import CURRENCIES
 from streams.dead_letters import BadInput, DeadLetterClass, quoted
 from streams.schemas import INPUT_TYPES
 
-ID_BYTES_MAX = 1_024
+ID_BYTES_MAX = 512
 TEXT_BYTES_MAX = 8_192
-AMOUNT_MAX = 10**15
+AMOUNT_MAX = 10**13
 INSTALLMENTS_MAX = 10_000
 GRACE_DAYS_MAX = 3_650
 _EPOCH = date(1970, 1, 1).toordinal()

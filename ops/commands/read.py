@@ -14,6 +14,7 @@ from streams import reading
 from streams.codec import Codec
 from streams.reading import RawRecord, UndecodableError
 from streams.settings import load
+from tables import describing
 
 
 @dataclass(slots=True)
@@ -80,6 +81,7 @@ def command(topic: str, *, last: bool, follow: bool, as_json: bool, limit: int |
     """
     if last and follow:
         misuse("--last needs an end, and --follow has none; give one of the two.")
+    describing.register()
     settings = load()
     found = reading.resolve(settings, topic)
     shower = Shower(codec_of(settings), as_json, with_metadata)

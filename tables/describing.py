@@ -1,0 +1,76 @@
+"""Our own topics told to people: the facts of a bundle, a packed state, a caught-up time."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from domain.facts import PaymentPart
+from domain.history import History
+from domain.obligation import ObligationState
+from domain.payment import PaymentState
+from streams import bundles, progress, topics
+from streams.jsonform import fact_to_json, instant_to_text
+from streams.reading import DESCRIBERS
+from tables.store import NO_DEADLINE
+
+_payment = msgspec.msgpack.Decoder(tuple[PaymentState, History])
+_obligation = msgspec.msgpack.Decoder(tuple[ObligationState, History])
+
+
+def _plain(thing: Any) -> Any:
+    """A struct as a JSON object with its fields' names, however deep."""
+    if isinstance(thing, msgspec.Struct):
+        return {name: _plain(getattr(thing, name)) for name in thing.__struct_fields__}
+    if isinstance(thing, dict):
+        return {str(key): _plain(value) for key, value in thing.items()}
+    if isinstance(thing, list | tuple | set | frozenset):
+        return [_plain(item) for item in thing]
+    return thing.hex() if isinstance(thing, bytes) else thing
+
+
+def _payment_facts(key: bytes | None, value: bytes | None) -> Iterable[dict[str, Any]]:
+    return [fact_to_json(fact) for fact in bundles.payment_facts(value or b"")]
+
+
+def _obligation_facts(key: bytes | None, value: bytes | None) -> Iterable[dict[str, Any]]:
+    return [
+        {"type": "_part", **_plain(fact)} if isinstance(fact, PaymentPart) else fact_to_json(fact)
+        for fact in bundles.obligation_facts(value or b"")
+    ]
+
+
+def _instant(micros: int) -> str | None:
+    return None if micros in (NO_DEADLINE, progress.NEVER) else instant_to_text(micros)
+
+
+def _state(decoder: Any, key: bytes | None, value: bytes | None) -> Iterable[dict[str, Any]]:
+    name = (key or b"").decode()
+    if value is None:
+        return [{"type": "_deleted", "key": name}]
+    state, history = decoder.decode(value[8:])
+    deadline = int.from_bytes(value[:8], "big") - (1 << 63)
+    return [
+        {
+            "type": "_state",
+            "key": name,
+            "next_deadline": _instant(deadline),
+            "state": _plain(state),
+            "told": _plain(history),
+        }
+    ]
+
+
+def _mark(key: bytes | None, value: bytes | None) -> Iterable[dict[str, Any]]:
+    mark = progress.read_mark(value or b"")
+    caught_up = _instant(mark.caught_up)
+    return [{"type": "_caught_up", "partition": (key or b"").decode(), "until": caught_up, "offset": mark.offset}]
+
+
+def register() -> None:
+    """Let `rentmatch read` show them."""
+    DESCRIBERS[topics.PAYMENT_FACTS.name] = _payment_facts
+    DESCRIBERS[topics.OBLIGATION_FACTS.name] = _obligation_facts
+    DESCRIBERS[topics.PAYMENTS_CHANGELOG.name] = lambda key, value: _state(_payment, key, value)
+    DESCRIBERS[topics.OBLIGATIONS_CHANGELOG.name] = lambda key, value: _state(_obligation, key, value)
+    DESCRIBERS[topics.PROGRESS.name] = _mark

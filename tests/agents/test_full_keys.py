@@ -1,0 +1,69 @@
+"""A key that holds all it can keep takes no more facts: they become dead letters, and the worker goes on."""
+
+from domain.facts import Installment, ObligationAdjusted, ObligationCharged, PlanChanged
+from streams import topics
+from streams.dead_letters import DeadLetter, DeadLetterClass
+from tests.driver import Driver
+
+LONG = 480
+
+
+def plan(version):
+    return tuple(Installment(f"{version}-{number}-".ljust(LONG, "x"), number, 1_000, 20_000) for number in range(5_000))
+
+
+def charged(obligation_id="O1", installments=()):
+    return ObligationCharged(
+        "E0",
+        10**15,
+        obligation_id,
+        "L",
+        "T",
+        "P",
+        "2026-06",
+        5_000_000,
+        "USD",
+        20_000,
+        "America/New_York",
+        5,
+        installments,
+    )
+
+
+def test_a_full_key_refuses_and_others_go_on():
+    driver = Driver(now=2 * 10**15)
+    plans = [PlanChanged(f"E{version}", 10**15 + version, "O1", version, plan(version)) for version in (1, 2, 3, 4)]
+    driver.pipe(charged(installments=plan(0)), *plans)
+    driver.run()
+    late = ObligationAdjusted("EA", 10**15, "O1", "A1", -500, "USD", "credit")
+    driver.pipe(late, charged("O2"), ObligationAdjusted("EB", 10**15, "O2", "A1", -500, "USD", "credit"))
+    driver.run()
+
+    letters = list(driver.world.broker.records(topics.DEAD_LETTER))
+    assert letters
+    for letter in letters:
+        told = DeadLetter.parse(letter.headers)
+        assert told.error_class is DeadLetterClass.KEY_FULL
+        assert told.source_topic == "obligation-facts"
+        sent = [charged(installments=plan(0)), *plans, late]
+        assert driver.world.codec.decode_input(topics.LEDGER_EVENTS, letter.value) in sent
+    obligations = driver.last(topics.OBLIGATION_RECONCILIATIONS)
+    assert obligations["O2"].balance_minor == 4_999_500
+    assert obligations["O1"].charged_minor == 5_000_000
+    assert all(
+        len(record.value or b"") < 16 << 20 for topic in topics.ALL for record in driver.world.broker.records(topic)
+    )
+
+
+def test_ten_thousand_installments_fit_and_are_paid():
+    installments = tuple(Installment(f"I{number}", number, 100, 20_000 + number // 100) for number in range(10_000))
+    driver = Driver(now=10**15)
+    driver.pipe(
+        ObligationCharged(
+            "E0", 10**15, "O1", "L", "T", "P", "2026-06", 1_000_000, "USD", 20_000, "UTC", 5, installments
+        )
+    )
+    driver.run()
+    record = driver.last(topics.OBLIGATION_RECONCILIATIONS)["O1"]
+    assert len(record.installments) == 10_000
+    assert not list(driver.world.broker.records(topics.DEAD_LETTER))
