@@ -88,7 +88,7 @@ class Store:
         prefix = place.prefix(b"d")
         end = prefix + instant_bytes(until)
         found = []
-        entries = self._db.iter(_bounded(prefix, end + b"\xff" * 8))
+        entries = self._db.iter(ReadOptions())  # rocksdict 0.3.29 skips keys when it is given a lower bound
         entries.seek(prefix)
         while entries.valid():
             key = entries.key()
@@ -174,10 +174,3 @@ class Store:
     def close(self) -> None:
         """Flush and release the lock."""
         self._db.close()
-
-
-def _bounded(low: bytes, high: bytes) -> ReadOptions:
-    options = ReadOptions()
-    options.set_iterate_lower_bound(low)
-    options.set_iterate_upper_bound(high)
-    return options

@@ -1,0 +1,70 @@
+"""The private names that rentmatch leans on are there, take what we give them, and mean what we think they mean."""
+
+import importlib
+import inspect
+import struct
+
+import pytest
+from confluent_kafka import Consumer
+
+from streams import compatibility, group
+from streams.writer import Membership, TransactionFailed
+from tables import manager
+
+
+def test_the_pinned_versions_are_installed():
+    compatibility.check()
+
+
+def test_another_version_is_a_clear_error(monkeypatch):
+    monkeypatch.setitem(compatibility.PINNED, "faust-streaming", "0.0.1")
+    with pytest.raises(compatibility.IncompatibleVersion, match=r"needs faust-streaming 0\.0\.1 exactly"):
+        compatibility.check()
+
+
+@pytest.mark.parametrize("name", compatibility.PRIVATE_NAMES)
+def test_each_private_name_is_there(name):
+    module, _, path = name.partition(":")
+    found = importlib.import_module(module)
+    for step in path.split("."):
+        if not hasattr(found, step):
+            # Set in __init__ only: the source must still assign it.
+            assert f"self.{step}" in inspect.getsource(found), name
+            return
+        found = getattr(found, step)
+
+
+@pytest.mark.parametrize(
+    ("ours", "method"),
+    [
+        (group.Consumer, "_drain_messages"),
+        (group.Consumer, "on_partitions_revoked"),
+        (group.Consumer, "commit"),
+        (group.Consumer, "wait_empty"),
+        (group.Consumer, "ack"),
+        (group.Consumer, "track_message"),
+        (group.Consumer, "perform_seek"),
+        (group.Consumer, "verify_event_path"),
+        (group.Listener, "on_partitions_assigned"),
+        (manager.Manager, "recovery"),
+    ],
+)
+def test_what_we_override_is_still_called_by_that_name(ours, method):
+    base = ours.__mro__[1]
+    assert hasattr(base, method)
+    theirs, mine = getattr(base, method), getattr(ours, method)
+    if callable(theirs):
+        assert list(inspect.signature(mine).parameters) == list(inspect.signature(theirs).parameters)
+
+
+def test_the_metadata_bytes_are_librdkafkas():
+    consumer = Consumer({"bootstrap.servers": "localhost:1", "group.id": "a group"})
+    theirs = bytes(consumer.consumer_group_metadata())
+    assert theirs == b"CGMDv2:" + struct.pack("=i", -1) + b"a group\0\0\1"
+    assert Membership("a group", 7, "me").metadata() == b"CGMDv2:" + struct.pack("=i", 7) + b"a group\0me\0\1"
+
+
+@pytest.mark.parametrize("membership", [Membership("g", -1, "me"), Membership("g", 3, "")])
+def test_without_a_membership_nothing_is_committed(membership):
+    with pytest.raises(TransactionFailed, match="without fencing"):
+        membership.metadata()

@@ -1,0 +1,152 @@
+"""Batches count once and in order; time passes only behind everything that came before it."""
+
+from domain.facts import ObligationCharged, PaymentInitiated, PaymentPosted, ProcessorSettled
+from streams import progress, topics
+from streams.batch import TopicPartition
+from streams.engine import Verdict
+from tests.driver import Crash, Driver, Worker, World, all_sources
+
+HOUR = 3_600_000_000
+DAY = 24 * HOUR
+JUNE_1 = 20_605 * DAY
+LEDGER = TopicPartition(topics.LEDGER_EVENTS, 0)
+
+
+def charge(number=1, due=20_605):
+    return ObligationCharged(
+        f"E{number}", JUNE_1 - DAY, f"O{number}", "L", "T", "P", "2026-06", 1_000, "USD", due, "UTC", 5, ()
+    )
+
+
+def worker_of(world):
+    world.broker.generation += 1
+    worker = Worker(world)
+    worker.assign(all_sources(world), world.broker.generation)
+    return worker
+
+
+def test_a_batch_seen_already_is_dropped_and_a_gap_is_told():
+    world = World(partitions=1)
+    worker = worker_of(world)
+    for number in range(5):
+        world.pipe(charge(number))
+    engine = worker.engine
+    read = world.broker.read
+    assert engine.process(read(LEDGER, engine.epoch, 2, 2)) is Verdict.GAP
+    assert engine.process(read(LEDGER, engine.epoch, 0, 2)) is Verdict.PROCESSED
+    assert engine.process(read(LEDGER, engine.epoch, 0, 2)) is Verdict.STALE
+    assert engine.process(read(LEDGER, engine.epoch - 1, 2, 2)) is Verdict.STALE
+    assert engine.process(read(LEDGER, engine.epoch, 1, 4)) is Verdict.PROCESSED
+    assert engine.expected[LEDGER] == 5
+    worker.settle()
+    assert len(world.last(topics.OBLIGATION_RECONCILIATIONS)) == 5
+    assert len(world.emitted(topics.OBLIGATION_RECONCILIATIONS)) == 5
+
+
+def test_after_revocation_nothing_is_taken():
+    world = World(partitions=1)
+    worker = worker_of(world)
+    world.pipe(charge())
+    batch = world.broker.read(LEDGER, worker.engine.epoch, 0, 10)
+    worker.engine.revoked()
+    assert worker.engine.process(batch) is Verdict.STALE
+    assert worker.engine.pending() == 0
+
+
+def test_every_commit_carries_offsets_even_when_only_the_clock_moved():
+    driver = Driver(partitions=1, now=JUNE_1)
+    driver.pipe(charge())
+    driver.run()
+    driver.world.now = JUNE_1 + 2 * DAY
+    commits = 0
+    while True:
+        driver.worker.hear()
+        driver.worker.ask()
+        commit = driver.worker.engine.freeze()
+        if commit is None:
+            break
+        assert commit.offsets
+        commits += 1
+        driver.world.broker.transact(driver.worker.generation, commit)
+        driver.worker.write(commit)
+        driver.worker.engine.committed(commit)
+    assert commits >= 3
+    assert [alert.stage for alert in driver.emitted(topics.LATE_PAYMENT_ALERTS)] == ["past_due"]
+
+
+def test_no_deadline_passes_while_an_input_partition_is_not_read():
+    world = World(partitions=2, now=JUNE_1 + 10 * DAY)
+    worker = worker_of(world)
+    world.pipe(charge())
+    stalled = TopicPartition(topics.PROCESSOR_SETTLED, 1)
+    world.broker.publish(topics.PROCESSOR_SETTLED, b"k", b"what is in here is not known yet", 1)
+
+    def turn():
+        worker.hear()
+        worker.ask()
+        for source in list(worker.engine.expected):
+            if source != stalled:
+                worker.read(source, 100)
+        worker.commit()
+
+    for _ in range(20):
+        turn()
+    assert worker.engine.progress.gate() is None
+    assert len(world.emitted(topics.OBLIGATION_RECONCILIATIONS)) == 1
+    assert not world.emitted(topics.LATE_PAYMENT_ALERTS)
+    worker.settle()
+    assert [alert.stage for alert in world.emitted(topics.LATE_PAYMENT_ALERTS)] == ["fee_eligible"]
+
+
+def test_the_caught_up_time_outlives_a_crash_and_not_a_group_that_is_set_back():
+    driver = Driver(partitions=1, now=JUNE_1 + 10 * DAY)
+    driver.pipe(charge())
+    driver.run()
+    assert driver.worker.engine.progress.gate() == JUNE_1 + 10 * DAY
+    driver.crash(Crash.BEFORE_TRANSACTION)
+    assert driver.worker.engine.progress.caught_up(topics.OBLIGATION_FACTS) == {0: JUNE_1 + 10 * DAY}
+
+    driver.world.broker.offsets.clear()
+    driver.crash(Crash.BEFORE_TRANSACTION)
+    assert driver.worker.engine.progress.caught_up(topics.OBLIGATION_FACTS) == {0: progress.NEVER}
+
+
+def test_a_backlog_a_week_old_in_which_all_was_paid_raises_nothing():
+    driver = Driver(partitions=3, now=JUNE_1 + 7 * DAY)
+    for number in range(30):
+        due = JUNE_1 - 5 * HOUR
+        driver.pipe(
+            charge(number),
+            PaymentInitiated(
+                f"I{number}", due, f"P{number}", "T", "P", f"O{number}", None, 1_000, "USD", "CARD", "x", None
+            ),
+            ProcessorSettled(
+                f"S{number}",
+                due + HOUR,
+                f"P{number}",
+                "x",
+                f"R{number}",
+                "SETTLED",
+                1_000,
+                10,
+                990,
+                "USD",
+                None,
+                None,
+                None,
+            ),
+            PaymentPosted(f"T{number}", due + 2 * HOUR, f"O{number}", f"B{number}", f"P{number}", None, 1_000, "USD"),
+        )
+    # In the worst order: what is owed first, everything else last, a little at a time.
+    for _ in range(4):
+        driver.worker.ask()
+        driver.worker.hear()
+        driver.worker.read(LEDGER, 7)
+        driver.worker.commit()
+        driver.crash(Crash.BEFORE_STORE)
+    driver.run(most=3)
+    assert not driver.emitted(topics.LATE_PAYMENT_ALERTS)
+    assert not driver.emitted(topics.MISMATCH_ALERTS)
+    states = driver.last(topics.OBLIGATION_RECONCILIATIONS)
+    assert {record.status for record in states.values()} == {"paid"}
+    assert {record.status for record in driver.last(topics.PAYMENT_RECONCILIATIONS).values()} == {"reconciled"}

@@ -1,0 +1,28 @@
+"""Workers that share a state directory keep out of each other's way."""
+
+import pytest
+
+from tables import slots
+
+
+def test_each_takes_the_first_free_slot_and_gets_it_again(tmp_path):
+    first = slots.take(tmp_path, "app", None)
+    second = slots.take(tmp_path, "app", None)
+    assert first.folder != second.folder
+    assert first.name != second.name
+    first.lock.close()
+    assert slots.take(tmp_path, "app", None).folder == first.folder
+
+
+def test_a_worker_id_in_use_is_refused(tmp_path):
+    held = slots.take(tmp_path, "app", "blue")
+    assert held.name == "app-blue"
+    with pytest.raises(slots.NoSlot, match="'blue' is in use"):
+        slots.take(tmp_path, "app", "blue")
+    assert slots.take(tmp_path, "other", "blue").folder != held.folder
+
+
+def test_a_state_directory_that_cannot_be_made_says_what_to_set(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(slots.NoSlot, match="RENTMATCH_STATE_DIR"):
+        slots.take(tmp_path / "file", "app", None)

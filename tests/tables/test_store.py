@@ -1,0 +1,81 @@
+"""The store on disk and its stand-in in memory keep the same rules."""
+
+import pytest
+
+from tables.store import NO_DEADLINE, Place, Store, Written, instant_bytes
+from tests.memory import MemoryStore
+
+HERE, THERE = Place(b"p", 3), Place(b"o", 3)
+
+
+@pytest.fixture(params=["disk", "memory"])
+def store(request, tmp_path):
+    made = Store(tmp_path / "store") if request.param == "disk" else MemoryStore()
+    yield made
+    made.close()
+
+
+def value(deadline, text):
+    return instant_bytes(deadline) + text
+
+
+def test_what_is_written_is_found_by_place_and_key(store):
+    store.write([(HERE, [Written("a", b"1", 5, NO_DEADLINE)], 10), (THERE, [Written("a", b"2", 6, NO_DEADLINE)], 20)])
+    assert store.get_many(HERE, ["a", "b"]) == [b"1", None]
+    assert store.get(THERE, "a") == b"2"
+    assert (store.offset(HERE), store.offset(THERE), store.offset(Place(b"p", 4))) == (10, 20, 0)
+
+
+def test_deadlines_come_in_the_order_of_time_also_before_1970(store):
+    store.write(
+        [(HERE, [Written(str(at), b"", at, NO_DEADLINE) for at in (7, -3, 0, 2**62, NO_DEADLINE, -(2**61))], 1)]
+    )
+    assert store.due(HERE, 7) == [(-(2**61), str(-(2**61))), (-3, "-3"), (0, "0"), (7, "7")]
+    assert store.due(HERE, -4) == [(-(2**61), str(-(2**61)))]
+    assert store.due(THERE, 7) == []
+
+
+def test_a_deadline_that_moves_is_in_the_index_once(store):
+    store.write([(HERE, [Written("a", b"1", 5, NO_DEADLINE)], 1)])
+    store.write([(HERE, [Written("a", b"2", 9, 5)], 2)])
+    assert store.due(HERE, 100) == [(9, "a")]
+    store.write([(HERE, [Written("a", b"3", NO_DEADLINE, 9)], 3)])
+    assert store.due(HERE, 100) == []
+
+
+def test_recovery_takes_values_as_they_are_and_a_null_forgets(store):
+    store.recover(HERE, [(b"a", value(5, b"x")), (b"b", value(NO_DEADLINE, b"y")), (b"c", value(1, b"z"))], 30)
+    store.recover(HERE, [(b"a", value(8, b"w")), (b"c", None)], 40)
+    assert store.get_many(HERE, ["a", "b", "c"]) == [value(8, b"w"), value(NO_DEADLINE, b"y"), None]
+    assert store.offset(HERE) == 40
+    # Old entries may be left behind; whoever asks looks at the state itself.
+    assert (8, "a") in store.due(HERE, 100)
+    store.drop_due(HERE, [(5, "a"), (1, "c")])
+    assert store.due(HERE, 100) == [(8, "a")]
+
+
+def test_forgetting_a_partition_leaves_the_others(store):
+    neighbour = Place(b"p", 4)
+    for place in (HERE, neighbour, THERE):
+        store.write([(place, [Written("key ÿ", b"1", 5, NO_DEADLINE)], 10)])
+    store.forget(HERE)
+    assert store.get(HERE, "key ÿ") is None
+    assert store.due(HERE, 100) == []
+    assert store.offset(HERE) == 0
+    assert list(store.items(HERE)) == []
+    for place in (neighbour, THERE):
+        assert list(store.items(place)) == [("key ÿ", b"1")]
+        assert store.due(place, 100) == [(5, "key ÿ")]
+        assert store.offset(place) == 10
+
+
+def test_the_disk_keeps_it_and_refuses_a_second_owner(tmp_path):
+    first = Store(tmp_path / "s")
+    first.write([(HERE, [Written("a", b"1", 5, NO_DEADLINE)], 10)])
+    with pytest.raises(Exception, match=r"(?i)lock"):
+        Store(tmp_path / "s")
+    first.close()
+    again = Store(tmp_path / "s")
+    assert again.get(HERE, "a") == b"1"
+    assert again.due(HERE, 5) == [(5, "a")]
+    again.close()
