@@ -129,9 +129,9 @@ class Keeping(Generic[S]):
         """How many keys wait to be settled."""
         return self.table.pending()
 
-    def wake(self, partition: int, until: Micros) -> None:
-        """Settle the keys whose deadline has passed, too."""
-        self.table.wake(partition, until)
+    def wake(self, partition: int, until: Micros) -> bool:
+        """Settle keys whose deadline has passed, too; whether there may be more."""
+        return self.table.wake(partition, until)
 
     def settle(self, commit: Commit, now: dict[int, Micros]) -> None:
         """Derive the view of each touched key and emit what it changes."""

@@ -60,8 +60,9 @@ class RouteInputs:
         """How many records are routed and not yet committed."""
         return self._pending
 
-    def wake(self, partition: int, until: Micros) -> None:
+    def wake(self, partition: int, until: Micros) -> bool:
         """Do nothing: routing knows no deadlines."""
+        return False
 
     def settle(self, commit: Commit, now: dict[int, Micros]) -> None:
         """Bundle the facts of each internal partition."""

@@ -56,8 +56,11 @@ class Stage(Protocol):
     def handle(self, batch: Batch) -> None:
         """Learn a batch. Synchronous: a batch is in the open buffer whole, or the worker stops."""
 
-    def wake(self, partition: int, until: Micros) -> None:
-        """Mark the keys whose view changes by the clock alone up to `until` (inclusive), to be settled."""
+    def wake(self, partition: int, until: Micros) -> bool:
+        """Mark keys whose view changes by the clock alone up to `until` (inclusive), to be settled.
+
+        Whether there may be more of them than one commit should hold. Called while no transaction is on its way.
+        """
 
     def pending(self) -> int:
         """How many things the open buffer holds: the measure for backpressure."""

@@ -99,14 +99,15 @@ class Engine:
             raise RuntimeError("a transaction is on its way")
         self.progress.reached(self.expected)
         commit = Commit()
+        behind: set[TopicPartition] = set()
         for stage in self._stages:
             caught_up: dict[int, Micros] = {}
             for topic in stage.sources:
                 if topic in progress.UPSTREAM:
                     caught_up |= self.progress.caught_up(topic)
-                    self._wake(stage, topic, caught_up)
+                    behind |= self._wake(stage, topic, caught_up)
             stage.settle(commit, caught_up)
-        self._marks = self.progress.fresh(self.expected)
+        self._marks = self.progress.fresh(self.expected, behind)
         for source, mark in self._marks.items():
             commit.send(PROGRESS, 0, progress.key_of(source), progress.value_of(mark))
         self.progress.wrote(self._marks)
@@ -121,10 +122,13 @@ class Engine:
         self.in_flight = commit
         return commit
 
-    def _wake(self, stage: Stage, topic: Topic, caught_up: Mapping[int, Micros]) -> None:
-        for number, until in caught_up.items():
-            if until > progress.NEVER:
-                stage.wake(number, until)
+    def _wake(self, stage: Stage, topic: Topic, caught_up: Mapping[int, Micros]) -> set[TopicPartition]:
+        """Wake what is due; the partitions that have more due than this commit should hold."""
+        return {
+            TopicPartition(topic, number)
+            for number, until in caught_up.items()
+            if until > progress.NEVER and stage.wake(number, until)
+        }
 
     def committed(self, commit: Commit) -> None:
         """The transaction holds, and the local store has it."""

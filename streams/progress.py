@@ -11,7 +11,7 @@ So the times travel down the pipeline with the data, and a stage that stands sti
 it. The times are written to the `progress` topic in the transaction that makes them true.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -121,12 +121,17 @@ class Progress:
         """The caught-up time of each partition of a topic that this worker reads."""
         return {source.number: at for source, at in self._mine.items() if source.topic is topic}
 
-    def fresh(self, processed: Mapping[TopicPartition, int]) -> dict[TopicPartition, Mark]:
-        """What the open transaction has to write: times that have risen since they were last written."""
+    def fresh(
+        self, processed: Mapping[TopicPartition, int], behind: Container[TopicPartition]
+    ) -> dict[TopicPartition, Mark]:
+        """What the open transaction has to write: times that have risen since they were last written.
+
+        Partitions that are `behind` with firing what is due are not caught up for those who come after them.
+        """
         return {
             source: Mark(at, processed.get(source, 0))
             for source, at in self._mine.items()
-            if at != self._written.get(source)
+            if at != self._written.get(source) and source not in behind
         }
 
     def wrote(self, marks: Mapping[TopicPartition, Mark]) -> None:

@@ -7,9 +7,9 @@ An id is opaque: it is empty only as the empty string, and blanks in it are its 
 `processor_reference` are ids here, since they name the attempt.
 
 Limits of ours, far above any rent and each a dead letter when crossed: ids and codes up to 512 bytes of UTF-8, other
-texts up to 8,192; amounts up to 10**13 minor units either way, so that hundreds of thousands of them still add up within Avro's 64
-bits; up to 10,000 installments in a plan; grace_days up to 3,650; instants and days in the years 2 to 9988, so that
-each deadline counted from them is still within the calendar, in every zone.
+texts up to 8,192; amounts up to 10**13 minor units either way, so that hundreds of thousands of them still add up
+within Avro's 64 bits; up to 10,000 installments in a plan; grace_days up to 3,650; instants and days in the years 2 to
+9988, so that each deadline counted from them is still within the calendar, in every zone.
 """
 
 import re

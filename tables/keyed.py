@@ -17,6 +17,9 @@ from tables.store import NO_DEADLINE, Place, Store, Written, instant_bytes
 
 S = TypeVar("S")
 
+WOKEN_MAX = 2_000
+"""How many keys of a partition the clock wakes for one commit: a jump of the clock must not make one huge commit."""
+
 HOT_KEYS = 20_000
 """How many decoded states a table keeps in memory once they are committed."""
 
@@ -24,15 +27,13 @@ HOT_KEYS = 20_000
 class Entry(Generic[S]):
     """A key in memory: what is known of it, what was last told of it, when the clock next matters to it."""
 
-    __slots__ = ("deadline", "history", "key", "packed_bytes", "state", "stored_deadline")
+    __slots__ = ("deadline", "history", "key", "packed_bytes", "state")
 
     def __init__(self, key: str, state: S, history: History, deadline: Micros, packed_bytes: int) -> None:
         self.key = key
         self.state = state
         self.history = history
         self.deadline = deadline
-        """As of the last settling."""
-        self.stored_deadline = deadline
         """As the store's index has it, or will once the transaction on its way holds."""
         self.packed_bytes = packed_bytes
 
@@ -77,20 +78,22 @@ class KeyedTable(Generic[S]):
         """The open transaction changed this entry: it has to be settled."""
         self.touched.setdefault(partition, {})[entry.key] = entry
 
-    def wake(self, partition: int, until: Micros) -> None:
-        """Touch the keys whose deadline is up to `until`; the index may hold some that no longer are."""
+    def wake(self, partition: int, until: Micros) -> bool:
+        """Touch keys whose deadline is up to `until`, as many as a commit should hold; whether there may be more."""
         place = self.place(partition)
-        due = self.store.due(place, until)
-        if not due:
-            return
-        outdated = []
-        for (deadline, key), entry in zip(due, self.entries(partition, [key for _, key in due]), strict=True):
-            if entry.stored_deadline != deadline:
-                outdated.append((deadline, key))
-            elif entry.deadline <= until:
-                self.touch(partition, entry)
-        if outdated:
-            self.store.drop_due(place, outdated)
+        while due := self.store.due(place, until, WOKEN_MAX):
+            entries = self.entries(partition, [key for _, key in due])
+            outdated = []
+            for (deadline, key), entry in zip(due, entries, strict=True):
+                if entry.deadline == deadline:
+                    self.touch(partition, entry)
+                else:
+                    outdated.append((deadline, key))  # recovery leaves old entries behind
+            if outdated:
+                self.store.drop_due(place, outdated)
+            if len(outdated) < len(due):
+                return len(due) == WOKEN_MAX
+        return False
 
     def pending(self) -> int:
         """How many keys the open transaction touched."""
@@ -103,8 +106,8 @@ class KeyedTable(Generic[S]):
             for entry, deadline in entries:
                 value = instant_bytes(deadline) + self._encoder.encode((entry.state, entry.history))
                 commit.send(self.changelog, partition, entry.key.encode(), value)
-                written.append(Written(entry.key, value, deadline, entry.stored_deadline))
-                entry.deadline = entry.stored_deadline = deadline
+                written.append(Written(entry.key, value, deadline, entry.deadline))
+                entry.deadline = deadline
                 entry.packed_bytes = len(value)
             commit.stored.append((self, partition, written))
         self.touched = {}

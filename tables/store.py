@@ -71,6 +71,8 @@ class Store:
         path.mkdir(parents=True, exist_ok=True)
         self.path = path
         self._db = Rdict(str(path), _options(cache_mebibytes))
+        # RocksDB's iterators point into their options, which rocksdict 0.3.29 does not keep alive for them.
+        self._reading = ReadOptions()
 
     def get_many(self, place: Place, keys: list[str]) -> list[bytes | None]:
         """The states of some keys, in their order; None for a key that is not known."""
@@ -83,14 +85,17 @@ class Store:
         found: bytes | None = self._db.get(place.prefix(b"v") + key.encode())
         return found
 
-    def due(self, place: Place, until: Micros) -> list[tuple[Micros, str]]:
-        """The index entries with a deadline up to `until` (inclusive), oldest first. Some may be out of date."""
+    def due(self, place: Place, until: Micros, most: int) -> list[tuple[Micros, str]]:
+        """At most `most` index entries with a deadline up to `until` (inclusive), oldest first.
+
+        Some may be out of date.
+        """
         prefix = place.prefix(b"d")
         end = prefix + instant_bytes(until)
-        found = []
-        entries = self._db.iter(ReadOptions())  # rocksdict 0.3.29 skips keys when it is given a lower bound
+        found: list[tuple[Micros, str]] = []
+        entries = self._db.iter(self._reading)
         entries.seek(prefix)
-        while entries.valid():
+        while entries.valid() and len(found) < most:
             key = entries.key()
             if not key.startswith(prefix) or key[6:14] > end[6:14]:
                 break
@@ -162,7 +167,7 @@ class Store:
     def items(self, place: Place) -> Iterator[tuple[str, bytes]]:
         """All keys of a partition with their states, in the order of their bytes."""
         prefix = place.prefix(b"v")
-        entries = self._db.iter(ReadOptions())
+        entries = self._db.iter(self._reading)
         entries.seek(prefix)
         while entries.valid():
             key = entries.key()

@@ -114,8 +114,8 @@ class MemoryStore:
     def get(self, place: Place, key: str) -> bytes | None:
         return self._values[place].get(key)
 
-    def due(self, place: Place, until: Micros) -> list[tuple[Micros, str]]:
-        return sorted(entry for entry in self._index[place] if entry[0] <= until)
+    def due(self, place: Place, until: Micros, most: int) -> list[tuple[Micros, str]]:
+        return sorted(entry for entry in self._index[place] if entry[0] <= until)[:most]
 
     def drop_due(self, place: Place, entries: Iterable[tuple[Micros, str]]) -> None:
         self._index[place].difference_update(entries)

@@ -150,3 +150,22 @@ def test_a_backlog_a_week_old_in_which_all_was_paid_raises_nothing():
     states = driver.last(topics.OBLIGATION_RECONCILIATIONS)
     assert {record.status for record in states.values()} == {"paid"}
     assert {record.status for record in driver.last(topics.PAYMENT_RECONCILIATIONS).values()} == {"reconciled"}
+
+
+def test_a_jump_of_the_clock_is_worked_off_in_commits_of_bounded_size(monkeypatch):
+    monkeypatch.setattr("tables.keyed.WOKEN_MAX", 7)
+    driver = Driver(partitions=1, now=JUNE_1)
+    driver.pipe(*(charge(number) for number in range(60)))
+    driver.run()
+    driver.world.now = JUNE_1 + 10 * DAY
+    sizes = []
+    while driver.worker.engine.progress.gate() != JUNE_1 + 10 * DAY:
+        driver.worker.hear()
+        driver.worker.ask()
+        before = len(driver.emitted(topics.LATE_PAYMENT_ALERTS))
+        for source in list(driver.worker.engine.expected):
+            driver.worker.read(source, 100)
+        driver.worker.commit()
+        sizes.append(len(driver.emitted(topics.LATE_PAYMENT_ALERTS)) - before)
+    assert sum(sizes) == 60
+    assert max(sizes) == 7

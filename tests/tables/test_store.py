@@ -30,17 +30,17 @@ def test_deadlines_come_in_the_order_of_time_also_before_1970(store):
     store.write(
         [(HERE, [Written(str(at), b"", at, NO_DEADLINE) for at in (7, -3, 0, 2**62, NO_DEADLINE, -(2**61))], 1)]
     )
-    assert store.due(HERE, 7) == [(-(2**61), str(-(2**61))), (-3, "-3"), (0, "0"), (7, "7")]
-    assert store.due(HERE, -4) == [(-(2**61), str(-(2**61)))]
-    assert store.due(THERE, 7) == []
+    assert store.due(HERE, 7, 1_000) == [(-(2**61), str(-(2**61))), (-3, "-3"), (0, "0"), (7, "7")]
+    assert store.due(HERE, -4, 1_000) == [(-(2**61), str(-(2**61)))]
+    assert store.due(THERE, 7, 1_000) == []
 
 
 def test_a_deadline_that_moves_is_in_the_index_once(store):
     store.write([(HERE, [Written("a", b"1", 5, NO_DEADLINE)], 1)])
     store.write([(HERE, [Written("a", b"2", 9, 5)], 2)])
-    assert store.due(HERE, 100) == [(9, "a")]
+    assert store.due(HERE, 100, 1_000) == [(9, "a")]
     store.write([(HERE, [Written("a", b"3", NO_DEADLINE, 9)], 3)])
-    assert store.due(HERE, 100) == []
+    assert store.due(HERE, 100, 1_000) == []
 
 
 def test_recovery_takes_values_as_they_are_and_a_null_forgets(store):
@@ -49,9 +49,9 @@ def test_recovery_takes_values_as_they_are_and_a_null_forgets(store):
     assert store.get_many(HERE, ["a", "b", "c"]) == [value(8, b"w"), value(NO_DEADLINE, b"y"), None]
     assert store.offset(HERE) == 40
     # Old entries may be left behind; whoever asks looks at the state itself.
-    assert (8, "a") in store.due(HERE, 100)
+    assert (8, "a") in store.due(HERE, 100, 1_000)
     store.drop_due(HERE, [(5, "a"), (1, "c")])
-    assert store.due(HERE, 100) == [(8, "a")]
+    assert store.due(HERE, 100, 1_000) == [(8, "a")]
 
 
 def test_forgetting_a_partition_leaves_the_others(store):
@@ -60,12 +60,12 @@ def test_forgetting_a_partition_leaves_the_others(store):
         store.write([(place, [Written("key ÿ", b"1", 5, NO_DEADLINE)], 10)])
     store.forget(HERE)
     assert store.get(HERE, "key ÿ") is None
-    assert store.due(HERE, 100) == []
+    assert store.due(HERE, 100, 1_000) == []
     assert store.offset(HERE) == 0
     assert list(store.items(HERE)) == []
     for place in (neighbour, THERE):
         assert list(store.items(place)) == [("key ÿ", b"1")]
-        assert store.due(place, 100) == [(5, "key ÿ")]
+        assert store.due(place, 100, 1_000) == [(5, "key ÿ")]
         assert store.offset(place) == 10
 
 
@@ -77,5 +77,16 @@ def test_the_disk_keeps_it_and_refuses_a_second_owner(tmp_path):
     first.close()
     again = Store(tmp_path / "s")
     assert again.get(HERE, "a") == b"1"
-    assert again.due(HERE, 5) == [(5, "a")]
+    assert again.due(HERE, 5, 10) == [(5, "a")]
     again.close()
+
+
+def test_all_that_is_due_is_found_whatever_else_is_allocated_meanwhile(store):
+    for start in range(0, 3_000, 100):
+        numbers = range(start, start + 100)
+        store.write([(HERE, [Written(f"P-{n:07}", b"x" * 300, n, NO_DEADLINE) for n in numbers], start)])
+    found = store.due(HERE, 3_000, 2_000)
+    assert found == [(n, f"P-{n:07}") for n in range(2_000)]
+    junk = [bytes(number % 90) for number in range(20_000)]
+    assert len(store.due(HERE, 2_999, 10_000)) == 3_000
+    del junk
