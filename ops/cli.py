@@ -16,6 +16,7 @@ from streams.registry import RegistryError
 from streams.settings import SettingsError
 
 COMMANDS = {
+    "demo": "ops.commands.demo",
     "provision": "ops.commands.provision",
     "worker": "ops.commands.worker",
     "publish": "ops.commands.publish",

@@ -1,0 +1,219 @@
+"""`rentmatch demo`: a month of rent through a real worker, held against the truth, on a machine with only Python."""
+
+import os
+import shlex
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from domain.facts import Micros
+from ops.commands.simulate import to_broker
+from ops.console import Command, fail, misuse, say
+from ops.demo.following import Follower
+from ops.demo.installation import (
+    PARTITIONS,
+    Installation,
+    Worker,
+    broker_variables,
+    delete_topics,
+    embedded_broker,
+    installation,
+    make_topics,
+)
+from ops.demo.judging import Judge
+from ops.demo.showing import WIDTH, show
+from simulator.banking import DAY
+from simulator.deliver import value_of
+from simulator.scenario import Scenario, simulate
+from streams.codec import Codec
+from streams.settings import PREFIX
+
+DAYS_AFTER = 10
+"""The worker's clock stands this long after the recording's end: late enough that lost payments are missed, early
+enough that some money is still on its way."""
+
+EMBEDDED_BYTES_MAX = PARTITIONS * 5 * 1024 * 1024 * 9 // 10
+"""What the embedded broker can hold of the inputs. It keeps 5 MiB a partition and throws away what is older; the inputs
+come together in the four partitions of payment-facts; a tenth is left for uneven ones."""
+
+IDLE_SECONDS = 1.0
+"""With nothing new for this long, and all caught up, the worker is done."""
+
+STALLED_SECONDS_MAX = 120.0
+
+LINE_SECONDS = 2.0
+"""Between two lines of progress where stderr is no terminal."""
+
+FROM_ENVIRONMENT = "from RENTMATCH_BROKER"
+
+
+@click.command(cls=Command, name="demo", short_help="A month of rent, checked against the truth.")
+@click.option("--obligations", type=click.IntRange(1, 1_000_000), default=2000, show_default=True, help="How many.")
+@click.option("--seed", type=int, default=1, show_default=True, help="The same seed makes the same month.")
+@click.option(
+    "--broker",
+    is_flag=False,
+    flag_value=FROM_ENVIRONMENT,
+    metavar="[HOST:PORT]",
+    help="Use a real broker: this one, or that of RENTMATCH_BROKER.",
+)
+@click.option("--keep-topics", is_flag=True, help="With --broker: leave the demo's topics there, to look into.")
+def command(obligations: int, seed: int, broker: str | None, keep_topics: bool) -> None:
+    """Run a simulated month of rent through a worker and hold every record it writes against the truth.
+
+    Needs nothing but Python: the broker is embedded in this process. The month has every kind of trouble in it, and a
+    truth that is worked out by other code than the worker's. Exit status 0 means that nothing differs.
+
+    It is one run without faults, so it shows that the answers are right and not that they stay right through crashes;
+    for that there are tests with a real Kafka. With --broker the demo uses one, with topics of its own, and deletes
+    them at the end. Of your settings only RENTMATCH_BROKER and RENTMATCH_SECURITY_… count, and only with --broker.
+
+    Examples:
+      rentmatch demo
+      rentmatch demo --obligations 5000 --seed 7
+      rentmatch demo --broker kafka-1:9092
+
+    """
+    if keep_topics and broker is None:
+        misuse("--keep-topics: the embedded broker ends with the demo; give --broker too")
+    # Whoever stops us stops the worker, too: the exception runs through the `with` blocks below.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rentmatch-demo-")))
+        scenario = simulate(seed, obligations)
+        if broker is None:
+            check_size(scenario)
+            variables = {PREFIX + "BROKER": stack.enter_context(embedded_broker())}
+        else:
+            variables = broker_variables(_address(broker))
+        at = scenario.closes_at + DAYS_AFTER * DAY
+        where = installation(variables, folder / "state", at, is_embedded=broker is None)
+        exact = run(where, scenario, at, folder / "worker.log", keep_topics=keep_topics)
+    if not exact:
+        raise click.exceptions.Exit(1)
+
+
+def _address(broker: str) -> str:
+    if broker != FROM_ENVIRONMENT:
+        return broker
+    found = os.environ.get(PREFIX + "BROKER")
+    return found or misuse("--broker: say which, as in --broker kafka-1:9092, or set RENTMATCH_BROKER")
+
+
+def check_size(scenario: Scenario) -> None:
+    """See that the embedded broker can hold a scenario; if not, the command ends with exit status 2."""
+    encode = Codec().encode_fact
+    size = sum(len(delivery.key) + len(value_of(delivery, encode)) for delivery in scenario.deliveries)
+    if size > EMBEDDED_BYTES_MAX:
+        fitting = scenario.obligations * EMBEDDED_BYTES_MAX // size
+        misuse(
+            f"{scenario.obligations:,} obligations make {size / 1e6:.1f} MB of events, and the embedded broker forgets "
+            f"what is beyond {EMBEDDED_BYTES_MAX / 1e6:.1f} MB. Take at most about {fitting // 100 * 100:,}, or a real "
+            "broker: rentmatch demo --broker host:port"
+        )
+
+
+def run(where: Installation, scenario: Scenario, at: Micros, log: Path, *, keep_topics: bool) -> bool:
+    """Run the demo on an installation and print how it went; whether all was exact."""
+    events = len(scenario.deliveries)
+    say(f"a month of rent: {scenario.obligations:,} obligations, {events:,} events, seed {scenario.seed}")
+    make_topics(where)
+    to_broker(scenario.deliveries, where.settings, events)
+    say(f"published in the order of arrival to {where.settings.broker}{'' if where.is_embedded else _prefix(where)}")
+    judge = Judge(scenario, at, where.settings)
+    follower = Follower(where.settings)
+    try:
+        with Worker(where, log) as worker:
+            say("worker started; its first seconds go into joining the group")
+            follow(worker, follower, judge, at)
+            worker.stop()
+            while not follower.is_at_the_end():
+                follower.take(0.1)
+        lost = follower.thrown_away()
+    finally:
+        follower.close()
+    if lost:
+        fail(
+            f"the broker has thrown away records of {', '.join(lost)} before they could be read, so nothing can be "
+            "said about them. Take fewer --obligations, or a real broker with room: rentmatch demo --broker host:port"
+        )
+    say("worker stopped by SIGTERM, exit status 0")
+    judgement = judge.judge(follower)
+    show(Console(file=sys.stdout, width=WIDTH, highlight=False), scenario, judgement, pace(events, follower))
+    if not where.is_embedded:
+        _leave(where, keep=keep_topics or not judgement.is_exact)
+    return judgement.is_exact
+
+
+def follow(worker: Worker, follower: Follower, judge: Judge, at: Micros) -> None:
+    """Read along until the worker has said that it is caught up to `at`, and writes no more."""
+    quiet_since = stalled_since = time.monotonic()
+    with _bar("reconciling", judge.expected) as advance:
+        while True:
+            worker.check()
+            now = time.monotonic()
+            if follower.take(0.2):
+                quiet_since = stalled_since = now
+            advance(judge.heard_of(follower))
+            if now - quiet_since > IDLE_SECONDS and worker.caught_up_to() == at:
+                return
+            if now - stalled_since > STALLED_SECONDS_MAX:
+                worker.give_up(f"the worker has written nothing for {STALLED_SECONDS_MAX:.0f} s and is not caught up")
+
+
+@contextmanager
+def _bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Show how far something has come, on stderr: a bar on a terminal, else a line now and then."""
+    if sys.stderr.isatty():
+        columns = [
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+        ]
+        with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+            task = progress.add_task(what, total=total)
+            yield lambda done: progress.update(task, completed=done)
+        return
+    told_at, told = time.monotonic(), -1
+
+    def tell(done: int) -> None:
+        nonlocal told_at, told
+        if done != told and time.monotonic() - told_at > LINE_SECONDS:
+            told_at, told = time.monotonic(), done
+            say(f"{what}: {done:,} of {total:,} keys and dead letters heard of")
+
+    yield tell
+
+
+def pace(events: int, follower: Follower) -> str:
+    """Tell how fast the worker was, and what that means."""
+    spent_ms = max(1, follower.last_ms - follower.first_ms)
+    return (
+        f"{events:,} events in, {follower.records:,} records out in {spent_ms / 1000:.1f} s: "
+        f"{events * 1000 // spent_ms:,} events/s. Measured from the first record that the worker wrote to the last, "
+        "by their timestamps; one worker, which shares this machine with the broker and the demo."
+    )
+
+
+def _prefix(where: Installation) -> str:
+    return f", topics {where.settings.topic_prefix}*"
+
+
+def _leave(where: Installation, *, keep: bool) -> None:
+    """Delete the demo's topics on a real broker, or say how to look into them."""
+    if not keep:
+        delete_topics(where)
+        say(f"topics {where.settings.topic_prefix}* and the group deleted")
+        return
+    variables = " ".join(f"{name}={shlex.quote(value)}" for name, value in where.others().items())
+    say(f"topics kept; to look into them: {variables} rentmatch read mismatch-alerts --last")

@@ -1,0 +1,87 @@
+"""Holds what the worker said last about each key, and each dead letter byte for byte, against the simulator's truth."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from domain.facts import Micros
+from ops.demo.following import Follower, Letter
+from simulator.compare import Difference, Found, compare, found_from_records
+from simulator.deliver import value_of
+from simulator.scenario import Scenario
+from simulator.truth import Truth, truth
+from streams import topics
+from streams.codec import Codec
+from streams.dead_letters import DeadLetter, DeadLetterClass
+from streams.settings import Settings
+
+Record = tuple[str, bytes | None, bytes | None]
+"""A record as its producer made it: the default name of its topic, key, value."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What was found, what should have been, and every difference."""
+
+    truth: Truth
+    found: Found
+    differences: list[Difference]
+    dead_letters: Counter[DeadLetterClass]
+    """How many were found of each class."""
+
+    @property
+    def is_exact(self) -> bool:
+        """Nothing differs."""
+        return not self.differences
+
+
+class Judge:
+    """Knows what must follow from a scenario at an instant."""
+
+    def __init__(self, scenario: Scenario, at: Micros, settings: Settings) -> None:
+        self._settings = settings
+        self.codec = Codec()
+        self.truth = truth(scenario, at, settings.policy)
+        self._expected_letters: Counter[Record] = Counter(
+            (delivery.topic, delivery.key.encode(), value_of(delivery, self.codec.encode_fact))
+            for delivery in scenario.deliveries
+            if delivery.is_bad
+        )
+        rows = {
+            topics.PAYMENT_RECONCILIATIONS: self.truth.payments,
+            topics.OBLIGATION_RECONCILIATIONS: self.truth.obligations,
+            topics.MISMATCH_ALERTS: self.truth.open_breaks,
+            topics.LATE_PAYMENT_ALERTS: self.truth.live_alerts,
+        }
+        self._expected_keys = {topic: {key.encode() for key in held} for topic, held in rows.items()}
+        self.expected = sum(map(len, self._expected_keys.values())) + self._expected_letters.total()
+        """How many keys and dead letters there must be at the end."""
+
+    def heard_of(self, follower: Follower) -> int:
+        """How many of the expected keys and dead letters there are already: the measure of progress."""
+        held = sum(len(keys & follower.last[topic].keys()) for topic, keys in self._expected_keys.items())
+        return held + min(len(follower.letters), self._expected_letters.total())
+
+    def judge(self, follower: Follower) -> Judgement:
+        """Compare everything."""
+        found = found_from_records(
+            self.codec.decode_output(value) for held in follower.last.values() for value in held.values()
+        )
+        names = {self._settings.topic(topic): topic.name for topic in topics.INPUTS}
+        told = [DeadLetter.parse(letter.headers) for letter in follower.letters]
+        sources = [names.get(letter.source_topic, letter.source_topic) for letter in told]
+        found.dead_letters = dict(Counter(sources))
+        differences = compare(self.truth, found) + self._letter_differences(sources, follower.letters)
+        return Judgement(self.truth, found, differences, Counter(letter.error_class for letter in told))
+
+    def _letter_differences(self, sources: list[str], letters: list[Letter]) -> list[Difference]:
+        """Which bad records came out as no dead letter with the same bytes, and which dead letters nobody sent."""
+        found = Counter((source, letter.key, letter.value) for source, letter in zip(sources, letters, strict=True))
+        missing, unexpected = self._expected_letters - found, found - self._expected_letters
+        return [
+            *(Difference("dead letter", _place(record), "", record[2], None) for record in missing.elements()),
+            *(Difference("dead letter", _place(record), "", None, record[2]) for record in unexpected.elements()),
+        ]
+
+
+def _place(record: Record) -> str:
+    return f"{record[0]}, key {(record[1] or b'').decode(errors='replace')}"
