@@ -230,6 +230,23 @@ def test_an_obligation_that_a_payment_no_longer_touches_is_told_so() -> None:
     assert [part.obligation_id for part in tell(3).parts] == ["O1"]
 
 
+def test_an_obligation_rests_no_longer_on_a_payment_that_was_taken_back() -> None:
+    world = World()
+    facts = read_facts(
+        "2026-01-01 12:00  O2 charged 100.00 due 2026-02-01\n"
+        "2026-01-05 15:00  P1 initiated 100.00 CARD for O2\n"
+        "2026-01-05 14:00  P1 initiated 100.00 CARD for O1"
+    )
+    rests_on = []
+    for fact in facts:
+        world.learn(fact)
+        world.look(NEVER)
+        record = world.obligation_views["O2"].reconciliation
+        assert record is not None
+        rests_on.append(record.rests_on)
+    assert rests_on == [instant("2026-01-01 12:00"), instant("2026-01-05 15:00"), instant("2026-01-01 12:00")]
+
+
 def test_an_obligation_without_a_charge_has_breaks_but_no_record() -> None:
     world = World()
     for fact in read_facts("2026-01-05 15:00  P1 initiated 100.00 CARD for O1"):
