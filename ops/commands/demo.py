@@ -84,9 +84,8 @@ def command(obligations: int, seed: int, broker: str | None, keep_topics: bool) 
     """
     if keep_topics and broker is None:
         misuse("--keep-topics: the embedded broker ends with the demo; give --broker too")
-    # Whoever stops us stops the worker, too: the exception runs through the `with` blocks below.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with ExitStack() as stack:
+        stack.enter_context(_stopping_in_order())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rentmatch-demo-")))
         scenario = simulate(seed, obligations)
         if broker is None:
@@ -99,6 +98,16 @@ def command(obligations: int, seed: int, broker: str | None, keep_topics: bool) 
         exact = run(where, scenario, at, folder / "worker.log", keep_topics=keep_topics)
     if not exact:
         raise click.exceptions.Exit(1)
+
+
+@contextmanager
+def _stopping_in_order() -> Iterator[None]:
+    """Let SIGTERM run through the `with` blocks as Ctrl-C does, so that no worker is left behind."""
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _address(broker: str) -> str:
@@ -127,7 +136,8 @@ def run(where: Installation, scenario: Scenario, at: Micros, log: Path, *, keep_
     say(f"a month of rent: {scenario.obligations:,} obligations, {events:,} events, seed {scenario.seed}")
     make_topics(where)
     to_broker(scenario.deliveries, where.settings, events)
-    say(f"published in the order of arrival to {where.settings.broker}{'' if where.is_embedded else _prefix(where)}")
+    place = "embedded" if where.is_embedded else f"topics {where.settings.topic_prefix}*"
+    say(f"published in the order of arrival to {where.settings.broker} ({place})")
     judge = Judge(scenario, at, where.settings)
     follower = Follower(where.settings)
     try:
@@ -203,10 +213,6 @@ def pace(events: int, follower: Follower) -> str:
         f"{events * 1000 // spent_ms:,} events/s. Measured from the first record that the worker wrote to the last, "
         "by their timestamps; one worker, which shares this machine with the broker and the demo."
     )
-
-
-def _prefix(where: Installation) -> str:
-    return f", topics {where.settings.topic_prefix}*"
 
 
 def _leave(where: Installation, *, keep: bool) -> None:

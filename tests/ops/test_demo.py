@@ -1,0 +1,234 @@
+"""The demo is right about right and wrong, tells what stops it, and leaves nothing behind."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections import Counter
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient
+from rich.console import Console
+
+from domain.records import BreakClass, LateStage, ObligationStatus, PaymentStatus
+from ops.commands import demo
+from ops.console import Failure
+from ops.demo import showing
+from ops.demo.following import Follower, Letter
+from ops.demo.installation import broker_variables, installation
+from ops.demo.judging import Judge, Judgement
+from simulator.banking import DAY
+from simulator.deliver import value_of
+from simulator.scenario import Scenario, simulate
+from streams import admin, topics
+from streams.settings import load
+from tests.driver import Driver
+from tests.infra.processes import wait_until
+from tests.ops.conftest import Run
+
+DEMO = [sys.executable, "-m", "ops.cli", "demo", "--obligations", "60", "--seed", "3"]
+
+
+def started(*more: str, env: dict[str, str] | None = None) -> "subprocess.Popen[str]":
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("RENTMATCH_")}
+    return subprocess.Popen(
+        [*DEMO, *more], env=kept | (env or {}), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def test_a_month_is_exact_whatever_the_users_settings_say() -> None:
+    leaking = {"RENTMATCH_PARTITIONS": "junk", "RENTMATCH_POSTING_BANKING_DAYS": "200", "RENTMATCH_BROKER": "nowhere:1"}
+    process = started(env=leaking)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, out + err
+    assert "\nEXACT\n" in out
+    assert "NOT EXACT" not in out
+    assert len(re.findall(r"^ - \S", out, re.MULTILINE)) == 3
+    assert re.search(r"events in, [\d,]+ records out in [\d.]+ s: [\d,]+ events/s", out)
+    assert max(map(len, out.splitlines())) <= showing.WIDTH
+    assert "…" not in out  # nothing was cut to fit
+    assert "\x1b" not in out + err
+    assert "worker stopped by SIGTERM, exit status 0" in err
+
+
+def test_stopped_by_sigterm_it_takes_the_worker_along() -> None:
+    process = started()
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith("worker started"):
+            break
+    (worker,) = map(int, Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split())
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=30)
+    assert process.returncode == 128 + signal.SIGTERM
+    wait_until(lambda: not Path(f"/proc/{worker}").exists(), 10, "the worker's end")
+
+
+@pytest.mark.kafka
+@pytest.mark.parametrize("keep", [False, True])
+def test_with_a_real_broker_it_uses_topics_of_its_own(kafka: str, keep: bool) -> None:
+    def ours() -> set[str]:
+        return {name for name in AdminClient({"bootstrap.servers": kafka}).list_topics().topics if "demo-" in name}
+
+    before = ours()
+    process = started("--broker", *(["--keep-topics"] if keep else []), env={"RENTMATCH_BROKER": kafka})
+    out, err = process.communicate(timeout=180)
+    assert process.returncode == 0, out + err
+    assert "\nEXACT\n" in out
+    left = ours() - before
+    assert len(left) == (len(topics.ALL) if keep else 0)
+    if keep:
+        told = re.search(r"to look into them: RENTMATCH_BROKER=(\S+) RENTMATCH_TOPIC_PREFIX=(\S+) rentmatch read", err)
+        assert told is not None, err
+        assert told[1] == kafka
+        assert all(name.startswith(told[2]) for name in left)
+
+
+def reconciled(scenario: Scenario, at: int) -> Any:
+    """What the real stages make of a scenario, in the shape of the demo's reader."""
+    driver = Driver(now=at)
+    broker = driver.world.broker
+    by_name = {topic.name: topic for topic in topics.INPUTS}
+    for delivery in scenario.deliveries:
+        value = value_of(delivery, driver.world.codec.encode_fact)
+        broker.publish(by_name[delivery.topic], delivery.key.encode(), value)
+    driver.run()
+    follower = Follower.__new__(Follower)
+    follower.last = {topic: dict(broker.last(topic)) for topic in topics.OUTPUTS}
+    follower.letters = [
+        Letter(record.key, record.value, list(record.headers)) for record in broker.records(topics.DEAD_LETTER)
+    ]
+    return follower
+
+
+@pytest.fixture(scope="module")
+def scenario() -> Scenario:
+    return simulate(5, 80)
+
+
+@pytest.fixture
+def at(scenario: Scenario) -> int:
+    return scenario.closes_at + demo.DAYS_AFTER * DAY
+
+
+def shown(scenario: Scenario, judgement: Judgement) -> str:
+    text = StringIO()
+    showing.show(Console(file=text, width=showing.WIDTH), scenario, judgement, "pace")
+    return text.getvalue()
+
+
+def test_what_is_right_is_exact_and_what_is_wrong_is_told(scenario: Scenario, at: int) -> None:
+    judge, follower = Judge(scenario, at, load({})), reconciled(scenario, at)
+    judgement = judge.judge(follower)
+    assert judgement.differences == []
+    assert judge.heard_of(follower) == judge.expected
+    assert len(follower.letters) > 1
+    assert "\nEXACT\n" in shown(scenario, judgement)
+
+    # A payment is missing; another says what a third should.
+    payments = follower.last[topics.PAYMENT_RECONCILIATIONS]
+    first, second, third, *_ = payments
+    payments[second] = payments[third]
+    del payments[first]
+    judgement = judge.judge(follower)
+    assert judge.heard_of(follower) == judge.expected - 1
+    # The record under another key counts for what it says it is about, so both its owners lack theirs.
+    assert {d.key for d in judgement.differences} == {first.decode(), second.decode()}
+    assert re.search(r"NOT EXACT: 2 differences\n - payment P-\d+: missing", shown(scenario, judgement))
+
+
+def test_a_dead_letter_must_be_its_record_byte_for_byte(scenario: Scenario, at: int) -> None:
+    judge, follower = Judge(scenario, at, load({})), reconciled(scenario, at)
+    letter = next(letter for letter in follower.letters if letter.value)
+    follower.letters[follower.letters.index(letter)] = Letter(letter.key, letter.value + b"\0", letter.headers)
+    found = judge.judge(follower).differences
+    assert [(d.kind, d.expected, d.found) for d in found] == [
+        ("dead letter", letter.value, None),
+        ("dead letter", None, letter.value + b"\0"),
+    ]
+    follower.letters.pop()
+    assert not judge.judge(follower).is_exact
+
+
+def test_wrong_counts_stand_out(scenario: Scenario, at: int) -> None:
+    judge, follower = Judge(scenario, at, load({})), reconciled(scenario, at)
+    follower.last[topics.LATE_PAYMENT_ALERTS].clear()
+    text = shown(scenario, judge.judge(follower))
+    live = Counter(row["stage"] for row in judge.truth.live_alerts.values())
+    for stage in LateStage:
+        mark = " !" if live[stage] else ""
+        assert re.search(rf"^{stage} +0{mark} +{live[stage]} ", text, re.MULTILINE), text
+
+
+def test_every_status_class_and_stage_has_its_words() -> None:
+    assert set(showing.PAYMENT_WORDS) == set(PaymentStatus)
+    assert set(showing.OBLIGATION_WORDS) == set(ObligationStatus)
+    assert set(showing.BREAK_WORDS) == set(BreakClass)
+    assert set(showing.STAGE_WORDS) == set(LateStage)
+
+
+def test_stories_are_about_three_things_and_none_where_nothing_is_open(scenario: Scenario, at: int) -> None:
+    judge, follower = Judge(scenario, at, load({})), reconciled(scenario, at)
+    told = showing.stories(judge.judge(follower))
+    assert len(told) == 3
+    assert len({re.search(r"[PO]-\S+", sentence)[0] for sentence in told if re.search(r"[PO]-\S+", sentence)}) == 3  # type: ignore[index]
+    follower.last[topics.MISMATCH_ALERTS].clear()
+    assert all(sentence.startswith("Installment ") for sentence in showing.stories(judge.judge(follower)))
+    follower.last[topics.LATE_PAYMENT_ALERTS].clear()
+    assert showing.stories(judge.judge(follower)) == []
+
+
+def test_the_embedded_broker_says_what_is_too_much_for_it(bare_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo, "EMBEDDED_BYTES_MAX", 300_000)
+    result = bare_run("demo", "--obligations", "300")
+    assert result.exit_code == 2
+    assert re.search(r"300 obligations make \d\.\d MB.*Take at most about 100,.*--broker host:port", result.stderr)
+
+
+def test_records_that_the_broker_threw_away_are_noticed(run: Run, mock_broker: str) -> None:
+    follower = Follower(load({"RENTMATCH_BROKER": mock_broker, "RENTMATCH_TOPIC_PREFIX": "here."}))
+    assert follower.thrown_away() == []
+    producer = Producer({"bootstrap.servers": mock_broker, "log_level": 2})
+    for _ in range(7):
+        producer.produce("here.dead-letter", bytes(900_000), partition=2)
+        assert producer.flush(10) == 0
+    assert follower.thrown_away() == ["here.dead-letter"]
+    follower.close()
+
+
+def test_a_worker_that_dies_is_told_with_its_log(bare_run: Run, mock_broker: str, tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("where a folder should be")
+    scenario = simulate(1, 5)
+    where = installation({"RENTMATCH_BROKER": mock_broker}, tmp_path / "state", scenario.closes_at, is_embedded=True)
+    with pytest.raises(Failure) as caught:
+        demo.run(where, scenario, scenario.closes_at, tmp_path / "worker.log", keep_topics=False)
+    assert "the worker ended by itself (exit status 1)" in caught.value.message
+    assert "state directory" in caught.value.message
+
+
+def test_mistakes_are_told_with_what_to_do(bare_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "set RENTMATCH_BROKER" in bare_run("demo", "--broker").stderr
+    assert bare_run("demo", "--broker").exit_code == 2
+    assert bare_run("demo", "--broker", "kafka-1").exit_code == 2
+    assert bare_run("demo", "--keep-topics").exit_code == 2
+    assert bare_run("demo", "--obligations", "0").exit_code == 2
+    monkeypatch.setattr(admin, "ANSWER_SECONDS_MAX", 1.0)
+    result = bare_run("demo", "--obligations", "5", "--broker", "127.0.0.1:1")
+    assert result.exit_code == 1
+    assert "no Kafka broker answers at 127.0.0.1:1" in result.stderr
+
+
+def test_a_real_broker_is_spoken_to_as_the_user_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("RENTMATCH_SECURITY_PROTOCOL", "SSL")
+    monkeypatch.setenv("RENTMATCH_APPLICATION_ID", "theirs")
+    first = installation(broker_variables("kafka:1"), tmp_path, 0, is_embedded=False).settings
+    second = installation(broker_variables("kafka:1"), tmp_path, 0, is_embedded=False).settings
+    assert (first.broker, first.security_protocol) == ("kafka:1", "SSL")
+    assert "theirs" not in (first.application_id, second.application_id)
+    assert first.application_id != second.application_id
+    assert first.topic_prefix != second.topic_prefix
