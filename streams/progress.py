@@ -32,8 +32,11 @@ class Mark(NamedTuple):
     """A value of the progress topic."""
 
     caught_up: Micros
+    """Views of this partition's keys are as of this time; it never goes back, or what was told would be taken back."""
     offset: int
     """What was processed of the partition then: a group that was set back behind it is not caught up any more."""
+    passed: Micros
+    """All that was due up to this time has been settled: what those who come after this partition go by."""
 
 
 class Ask(NamedTuple):
@@ -69,7 +72,8 @@ class Progress:
         self._partitions = dict(partitions)
         self._committed: dict[bytes, Mark] = {}
         self._mine: dict[TopicPartition, Micros] = {}
-        self._written: dict[TopicPartition, Micros] = {}
+        self._passed: dict[TopicPartition, Micros] = {}
+        self._written: dict[TopicPartition, tuple[Micros, Micros]] = {}
         self._asked: dict[TopicPartition, tuple[Micros, int]] = {}
 
     def heard(self, key: bytes, mark: Mark) -> None:
@@ -78,19 +82,21 @@ class Progress:
 
     def assigned(self, positions: Mapping[TopicPartition, int]) -> None:
         """Read these partitions from now on, from these offsets."""
-        self._asked.clear()
-        self._mine = {}
-        self._written = {}
+        self.revoked()
         for source, position in positions.items():
             mark = self._committed.get(key_of(source))
-            valid = mark is not None and mark.offset <= position
-            self._mine[source] = mark.caught_up if mark is not None and valid else NEVER
-            if mark is None or valid:
-                self._written[source] = self._mine[source]
+            if mark is not None and mark.offset <= position:
+                self._mine[source] = mark.caught_up
+                self._passed[source] = mark.passed
+            else:
+                self._mine[source] = self._passed[source] = NEVER
+            if mark is not None:
+                self._written[source] = (mark.caught_up, mark.passed)
 
     def revoked(self) -> None:
         """Read nothing."""
         self._mine = {}
+        self._passed = {}
         self._written = {}
         self._asked.clear()
 
@@ -124,20 +130,23 @@ class Progress:
     def fresh(
         self, processed: Mapping[TopicPartition, int], behind: Container[TopicPartition]
     ) -> dict[TopicPartition, Mark]:
-        """What the open transaction has to write: times that have risen since they were last written.
+        """What the open transaction has to write: times that have changed since they were last written.
 
-        Partitions that are `behind` with firing what is due are not caught up for those who come after them.
+        Partitions that are `behind` still have something to settle that is due.
         """
-        return {
-            source: Mark(at, processed.get(source, 0))
-            for source, at in self._mine.items()
-            if at != self._written.get(source) and source not in behind
-        }
+        marks = {}
+        for source, at in self._mine.items():
+            if source not in behind:
+                self._passed[source] = at
+            passed = self._passed[source]
+            if (at, passed) != self._written.get(source, (NEVER, NEVER)):
+                marks[source] = Mark(at, processed.get(source, 0), passed)
+        return marks
 
     def wrote(self, marks: Mapping[TopicPartition, Mark]) -> None:
         """These marks are on their way in a transaction."""
         for source, mark in marks.items():
-            self._written[source] = mark.caught_up
+            self._written[source] = (mark.caught_up, mark.passed)
 
     def committed(self, marks: Mapping[TopicPartition, Mark]) -> None:
         """The transaction with these marks holds."""
@@ -156,6 +165,6 @@ class Progress:
                 mark = self._committed.get(key_of(TopicPartition(topic, number)))
                 if mark is None:
                     return NEVER
-                if floor is None or mark.caught_up < floor:
-                    floor = mark.caught_up
+                if floor is None or mark.passed < floor:
+                    floor = mark.passed
         return NEVER if floor is None else floor

@@ -63,8 +63,15 @@ def _state(decoder: Any, key: bytes | None, value: bytes | None) -> Iterable[dic
 
 def _mark(key: bytes | None, value: bytes | None) -> Iterable[dict[str, Any]]:
     mark = progress.read_mark(value or b"")
-    caught_up = _instant(mark.caught_up)
-    return [{"type": "_caught_up", "partition": (key or b"").decode(), "until": caught_up, "offset": mark.offset}]
+    return [
+        {
+            "type": "_caught_up",
+            "partition": (key or b"").decode(),
+            "until": _instant(mark.caught_up),
+            "passed": _instant(mark.passed),
+            "offset": mark.offset,
+        }
+    ]
 
 
 def register() -> None:

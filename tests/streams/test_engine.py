@@ -1,6 +1,6 @@
 """Batches count once and in order; time passes only behind everything that came before it."""
 
-from domain.facts import ObligationCharged, PaymentInitiated, PaymentPosted, ProcessorSettled
+from domain.facts import ObligationAdjusted, ObligationCharged, PaymentInitiated, PaymentPosted, ProcessorSettled
 from streams import progress, topics
 from streams.batch import TopicPartition
 from streams.engine import Verdict
@@ -169,3 +169,29 @@ def test_a_jump_of_the_clock_is_worked_off_in_commits_of_bounded_size(monkeypatc
         sizes.append(len(driver.emitted(topics.LATE_PAYMENT_ALERTS)) - before)
     assert sum(sizes) == 60
     assert max(sizes) == 7
+
+
+def test_what_was_told_late_is_not_taken_back_by_a_crash_halfway_through_a_jump_of_the_clock(monkeypatch):
+    monkeypatch.setattr("tables.keyed.WOKEN_MAX", 7)
+    driver = Driver(partitions=1, now=JUNE_1)
+    driver.pipe(*(charge(number) for number in range(20)))
+    driver.run()
+    driver.world.now = JUNE_1 + 10 * DAY
+    while not driver.emitted(topics.LATE_PAYMENT_ALERTS):
+        driver.worker.hear()
+        driver.worker.ask()
+        driver.worker.commit()
+    told = {alert.obligation_id for alert in driver.emitted(topics.LATE_PAYMENT_ALERTS)}
+    assert len(told) == 7
+    driver.crash(Crash.BEFORE_TRANSACTION)
+    # The recovered worker is touched by facts before it has caught up again.
+    for number in range(20):
+        driver.pipe(ObligationAdjusted(f"A{number}", JUNE_1, f"O{number}", "A", -100, "USD", "credit"))
+    for source in list(driver.worker.engine.expected):
+        driver.worker.read(source, 100)
+    driver.worker.commit()
+    driver.run()
+    assert not [alert for alert in driver.emitted(topics.LATE_PAYMENT_ALERTS) if alert.lifecycle == "cured"]
+    assert {alert.obligation_id for alert in driver.last(topics.LATE_PAYMENT_ALERTS).values()} == {
+        f"O{number}" for number in range(20)
+    }
