@@ -16,6 +16,10 @@ TEST_BROKER: str | None = os.environ.pop("RENTMATCH_TEST_BROKER", None)
 CACHE: Path = Path(os.environ.pop("RENTMATCH_TEST_CACHE", "") or Path.home() / ".cache" / "rentmatch")
 """Where downloaded Java programs are kept between runs."""
 
+TEST_SEED: int | None = int(os.environ["RENTMATCH_TEST_SEED"]) if os.environ.get("RENTMATCH_TEST_SEED") else None
+"""The seed to begin with, instead of each test's own: how a failure is played again."""
+os.environ.pop("RENTMATCH_TEST_SEED", None)
+
 
 class MissingToolError(RuntimeError):
     """Something that a test needs is not on this machine and cannot be fetched; the message says what and how."""

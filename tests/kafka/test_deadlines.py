@@ -1,0 +1,78 @@
+"""Contract section 9 on a real broker: a backlog or a silent input raises no alert that a timely reader would not."""
+
+import random
+import time
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Producer
+
+from simulator.anomalies import NONE
+from simulator.scenario import RECORDED_DAYS, first_of_month, simulate
+from tests.installation import Installation
+
+pytestmark = pytest.mark.kafka
+
+ALERTS = ("mismatch-alerts", "late-payment-alerts")
+
+
+def last_month_recorded(now: datetime) -> date:
+    """The latest month whose recording is a week old, at least."""
+    months = (first_of_month(now.date(), -back) for back in range(1, 12))
+    return next(month for month in months if month + timedelta(days=RECORDED_DAYS + 7) <= now.date())
+
+
+def test_a_backlog_in_which_all_was_paid_on_time_raises_nothing(kafka: str, topic_prefix: str, tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    scenario = simulate(5, 300, start=last_month_recorded(now), anomalies=NONE)
+    # Small steps, so that the worker meets the months with their payments still unread, over and over.
+    with Installation(
+        kafka, topic_prefix, tmp_path, clock=None, commit_interval_ms=1, progress_interval_ms=20
+    ) as installation:
+        installation.publish(scenario.deliveries, rng=random.Random(5), shuffled=True, spread=True)
+        installation.worker("a")
+        installation.worker("b")
+        installation.wait_settled()
+        outputs = installation.check(scenario, at=time.time_ns() // 1_000)
+    assert [outputs.of(topic) for topic in ALERTS] == [[], []]
+    # The backlog was met half-read: rent that was long due was told unpaid, without an alert.
+    assert any(row["status"] == "open" for row in outputs.of("obligation-reconciliations"))
+    assert {row["status"] for row in outputs.last().obligations.values()} == {"paid"}
+
+
+@pytest.mark.parametrize("silent", ["processor-settled", "payment-initiated", "ledger-events"])
+def test_while_one_partition_of_an_input_is_silent_no_deadline_fires(
+    kafka: str, topic_prefix: str, tmp_path: Path, silent: str
+) -> None:
+    scenario = simulate(6, 80)
+    with Installation(kafka, topic_prefix, tmp_path, clock=scenario.closes_at) as installation:
+        # What a foreign producer leaves open holds back all that is written behind it, for who reads committed.
+        foreign = Producer(
+            {"bootstrap.servers": kafka, "transactional.id": topic_prefix, "transaction.timeout.ms": 120_000}
+        )
+        foreign.init_transactions(30)
+        foreign.begin_transaction()
+        foreign.produce(installation.name(silent), b"never committed", b"key", 1)
+        assert foreign.flush(30) == 0
+        installation.publish(scenario.deliveries, rng=random.Random(6), spread=True)
+        installation.worker()
+        held_back = (silent, 1)
+        until = time.monotonic() + 60
+        while set(installation.lag()) != {held_back}:
+            assert time.monotonic() < until, installation.lag()
+            time.sleep(0.1)
+        time.sleep(2)
+        assert set(installation.lag()) == {held_back}
+        assert installation.caught_up_to() is None
+        outputs = installation.outputs()
+        assert outputs.of("late-payment-alerts") == []
+        assert [row for row in outputs.of("mismatch-alerts") if row["due_at"] is not None] == []
+        assert len(outputs.of("payment-reconciliations")) > 0
+
+        foreign.abort_transaction(30)
+        installation.wait_settled()
+        outputs = installation.check(scenario)
+    assert [row for row in outputs.of("late-payment-alerts") if row["lifecycle"] != "opened"] == []
+    assert len(outputs.last().live_alerts) > 0
+    assert any(row["due_at"] is not None for row in outputs.of("mismatch-alerts"))

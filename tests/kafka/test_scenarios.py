@@ -1,0 +1,41 @@
+"""Ten small months: in any order, some doubled, spread over partitions, through a kill -9, and read again from zero."""
+
+import random
+from pathlib import Path
+
+import pytest
+
+from simulator.scenario import simulate
+from tests.installation import Feed, Installation
+
+pytestmark = pytest.mark.kafka
+
+
+@pytest.mark.parametrize("seed", range(11, 21))
+def test_a_month_in_any_order_through_a_kill_and_a_replay_ends_in_the_truth(
+    kafka: str, topic_prefix: str, tmp_path: Path, seed: int
+) -> None:
+    rng = random.Random(seed)
+    scenario = simulate(seed, rng.randint(150, 300))
+    deliveries = list(scenario.deliveries) * rng.choice([1, 2])
+    rng.shuffle(deliveries)
+    partitions = rng.choice([1, 2, 3, 5])
+    with Installation(
+        kafka, topic_prefix, tmp_path, clock=scenario.closes_at, partitions=partitions, session_timeout_ms=2_500
+    ) as installation:
+        feed = Feed(installation, deliveries, seconds=1, rng=rng)
+        installation.worker()
+        installation.wait_progress(rng.randrange(len(deliveries)))
+        installation.workers["a"].kill9()
+        installation.worker()
+        feed.finish()
+        installation.wait_settled()
+        before = installation.check()
+
+        assert installation.workers["a"].term() == 0
+        installation.rewind()
+        installation.worker()
+        installation.wait_settled()
+        after = installation.check(dead_letter_times=2)
+        # Every fact was known already, so nobody is told anything again.
+        assert after.told == before.told
