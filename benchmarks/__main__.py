@@ -1,0 +1,125 @@
+"""The command line of the benchmarks: `python -m benchmarks [which] [options]`."""
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks.backlog import run_backlog, run_scaling
+from benchmarks.events import Backlog, make_backlog
+from benchmarks.latency import run_latency
+from benchmarks.memory import run_memory
+from benchmarks.naive_run import run_naive
+from benchmarks.profiling import run_profile
+from benchmarks.recovery import run_recovery
+from benchmarks.report import Result, show, write_json
+from tests.infra.kafka import KafkaCluster
+
+EVENTS = 2_000_000
+NAIVE_EVENTS = 20_000
+KEYS = 1_000_000
+PROFILE_EVENTS = 200_000
+PAYMENTS = 200_000
+
+EVERYTHING = ("naive", "backlog", "recovery", "latency", "memory", "scaling", "profile")
+"""In this order; backlog tells its ratio to naive where both are run."""
+
+RATIO = 100.0
+
+
+def arguments(given: list[str] | None) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("which", nargs="*", choices=[*EVERYTHING, "all", []], help="default: all")
+    parser.add_argument("--events", type=int, default=EVENTS, help="of the backlog (default: 2,000,000)")
+    parser.add_argument("--naive-events", type=int, default=NAIVE_EVENTS, help="for the naive job (default: 20,000)")
+    parser.add_argument("--keys", type=int, default=KEYS, help="to recover (default: 1,000,000)")
+    parser.add_argument("--payments", type=int, default=PAYMENTS, help="to keep in memory (default: 200,000)")
+    parser.add_argument("--profile-events", type=int, default=PROFILE_EVENTS, help="to profile (default: 200,000)")
+    parser.add_argument("--rate", type=int, default=2_000, help="events a second for the latency (default: 2,000)")
+    parser.add_argument("--seconds", type=int, default=60, help="that the latency is measured for (default: 60)")
+    parser.add_argument("--broker", help="host:port of a running Kafka; by default one is started")
+    parser.add_argument("--json", type=Path, help="also write the results to this file")
+    return parser.parse_args(given)
+
+
+@contextmanager
+def a_broker(running: str | None, directory: Path) -> Iterator[Callable[[], str]]:
+    """Give the bootstrap servers when they are asked for: not every benchmark needs a broker."""
+    started: list[KafkaCluster] = []
+
+    @cache
+    def bootstrap() -> str:
+        if running:
+            return running
+        cluster = KafkaCluster(directory / "kafka")
+        started.append(cluster)
+        cluster.start()
+        return cluster.bootstrap
+
+    try:
+        yield bootstrap
+    finally:
+        for cluster in started:
+            cluster.kill_all()
+
+
+def run(options: argparse.Namespace, directory: Path, console: Console) -> list[Result]:
+    """Run what was asked for, and show each result as it comes."""
+    wanted = EVERYTHING if not options.which or "all" in options.which else tuple(options.which)
+
+    @cache
+    def backlog() -> Backlog:
+        console.print(f"simulating {options.events:,} events", style="dim")
+        return make_backlog(options.events)
+
+    results: dict[str, Result] = {}
+    with a_broker(options.broker, directory) as broker:
+        runs: dict[str, Callable[[Path], Result]] = {
+            "naive": lambda own: run_naive(broker(), own, make_backlog(options.naive_events)),
+            "backlog": lambda own: run_backlog(broker(), own, backlog()),
+            "recovery": lambda own: run_recovery(broker(), own, options.keys),
+            "latency": lambda own: run_latency(broker(), own, rate=options.rate, seconds=options.seconds),
+            "memory": lambda own: run_memory(options.payments),
+            "scaling": lambda own: run_scaling(broker(), own, backlog()),
+            "profile": lambda own: run_profile(make_backlog(options.profile_events)),
+        }
+        for name in (one for one in EVERYTHING if one in wanted):
+            begin = time.monotonic()
+            own = directory / name
+            own.mkdir()
+            result = results[name] = runs[name](own)
+            if name == "backlog" and "naive" in results:
+                compare(result, results["naive"])
+            show(result, console)
+            console.print(f"{name} took {time.monotonic() - begin:.0f} s\n", style="dim")
+    return list(results.values())
+
+
+def compare(ours: Result, naive: Result) -> None:
+    """Add what rentmatch does for what the naive job needs."""
+    faster = ours.value("throughput") / naive.value("throughput")
+    cheaper = naive.value("CPU a million events") / ours.value("CPU a million events")
+    ours.add("throughput against naive", faster, "times", ">= 100", faster >= RATIO)
+    ours.add("CPU against naive", cheaper, "times less", ">= 100", cheaper >= RATIO)
+
+
+def main(given: list[str] | None = None) -> None:
+    """Run, print, write."""
+    options = arguments(given)
+    console = Console()
+    with tempfile.TemporaryDirectory(prefix="rentmatch-bench-", ignore_cleanup_errors=True) as directory:
+        results = run(options, Path(directory), console)
+    if options.json:
+        write_json(results, options.json)
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

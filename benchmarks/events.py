@@ -1,0 +1,91 @@
+"""The backlog that is measured: a simulated month of rent, encoded as its sources would, published in order."""
+
+import gc
+from collections import defaultdict
+from dataclasses import dataclass
+
+from confluent_kafka import KafkaError, Message, Producer
+
+from benchmarks.installation import Installation
+from domain.facts import Micros
+from simulator.deliver import value_of
+from simulator.scenario import simulate
+from streams import topics
+from streams.codec import Codec
+
+EVENTS_AN_OBLIGATION = 13.18
+"""What the simulator makes of an obligation on average, bad input and redeliveries included."""
+
+CHUNK = 5_000
+
+TOPIC_OF = {topic.name: topic for topic in topics.INPUTS}
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """Records in the order of their arrival."""
+
+    records: list[tuple[str, bytes, bytes]]
+    """Default name of the topic, key, value."""
+    closes_at: Micros
+    """The end of the recording: where a clock that stands still is set."""
+
+    def first(self, events: int) -> "Backlog":
+        """The first so many of them."""
+        return Backlog(self.records[:events], self.closes_at)
+
+
+def make_backlog(events: int, seed: int = 1) -> Backlog:
+    """Simulate about so many events and cut off what is too much."""
+    gc.disable()  # millions of records that stay: every collection would look at all of them in vain
+    try:
+        scenario = simulate(seed, round(events / EVENTS_AN_OBLIGATION * 1.01) + 20)
+        codec = Codec()
+        records: list[tuple[str, bytes, bytes]] = [
+            (delivery.topic, delivery.key.encode(), value_of(delivery, codec.encode_fact))
+            for delivery in scenario.deliveries[:events]
+        ]
+    finally:
+        gc.enable()
+    return Backlog(records, scenario.closes_at)
+
+
+def publish(installation: Installation, backlog: Backlog) -> None:
+    """Write a backlog to the inputs, with the partitioner of Java clients.
+
+    Raises:
+        RuntimeError: a record was not delivered.
+
+    """
+    failures: list[KafkaError] = []
+
+    def delivered(error: KafkaError | None, message: Message) -> None:
+        if error is not None:
+            failures.append(error)
+
+    producer = Producer(
+        installation.kafka(
+            {
+                "partitioner": "murmur2_random",
+                "compression.type": "none",  # the naive job reads the same, and its client has fewer codecs
+                "linger.ms": 20,
+                "enable.idempotence": True,
+                "queue.buffering.max.messages": 500_000,
+            },
+        )
+    )
+    for begin in range(0, len(backlog.records), CHUNK):
+        by_topic: dict[str, list[dict[str, bytes]]] = defaultdict(list)
+        for topic, key, value in backlog.records[begin : begin + CHUNK]:
+            by_topic[topic].append({"key": key, "value": value})
+        for topic, messages in by_topic.items():
+            messages[-1]["callback"] = delivered  # type: ignore[assignment]
+            taken = producer.produce_batch(installation.topic(TOPIC_OF[topic]), messages)
+            if taken != len(messages):
+                raise RuntimeError(f"{len(messages) - taken} records were refused: the queue is full")
+        while len(producer) > 200_000:
+            producer.poll(0.05)
+        producer.poll(0)
+    left = producer.flush(300)
+    if failures or left:
+        raise RuntimeError(f"{left} records were not delivered: {failures[:3]}")

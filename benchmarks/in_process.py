@@ -1,0 +1,122 @@
+"""The worker's inside without Kafka and Faust: the real stages, engine and store, fed from lists.
+
+It shows where Python's time goes, which a profile of the worker process would smear over its threads.
+"""
+
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
+
+import app as composition
+from agents.keeping import Clocks
+from benchmarks.events import TOPIC_OF, Backlog
+from streams import topics
+from streams.batch import Batch, RawRecord, TopicPartition
+from streams.codec import Codec
+from streams.commit import Commit, Stage
+from streams.engine import Engine, Verdict
+from streams.partitioning import partition_of
+from streams.progress import Progress
+from streams.settings import load
+from streams.topics import Topic
+from tables.keyed import write_stores
+from tables.store import Store
+
+POLL = 1_000
+"""Records of a poll, as the fetcher has it."""
+
+COMMIT_RECORDS = 4_000
+"""Input records between two commits: about what a worker takes in within its commit interval in a backlog."""
+
+EPOCH = 1
+
+
+class InProcess:
+    """One worker's pipeline over a backlog. What it writes is counted, and kept only where it is read again."""
+
+    def __init__(self, backlog: Backlog, folder: Path, partitions: int = 8) -> None:
+        settings = load({})
+        self._counts = dict.fromkeys(topics.ALL, partitions) | {topics.PROGRESS: 1}
+        self._logs: dict[TopicPartition, list[RawRecord]] = {
+            TopicPartition(topic, number): []
+            for topic in (*topics.INPUTS, topics.PAYMENT_FACTS, topics.OBLIGATION_FACTS)
+            for number in range(partitions)
+        }
+        for name, key, value in backlog.records:
+            source = TopicPartition(TOPIC_OF[name], partition_of(key.decode(), partitions))
+            self._append(source, key, value)
+        clocks = Clocks(lambda: backlog.closes_at, composition.system_clock)
+        self.store = Store(folder)
+        self.stages: list[Stage] = composition.stages_of(settings, self.store, Codec(), self._counts, clocks)
+        self.engine = Engine(self.stages, Progress(self._counts), clocks.service)
+        self.engine.assigned(EPOCH, dict.fromkeys(self._logs, 0))
+        self.written: dict[Topic, int] = defaultdict(int)
+        self.commits = 0
+
+    @classmethod
+    def over(cls, backlog: Backlog, folder: str, partitions: int = 8) -> Self:
+        """A pipeline whose store is in a folder that is made below `folder`."""
+        return cls(backlog, Path(tempfile.mkdtemp(dir=folder)), partitions)
+
+    def run(self) -> None:
+        """Until everything is read and every deadline up to the clock is dealt with."""
+        while self._turn():
+            pass
+
+    def _turn(self) -> bool:
+        engine = self.engine
+        for ask in engine.wanted():
+            engine.progress.asked(ask, len(self._logs[ask.source]))
+        moved = self._read(topics.PAYMENT_FACTS, topics.OBLIGATION_FACTS)
+        while engine.pending() < COMMIT_RECORDS and self._read(*topics.INPUTS):
+            moved = True
+        commit = engine.freeze()
+        if commit is None:
+            return moved
+        self._write(commit)
+        engine.committed(commit)
+        return True
+
+    def _read(self, *of: Topic) -> bool:
+        moved = False
+        for source, log in self._logs.items():
+            start = self.engine.expected[source]
+            if source.topic in of and start < len(log):
+                records = log[start : start + POLL]
+                batch = Batch(source, EPOCH, start, start + len(records), records)
+                if self.engine.process(batch) is not Verdict.PROCESSED:
+                    raise RuntimeError(f"a batch of {source} was not expected")
+                moved = True
+        return moved
+
+    def _write(self, commit: Commit) -> None:
+        self.commits += 1
+        for (topic, partition), records in commit.records.items():
+            self.written[topic] += len(records)
+            source = TopicPartition(topic, partition)
+            if source in self._logs:
+                for key, value in records:
+                    self._append(source, key, value)
+            commit.changelog_ends[topic, partition] = self.written[topic]
+        write_stores(commit, self.store)
+
+    def _append(self, source: TopicPartition, key: bytes | None, value: bytes | None) -> None:
+        log = self._logs[source]
+        log.append(RawRecord(key, value, len(log), -1))
+
+
+def timed(
+    calls: dict[str, float], name: str, call: Callable[..., Any], clock: Callable[[], float]
+) -> Callable[..., Any]:
+    """A call that adds the time it takes to `calls[name]`."""
+
+    def wrapper(*arguments: Any) -> Any:
+        begin = clock()
+        try:
+            return call(*arguments)
+        finally:
+            calls[name] = calls.get(name, 0.0) + clock() - begin
+
+    return wrapper

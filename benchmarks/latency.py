@@ -1,0 +1,209 @@
+"""How long it takes from an event to the record that tells of it, at a steady pace.
+
+Open loop: when each event is due is fixed beforehand, whatever the service does, and its latency counts from that
+instant. `occurred_at` is that instant too, so an output whose `rests_on` has reached it is the first that knows of
+the event. Both are read on one clock.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+
+from confluent_kafka import OFFSET_END, Consumer, Producer, TopicPartition
+
+from benchmarks.installation import Installation
+from benchmarks.report import Result
+from benchmarks.running import RECOVERED, wait_for
+from domain.facts import InputFact, Micros, ObligationCharged, PaymentInitiated, PaymentPosted, ProcessorSettled
+from streams import topics
+from streams.codec import Codec
+from streams.topics import Topic
+
+WARM_UP_S = 5
+"""Events of the first seconds are sent and not counted."""
+
+AFTER_S = 20
+"""How long to wait for the last outputs."""
+
+STEPS = 4
+"""Events of a rent: charge, initiation, settlement, posting."""
+
+LEAD_S = 3
+"""Between making the plan and its first event."""
+
+TICK_S = 0.002
+
+Planned = tuple[Micros, Topic, bytes, bytes]
+"""When it is due, its topic, key and value."""
+
+Waiting = dict[tuple[str, str], deque[Micros]]
+"""By kind and key: the events that no output has told of yet, in order."""
+
+
+def facts_of(number: int, step: int, at: Micros) -> tuple[Topic, str, InputFact]:
+    """One of the four events of a rent, with its topic and key."""
+    obligation, payment = f"O-{number:08d}", f"P-{number:08d}"
+    event = f"e-{number:08d}-{step}"
+    if step == 0:
+        due = at // 86_400_000_000 + 10
+        charge = ObligationCharged(
+            event, at, obligation, "L-1", "T-1", "PR-1", "2026-06", 120_000, "USD", due, "America/New_York", 5, ()
+        )
+        return topics.LEDGER_EVENTS, obligation, charge
+    if step == 1:
+        initiated = PaymentInitiated(
+            event, at, payment, "T-1", "PR-1", obligation, None, 120_000, "USD", "CARD", "processor", None
+        )
+        return topics.PAYMENT_INITIATED, payment, initiated
+    if step == 2:
+        settled = ProcessorSettled(
+            event, at, payment, "processor", f"r-{number}", "SETTLED", 120_000, 300, 119_700, "USD", None, None, None
+        )
+        return topics.PROCESSOR_SETTLED, payment, settled
+    posted = PaymentPosted(event, at, obligation, f"po-{number}", payment, None, 120_000, "USD")
+    return topics.LEDGER_EVENTS, obligation, posted
+
+
+def plan(begins_at: Micros, rate: int, seconds: int) -> tuple[list[Planned], Waiting]:
+    """Events evenly spread: in each second a quarter of them are charges, and their payments follow a second a step."""
+    encode = Codec().encode_fact
+    planned: list[Planned] = []
+    waiting: Waiting = {}
+    rents_a_second = rate // STEPS
+    counted_from = begins_at + WARM_UP_S * 1_000_000
+    for index in range(rate * (seconds + WARM_UP_S)):
+        rent, step = divmod(index, STEPS)
+        number = rent - step * rents_a_second  # each step of a rent comes a second after the one before
+        if number < 0:
+            continue
+        at = begins_at + index * 1_000_000 // rate
+        topic, key, fact = facts_of(number, step, at)
+        planned.append((at, topic, key.encode(), encode(fact, topic.name)))
+        if at >= counted_from:
+            kind = "obligation" if topic is topics.LEDGER_EVENTS else "payment"
+            waiting.setdefault((kind, key), deque()).append(at)
+    return planned, waiting
+
+
+class Listener(threading.Thread):
+    """Reads the two reconciliation topics as a consumer downstream does, and notes when what came."""
+
+    def __init__(self, installation: Installation) -> None:
+        super().__init__(daemon=True)
+        self.heard: list[tuple[Micros, bytes]] = []
+        """When, and the value."""
+        self.stopping = threading.Event()
+        self._consumer = Consumer(
+            installation.kafka(
+                {
+                    "group.id": f"{installation.name}-listener",
+                    "isolation.level": "read_committed",
+                    "fetch.wait.max.ms": 10,
+                    "enable.auto.commit": False,
+                },
+            )
+        )
+        self._consumer.assign(
+            [
+                TopicPartition(installation.topic(topic), number, OFFSET_END)
+                for topic in (topics.PAYMENT_RECONCILIATIONS, topics.OBLIGATION_RECONCILIATIONS)
+                for number in range(installation.settings.partitions)
+            ]
+        )
+
+    def run(self) -> None:
+        """Until told to stop."""
+        while not self.stopping.is_set():
+            message = self._consumer.poll(0.1)
+            if message is not None and message.error() is None:
+                self.heard.append((time.time_ns() // 1_000, message.value() or b""))
+        self._consumer.close()
+
+
+def send_on_time(installation: Installation, planned: list[Planned]) -> Micros:
+    """Send each event when it is due.
+
+    Returns:
+        By how much the sender itself was late at most.
+
+    """
+    producer = Producer(
+        installation.kafka({"linger.ms": 2, "partitioner": "murmur2_random", "queue.buffering.max.messages": 1_000_000})
+    )
+    names = {topic: installation.topic(topic) for topic in topics.INPUTS}
+    latest: Micros = 0
+    for at, topic, key, value in planned:
+        now = time.time_ns() // 1_000
+        while now < at:
+            producer.poll(0)
+            time.sleep(min(TICK_S, (at - now) / 1_000_000))
+            now = time.time_ns() // 1_000
+        latest = max(latest, now - at)
+        producer.produce(names[topic], value, key)
+    if producer.flush(60):
+        raise RuntimeError("not all events were delivered")
+    return latest
+
+
+def latencies(heard: list[tuple[Micros, bytes]], waiting: Waiting) -> dict[str, list[Micros]]:
+    """The latency of each event that an output told of, by kind, sorted; told ones leave `waiting`."""
+    decode = Codec().decode_output
+    found: dict[str, list[Micros]] = {"payment": [], "obligation": []}
+    for came_at, value in heard:
+        record = decode(value)
+        kind = "payment" if hasattr(record, "payment_id") else "obligation"
+        events = waiting.get((kind, getattr(record, f"{kind}_id")))
+        while events and events[0] <= record.rests_on:  # type: ignore[union-attr]
+            found[kind].append(came_at - events.popleft())
+    return {kind: sorted(values) for kind, values in found.items()}
+
+
+def percentiles(values: list[Micros]) -> Iterator[tuple[str, float]]:
+    """Of sorted microseconds, in milliseconds."""
+    for name, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99), ("max", 1.0)):
+        yield name, values[min(len(values) - 1, int(len(values) * share))] / 1_000
+
+
+def run_latency(broker: str, directory: Path, *, rate: int, seconds: int, commit_ms: int = 100) -> Result:
+    """Measure at a steady pace of `rate` events a second.
+
+    Raises:
+        RuntimeError: some events were never told of.
+
+    """
+    installation = Installation(broker, RENTMATCH_COMMIT_INTERVAL_MS=str(commit_ms))
+    worker = installation.worker(directory / "latency")
+    try:
+        worker.start()
+        wait_for(worker, RECOVERED, 120)
+        worker.wait_ready(60)
+        listener = Listener(installation)
+        listener.start()
+        planned, waiting = plan(time.time_ns() // 1_000 + LEAD_S * 1_000_000, rate, seconds)
+        counted = sum(map(len, waiting.values()))
+        sender_late = send_on_time(installation, planned)
+        until = time.monotonic() + AFTER_S
+        heard_of = -1
+        while time.monotonic() < until and len(listener.heard) != heard_of:
+            heard_of = len(listener.heard)
+            time.sleep(2)
+        listener.stopping.set()
+        listener.join(30)
+        worker.term(60)
+    finally:
+        worker.close()
+        installation.remove()
+    found = latencies(listener.heard, waiting)
+    missing = counted - sum(map(len, found.values()))
+    if missing:
+        raise RuntimeError(f"{missing} of {counted} events were never told of")
+    result = Result("latency", f"{rate:,} events/s for {seconds} s, commit interval {commit_ms} ms, read_committed")
+    for kind, name in (("payment", "payment events"), ("obligation", "ledger events")):
+        for percentile, value in percentiles(found[kind]):
+            held = percentile == "p99"
+            result.add(f"{name}: {percentile}", value, "ms", "<= 250" if held else "", value <= 250 if held else None)
+    result.add("events counted", counted, "")
+    result.add("the sender was late by at most", sender_late / 1_000, "ms")
+    return result

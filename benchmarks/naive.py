@@ -1,0 +1,208 @@
+"""The same work as a competent user of stock Faust writes it: a record at a time, at least once.
+
+Three input topics; each fact is decoded with fastavro, checked, and sent on by its key, because the inputs'
+partitioning cannot be trusted. Two agents keep a Faust table each, learn with the domain's functions, derive the view
+at each record, and send what changed. One awaited send an output. No deadlines are fired and nothing is exactly once:
+it does a little less than rentmatch does.
+
+Run by benchmarks/naive_run.py: `python -m benchmarks.naive worker`, told by variables BENCH_….
+"""
+
+import io
+import json
+import os
+import time
+from collections.abc import Callable
+from enum import Enum
+from typing import Any
+
+import fastavro
+import faust
+import msgspec
+
+from agents.keeping import key_of
+from domain import facts, history, obligation, payment, records
+from domain.facts import InputFact, PaymentPart
+from domain.history import History
+from domain.policy import Policy
+from streams import schemas, topics
+from streams.topics import Topic
+from streams.validation import check
+
+NEVER = -(1 << 62)
+"""No deadline has passed."""
+
+BY_PAYMENT = (facts.PaymentInitiated, facts.ProcessorSettled, facts.PaymentPosted, facts.PostingReversed)
+
+TOPIC_OF: dict[type, Topic] = {
+    records.PaymentReconciliation: topics.PAYMENT_RECONCILIATIONS,
+    records.ObligationReconciliation: topics.OBLIGATION_RECONCILIATIONS,
+    records.MismatchAlert: topics.MISMATCH_ALERTS,
+    records.LatePaymentAlert: topics.LATE_PAYMENT_ALERTS,
+}
+
+
+def without_logical_types(schema: Any) -> Any:
+    """A schema whose dates and instants are plain numbers, as the domain has them: fastavro is faster so."""
+    if isinstance(schema, list):
+        return [without_logical_types(one) for one in schema]
+    if isinstance(schema, dict):
+        return {name: without_logical_types(value) for name, value in schema.items() if name != "logicalType"}
+    return schema
+
+
+class Avro:
+    """Decodes inputs and encodes outputs with fastavro, in single-object encoding."""
+
+    def __init__(self) -> None:
+        self._readers: dict[bytes, tuple[Any, Callable[[dict[str, Any]], InputFact]]] = {}
+        self._writers: dict[type, tuple[bytes, Any]] = {}
+        for struct in (*schemas.INPUT_TYPES, *schemas.OUTPUT_TYPES):
+            ours = schemas.OURS[struct.__name__]
+            plain = fastavro.parse_schema(without_logical_types(json.loads(ours.text)))
+            frame = b"\xc3\x01" + ours.fingerprint
+            self._readers[frame] = (plain, fact_maker(struct))
+            self._writers[struct] = (frame, plain)
+
+    def decode(self, value: bytes) -> InputFact:
+        """The fact in a value; any exception is bad input."""
+        schema, make = self._readers[value[:10]]
+        stream = io.BytesIO(value)
+        stream.seek(10)
+        fields: Any = fastavro.schemaless_reader(stream, schema, None)
+        fact = make(fields)
+        if stream.read(1):
+            raise ValueError("trailing bytes")
+        check(fact)
+        return fact
+
+    def encode(self, record: msgspec.Struct) -> bytes:
+        """The value of an output."""
+        frame, schema = self._writers[type(record)]
+        stream = io.BytesIO()
+        stream.write(frame)
+        fastavro.schemaless_writer(stream, schema, as_plain(record))
+        return stream.getvalue()
+
+
+def fact_maker(struct: type[Any]) -> Callable[[dict[str, Any]], InputFact]:
+    """How a decoded dict becomes the domain's fact."""
+    if "installments" not in struct.__struct_fields__:
+        return lambda fields: struct(**fields)
+
+    def make(fields: dict[str, Any]) -> InputFact:
+        fields["installments"] = tuple([facts.Installment(**each) for each in fields["installments"]])
+        return struct(**fields)  # type: ignore[no-any-return]
+
+    return make
+
+
+def as_plain(value: Any) -> Any:
+    """A record as fastavro takes it: dicts, lists, text and numbers."""
+    if isinstance(value, msgspec.Struct):
+        return {
+            "class" if name == "break_class" else name: as_plain(getattr(value, name))
+            for name in value.__struct_fields__
+        }
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, tuple):
+        return [as_plain(one) for one in value]
+    return value
+
+
+def create_app(broker: str, name: str, inputs: str, partitions: int) -> faust.App:
+    """Put the job together; the topics have been made."""
+    app = faust.App(
+        name,
+        broker=f"kafka://{broker}",
+        store="memory://",
+        processing_guarantee="at_least_once",
+        topic_partitions=partitions,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        autodiscover=False,
+        web_enabled=False,
+        broker_commit_interval=0.5,
+        origin="benchmarks.naive",
+    )
+    avro = Avro()
+    policy = Policy()
+    pack = msgspec.msgpack.Encoder().encode
+    unpack_payment_fact = msgspec.msgpack.Decoder(facts.PaymentFact).decode
+    unpack_obligation_fact = msgspec.msgpack.Decoder(facts.ObligationFact | PaymentPart).decode
+    unpack_payment = msgspec.msgpack.Decoder(tuple[payment.PaymentState, History]).decode
+    unpack_obligation = msgspec.msgpack.Decoder(tuple[obligation.ObligationState, History]).decode
+
+    def raw(topic: Topic, owner: str = name) -> Any:
+        return app.topic(f"{owner}-{topic.name}", key_serializer="raw", value_serializer="raw")
+
+    payment_facts, obligation_facts = raw(topics.PAYMENT_FACTS), raw(topics.OBLIGATION_FACTS)
+    dead_letter = raw(topics.DEAD_LETTER)
+    outputs = {struct: raw(topic) for struct, topic in TOPIC_OF.items()}
+    table_of = {"key_type": bytes, "value_type": bytes}
+    payments = app.Table("payments", partitions=partitions, changelog_topic=raw(topics.PAYMENTS_CHANGELOG), **table_of)
+    obligations = app.Table(
+        "obligations", partitions=partitions, changelog_topic=raw(topics.OBLIGATIONS_CHANGELOG), **table_of
+    )
+
+    async def route(stream: Any) -> None:
+        async for event in stream.events():
+            try:
+                fact = avro.decode(event.value)
+            except Exception:
+                await dead_letter.send(key=event.key, value=event.value)
+                continue
+            if isinstance(fact, BY_PAYMENT):
+                await payment_facts.send(key=fact.payment_id.encode(), value=pack(fact))
+            else:
+                await obligation_facts.send(key=fact.obligation_id.encode(), value=pack(fact))
+
+    for topic in topics.INPUTS:
+        app.agent(raw(topic, inputs), name=f"route_{topic.name}")(route)
+
+    async def tell(view: Any, told: History) -> history.Changes:
+        now = time.time_ns() // 1_000
+        changes = history.changes(told, view, now, max(told.version + 1, now))
+        for output in changes.outputs:
+            await outputs[type(output)].send(key=key_of(output).encode(), value=avro.encode(output))
+        return changes
+
+    @app.agent(payment_facts)  # type: ignore[untyped-decorator]
+    async def match_payments(stream: Any) -> None:
+        async for key, value in stream.items():
+            fact = unpack_payment_fact(value)
+            packed = payments.get(key)
+            state, told = (
+                (payment.new_payment(fact.payment_id), History()) if packed is None else unpack_payment(packed)
+            )
+            if payment.learn(state, fact):
+                changes = await tell(payment.view(state, NEVER, policy), told)
+                for part in changes.parts:
+                    await obligation_facts.send(key=part.obligation_id.encode(), value=pack(part))
+                payments[key] = pack((state, told))
+
+    @app.agent(obligation_facts)  # type: ignore[untyped-decorator]
+    async def allocate_installments(stream: Any) -> None:
+        async for key, value in stream.items():
+            fact = unpack_obligation_fact(value)
+            packed = obligations.get(key)
+            state, told = (
+                (obligation.new_obligation(fact.obligation_id), History())
+                if packed is None
+                else unpack_obligation(packed)
+            )
+            if obligation.learn(state, fact):
+                await tell(obligation.view(state, NEVER, policy), told)
+                obligations[key] = pack((state, told))
+
+    return app
+
+
+if __name__ == "__main__":
+    create_app(
+        os.environ["BENCH_BROKER"],
+        os.environ["BENCH_NAME"],
+        os.environ["BENCH_INPUTS"],
+        int(os.environ["BENCH_PARTITIONS"]),
+    ).main()

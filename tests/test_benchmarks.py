@@ -1,0 +1,81 @@
+"""Each benchmark runs, at a size that proves nothing about speed: figures are there, and none is nonsense."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks import __main__ as command_line
+from benchmarks.report import Figure, Result, text_of
+
+SMALL = [
+    "--events=3000", "--naive-events=300", "--keys=2000", "--payments=500", "--profile-events=1000",
+    "--rate=200", "--seconds=3",
+]  # fmt: skip
+
+
+def run(kafka: str, path: Path, which: str) -> dict[str, dict[str, float]]:
+    file = path / "results.json"
+    command_line.main([*which.split(), *SMALL, f"--broker={kafka}", f"--json={file}"])
+    written = json.loads(file.read_text(encoding="utf-8"))
+    return {
+        result["benchmark"]: {figure["name"]: figure["value"] for figure in result["figures"]}
+        for result in written["results"]
+    }
+
+
+@pytest.mark.kafka
+def test_the_backlog_is_held_against_the_naive_job(kafka: str, tmp_path: Path) -> None:
+    found = run(kafka, tmp_path, "naive backlog")
+    assert found["naive"]["events"] == 300
+    assert found["backlog"]["events"] == 3000
+    assert found["backlog"]["CPU a million events"] > 0
+    assert found["backlog"]["peak memory"] > 10
+    per_million = found["naive"]["CPU a million events"] / found["backlog"]["CPU a million events"]
+    assert found["backlog"]["CPU against naive"] == pytest.approx(per_million)
+
+
+@pytest.mark.kafka
+def test_recovery_reads_every_key_once_and_none_on_the_same_disk(kafka: str, tmp_path: Path) -> None:
+    found = run(kafka, tmp_path, "recovery")["recovery"]
+    assert found["from nothing: records read"] == 2000
+    assert found["same disk: records read"] == 0
+
+
+@pytest.mark.kafka
+def test_every_event_is_told_of_within_the_latency_run(kafka: str, tmp_path: Path) -> None:
+    found = run(kafka, tmp_path, "latency")["latency"]
+    assert found["events counted"] == 200 * 3
+    assert 0 < found["payment events: p50"] <= found["payment events: p99"] <= found["payment events: max"]
+    assert 0 < found["ledger events: p50"] <= found["ledger events: max"]
+
+
+@pytest.mark.kafka
+def test_two_workers_read_what_one_does(kafka: str, tmp_path: Path) -> None:
+    assert run(kafka, tmp_path, "scaling")["scaling"]["two against one"] > 0
+
+
+def test_memory_and_profile_need_no_broker(tmp_path: Path) -> None:
+    found = run("nobody:1", tmp_path, "memory profile")
+    assert found["memory"]["a hot payment, by what Python allocates"] > found["memory"]["a packed payment"] > 100
+    shares = [value for name, value in found["profile"].items() if name.startswith("share of ")]
+    assert sum(shares) == pytest.approx(100)
+    assert found["profile"]["share of domain"] > 1
+
+
+def test_figures_are_rounded_to_what_counts() -> None:
+    assert [text_of(value) for value in (0.01234, 1.239, 45.678, 123.4, 2_000_000)] == [
+        "0.0123", "1.24", "45.68", "123", "2,000,000",
+    ]  # fmt: skip
+
+
+def test_ratios_say_whether_the_target_is_met() -> None:
+    ours, naive = Result("backlog", ""), Result("naive", "")
+    for result, throughput, cpu_s in ((ours, 50_000.0, 20.0), (naive, 400.0, 1_900.0)):
+        result.add("throughput", throughput, "events/s")
+        result.add("CPU a million events", cpu_s, "s")
+    command_line.compare(ours, naive)
+    assert ours.figures[-2:] == [
+        Figure("throughput against naive", 125.0, "times", ">= 100", True),
+        Figure("CPU against naive", 95.0, "times less", ">= 100", False),
+    ]
