@@ -5,6 +5,7 @@
 """
 
 import asyncio
+import gc
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -125,6 +126,9 @@ class Pipeline:
 
         """
         compatibility.check()
+        # States come and go by the thousand and hold no cycles: the collector should look at them rarely.
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 100)
         settings = self.settings
         loop = asyncio.get_running_loop()
         self._admin = AdminClient(self.kafka())

@@ -1,7 +1,7 @@
 """What one transaction carries, and the part a stage plays in it."""
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from domain.facts import Micros
 from streams.batch import Batch, TopicPartition
@@ -11,20 +11,14 @@ ANY_PARTITION = -1
 """The producer's partitioner chooses (murmur2 of the key, as Java clients do)."""
 
 
-class Outgoing(NamedTuple):
-    """A record to produce, but for its topic and partition."""
-
-    key: bytes | None
-    value: bytes | None
-
-
 class Commit:
     """Everything that becomes visible at once: records, input offsets, and what the local stores learn after it."""
 
     __slots__ = ("changelog_ends", "dead_letters", "offsets", "records", "stored")
 
     def __init__(self) -> None:
-        self.records: dict[tuple[Topic, int], list[Outgoing]] = {}
+        self.records: dict[tuple[Topic, int], list[dict[str, bytes | None]]] = {}
+        """By topic and partition, in the shape that librdkafka's batch call takes: `key` and `value`."""
         self.dead_letters: list[tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]] = []
         self.offsets: dict[TopicPartition, int] = {}
         self.changelog_ends: dict[tuple[Topic, int], int] = {}
@@ -37,9 +31,8 @@ class Commit:
         place = (topic, partition)
         held = self.records.get(place)
         if held is None:
-            self.records[place] = [Outgoing(key, value)]
-        else:
-            held.append(Outgoing(key, value))
+            held = self.records[place] = []
+        held.append({"key": key, "value": value})
 
     def __bool__(self) -> bool:
         """Whether there is anything to commit."""

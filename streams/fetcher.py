@@ -101,6 +101,11 @@ class Fetcher:
         """Read on from here: a batch before this got lost on its way. The same as assigning anew."""
         self.assign(epoch, positions)
 
+    @property
+    def behind(self) -> bool:
+        """Whether there is more to read than is being processed: a backlog."""
+        return self._outstanding >= OUTSTANDING_BYTES // 2
+
     def done(self, batch: Batch) -> None:
         """A batch is dealt with: there is room for as many more."""
         with self._lock:

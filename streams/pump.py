@@ -19,9 +19,13 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-PENDING_MAX = 20_000
+PENDING_MAX = 30_000
 """The open transaction takes no batch while it holds this many keys and records: memory stays bounded while the
 broker does not acknowledge."""
+
+BACKLOG_INTERVALS = 10
+"""In a backlog, where latency means nothing, a commit may wait this many commit intervals while it is not full: the
+more events of a key meet in one commit, the fewer views are derived and told."""
 
 LINGER_S = 0.005
 """After a pause, a commit waits this long for company."""
@@ -74,7 +78,7 @@ class Pump:
         try:
             async with self._committing:
                 if not self.broken and self._membership is not None:
-                    await self._commit()
+                    await self._guarded(self._commit)
         finally:
             self._membership = None
             self.engine.revoked()
@@ -114,12 +118,19 @@ class Pump:
         last = 0.0
         while not self.broken:
             await self._something.wait()
-            await asyncio.sleep(max(LINGER_S, last + self._commit_interval_s - time.monotonic()))
+            await self._company(last)
             last = time.monotonic()
             self._something.clear()
             async with self._committing:
                 if self._running:
                     await self._guarded(self._commit)
+
+    async def _company(self, last: float) -> None:
+        """Wait for as much as a commit may hold, as long as it may wait."""
+        await asyncio.sleep(max(LINGER_S, last + self._commit_interval_s - time.monotonic()))
+        latest = last + BACKLOG_INTERVALS * self._commit_interval_s
+        while self._fetcher.behind and self.engine.pending() < PENDING_MAX and time.monotonic() < latest:
+            await asyncio.sleep(self._commit_interval_s / 4)
 
     async def ask_forever(self) -> None:
         """Measure how far each partition is caught up, and let deadlines fire, until the worker ends."""

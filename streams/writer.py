@@ -133,7 +133,7 @@ class Writer:
         producer.begin_transaction()
         self.after_step("begin")
         for (topic, partition), records in commit.records.items():
-            self._produce(commit, topic, partition, [{"key": key, "value": value} for key, value in records])
+            self._produce(commit, topic, partition, records)
         for key, value, headers in commit.dead_letters:
             self._patiently(
                 lambda key=key, value=value, headers=headers: producer.produce(  # type: ignore[misc]
@@ -155,7 +155,7 @@ class Writer:
             raise TransactionFailed(f"a record was not written: {self._delivery_error}")
         self.after_step("commit")
 
-    def _produce(self, commit: Commit, topic: Topic, partition: int, messages: list[dict[str, Any]]) -> None:
+    def _produce(self, commit: Commit, topic: Topic, partition: int, messages: list[Any]) -> None:
         if topic.role is Role.CHANGELOG:
 
             def note_end(error: KafkaError | None, message: Message) -> None:

@@ -1,7 +1,8 @@
 """What is remembered of each key between events, and what the open transaction has done to it.
 
-A key's state lives decoded in memory while it is hot, packed in the store when it is not, and in the changelog for
-good. The store and the changelog only ever see it at a commit.
+A key's state is decoded in memory while a transaction that touched it is open or on its way; otherwise it is packed in
+the store (whose cache keeps the hot ones in memory, a fraction of the size), and in the changelog for good. Store and
+changelog only ever see it at a commit.
 """
 
 from collections.abc import Callable, Iterable
@@ -13,15 +14,12 @@ from domain.facts import Micros
 from domain.history import History
 from streams.commit import Commit
 from streams.topics import Topic
-from tables.store import NO_DEADLINE, Place, Store, Written, instant_bytes
+from tables.store import LONG_AGO, NO_DEADLINE, Place, Store, Written, instant_bytes
 
 S = TypeVar("S")
 
 WOKEN_MAX = 2_000
 """How many keys of a partition the clock wakes for one commit: a jump of the clock must not make one huge commit."""
-
-HOT_KEYS = 20_000
-"""How many decoded states a table keeps in memory once they are committed."""
 
 
 class Entry(Generic[S]):
@@ -50,6 +48,8 @@ class KeyedTable(Generic[S]):
         self._decoder = msgspec.msgpack.Decoder(tuple[state, History])  # type: ignore[valid-type]
         self._entries: dict[int, dict[str, Entry[S]]] = {}
         self.touched: dict[int, dict[str, Entry[S]]] = {}
+        self._quiet_until: dict[int, Micros] = {}
+        """No key of the partition has a deadline before this: most commits need not look into the index."""
 
     def place(self, partition: int) -> Place:
         """Where the store keeps a partition."""
@@ -59,11 +59,13 @@ class KeyedTable(Generic[S]):
         """Keep these partitions from now on."""
         for partition in partitions:
             self._entries[partition] = {}
+            self._quiet_until[partition] = LONG_AGO
 
     def revoked(self) -> None:
         """Forget all that is in memory."""
         self._entries.clear()
         self.touched.clear()
+        self._quiet_until.clear()
 
     def entries(self, partition: int, keys: list[str]) -> list[Entry[S]]:
         """The entries of some keys, made where nothing is known of them; the store is asked once for all."""
@@ -80,6 +82,8 @@ class KeyedTable(Generic[S]):
 
     def wake(self, partition: int, until: Micros) -> bool:
         """Touch keys whose deadline is up to `until`, as many as a commit should hold; whether there may be more."""
+        if until < self._quiet_until[partition]:
+            return False
         place = self.place(partition)
         while due := self.store.due(place, until, WOKEN_MAX):
             entries = self.entries(partition, [key for _, key in due])
@@ -93,6 +97,7 @@ class KeyedTable(Generic[S]):
                 self.store.drop_due(place, outdated)
             if len(outdated) < len(due):
                 return len(due) == WOKEN_MAX
+        self._quiet_until[partition] = self.store.first_deadline(place)
         return False
 
     def pending(self) -> int:
@@ -109,14 +114,14 @@ class KeyedTable(Generic[S]):
                 written.append(Written(entry.key, value, deadline, entry.deadline))
                 entry.deadline = deadline
                 entry.packed_bytes = len(value)
+                self._quiet_until[partition] = min(self._quiet_until[partition], deadline)
             commit.stored.append((self, partition, written))
         self.touched = {}
 
     def committed(self, commit: Commit) -> None:
-        """Let go of what is no longer hot: all that is not touched is in the store now."""
-        if sum(map(len, self._entries.values())) > HOT_KEYS:
-            for partition in self._entries:
-                self._entries[partition] = dict(self.touched.get(partition, ()))
+        """Let go of all that is not touched again: it is in the store now."""
+        for partition in self._entries:
+            self._entries[partition] = dict(self.touched.get(partition, ()))
 
     def _load(self, key: str, packed: bytes | None) -> Entry[S]:
         if packed is None:

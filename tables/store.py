@@ -24,6 +24,10 @@ NO_DEADLINE = (1 << 63) - 1
 """A state that the clock alone never changes."""
 
 
+LONG_AGO = -(1 << 63)
+"""Before every deadline."""
+
+
 class Written(NamedTuple):
     """A key's new state, and the deadline that the store knew for it (to drop it from the index)."""
 
@@ -102,6 +106,11 @@ class Store:
             found.append((int.from_bytes(key[6:14], "big") - _BIAS, key[14:].decode()))
             entries.next()
         return found
+
+    def first_deadline(self, place: Place) -> Micros:
+        """The earliest deadline in the index; NO_DEADLINE where there is none."""
+        due = self.due(place, NO_DEADLINE, 1)
+        return due[0][0] if due else NO_DEADLINE
 
     def drop_due(self, place: Place, entries: Iterable[tuple[Micros, str]]) -> None:
         """Remove index entries that were found out of date."""

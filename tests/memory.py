@@ -72,7 +72,8 @@ class MemoryBroker:
             raise FencedError
         touched = set()
         for (topic, partition), records in commit.records.items():
-            for key, value in records:
+            for record in records:
+                key, value = record["key"], record["value"]
                 number = partition
                 if partition == ANY_PARTITION:
                     number = partition_of((key or b"").decode(), self.partitions[topic])
@@ -116,6 +117,9 @@ class MemoryStore:
 
     def due(self, place: Place, until: Micros, most: int) -> list[tuple[Micros, str]]:
         return sorted(entry for entry in self._index[place] if entry[0] <= until)[:most]
+
+    def first_deadline(self, place: Place) -> Micros:
+        return min((deadline for deadline, _ in self._index[place]), default=NO_DEADLINE)
 
     def drop_due(self, place: Place, entries: Iterable[tuple[Micros, str]]) -> None:
         self._index[place].difference_update(entries)

@@ -1,13 +1,11 @@
 """Seeded histories in process: no broker, a deterministic scheduler, every way to die. See tests/histories.py."""
 
-import os
-
 import pytest
 
 from tests.histories import History
 
-FIRST = int(os.environ.get("RENTMATCH_TEST_SEED", "1"))
-COUNT = int(os.environ.get("RENTMATCH_TEST_HISTORIES", "400"))
+FIRST = 1
+COUNT = 400
 CHUNK = 50
 
 
