@@ -28,6 +28,7 @@ from domain.payment import PaymentState, new_payment
 from sinks.health import Health, serve_health
 from streams import compatibility, progress, topics
 from streams import settings as settings_module
+from streams.admin import CHANGELOG_OF, partition_counts
 from streams.batch import Batch, TopicPartition
 from streams.codec import Codec
 from streams.commit import Stage
@@ -50,10 +51,6 @@ from tables.store import Store
 log = logging.getLogger(__name__)
 
 SERVICE_VERSION = installed_version("rentmatch")
-
-
-class MissingTopics(RuntimeError):
-    """Topics are not there, or do not fit together; the message says what to do."""
 
 
 def system_clock() -> Micros:
@@ -105,10 +102,7 @@ class Pipeline:
             self.names[topics.PAYMENTS_CHANGELOG]: b"p",
             self.names[topics.OBLIGATIONS_CHANGELOG]: b"o",
         }
-        self.tables_of = {
-            topics.PAYMENT_FACTS: self.names[topics.PAYMENTS_CHANGELOG],
-            topics.OBLIGATION_FACTS: self.names[topics.OBLIGATIONS_CHANGELOG],
-        }
+        self.tables_of = {facts: self.names[changelog] for facts, changelog in CHANGELOG_OF.items()}
         self.membership: Membership | None = None
         self.arrived: asyncio.Queue[Batch] = asyncio.Queue()
         self.opened = False
@@ -121,7 +115,7 @@ class Pipeline:
         """Check the topics, take a slot, open the store, make the clients.
 
         Raises:
-            MissingTopics: topics are not there or do not fit together.
+            streams.admin.BrokerError: no broker answers, or topics are not there or do not fit together.
             slots.NoSlot: the worker id is in use.
 
         """
@@ -132,7 +126,7 @@ class Pipeline:
         settings = self.settings
         loop = asyncio.get_running_loop()
         self._admin = AdminClient(self.kafka())
-        self.partitions = await asyncio.to_thread(self._partitions)
+        self.partitions = await asyncio.to_thread(partition_counts, settings)
         self._slot = slots.take(settings.state_dir, settings.topic_prefix + settings.application_id, settings.worker_id)
         self.store = Store(self._slot.folder / "store")
         registry = _registry(settings)
@@ -185,21 +179,6 @@ class Pipeline:
 
     async def _failed(self, error: BaseException) -> None:
         await self._crash(error)
-
-    def _partitions(self) -> dict[Topic, int]:
-        found = self._admin.list_topics(timeout=30).topics
-        missing = [name for name in self.names.values() if name not in found or not found[name].partitions]
-        if missing:
-            raise MissingTopics(f"topics are missing: {', '.join(missing)}; run `rentmatch provision` first")
-        counts = {topic: len(found[name].partitions) for topic, name in self.names.items()}
-        for facts, changelog in self.tables_of.items():
-            count = len(found[changelog].partitions)
-            if counts[facts] != count:
-                raise MissingTopics(
-                    f"{self.names[facts]} has {counts[facts]} partitions and {changelog} has {count}; they must be "
-                    f"equal, `rentmatch provision --check` says more"
-                )
-        return counts
 
     def _end_offsets(self, sources: list[TopicPartition]) -> dict[TopicPartition, int]:
         """The end offsets now, open transactions included; partitions that do not answer are left out."""

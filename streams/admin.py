@@ -92,6 +92,40 @@ def metadata(client: Any, settings: Settings, told: list[str] | None = None) -> 
         ) from None
 
 
+class MissingTopics(BrokerError):
+    """Topics are not there, or do not fit together; the message says what to do."""
+
+
+CHANGELOG_OF: Mapping[Topic, Topic] = {
+    topics.PAYMENT_FACTS: topics.PAYMENTS_CHANGELOG,
+    topics.OBLIGATION_FACTS: topics.OBLIGATIONS_CHANGELOG,
+}
+"""Which changelog holds what is learned from an internal topic, partition by partition."""
+
+
+def partition_counts(settings: Settings) -> dict[Topic, int]:
+    """How many partitions each of our topics has.
+
+    Raises:
+        MissingTopics: a topic is not there, or a changelog has not as many partitions as what it belongs to.
+        BrokerError: no broker answers.
+
+    """
+    _, cluster = connect(AdminClient, settings)
+    names = {topic: settings.topic(topic) for topic in topics.ALL}
+    missing = [name for name in names.values() if name not in cluster.topics or not cluster.topics[name].partitions]
+    if missing:
+        raise MissingTopics(f"topics are missing: {', '.join(missing)}. Run `rentmatch provision` first.")
+    counts = {topic: len(cluster.topics[name].partitions) for topic, name in names.items()}
+    for facts, changelog in CHANGELOG_OF.items():
+        if counts[facts] != counts[changelog]:
+            raise MissingTopics(
+                f"{names[facts]} has {counts[facts]} partitions and {names[changelog]} has {counts[changelog]}; they "
+                "must be equal. `rentmatch provision --check` says more."
+            )
+    return counts
+
+
 class TopicState(StrEnum):
     """What `provision` found or did."""
 

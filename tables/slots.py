@@ -5,6 +5,7 @@ import os
 import socket
 from pathlib import Path
 from typing import IO, NamedTuple
+from zlib import crc32
 
 SLOTS_MAX = 1_000
 
@@ -50,7 +51,8 @@ def take(state_dir: Path, application_id: str, worker_id: str | None) -> Slot:
         lock.truncate()
         lock.write(f"{os.getpid()}\n")
         lock.flush()
-        stable = worker_id or f"{socket.gethostname()}-{name}"
+        # Two state directories on one host both have a worker-0, which must not fence each other off.
+        stable = worker_id or f"{socket.gethostname()}-{crc32(str(base.resolve()).encode()):08x}-{name}"
         return Slot(folder, f"{application_id}-{stable}", lock)
     raise NoSlot(
         f"worker id {worker_id!r} is in use by another worker on {base}; give each its own RENTMATCH_WORKER_ID"

@@ -3,8 +3,9 @@
 import pytest
 
 from tests.histories import History
+from tests.infra.environment import TEST_SEED
 
-FIRST = 1
+FIRST = TEST_SEED or 1
 COUNT = 400
 CHUNK = 50
 

@@ -5,6 +5,7 @@ import importlib
 import click
 
 from ops.console import Command
+from streams.admin import partition_counts
 from streams.settings import load
 
 LOG_LEVELS = ["DEBUG", "INFO", "WARNING", "ERROR"]
@@ -38,5 +39,6 @@ def command(without_web: bool, log_level: str | None) -> None:
 
     """
     settings = load()
+    partition_counts(settings)  # what an operator can mend is told before Faust wraps it in a log
     with_web = settings.http_port != 0 and not without_web
     run(with_web=with_web, log_level=(log_level or settings.log_level).upper())

@@ -26,3 +26,7 @@ def test_a_state_directory_that_cannot_be_made_says_what_to_set(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(slots.NoSlot, match="RENTMATCH_STATE_DIR"):
         slots.take(tmp_path / "file", "app", None)
+
+
+def test_workers_with_state_directories_of_their_own_have_names_of_their_own(tmp_path):
+    assert slots.take(tmp_path / "a", "app", None).name != slots.take(tmp_path / "b", "app", None).name
