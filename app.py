@@ -126,7 +126,7 @@ class Pipeline:
         settings = self.settings
         loop = asyncio.get_running_loop()
         self._admin = AdminClient(self.kafka())
-        self.partitions = await asyncio.to_thread(partition_counts, settings)
+        self.partitions = await asyncio.to_thread(self.count_partitions)
         self._slot = slots.take(settings.state_dir, settings.topic_prefix + settings.application_id, settings.worker_id)
         self.store = Store(self._slot.folder / "store")
         registry = _registry(settings)
@@ -161,6 +161,10 @@ class Pipeline:
             settings.progress_interval_ms / 1_000,
         )
         self.opened = True
+
+    def count_partitions(self) -> dict[Topic, int]:
+        """How many partitions each topic has now; inputs may grow while the worker runs."""
+        return partition_counts(self.settings)
 
     def start_reading(self) -> None:
         """Start the thread that fetches."""

@@ -62,6 +62,7 @@ class Fetcher:
         self._epoch = -1
         self._command: Callable[[Consumer], None] | None = None
         self._outstanding = 0
+        self._handed_over = 0
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="rentmatch-fetcher", daemon=True)
 
@@ -89,7 +90,7 @@ class Fetcher:
             )
 
         with self._lock:
-            self._outstanding = 0
+            self._outstanding = self._handed_over = 0
             self._command = command
             self._lock.notify()
 
@@ -106,10 +107,16 @@ class Fetcher:
         """Whether there is more to read than is being processed: a backlog."""
         return self._outstanding >= OUTSTANDING_BYTES // 2
 
+    @property
+    def handed_over(self) -> int:
+        """How many batches were handed over since the last assignment and are not done."""
+        return self._handed_over
+
     def done(self, batch: Batch) -> None:
         """A batch is dealt with: there is room for as many more."""
         with self._lock:
             if batch.epoch == self._epoch:
+                self._handed_over -= 1
                 self._outstanding -= size_of(batch)
                 if self._outstanding < OUTSTANDING_BYTES:
                     self._lock.notify()
@@ -147,6 +154,7 @@ class Fetcher:
                 if self._command is not None:
                     return True  # assigned anew meanwhile: these would only be found stale
                 self._outstanding += sum(map(size_of, batches))
+                self._handed_over += len(batches)
             if batches:
                 self._deliver(batches)
         return True

@@ -28,6 +28,10 @@ UPSTREAM: Mapping[Topic, tuple[Topic, ...]] = {PAYMENT_FACTS: INPUTS, OBLIGATION
 the payment-facts' time already waits for all inputs."""
 
 
+class Repartitioned(RuntimeError):
+    """The number of partitions of an internal topic was changed while it holds data."""
+
+
 class Mark(NamedTuple):
     """A value of the progress topic."""
 
@@ -37,6 +41,8 @@ class Mark(NamedTuple):
     """What was processed of the partition then: a group that was set back behind it is not caught up any more."""
     passed: Micros
     """All that was due up to this time has been settled: what those who come after this partition go by."""
+    partitions: int
+    """How many partitions its topic had then."""
 
 
 class Ask(NamedTuple):
@@ -76,8 +82,25 @@ class Progress:
         self._written: dict[TopicPartition, tuple[Micros, Micros]] = {}
         self._asked: dict[TopicPartition, tuple[Micros, int]] = {}
 
+    def repartitioned(self, partitions: Mapping[Topic, int]) -> None:
+        """Take note that inputs were given more partitions; the times of those count from now on."""
+        self._partitions = dict(partitions)
+
     def heard(self, key: bytes, mark: Mark) -> None:
-        """A record of the progress topic, committed by this worker or another."""
+        """Take in a record of the progress topic, committed by this worker or another.
+
+        Raises:
+            Repartitioned: an internal topic has another number of partitions than when this was written: keys would
+                not be where their state is.
+
+        """
+        name = key.decode().rpartition(":")[0]
+        for topic in UPSTREAM:
+            if topic.name == name and mark.partitions != self._partitions[topic]:
+                raise Repartitioned(
+                    f"{name} had {mark.partitions} partitions and now has {self._partitions[topic]}: a key's place is "
+                    f"given by that number, which must not change while the topic and its changelog hold data"
+                )
         self._committed[key] = mark
 
     def assigned(self, positions: Mapping[TopicPartition, int]) -> None:
@@ -140,7 +163,7 @@ class Progress:
                 self._passed[source] = at
             passed = self._passed[source]
             if (at, passed) != self._written.get(source, (NEVER, NEVER)):
-                marks[source] = Mark(at, processed.get(source, 0), passed)
+                marks[source] = Mark(at, processed.get(source, 0), passed, self._partitions[source.topic])
         return marks
 
     def wrote(self, marks: Mapping[TopicPartition, Mark]) -> None:

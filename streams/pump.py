@@ -27,6 +27,9 @@ BACKLOG_INTERVALS = 10
 """In a backlog, where latency means nothing, a commit may wait this many commit intervals while it is not full: the
 more events of a key meet in one commit, the fewer views are derived and told."""
 
+LOST_AFTER_S = 5.0
+"""Batches that were handed over and did not come through for this long got lost in a queue that was cleared."""
+
 LINGER_S = 0.005
 """After a pause, a commit waits this long for company."""
 
@@ -59,7 +62,7 @@ class Pump:
         self._room.set()
         self._committing = asyncio.Lock()
         self._running = False
-        self._heard = asyncio.Event()
+        self._handled_at = time.monotonic()
         self.last_progress_at = time.monotonic()
         """When a transaction last held, or there was nothing to do."""
 
@@ -69,6 +72,7 @@ class Pump:
         self._epoch += 1
         self.engine.assigned(self._epoch, positions)
         self._running = True
+        self._handled_at = time.monotonic()
         self._fetcher.assign(self._epoch, positions)
 
     async def drain(self) -> None:
@@ -89,6 +93,7 @@ class Pump:
         while self.engine.pending() >= PENDING_MAX and not self.broken and self._running:
             self._room.clear()
             await self._room.wait()
+        self._handled_at = time.monotonic()
         if self.broken:
             return
         try:
@@ -137,7 +142,16 @@ class Pump:
         while not self.broken:
             await asyncio.sleep(self._progress_interval_s)
             if self._running:
+                self._look_for_lost_batches()
                 await self._guarded(self._ask)
+
+    def _look_for_lost_batches(self) -> None:
+        """Read again what Faust dropped on its way: a gap shows only when a later batch comes, and none may come."""
+        waiting = self._room.is_set() and self._fetcher.handed_over > 0
+        if waiting and time.monotonic() - self._handled_at > LOST_AFTER_S:
+            log.warning("%d batches got lost on their way; reading again", self._fetcher.handed_over)
+            self._handled_at = time.monotonic()
+            self._fetcher.go_back(self._epoch, self.engine.expected)
 
     async def _guarded(self, step: Callable[[], Awaitable[None]]) -> None:
         try:

@@ -46,6 +46,9 @@ class Kept(Protocol):
     def kafka(self) -> dict[str, Any]:
         """The librdkafka configuration to start from."""
 
+    def count_partitions(self) -> Mapping[Topic, int]:
+        """How many partitions each topic has now."""
+
 
 class RecoveryService(Service):  # type: ignore[misc]
     """What Faust calls at a rebalance; the work is done in a task, because the group waits for the callback."""
@@ -100,6 +103,7 @@ class RecoveryService(Service):  # type: ignore[misc]
         kept = self.kept
         started = time.monotonic()
         await asyncio.to_thread(kept.follower.stop)
+        self._progress().repartitioned(await asyncio.to_thread(kept.count_partitions))
         membership = kept.membership
         positions, actives, standbys = self._shares(assigned)
         recovery = Recovery(kept.kafka(), self.app.conf.id, kept.names, lambda: turn != self._turn)

@@ -1,5 +1,7 @@
 """Batches count once and in order; time passes only behind everything that came before it."""
 
+import pytest
+
 from domain.facts import ObligationAdjusted, ObligationCharged, PaymentInitiated, PaymentPosted, ProcessorSettled
 from streams import progress, topics
 from streams.batch import TopicPartition
@@ -195,3 +197,24 @@ def test_what_was_told_late_is_not_taken_back_by_a_crash_halfway_through_a_jump_
     assert {alert.obligation_id for alert in driver.last(topics.LATE_PAYMENT_ALERTS).values()} == {
         f"O{number}" for number in range(20)
     }
+
+
+def test_an_input_that_is_given_partitions_holds_deadlines_back_until_they_are_read():
+    world = World(partitions=1, now=JUNE_1 + 10 * DAY)
+    worker = worker_of(world)
+    more = world.broker.partitions | {topics.PROCESSOR_SETTLED: 2}
+    worker.engine.progress.repartitioned(more)
+    world.pipe(charge())
+    worker.settle()
+    assert worker.engine.progress.gate() is None
+    assert not world.emitted(topics.LATE_PAYMENT_ALERTS)
+
+
+def test_an_internal_topic_must_keep_its_partitions():
+    driver = Driver(partitions=2, now=JUNE_1)
+    driver.pipe(charge())
+    driver.run()
+    driver.worker.engine.progress.repartitioned(driver.world.broker.partitions | {topics.PAYMENT_FACTS: 3})
+    driver.worker._heard = 0
+    with pytest.raises(progress.Repartitioned, match="payment-facts had 2 partitions and now has 3"):
+        driver.worker.hear()
