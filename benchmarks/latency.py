@@ -13,6 +13,7 @@ from pathlib import Path
 
 from confluent_kafka import OFFSET_END, Consumer, Producer, TopicPartition
 
+from benchmarks import usage
 from benchmarks.installation import Installation
 from benchmarks.report import Result
 from benchmarks.running import RECOVERED, wait_for
@@ -183,7 +184,9 @@ def run_latency(broker: str, directory: Path, *, rate: int, seconds: int, commit
         listener.start()
         planned, waiting = plan(time.time_ns() // 1_000 + LEAD_S * 1_000_000, rate, seconds)
         counted = sum(map(len, waiting.values()))
+        before_s, began = usage.cpu_seconds(worker.pid), time.monotonic()
         sender_late = send_on_time(installation, planned)
+        busy = (usage.cpu_seconds(worker.pid) - before_s) / (time.monotonic() - began - LEAD_S)
         until = time.monotonic() + AFTER_S
         heard_of = -1
         while time.monotonic() < until and len(listener.heard) != heard_of:
@@ -205,5 +208,6 @@ def run_latency(broker: str, directory: Path, *, rate: int, seconds: int, commit
             held = percentile == "p99"
             result.add(f"{name}: {percentile}", value, "ms", "<= 250" if held else "", value <= 250 if held else None)
     result.add("events counted", counted, "")
+    result.add("the worker used", busy * 100, "% of a core")
     result.add("the sender was late by at most", sender_late / 1_000, "ms")
     return result

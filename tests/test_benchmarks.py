@@ -57,7 +57,9 @@ def test_two_workers_read_what_one_does(kafka: str, tmp_path: Path) -> None:
 
 def test_memory_and_profile_need_no_broker(tmp_path: Path) -> None:
     found = run("nobody:1", tmp_path, "memory profile")
-    assert found["memory"]["a hot payment, by what Python allocates"] > found["memory"]["a packed payment"] > 100
+    memory = found["memory"]
+    assert memory["a payment decoded, by what Python allocates"] > memory["a payment packed"] > 100
+    assert memory["a hot payment, in the store's cache"] > memory["a payment packed"]
     shares = [value for name, value in found["profile"].items() if name.startswith("share of ")]
     assert sum(shares) == pytest.approx(100)
     assert found["profile"]["share of domain"] > 1
