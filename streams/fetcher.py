@@ -46,10 +46,10 @@ class Fetcher:
             "enable.partition.eof": True,
             "max.poll.interval.ms": 86_400_000,
             "fetch.wait.max.ms": 50,
-            "fetch.max.bytes": 64 << 20,
-            "max.partition.fetch.bytes": 8 << 20,
-            "queued.max.messages.kbytes": 64 << 10,
-            "queued.min.messages": 20_000,
+            "fetch.max.bytes": 16 << 20,
+            "max.partition.fetch.bytes": 1 << 20,
+            "queued.max.messages.kbytes": 16 << 10,
+            "queued.min.messages": 5_000,
             "fetch.error.backoff.ms": 100,
         }
         self._topic_of = {name: topic for topic, name in names.items()}

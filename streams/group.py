@@ -34,7 +34,7 @@ class Pipeline(Protocol):
     pump: Pump
     fetcher: Fetcher
     writer: Writer
-    arrived: "asyncio.Queue[Batch]"
+    arrived: "asyncio.Queue[list[Batch]]"
     names: Mapping[Topic, str]
     membership: Membership | None
 
@@ -97,16 +97,18 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         arrived = self.pipeline.arrived
         while not (self.should_stop or fetcher.should_stop):
             try:
-                batch = await asyncio.wait_for(arrived.get(), 1.0)
+                batches = await asyncio.wait_for(arrived.get(), 1.0)
             except TimeoutError:
                 continue
-            await self.callback(self._message(batch))
+            await self.callback(self._message(batches))
 
-    def _message(self, batch: Batch) -> ConsumerMessage:
-        name = self.pipeline.names[batch.source.topic]
-        number = batch.source.number
+    def _message(self, batches: list[Batch]) -> ConsumerMessage:
+        """A list of batches for one agent, in the shape of a Kafka message of the first one's partition."""
+        first = batches[0]
+        name = self.pipeline.names[first.source.topic]
+        number = first.source.number
         return ConsumerMessage(
-            name, number, batch.start, 0.0, 0, [], None, batch, None, 0, 0, TP(name, number),
+            name, number, first.start, 0.0, 0, [], None, batches, None, 0, 0, TP(name, number),
             generation_id=self.app.consumer_generation_id,
         )  # fmt: skip
 
@@ -183,6 +185,6 @@ class Transport(base.Transport):  # type: ignore[misc]
         self._topic_waiters: dict[str, Any] = {}
 
 
-def as_batches(stream: Any) -> AsyncIterator[Batch]:
-    """A Faust stream of ours, as what it is: its values are batches."""
-    return cast(AsyncIterator[Batch], stream)
+def as_batches(stream: Any) -> AsyncIterator[list[Batch]]:
+    """A Faust stream of ours, as what it is: its values are lists of batches."""
+    return cast(AsyncIterator[list[Batch]], stream)

@@ -56,8 +56,8 @@ def instant_bytes(instant: Micros) -> bytes:
 def _options(cache_mebibytes: int) -> Options:
     options = Options(raw_mode=True)
     options.create_if_missing(True)
-    options.set_write_buffer_size(32 << 20)
-    options.set_max_write_buffer_number(4)
+    options.set_write_buffer_size(16 << 20)
+    options.set_max_write_buffer_number(3)
     options.set_max_background_jobs(2)
     options.set_keep_log_file_num(2)
     options.set_max_open_files(256)
