@@ -69,7 +69,9 @@ class Settings(BaseSettings):
         "system", description="`system`, or an ISO 8601 instant with a zone at which the service's clock stands still"
     )
 
-    commit_interval_ms: int = Field(100, ge=1, le=60_000, description="longest time between two commits under load")
+    commit_interval_ms: int = Field(
+        100, ge=1, le=60_000, description="time between two commits under load; ten times that in a backlog"
+    )
     progress_interval_ms: int = Field(
         500, ge=10, le=60_000, description="how often caught-up time is measured and written"
     )

@@ -101,6 +101,7 @@ def write_truth(path: Path, scenario: Scenario, settings: Settings, at: int) -> 
 
     Instants are microseconds since 1970 UTC, days are days since 1970.
     """
+    path.parent.mkdir(parents=True, exist_ok=True)
     held = msgspec.to_builtins(truth(scenario, at, settings.policy))
     injected = {name: sorted(keys) for name, keys in scenario.injected.items()}
     about = {"seed": scenario.seed, "obligations": scenario.obligations, "injected": injected}

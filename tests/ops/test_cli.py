@@ -85,13 +85,21 @@ def test_a_bug_keeps_its_traceback(bare_run: Run, monkeypatch: pytest.MonkeyPatc
     def broken(*_args: object, **_more: object) -> None:
         raise ZeroDivisionError
 
+    monkeypatch.setattr(worker, "partition_counts", lambda settings: {})
     monkeypatch.setattr(worker, "run", broken)
     with pytest.raises(ZeroDivisionError):
         bare_run("worker")
 
 
+def test_a_worker_without_a_broker_says_so_in_one_line(bare_run: Run) -> None:
+    result = bare_run("worker", env={"RENTMATCH_BROKER": "127.0.0.1:1"})
+    assert result.exit_code == 1
+    assert "no Kafka broker answers at 127.0.0.1:1" in result.stderr
+
+
 def test_worker_options_reach_the_worker(bare_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[tuple[bool, str]] = []
+    monkeypatch.setattr(worker, "partition_counts", lambda settings: {})
     monkeypatch.setattr(worker, "run", lambda *, with_web, log_level: calls.append((with_web, log_level)))
     assert bare_run("worker").exit_code == 0
     assert bare_run("worker", "--without-web", "--log-level", "debug").exit_code == 0
