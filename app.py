@@ -28,8 +28,8 @@ from domain.payment import PaymentState, new_payment
 from sinks.health import Health, serve_health
 from streams import compatibility, progress, topics
 from streams import settings as settings_module
-from streams.admin import CHANGELOG_OF, partition_counts
 from streams.batch import Batch, TopicPartition
+from streams.cluster import CHANGELOG_OF, identity, partition_counts
 from streams.codec import Codec
 from streams.commit import Stage
 from streams.engine import Engine
@@ -122,7 +122,7 @@ class Pipeline:
         """Check the topics, take a slot, open the store, make the clients.
 
         Raises:
-            streams.admin.BrokerError: no broker answers, or topics are not there or do not fit together.
+            streams.cluster.BrokerError: no broker answers, or topics are not there or do not fit together.
             slots.NoSlot: the worker id is in use.
 
         """
@@ -135,7 +135,8 @@ class Pipeline:
         self._admin = AdminClient(self.kafka())
         self.partitions = await asyncio.to_thread(self.count_partitions)
         self._slot = slots.take(settings.state_dir, settings.topic_prefix + settings.application_id, settings.worker_id)
-        self.store = Store(self._slot.folder / "store")
+        of = await asyncio.to_thread(identity, settings, CHANGELOG_OF.values())
+        self.store = Store(self._slot.folder / "store", of)
         registry = _registry(settings)
         stages = stages_of(settings, self.store, Codec(registry), self.partitions, self.clocks)
         engine = Engine(stages, Progress(self.partitions), self.clocks.service)

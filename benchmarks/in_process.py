@@ -49,7 +49,7 @@ class InProcess:
             source = TopicPartition(TOPIC_OF[name], partition_of(key.decode(), partitions))
             self._append(source, key, value)
         clocks = Clocks(lambda: backlog.closes_at, composition.system_clock)
-        self.store = Store(folder)
+        self.store = Store(folder, "benchmark")
         self.stages: list[Stage] = composition.stages_of(settings, self.store, Codec(), self._counts, clocks)
         self.engine = Engine(self.stages, Progress(self._counts), clocks.service)
         self.engine.assigned(EPOCH, dict.fromkeys(self._logs, 0))

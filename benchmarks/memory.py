@@ -67,7 +67,7 @@ def bytes_cached(values: dict[str, bytes]) -> float:
     place = Place(b"p", 0)
     keys = list(values)
     with tempfile.TemporaryDirectory() as folder:
-        store = Store(Path(folder), CACHE_MEBIBYTES)
+        store = Store(Path(folder), "benchmark", CACHE_MEBIBYTES)
         written = [Written(key, value, NO_DEADLINE, NO_DEADLINE) for key, value in values.items()]
         store.write([(place, written, len(written))])
         store._db.flush()  # to files: what is still in the write buffer is not read through the cache

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from ops.console import Failure, Group, Misuse
-from streams.admin import BrokerError
+from streams.cluster import BrokerError
 from streams.reading import UnknownTopicError
 from streams.registry import RegistryError
 from streams.settings import SettingsError

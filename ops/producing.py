@@ -6,7 +6,8 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
-from streams.admin import INPUT_BYTES_MAX, BrokerError, connect
+from streams.admin import INPUT_BYTES_MAX
+from streams.cluster import BrokerError, connect
 from streams.reading import missing_topic
 from streams.settings import Settings
 

@@ -5,15 +5,16 @@ an existing topic change only when `apply` asks for it.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
 
 from streams import topics
+from streams.cluster import ANSWER_SECONDS_MAX, CHANGELOG_OF, connect, is_mock, metadata
 from streams.settings import Settings, SettingsError
 from streams.topics import Role, Topic
 
@@ -24,106 +25,6 @@ INPUT_BYTES_MAX = 12 * MIB
 """Of an input that we create: room for that plan, and below RECORD_BYTES_MAX, so that its dead letter always fits."""
 CHANGELOG_SEGMENT_BYTES = 128 * MIB
 """A segment that is still written is never compacted; the broker's default of 1 GiB would all be read at a recovery."""
-
-ANSWER_SECONDS_MAX = 10.0
-"""How long a broker may take to answer before we say that it does not."""
-MOCK_CLUSTER_ID = "mockCluster"
-"""How the cluster id of librdkafka's mock cluster begins. It has no CreateTopics and tells no configuration."""
-
-COPARTITIONED = (
-    (topics.PAYMENT_FACTS, topics.PAYMENTS_CHANGELOG),
-    (topics.OBLIGATION_FACTS, topics.OBLIGATIONS_CHANGELOG),
-)
-"""A table's changelog has one partition for each partition of the stream that fills the table."""
-
-
-class BrokerError(RuntimeError):
-    """The broker cannot do what was asked; the message says what was asked, what it answered and what to do."""
-
-
-Client = TypeVar("Client")
-
-
-def connect(make: Callable[[dict[str, Any]], Client], settings: Settings, **more: Any) -> tuple[Client, Any]:
-    """Open a confluent-kafka client and see that a broker answers.
-
-    Args:
-        make: `AdminClient`, `Consumer` or `Producer`.
-        settings: where the broker is and how to speak to it.
-        more: further librdkafka settings, with `_` for `.` in their names.
-
-    Returns:
-        The client and the cluster's metadata, all topics included.
-
-    Raises:
-        BrokerError: the client refuses the settings or no broker answers.
-
-    """
-    told: list[str] = []
-    conf = settings.kafka(**{name.replace("_", "."): value for name, value in more.items()})
-    conf["error_cb"] = lambda error: told.append(error.str())
-    # librdkafka writes each failed attempt to stderr by itself; an operator needs the reason once.
-    conf["log_level"] = 2
-    try:
-        client = make(conf)
-    except KafkaException as error:
-        raise BrokerError(
-            f"the Kafka client cannot use these settings: {error.args[0].str()}. "
-            "Look at the RENTMATCH_SECURITY_… variables (`rentmatch settings`)."
-        ) from None
-    return client, metadata(client, settings, told)
-
-
-def metadata(client: Any, settings: Settings, told: list[str] | None = None) -> Any:
-    """Ask the cluster for its brokers and topics.
-
-    Raises:
-        BrokerError: no broker answers in time; the message names the address and the last reason heard.
-
-    """
-    try:
-        return client.list_topics(timeout=ANSWER_SECONDS_MAX)
-    except KafkaException as error:
-        client.poll(0)  # hands over what went wrong below, such as a refused password
-        reason = told[-1] if told else error.args[0].str()
-        raise BrokerError(
-            f"no Kafka broker answers at {settings.broker}: {reason}. Start it, or set RENTMATCH_BROKER to where it "
-            "is (and RENTMATCH_SECURITY_PROTOCOL to how it is spoken to)."
-        ) from None
-
-
-class MissingTopics(BrokerError):
-    """Topics are not there, or do not fit together; the message says what to do."""
-
-
-CHANGELOG_OF: Mapping[Topic, Topic] = {
-    topics.PAYMENT_FACTS: topics.PAYMENTS_CHANGELOG,
-    topics.OBLIGATION_FACTS: topics.OBLIGATIONS_CHANGELOG,
-}
-"""Which changelog holds what is learned from an internal topic, partition by partition."""
-
-
-def partition_counts(settings: Settings) -> dict[Topic, int]:
-    """How many partitions each of our topics has.
-
-    Raises:
-        MissingTopics: a topic is not there, or a changelog has not as many partitions as what it belongs to.
-        BrokerError: no broker answers.
-
-    """
-    _, cluster = connect(AdminClient, settings)
-    names = {topic: settings.topic(topic) for topic in topics.ALL}
-    missing = [name for name in names.values() if name not in cluster.topics or not cluster.topics[name].partitions]
-    if missing:
-        raise MissingTopics(f"topics are missing: {', '.join(missing)}. Run `rentmatch provision` first.")
-    counts = {topic: len(cluster.topics[name].partitions) for topic, name in names.items()}
-    for facts, changelog in CHANGELOG_OF.items():
-        if counts[facts] != counts[changelog]:
-            raise MissingTopics(
-                f"{names[facts]} has {counts[facts]} partitions and {names[changelog]} has {counts[changelog]}; they "
-                "must be equal. `rentmatch provision --check` says more."
-            )
-    return counts
 
 
 class TopicState(StrEnum):
@@ -241,19 +142,19 @@ def provision(settings: Settings, *, create: bool = True, apply: bool = False) -
     """
     wanted = wishes(settings)
     admin, cluster = connect(AdminClient, settings)
-    is_mock = (cluster.cluster_id or "").startswith(MOCK_CLUSTER_ID)
+    on_mock = is_mock(cluster)
     report = Report()
     absent = [_like_its_partner(settings, wish, cluster, report) for wish in wanted if not _exists(cluster, wish.name)]
     created: set[str] = set()
     if create and absent:
-        if is_mock:
+        if on_mock:
             created = _create_by_asking(admin, absent, report)
             cluster = metadata(admin, settings)
         else:
             created, met = _create(admin, settings, absent, len(cluster.brokers), report)
             cluster = _metadata_with(admin, settings, created | met)
     compared = [wish.name for wish in wanted if wish.name not in created and _exists(cluster, wish.name)]
-    configs = {} if is_mock else _configs_on_broker(admin, compared, report)
+    configs = {} if on_mock else _configs_on_broker(admin, compared, report)
     for wish in wanted:
         report.findings.append(_look(wish, cluster, created, configs.get(wish.name), settings))
     if apply:
@@ -269,7 +170,7 @@ def _exists(cluster: Any, name: str) -> bool:
 
 def _like_its_partner(settings: Settings, wish: Wish, cluster: Any, report: Report) -> Wish:
     """Give an absent topic the partitions of the one it must agree with, where that one is there already."""
-    for pair in COPARTITIONED:
+    for pair in CHANGELOG_OF.items():
         if wish.topic in pair:
             partner = settings.topic(pair[0] if wish.topic is pair[1] else pair[1])
             if _exists(cluster, partner):
@@ -420,7 +321,7 @@ def _wait_until_shown(admin: Any, name: str, changed: list[Difference]) -> None:
 
 def _check_copartitioning(report: Report) -> None:
     by_topic = {finding.wish.topic: finding for finding in report.findings}
-    for facts, changelog in COPARTITIONED:
+    for facts, changelog in CHANGELOG_OF.items():
         left, right = by_topic[facts], by_topic[changelog]
         if TopicState.MISSING not in (left.state, right.state) and left.partitions != right.partitions:
             report.errors.append(

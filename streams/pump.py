@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-PENDING_MAX = 20_000
+PENDING_MAX = 10_000
 """The open transaction takes no batch while it holds this many keys and records: memory stays bounded while the
 broker does not acknowledge."""
 

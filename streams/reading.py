@@ -20,7 +20,7 @@ from confluent_kafka import (
 )
 
 from streams import topics
-from streams.admin import ANSWER_SECONDS_MAX, BrokerError, connect
+from streams.cluster import ANSWER_SECONDS_MAX, BrokerError, connect
 from streams.codec import Codec
 from streams.dead_letters import BadInput
 from streams.jsonform import fact_to_json, output_to_json

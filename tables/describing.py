@@ -76,8 +76,8 @@ def _mark(key: bytes | None, value: bytes | None) -> Iterable[dict[str, Any]]:
 
 def register() -> None:
     """Let `rentmatch read` show them."""
-    DESCRIBERS[topics.PAYMENT_FACTS.name] = _payment_facts
-    DESCRIBERS[topics.OBLIGATION_FACTS.name] = _obligation_facts
-    DESCRIBERS[topics.PAYMENTS_CHANGELOG.name] = lambda key, value: _state(_payment, key, value)
-    DESCRIBERS[topics.OBLIGATIONS_CHANGELOG.name] = lambda key, value: _state(_obligation, key, value)
-    DESCRIBERS[topics.PROGRESS.name] = _mark
+    DESCRIBERS.setdefault(topics.PAYMENT_FACTS.name, _payment_facts)
+    DESCRIBERS.setdefault(topics.OBLIGATION_FACTS.name, _obligation_facts)
+    DESCRIBERS.setdefault(topics.PAYMENTS_CHANGELOG.name, lambda key, value: _state(_payment, key, value))
+    DESCRIBERS.setdefault(topics.OBLIGATIONS_CHANGELOG.name, lambda key, value: _state(_obligation, key, value))
+    DESCRIBERS.setdefault(topics.PROGRESS.name, _mark)

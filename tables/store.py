@@ -7,6 +7,7 @@ Keys (all integers big-endian, so that RocksDB's order is ours):
 - `v` table partition id      → the packed state of a key
 - `d` table partition instant id → nothing: the deadline index, in the order of time
 - `o` table partition         → the changelog offset behind the last record that is in the store
+- `identity`                  → which cluster's which changelogs these are
 """
 
 from collections.abc import Iterable, Iterator
@@ -68,13 +69,25 @@ def _options(cache_mebibytes: int) -> Options:
     return options
 
 
-class Store:
-    """Opens (or makes) the store at `path`. Not shared between processes: RocksDB's own lock refuses a second."""
+_IDENTITY = b"identity"
 
-    def __init__(self, path: Path, cache_mebibytes: int = 64) -> None:
+
+class Store:
+    """The store at `path`, of the changelogs that are known by `identity`.
+
+    A store that was made for others is emptied: its offsets would mean nothing, and its states would be wrong. Not
+    shared between processes: RocksDB's own lock refuses a second.
+    """
+
+    def __init__(self, path: Path, identity: str, cache_mebibytes: int = 64) -> None:
         path.mkdir(parents=True, exist_ok=True)
         self.path = path
-        self._db = Rdict(str(path), _options(cache_mebibytes))
+        options = _options(cache_mebibytes)
+        # Without the column family named, rocksdict takes the options of an existing store from disk, without a cache.
+        self._db = Rdict(str(path), options, column_families={"default": options})
+        if self._db.get(_IDENTITY) != identity.encode():
+            self._db.delete_range(b"", b"\xff")
+            self._db[_IDENTITY] = identity.encode()
         # RocksDB's iterators point into their options, which rocksdict 0.3.29 does not keep alive for them.
         self._reading = ReadOptions()
 

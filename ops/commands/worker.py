@@ -1,13 +1,16 @@
 """`rentmatch worker`: a worker process, which is Faust's own with our app."""
 
 import importlib
+import os
+import socket
 
 import click
 
-from ops.console import Command
-from streams.admin import partition_counts
-from streams.settings import load
+from ops.console import Command, fail, say
+from streams.cluster import partition_counts
+from streams.settings import Settings, load
 
+PORTS_TRIED = 100
 LOG_LEVELS = ["DEBUG", "INFO", "WARNING", "ERROR"]
 
 
@@ -21,8 +24,25 @@ def run(*, with_web: bool, log_level: str) -> None:
     faust_cli.main(args=["worker", web, "--loglevel", log_level], prog_name="rentmatch", app=app)
 
 
+def choose_port(settings: Settings) -> int:
+    """The port asked for; where none was asked for and the default is taken by another worker, the next free one."""
+    if "http_port" in settings.model_fields_set:
+        return settings.http_port
+    for port in range(settings.http_port, settings.http_port + PORTS_TRIED):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((settings.http_host, port))
+            except OSError:
+                continue
+        if port != settings.http_port:
+            say(f"Port {settings.http_port} is taken; this worker's web server listens on {port}.")
+        return port
+    fail(f"No port from {settings.http_port} on is free; set RENTMATCH_HTTP_PORT, to 0 for no web server.")
+
+
 @click.command(cls=Command, name="worker", short_help="Start a worker.")
-@click.option("--without-web", is_flag=True, help="No web server: no health, no metrics.")
+@click.option("--without-web", is_flag=True, help="No web server: no health endpoints.")
 @click.option(
     "--log-level",
     type=click.Choice(LOG_LEVELS, case_sensitive=False),
@@ -40,5 +60,7 @@ def command(without_web: bool, log_level: str | None) -> None:
     """
     settings = load()
     partition_counts(settings)  # what an operator can mend is told before Faust wraps it in a log
+    if not without_web:
+        os.environ["RENTMATCH_HTTP_PORT"] = str(choose_port(settings))  # app.py reads the environment
     with_web = settings.http_port != 0 and not without_web
     run(with_web=with_web, log_level=(log_level or settings.log_level).upper())

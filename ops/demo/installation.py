@@ -21,7 +21,8 @@ from confluent_kafka.admin import AdminClient
 from domain.facts import Micros
 from ops.console import fail
 from streams import topics
-from streams.admin import ANSWER_SECONDS_MAX, BrokerError, connect, provision
+from streams.admin import provision
+from streams.cluster import ANSWER_SECONDS_MAX, BrokerError, connect
 from streams.jsonform import instant_to_text
 from streams.settings import PREFIX, Settings, load
 

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 
@@ -11,7 +12,7 @@ import pytest
 
 from ops.cli import COMMANDS, cli
 from ops.commands import worker
-from streams.settings import Settings
+from streams.settings import Settings, load
 from tests.ops.conftest import Run
 
 
@@ -97,8 +98,24 @@ def test_a_worker_without_a_broker_says_so_in_one_line(bare_run: Run) -> None:
     assert "no Kafka broker answers at 127.0.0.1:1" in result.stderr
 
 
+def test_a_second_worker_on_a_machine_takes_the_next_port(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        default = Settings.model_fields["http_port"].default
+        settings = load({"RENTMATCH_HTTP_PORT": str(port)})
+        assert worker.choose_port(settings) == port  # asked for: whoever is there, it is for the operator to decide
+        unasked = Settings.model_construct(_fields_set=set(), http_host="127.0.0.1", http_port=port)
+        assert worker.choose_port(unasked) > port
+        assert f"Port {port} is taken" in capsys.readouterr().err
+    assert default == 6066
+
+
 def test_worker_options_reach_the_worker(bare_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[tuple[bool, str]] = []
+    monkeypatch.setenv("RENTMATCH_HTTP_PORT", "")
+    monkeypatch.delenv("RENTMATCH_HTTP_PORT")
     monkeypatch.setattr(worker, "partition_counts", lambda settings: {})
     monkeypatch.setattr(worker, "run", lambda *, with_web, log_level: calls.append((with_web, log_level)))
     assert bare_run("worker").exit_code == 0

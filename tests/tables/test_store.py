@@ -10,7 +10,7 @@ HERE, THERE = Place(b"p", 3), Place(b"o", 3)
 
 @pytest.fixture(params=["disk", "memory"])
 def store(request, tmp_path):
-    made = Store(tmp_path / "store") if request.param == "disk" else MemoryStore()
+    made = Store(tmp_path / "store", "changelogs") if request.param == "disk" else MemoryStore()
     yield made
     made.close()
 
@@ -70,12 +70,12 @@ def test_forgetting_a_partition_leaves_the_others(store):
 
 
 def test_the_disk_keeps_it_and_refuses_a_second_owner(tmp_path):
-    first = Store(tmp_path / "s")
+    first = Store(tmp_path / "s", "changelogs")
     first.write([(HERE, [Written("a", b"1", 5, NO_DEADLINE)], 10)])
     with pytest.raises(Exception, match=r"(?i)lock"):
-        Store(tmp_path / "s")
+        Store(tmp_path / "s", "changelogs")
     first.close()
-    again = Store(tmp_path / "s")
+    again = Store(tmp_path / "s", "changelogs")
     assert again.get(HERE, "a") == b"1"
     assert again.due(HERE, 5, 10) == [(5, "a")]
     again.close()
@@ -90,3 +90,24 @@ def test_all_that_is_due_is_found_whatever_else_is_allocated_meanwhile(store):
     junk = [bytes(number % 90) for number in range(20_000)]
     assert len(store.due(HERE, 2_999, 10_000)) == 3_000
     del junk
+
+
+def test_a_store_of_other_changelogs_is_emptied(tmp_path):
+    first = Store(tmp_path / "s", "cluster 1")
+    first.write([(HERE, [Written("a", b"1", 5, NO_DEADLINE)], 10)])
+    first.close()
+    other = Store(tmp_path / "s", "cluster 2")
+    assert other.get(HERE, "a") is None
+    assert other.offset(HERE) == 0
+    assert other.first_deadline(HERE) == NO_DEADLINE
+    other.close()
+    assert Store(tmp_path / "s", "cluster 2").offset(HERE) == 0
+
+
+def test_the_cache_is_as_large_when_a_store_is_opened_again(tmp_path):
+    for _ in range(2):
+        store = Store(tmp_path / "s", "changelogs", cache_mebibytes=32)
+        assert store._db.property_int_value("rocksdb.block-cache-capacity") == 32 << 20
+        store.write([(HERE, [Written("a", b"1", 5, NO_DEADLINE)], 10)])
+        assert store.get(HERE, "a") == b"1"
+        store.close()
