@@ -8,7 +8,7 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, Message
 from confluent_kafka import TopicPartition as KafkaPartition
 
-from tables.recovery import Changelog, consumer_conf
+from tables.recovery import Changelog, Watermarks, consumer_conf
 from tables.store import Store
 
 log = logging.getLogger(__name__)
@@ -26,6 +26,7 @@ class Follower:
         heard: Callable[[bytes, bytes], None],
         failed: Callable[[BaseException], None],
     ) -> None:
+        self._group = group
         self._conf = consumer_conf(conf, group) | {"queued.max.messages.kbytes": 16 << 10}
         self._store = store
         self._progress = progress_name
@@ -56,7 +57,7 @@ class Follower:
             try:
                 consumer.assign(
                     [KafkaPartition(self._progress, 0, progress_offset)]
-                    + [KafkaPartition(*place, self._from(consumer, warm[place])) for place in warm]
+                    + [KafkaPartition(*place, offset) for place, offset in self._starts(warm).items()]
                 )
                 while not stop.is_set():
                     self._take(consumer.consume(5_000, 0.1), warm)
@@ -66,13 +67,20 @@ class Follower:
             if not stop.is_set():
                 self._failed(error)
 
-    def _from(self, consumer: Consumer, changelog: Changelog) -> int:
-        low, high = consumer.get_watermark_offsets(KafkaPartition(changelog.name, changelog.number), 30)
+    def _starts(self, warm: dict[tuple[str, int], Changelog]) -> dict[tuple[str, int], int]:
+        watermarks = Watermarks(self._conf, self._group)
+        try:
+            return {place: self._from(watermarks, changelog) for place, changelog in warm.items()}
+        finally:
+            watermarks.close()
+
+    def _from(self, watermarks: Watermarks, changelog: Changelog) -> int:
+        low, high = watermarks.of(changelog.name, changelog.number)
         offset = self._store.offset(changelog.place)
         if offset > high:
             self._store.forget(changelog.place)
             offset = 0
-        return max(int(low), offset)
+        return max(low, offset)
 
     def _take(self, messages: list[Message], warm: dict[tuple[str, int], Changelog]) -> None:
         states: dict[tuple[str, int], list[tuple[bytes, bytes | None]]] = {}

@@ -51,6 +51,31 @@ def consumer_conf(conf: Mapping[str, Any], group: str) -> dict[str, Any]:
     }
 
 
+class Watermarks:
+    """Where partitions begin and end, records of open transactions included.
+
+    A consumer that reads committed records only is told the last stable offset as the end, so this takes one that
+    does not.
+    """
+
+    def __init__(self, conf: Mapping[str, Any], group: str) -> None:
+        self._consumer = Consumer(consumer_conf(conf, group) | {"isolation.level": "read_uncommitted"})
+
+    def of(self, name: str, number: int) -> tuple[int, int]:
+        """The first offset that is there, and the one behind the last (the high watermark).
+
+        Raises:
+            KafkaException: the broker does not tell.
+
+        """
+        low, high = self._consumer.get_watermark_offsets(KafkaPartition(name, number), 30)
+        return int(low), int(high)
+
+    def close(self) -> None:
+        """Release the connection."""
+        self._consumer.close()
+
+
 class Recovery:
     """One recovery after one assignment. Blocking: runs in a thread; `cancelled` is asked between steps."""
 
@@ -58,12 +83,14 @@ class Recovery:
         self, conf: Mapping[str, Any], group: str, names: Mapping[Topic, str], cancelled: Callable[[], bool]
     ) -> None:
         self._consumer = Consumer(consumer_conf(conf, group))
+        self._watermarks = Watermarks(conf, group)
         self._names = names
         self._cancelled = cancelled
 
     def close(self) -> None:
-        """Release the connection."""
+        """Release the connections."""
         self._consumer.close()
+        self._watermarks.close()
 
     def positions(self, sources: Iterable[TopicPartition], timeout_s: float = 120.0) -> dict[TopicPartition, int]:
         """Where to read on: the committed offsets, once no transaction on them is open; else the beginning.
@@ -88,7 +115,7 @@ class Recovery:
         for partition in committed:
             if partition.error is not None:
                 raise RecoveryFailed(f"the offset of {partition.topic} is not known: {partition.error}")
-            low, high = self._consumer.get_watermark_offsets(KafkaPartition(partition.topic, partition.partition), 30)
+            low, high = self._watermarks.of(partition.topic, partition.partition)
             offset = partition.offset
             if 0 <= offset < low:
                 raise RecoveryFailed(
@@ -115,7 +142,7 @@ class Recovery:
         starts = {}
         targets = {}
         for (name, number), place in places.items():
-            low, high = self._consumer.get_watermark_offsets(KafkaPartition(name, number), 30)
+            low, high = self._watermarks.of(name, number)
             offset = store.offset(place)
             if offset > high:
                 log.warning("the local state of %s[%d] belongs to another topic of that name: rebuilt", name, number)
@@ -136,7 +163,7 @@ class Recovery:
 
     def read_marks(self, heard: Callable[[bytes, bytes], None], name: str) -> int:
         """Read the whole progress topic; the offset behind it."""
-        low, high = self._consumer.get_watermark_offsets(KafkaPartition(name, 0), 30)
+        low, high = self._watermarks.of(name, 0)
 
         def take(place: tuple[str, int], records: list[tuple[bytes, bytes | None]], end: int) -> None:
             for key, value in records:
@@ -145,7 +172,7 @@ class Recovery:
 
         if low < high:
             self._read({(name, 0): low}, {(name, 0): high}, take)
-        return int(high)
+        return high
 
     def _read(
         self,

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-from rocksdict import BlockBasedOptions, Cache, Options, Rdict, ReadOptions, WriteBatch
+from rocksdict import BlockBasedOptions, Cache, DBCompressionType, Options, Rdict, ReadOptions, WriteBatch
 
 from domain.facts import Micros
 
@@ -57,8 +57,10 @@ def instant_bytes(instant: Micros) -> bytes:
 def _options(cache_mebibytes: int) -> Options:
     options = Options(raw_mode=True)
     options.create_if_missing(True)
-    options.set_write_buffer_size(16 << 20)
+    # What was written last is asked for next: it should still be in memory, and not be compressed at once.
+    options.set_write_buffer_size(64 << 20)
     options.set_max_write_buffer_number(3)
+    options.set_compression_per_level([DBCompressionType.none()] * 3 + [DBCompressionType.lz4()] * 4)
     options.set_max_background_jobs(2)
     options.set_keep_log_file_num(2)
     options.set_max_open_files(256)
