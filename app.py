@@ -166,6 +166,7 @@ class Pipeline:
             self._failed,
             settings.commit_interval_ms / 1_000,
             settings.progress_interval_ms / 1_000,
+            2 * settings.transaction_timeout_ms / 1_000,
         )
         self.opened = True
 

@@ -13,7 +13,7 @@ from streams.batch import Batch, TopicPartition
 from streams.commit import Commit
 from streams.engine import Engine, Verdict
 from streams.fetcher import Fetcher
-from streams.writer import Membership, Writer
+from streams.writer import Membership, TransactionFailed, Writer
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +46,7 @@ class Pump:
         failed: Callable[[BaseException], Awaitable[None]],
         commit_interval_s: float,
         progress_interval_s: float,
+        write_timeout_s: float,
     ) -> None:
         self.engine = engine
         self._fetcher = fetcher
@@ -54,6 +55,7 @@ class Pump:
         self._failed = failed
         self._commit_interval_s = commit_interval_s
         self._progress_interval_s = progress_interval_s
+        self._write_timeout_s = write_timeout_s
         self._membership: Membership | None = None
         self._epoch = 0
         self.broken = False
@@ -168,7 +170,12 @@ class Pump:
 
     async def _write(self, commit: Commit) -> None:
         assert self._membership is not None
-        await asyncio.wrap_future(self._writer.submit(commit, self._membership))
+        written = asyncio.wrap_future(self._writer.submit(commit, self._membership))
+        try:
+            # librdkafka's own timeouts do not always hold when a coordinator goes away (librdkafka issue 5456).
+            await asyncio.wait_for(asyncio.shield(written), self._write_timeout_s)
+        except TimeoutError:
+            raise TransactionFailed(f"no answer for {self._write_timeout_s:.0f} s; the broker has aborted it") from None
         self.engine.committed(commit)
         if commit.offsets or self.engine.pending():
             self._something.set()  # deadlines may have come due meanwhile, and times travel on
