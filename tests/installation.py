@@ -5,17 +5,25 @@ Everything is watched from outside: offsets at the broker, /readyz at the worker
 
 import json
 import random
+import sys
 import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, KafkaException, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka import (
+    Consumer,
+    ConsumerGroupTopicPartitions,
+    IsolationLevel,
+    KafkaException,
+    Producer,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, OffsetSpec, ResourceType
 
 from domain.facts import Micros
 from simulator.deliver import Delivery, value_of
@@ -26,6 +34,8 @@ from streams.settings import Settings
 from tests.infra.worker import COMMAND, WorkerProcess
 from tests.kafka import wire
 from tests.kafka.verifier import KEYS, Outputs, Place, Published, check, read_outputs
+
+FAULTY = (sys.executable, "-m", "tests.infra.faulty_worker", "worker")
 
 READ = ("payment-initiated", "processor-settled", "ledger-events", "payment-facts", "obligation-facts")
 """The topics that the group reads, upstream first."""
@@ -90,6 +100,8 @@ class Installation:
         """Who ended with which status and was started again."""
         quiet = {"bootstrap.servers": bootstrap, "log_level": 2}
         self._admin = AdminClient(quiet)
+        # Joins nothing; under read_committed it is told no offset that an open transaction may still change.
+        self._onlooker = Consumer(quiet | {"group.id": self.group, "isolation.level": "read_committed"})
         self._producer = Producer(quiet | {"enable.idempotence": True, "linger.ms": 5, "message.max.bytes": 16 << 20})
 
     def __enter__(self) -> "Installation":
@@ -101,6 +113,7 @@ class Installation:
         """Kill all workers. The topics stay: a failure may need them."""
         for worker in self.workers.values():
             worker.close()
+        self._onlooker.close()
 
     def name(self, topic: str) -> str:
         """A topic's full name here, from its default name."""
@@ -150,7 +163,7 @@ class Installation:
                 try:
                     producer.produce(
                         self.name(delivery.topic), value, delivery.key.encode(), partition,
-                        on_delivery=self._noting(delivery, failed),
+                        on_delivery=self.noting(delivery, failed),
                     )  # fmt: skip
                     break
                 except BufferError:
@@ -158,49 +171,45 @@ class Installation:
         assert producer.flush(150) == 0
         assert failed == []
 
-    def _noting(self, delivery: Delivery, failed: list[Any]) -> Any:
+    def noting(self, delivery: Delivery, failed: list[Any]) -> Callable[[Any, Any], None]:
+        """A producer's callback that counts a delivery as published once the broker has it."""
+
         def note(error: Any, message: Any) -> None:
             if error is not None:
                 failed.append(error)
                 return
-            self.note(delivery, message)
+            self.deliveries.append(delivery)
+            place = (delivery.topic, message.partition(), message.offset())
+            self.published[place] = Published(message.key(), message.value(), delivery.is_bad)
 
         return note
-
-    def note(self, delivery: Delivery, message: Any) -> None:
-        """Count a delivery that the broker has taken as published."""
-        self.deliveries.append(delivery)
-        place = (delivery.topic, message.partition(), message.offset())
-        self.published[place] = Published(message.key(), message.value(), delivery.is_bad)
 
     def _partitions(self) -> int:
         return self.settings.partitions
 
     # Workers
 
-    def worker(
-        self,
-        worker_id: str = "a",
-        *,
-        command: Sequence[str] = COMMAND,
-        supervised: bool = False,
-        env: Mapping[str, str] | None = None,
-    ) -> WorkerProcess:
-        """Start a worker, or start one of this id again on its state."""
-        worker = self.workers.get(worker_id)
-        if worker is None:
-            own = self.env | {"RENTMATCH_WORKER_ID": worker_id} | dict(env or {})
-            worker = WorkerProcess(self._directory / f"worker-{worker_id}", own, command=command)
-            self.workers[worker_id] = worker
+    def worker(self, worker_id: str = "a", *, supervised: bool = False, fault: str | None = None) -> WorkerProcess:
+        """Start a worker on the state of the one of this id before it; `fault` as in tests/infra/faulty_worker.py."""
+        before = self.workers.get(worker_id)
+        assert before is None or before.exit_code is not None, f"worker {worker_id} runs already"
+        env = self.env | {"RENTMATCH_WORKER_ID": worker_id} | ({} if fault is None else {"FAULT": fault})
+        worker = WorkerProcess(self.directory_of(worker_id), env, command=COMMAND if fault is None else FAULTY)
+        self.workers[worker_id] = worker
+        self.supervised.discard(worker_id)
         if supervised:
             self.supervised.add(worker_id)
         worker.start()
         return worker
 
+    def directory_of(self, worker_id: str) -> Path:
+        """Where a worker has its log, and its state in the folder `state`."""
+        return self._directory / f"worker-{worker_id}"
+
     def dismiss(self, worker_id: str) -> None:
-        """Forget a worker that has ended; one of this id that is started later has another state folder's history."""
-        self.workers.pop(worker_id).close()
-        self.supervised.discard(worker_id)
+        """Expect nothing more of a worker that has ended, whatever its exit status was."""
+        assert self.workers[worker_id].exit_code is not None
+        del self.workers[worker_id]
 
     def supervise(self) -> None:
         """Start supervised workers that have ended with an error again.
@@ -217,7 +226,43 @@ class Installation:
             self.deaths.append((worker_id, status))
             worker.start()
 
+    def configure(self, topic: str, **configs: str) -> None:
+        """Change settings of a topic (default name): `_` stands for `.` in their names, no value for the default."""
+        entries = [
+            ConfigEntry(
+                name.replace("_", "."),
+                value,
+                incremental_operation=AlterConfigOpType.SET if value else AlterConfigOpType.DELETE,
+            )
+            for name, value in configs.items()
+        ]
+        resource = ConfigResource(ResourceType.TOPIC, self.name(topic), incremental_configs=entries)
+        self._admin.incremental_alter_configs([resource], request_timeout=10)[resource].result(15)
+
+    def watch(self, seconds: float) -> None:
+        """Let time pass, and start again who ends meanwhile."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            self.supervise()
+            time.sleep(0.05)
+
     # Watching
+
+    def members(self) -> int | None:
+        """How many members the group has; None while the broker does not tell."""
+        # Not describe_consumer_groups: librdkafka ends the whole process when the broker goes away under it (#4605).
+        try:
+            found = self._admin.list_groups(self.group, timeout=5)
+        except KafkaException:
+            return None
+        return len(found[0].members) if found and found[0].error is None else None
+
+    def wait_members(self, count: int, timeout_s: float = 60) -> None:
+        """Wait until the group has so many members."""
+        until = time.monotonic() + timeout_s
+        while (found := self.members()) != count:
+            assert time.monotonic() < until, f"the group has {found} members, not {count}, for {timeout_s} s"
+            self.watch(0.1)
 
     def ends(self, *topics: str, stable: bool = False) -> dict[tuple[str, int], int]:
         """The end offsets of these topics (default names): with all that is written, or with what is `stable` only."""
@@ -232,12 +277,8 @@ class Installation:
     def committed(self) -> dict[tuple[str, int], int]:
         """The group's committed offsets, behind no open transaction; 0 where there is none."""
         asked = [TopicPartition(self.name(topic), number) for topic in READ for number in range(self._partitions())]
-        request = ConsumerGroupTopicPartitions(self.group, asked)
-        future = self._admin.list_consumer_group_offsets([request], require_stable=True, request_timeout=10)[self.group]
-        return {
-            (p.topic.removeprefix(self.prefix), p.partition): max(p.offset, 0)
-            for p in future.result(15).topic_partitions
-        }
+        found = self._onlooker.committed(asked, 10)
+        return {(p.topic.removeprefix(self.prefix), p.partition): max(p.offset, 0) for p in found}
 
     def lag(self) -> dict[tuple[str, int], int]:
         """How many offsets each partition that is read has before its end; partitions without any are left out.
