@@ -35,8 +35,8 @@ class Commit:
         held.append({"key": key, "value": value})
 
     def __bool__(self) -> bool:
-        """Whether there is anything to commit."""
-        return bool(self.records or self.offsets or self.dead_letters)
+        """Whether there is anything to write."""
+        return bool(self.records or self.dead_letters)
 
 
 class Stage(Protocol):

@@ -38,6 +38,8 @@ class Engine:
         """The offset of the next record of each partition. Also what a commit of now would commit."""
         self._committed: dict[TopicPartition, int] = {}
         self._marks: dict[TopicPartition, Mark] = {}
+        self._learned = False
+        """Whether the open transaction has seen a record: moving past control records alone is not worth a commit."""
         self.in_flight: Commit | None = None
 
     @property
@@ -63,6 +65,7 @@ class Engine:
         self.expected = {}
         self._committed = {}
         self._marks = {}
+        self._learned = False
         self.in_flight = None
         self.progress.revoked()
         for stage in self._stages:
@@ -78,6 +81,7 @@ class Engine:
         if batch.start < expected:
             batch = _behind(batch, expected)
         if batch.records:
+            self._learned = True
             self._stage_of[batch.source.topic].handle(batch)
         self.expected[batch.source] = batch.next
         return Verdict.PROCESSED
@@ -111,11 +115,12 @@ class Engine:
         for source, mark in self._marks.items():
             commit.send(PROGRESS, 0, progress.key_of(source), progress.value_of(mark))
         self.progress.wrote(self._marks)
+        if not (commit or self._learned):
+            return None
+        self._learned = False
         commit.offsets = {
             source: offset for source, offset in self.expected.items() if offset != self._committed[source]
         }
-        if not commit:
-            return None
         if not commit.offsets:
             # Deadlines alone move no offset; but it is the offsets that the broker fences, so there must be some.
             commit.offsets = dict(self.expected)

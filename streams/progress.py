@@ -139,6 +139,10 @@ class Progress:
         if ask.source in self._mine:
             self._asked[ask.source] = (ask.until, end)
 
+    def awaits(self, source: TopicPartition) -> bool:
+        """Whether reaching the end of this partition would move its time on."""
+        return source in self._asked
+
     def reached(self, processed: Mapping[TopicPartition, int]) -> None:
         """Take note of what has been processed, in the open transaction or before it."""
         for source, (until, end) in list(self._asked.items()):

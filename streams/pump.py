@@ -105,7 +105,8 @@ class Pump:
             return
         self._fetcher.done(batch)
         if verdict is Verdict.PROCESSED:
-            self._something.set()
+            if batch.records or self.engine.progress.awaits(batch.source):
+                self._something.set()
         elif verdict is Verdict.GAP and self._running:
             log.warning("a batch before %s at %d got lost on its way; reading again", batch.source, batch.start)
             self._fetcher.go_back(self._epoch, self.engine.expected)
@@ -177,8 +178,7 @@ class Pump:
         except TimeoutError:
             raise TransactionFailed(f"no answer for {self._write_timeout_s:.0f} s; the broker has aborted it") from None
         self.engine.committed(commit)
-        if commit.offsets or self.engine.pending():
-            self._something.set()  # deadlines may have come due meanwhile, and times travel on
+        self._something.set()  # more may be due than one commit holds, and times travel on
 
     async def _ask(self) -> None:
         asks = self.engine.wanted()
