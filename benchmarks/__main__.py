@@ -18,7 +18,7 @@ from benchmarks.memory import run_memory
 from benchmarks.naive_run import run_naive
 from benchmarks.profiling import run_profile
 from benchmarks.recovery import run_recovery
-from benchmarks.report import Result, show, write_json
+from benchmarks.report import Result, median_of, show, write_json
 from tests.infra.kafka import KafkaCluster
 
 EVENTS = 2_000_000
@@ -44,6 +44,7 @@ def arguments(given: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--profile-events", type=int, default=PROFILE_EVENTS, help="to profile (default: 200,000)")
     parser.add_argument("--rate", type=int, default=2_000, help="events a second for the latency (default: 2,000)")
     parser.add_argument("--seconds", type=int, default=60, help="that the latency is measured for (default: 60)")
+    parser.add_argument("--rounds", type=int, default=1, help="run all in turn so often and give medians (default: 1)")
     parser.add_argument("--broker", help="host:port of a running Kafka; by default one is started")
     parser.add_argument("--json", type=Path, help="also write the results to this file")
     return parser.parse_args(given)
@@ -71,7 +72,7 @@ def a_broker(running: str | None, directory: Path) -> Iterator[Callable[[], str]
 
 
 def run(options: argparse.Namespace, directory: Path, console: Console) -> list[Result]:
-    """Run what was asked for, and show each result as it comes."""
+    """Run what was asked for, and show the results."""
     wanted = EVERYTHING if not options.which or "all" in options.which else tuple(options.which)
 
     @cache
@@ -79,7 +80,6 @@ def run(options: argparse.Namespace, directory: Path, console: Console) -> list[
         console.print(f"simulating {options.events:,} events", style="dim")
         return make_backlog(options.events)
 
-    results: dict[str, Result] = {}
     with a_broker(options.broker, directory) as broker:
         runs: dict[str, Callable[[Path], Result]] = {
             "naive": lambda own: run_naive(broker(), own, make_backlog(options.naive_events)),
@@ -90,15 +90,21 @@ def run(options: argparse.Namespace, directory: Path, console: Console) -> list[
             "scaling": lambda own: run_scaling(broker(), own, backlog()),
             "profile": lambda own: run_profile(make_backlog(options.profile_events)),
         }
-        for name in (one for one in EVERYTHING if one in wanted):
-            begin = time.monotonic()
-            own = directory / name
-            own.mkdir()
-            result = results[name] = runs[name](own)
-            if name == "backlog" and "naive" in results:
-                compare(result, results["naive"])
-            show(result, console)
-            console.print(f"{name} took {time.monotonic() - begin:.0f} s\n", style="dim")
+        names = [name for name in EVERYTHING if name in wanted]
+        rounds: dict[str, list[Result]] = {name: [] for name in names}
+        # In turn, so that what else the machine does while they run weighs on all of them alike.
+        for number in range(options.rounds):
+            for name in names:
+                begin = time.monotonic()
+                own = directory / f"{name}-{number}"
+                own.mkdir()
+                rounds[name].append(runs[name](own))
+                console.print(f"{name} took {time.monotonic() - begin:.0f} s", style="dim")
+    results = {name: median_of(found) if len(found) > 1 else found[0] for name, found in rounds.items()}
+    if "backlog" in results and "naive" in results:
+        compare(results["backlog"], results["naive"])
+    for result in results.values():
+        show(result, console)
     return list(results.values())
 
 

@@ -3,7 +3,7 @@
 import json
 import os
 import platform
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,9 @@ class Figure:
     target: str = ""
     met: bool | None = None
     """None where there is no target, or where this machine cannot tell."""
+    low: float | None = None
+    high: float | None = None
+    """The least and the most of several rounds; `value` is the median then."""
 
 
 @dataclass
@@ -43,6 +46,16 @@ class Result:
         return next(figure.value for figure in self.figures if figure.name == name)
 
 
+def median_of(rounds: list[Result]) -> Result:
+    """Several rounds of one benchmark as one: of each figure the median, with the least and the most beside it."""
+    result = Result(rounds[0].benchmark, rounds[0].what, details={"rounds": [one.details for one in rounds]})
+    for figures in zip(*(one.figures for one in rounds), strict=True):
+        in_order = sorted(figures, key=lambda figure: figure.value)
+        middle = in_order[len(in_order) // 2]
+        result.figures.append(replace(middle, low=in_order[0].value, high=in_order[-1].value))
+    return result
+
+
 def text_of(value: float) -> str:
     """A number with three digits that count, or all of a whole one."""
     if value >= 100 or value == int(value):
@@ -56,10 +69,17 @@ def show(result: Result, console: Console) -> None:
     table.add_column("figure")
     table.add_column("value", justify="right")
     table.add_column("unit")
+    spread = any(figure.low is not None for figure in result.figures)
+    if spread:
+        table.add_column("least to most")
     table.add_column("target")
     for figure in result.figures:
         mark = {None: "", True: " met", False: " missed"}[figure.met]
-        table.add_row(figure.name, text_of(figure.value), figure.unit, figure.target + mark)
+        cells = [figure.name, text_of(figure.value), figure.unit]
+        if spread:
+            known = figure.low is not None and figure.high is not None
+            cells.append(f"{text_of(figure.low or 0)} to {text_of(figure.high or 0)}" if known else "")
+        table.add_row(*cells, figure.target + mark)
     console.print(table)
 
 

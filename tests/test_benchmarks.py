@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import __main__ as command_line
-from benchmarks.report import Figure, Result, text_of
+from benchmarks.report import Figure, Result, median_of, text_of
 
 SMALL = [
     "--events=3000", "--naive-events=300", "--keys=2000", "--payments=500", "--profile-events=1000",
@@ -81,3 +81,14 @@ def test_ratios_say_whether_the_target_is_met() -> None:
         Figure("throughput against naive", 125.0, "times", ">= 100", True),
         Figure("CPU against naive", 95.0, "times less", ">= 100", False),
     ]
+
+
+def test_several_rounds_are_told_by_their_median_and_their_spread() -> None:
+    rounds = []
+    for value in (90.0, 40.0, 55.0):
+        result = Result("backlog", "some events", details={"value": value})
+        result.add("CPU", value, "s", "<= 60", value <= 60)
+        rounds.append(result)
+    found = median_of(rounds)
+    assert found.figures == [Figure("CPU", 55.0, "s", "<= 60", True, 40.0, 90.0)]
+    assert found.details["rounds"] == [{"value": 90.0}, {"value": 40.0}, {"value": 55.0}]
