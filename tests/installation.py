@@ -15,15 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import (
-    Consumer,
-    ConsumerGroupTopicPartitions,
-    IsolationLevel,
-    KafkaException,
-    Producer,
-    TopicPartition,
-)
-from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, OffsetSpec, ResourceType
+from confluent_kafka import KafkaException, Producer
 
 from domain.facts import Micros
 from simulator.deliver import Delivery, value_of
@@ -33,12 +25,10 @@ from streams.admin import provision
 from streams.settings import Settings
 from tests.infra.worker import COMMAND, WorkerProcess
 from tests.kafka import wire
+from tests.kafka.onlooker import READ, Onlooker
 from tests.kafka.verifier import KEYS, Outputs, Place, Published, check, read_outputs
 
 FAULTY = (sys.executable, "-m", "tests.infra.faulty_worker", "worker")
-
-READ = ("payment-initiated", "processor-settled", "ledger-events", "payment-facts", "obligation-facts")
-"""The topics that the group reads, upstream first."""
 
 WRITTEN = (*KEYS, "dead-letter")
 """The topics that a reader downstream reads."""
@@ -98,11 +88,16 @@ class Installation:
         """Workers that are started again when they end with an error, as a container's restart policy does."""
         self.deaths: list[tuple[str, int]] = []
         """Who ended with which status and was started again."""
-        quiet = {"bootstrap.servers": bootstrap, "log_level": 2}
-        self._admin = AdminClient(quiet)
-        # Joins nothing; under read_committed it is told no offset that an open transaction may still change.
-        self._onlooker = Consumer(quiet | {"group.id": self.group, "isolation.level": "read_committed"})
-        self._producer = Producer(quiet | {"enable.idempotence": True, "linger.ms": 5, "message.max.bytes": 16 << 20})
+        self.onlooker = Onlooker(bootstrap, prefix, self.group, partitions)
+        self._producer = Producer(
+            {
+                "bootstrap.servers": bootstrap,
+                "log_level": 2,
+                "enable.idempotence": True,
+                "linger.ms": 5,
+                "message.max.bytes": 16 << 20,
+            }
+        )
 
     def __enter__(self) -> "Installation":
         """Create the topics."""
@@ -113,7 +108,7 @@ class Installation:
         """Kill all workers. The topics stay: a failure may need them."""
         for worker in self.workers.values():
             worker.close()
-        self._onlooker.close()
+        self.onlooker.close()
 
     def name(self, topic: str) -> str:
         """A topic's full name here, from its default name."""
@@ -152,10 +147,13 @@ class Installation:
         sent = [delivery for delivery in deliveries for _ in range(times)]
         if shuffled:
             rng.shuffle(sent)
-        records = [
+        self.publish_values(
             (d, value_of(d, lambda fact, _: wire.encode(fact)), rng.randrange(self._partitions()) if spread else -1)
             for d in sent
-        ]
+        )
+
+    def publish_values(self, records: Iterable[tuple[Delivery, bytes | None, int]]) -> None:
+        """Publish deliveries with values and partitions (-1: by the key) of the test's own, and wait for the broker."""
         producer = self._producer
         failed: list[Any] = []
         for delivery, value, partition in records:
@@ -180,7 +178,7 @@ class Installation:
                 return
             self.deliveries.append(delivery)
             place = (delivery.topic, message.partition(), message.offset())
-            self.published[place] = Published(message.key(), message.value(), delivery.is_bad)
+            self.published[place] = Published(message.key(), message.value(), delivery.fault)
 
         return note
 
@@ -226,19 +224,6 @@ class Installation:
             self.deaths.append((worker_id, status))
             worker.start()
 
-    def configure(self, topic: str, **configs: str) -> None:
-        """Change settings of a topic (default name): `_` stands for `.` in their names, no value for the default."""
-        entries = [
-            ConfigEntry(
-                name.replace("_", "."),
-                value,
-                incremental_operation=AlterConfigOpType.SET if value else AlterConfigOpType.DELETE,
-            )
-            for name, value in configs.items()
-        ]
-        resource = ConfigResource(ResourceType.TOPIC, self.name(topic), incremental_configs=entries)
-        self._admin.incremental_alter_configs([resource], request_timeout=10)[resource].result(15)
-
     def watch(self, seconds: float) -> None:
         """Let time pass, and start again who ends meanwhile."""
         until = time.monotonic() + seconds
@@ -248,50 +233,12 @@ class Installation:
 
     # Watching
 
-    def members(self) -> int | None:
-        """How many members the group has; None while the broker does not tell."""
-        # Not describe_consumer_groups: librdkafka ends the whole process when the broker goes away under it (#4605).
-        try:
-            found = self._admin.list_groups(self.group, timeout=5)
-        except KafkaException:
-            return None
-        return len(found[0].members) if found and found[0].error is None else None
-
     def wait_members(self, count: int, timeout_s: float = 60) -> None:
         """Wait until the group has so many members."""
         until = time.monotonic() + timeout_s
-        while (found := self.members()) != count:
+        while (found := self.onlooker.members()) != count:
             assert time.monotonic() < until, f"the group has {found} members, not {count}, for {timeout_s} s"
             self.watch(0.1)
-
-    def ends(self, *topics: str, stable: bool = False) -> dict[tuple[str, int], int]:
-        """The end offsets of these topics (default names): with all that is written, or with what is `stable` only."""
-        asked = [TopicPartition(self.name(t), number) for t in topics for number in range(self._partitions())]
-        futures = self._admin.list_offsets(
-            {partition: OffsetSpec.latest() for partition in asked},
-            isolation_level=IsolationLevel.READ_COMMITTED if stable else IsolationLevel.READ_UNCOMMITTED,
-            request_timeout=10,
-        )
-        return {(p.topic.removeprefix(self.prefix), p.partition): f.result(15).offset for p, f in futures.items()}
-
-    def committed(self) -> dict[tuple[str, int], int]:
-        """The group's committed offsets, behind no open transaction; 0 where there is none."""
-        asked = [TopicPartition(self.name(topic), number) for topic in READ for number in range(self._partitions())]
-        found = self._onlooker.committed(asked, 10)
-        return {(p.topic.removeprefix(self.prefix), p.partition): max(p.offset, 0) for p in found}
-
-    def lag(self) -> dict[tuple[str, int], int]:
-        """How many offsets each partition that is read has before its end; partitions without any are left out.
-
-        Upstream is looked at first: what it still brings must be seen downstream.
-        """
-        behind: dict[tuple[str, int], int] = {}
-        for topics in (READ[:3], READ[3:4], READ[4:]):
-            committed = self.committed()
-            for place, end in self.ends(*topics).items():
-                if committed[place] < end:
-                    behind[place] = end - committed[place]
-        return behind
 
     def caught_up_to(self) -> Micros | None:
         """The latest instant up to which a running worker says that all is reconciled."""
@@ -333,7 +280,7 @@ class Installation:
     def _unsettled(self, at: Micros) -> str:
         """Why it is not settled; empty if it is."""
         try:
-            behind = self.lag()
+            behind = self.onlooker.lag()
         except KafkaException as error:
             return f"the broker does not tell the offsets: {error}"
         if behind:
@@ -342,15 +289,9 @@ class Installation:
         if caught_up is None or caught_up < at:
             return f"caught up to {caught_up}, not yet to {at}"
         # A commit holds before its markers are in all partitions; a reader must not be asked before they are.
-        if self.ends(*WRITTEN, stable=True) != self.ends(*WRITTEN):
+        if self.onlooker.ends(WRITTEN, stable=True) != self.onlooker.ends(WRITTEN):
             return "a transaction is open on the output topics"
         return ""
-
-    def rewind(self) -> None:
-        """Set the group back to the beginning of all that it reads; no worker may be running."""
-        places = [TopicPartition(self.name(topic), number, 0) for topic in READ for number in range(self._partitions())]
-        request = ConsumerGroupTopicPartitions(self.group, places)
-        self._admin.alter_consumer_group_offsets([request])[self.group].result(15)
 
     def wait_progress(self, records: int, timeout_s: float = 60) -> None:
         """Wait until so many offsets of the inputs are committed: somewhere in the middle of the work."""
@@ -359,7 +300,7 @@ class Installation:
             self.supervise()
             done = 0
             try:
-                done = sum(offset for (topic, _), offset in self.committed().items() if topic in READ[:3])
+                done = sum(offset for (topic, _), offset in self.onlooker.committed().items() if topic in READ[:3])
             except KafkaException as error:
                 last = str(error)
             else:
@@ -373,7 +314,7 @@ class Installation:
 
     def outputs(self) -> Outputs:
         """All that a reader downstream sees."""
-        return read_outputs(self.bootstrap, self.name)
+        return read_outputs(self.bootstrap, self.name, self.settings.schema_registry_url)
 
     def check(
         self, scenario: Scenario | None = None, *, at: Micros | None = None, dead_letter_times: int = 1

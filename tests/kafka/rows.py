@@ -106,8 +106,8 @@ def die_for_good_with_a_transaction_open(stage: Stage) -> None:
 def two_take_over_behind_an_open_transaction(stage: Stage) -> None:
     """A worker dies in a transaction that stays open for long; a second works on behind it; a third takes over from it.
 
-    What the second committed would lie behind the last stable offset, and must not be missed by the third, whose disk is
-    empty.
+    What the second committed would lie behind the last stable offset, and must not be missed by the third, whose
+    disk is empty.
     """
     for turn in range(stage.strikes):
         scenario = simulate(stage.seed + turn, stage.obligations)

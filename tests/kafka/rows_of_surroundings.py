@@ -37,12 +37,12 @@ def produce_refused(stage: Stage) -> None:
         installation.publish(scenario.deliveries[:half], rng=stage.rng, spread=True)
         installation.worker("a", supervised=True)
         installation.wait_progress(half)
-        installation.configure(topic, max_message_bytes="90")
+        installation.onlooker.configure(topic, max_message_bytes="90")
         installation.publish(scenario.deliveries[half:], rng=stage.rng, spread=True)
         wait_until(lambda: _deaths(installation) >= 2, 90, "the worker to have stopped twice")
         assert {status > 0 for _, status in installation.deaths} == {True}
         assert "too large" in (installation.directory_of("a") / "worker.log").read_text(encoding="utf-8").lower()
-        installation.configure(topic, max_message_bytes="")
+        installation.onlooker.configure(topic, max_message_bytes="")
         installation.wait_settled()
         installation.check()
 
@@ -62,7 +62,7 @@ def own_code_raises(stage: Stage) -> None:
             worker = installation.worker(fault=f"raise:{victim}")
             assert worker.wait(60) > 0
             assert f"a fault was built in for {victim}" in worker.log_tail(400)
-        assert any(topic == "payment-facts" for topic, _ in installation.lag())
+        assert any(topic == "payment-facts" for topic, _ in installation.onlooker.lag())
         assert victim not in installation.outputs().last().payments
         installation.worker()
         installation.wait_settled()
@@ -171,7 +171,7 @@ def changelog_compaction(stage: Stage) -> None:
                 producer.produce(installation.name(changelog), value, b"X-nobody", donor.partition)
         assert producer.flush(30) == 0
         for changelog in changelogs:
-            installation.configure(
+            installation.onlooker.configure(
                 changelog,
                 segment_ms="500", min_cleanable_dirty_ratio="0.01", delete_retention_ms="100", segment_bytes="1048576",
             )  # fmt: skip

@@ -26,25 +26,24 @@ def told_seed(seed: int) -> Iterator[None]:
         raise
 
 
-@pytest.mark.parametrize(
-    "row",
-    [
-        rows.kill_any_worker_at_any_moment,
-        rows.die_between_the_steps_of_a_transaction,
-        rows.die_for_good_with_a_transaction_open,
-        rows.two_take_over_behind_an_open_transaction,
-        rows.zombie,
-        rows.zombie_inside_a_transaction,
-        rows.term_in_the_middle_of_a_batch,
-        rows.workers_join_and_leave,
-        rows.recovery_from_zero,
-        rows_of_surroundings.produce_refused,
-        rows_of_surroundings.own_code_raises,
-        rows_of_surroundings.aborted_transactions,
-        rows_of_surroundings.disk_full,
-    ],
-    ids=lambda row: row.__name__,
-)
+WORKER_ROWS: list[Row] = [
+    rows.kill_any_worker_at_any_moment,
+    rows.die_between_the_steps_of_a_transaction,
+    rows.die_for_good_with_a_transaction_open,
+    rows.two_take_over_behind_an_open_transaction,
+    rows.zombie,
+    rows.zombie_inside_a_transaction,
+    rows.term_in_the_middle_of_a_batch,
+    rows.workers_join_and_leave,
+    rows.recovery_from_zero,
+    rows_of_surroundings.produce_refused,
+    rows_of_surroundings.own_code_raises,
+    rows_of_surroundings.aborted_transactions,
+    rows_of_surroundings.disk_full,
+]
+
+
+@pytest.mark.parametrize("row", WORKER_ROWS, ids=lambda row: row.__name__)
 def test_a_worker_fault(row: Row, kafka: str, topic_prefix: str, tmp_path: Path) -> None:
     with told_seed(SEED):
         row(Stage(kafka, topic_prefix, tmp_path, SEED))

@@ -33,7 +33,7 @@ def test_a_month_in_any_order_through_a_kill_and_a_replay_ends_in_the_truth(
         before = installation.check()
 
         assert installation.workers["a"].term() == 0
-        installation.rewind()
+        installation.onlooker.rewind()
         installation.worker()
         installation.wait_settled()
         after = installation.check(dead_letter_times=2)

@@ -40,7 +40,13 @@ class Published:
 
     key: bytes | None
     value: bytes | None
-    is_bad: bool
+    fault: str | None
+    """What kind of bad input it is; None where it is good."""
+
+    @property
+    def is_bad(self) -> bool:
+        """It must become a dead letter."""
+        return self.fault is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +79,18 @@ class Outputs:
         return [record.row for record in self.told[topic]]
 
 
-def read_outputs(bootstrap: str, name_of: Callable[[str], str]) -> Outputs:
+def read_outputs(bootstrap: str, name_of: Callable[[str], str], registry_url: str | None = None) -> Outputs:
     """Read all output topics read_committed, from the beginning to their ends; `name_of` gives a topic's full name."""
     outputs = Outputs()
     for topic in KEYS:
         records = sorted(read_all(bootstrap, name_of(topic)), key=lambda record: (record.partition, record.offset))
         outputs.told[topic] = [
-            Told(record.partition, record.offset, (record.key or b"").decode(), wire.decode(record.value or b""))
+            Told(
+                record.partition,
+                record.offset,
+                (record.key or b"").decode(),
+                wire.decode(record.value or b"", registry_url),
+            )
             for record in records
         ]
     outputs.dead_letters = read_all(bootstrap, name_of("dead-letter"))

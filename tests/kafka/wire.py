@@ -2,6 +2,7 @@
 
 import io
 import json
+import urllib.request
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -48,18 +49,38 @@ def _by_frame() -> dict[bytes, Any]:
     return {frame(name): schema for name, schema in schemas().items()}
 
 
-def decode(value: bytes) -> Row:
+@cache
+def _by_id(registry_url: str, schema_id: int) -> Any:
+    with urllib.request.urlopen(f"{registry_url}/schemas/ids/{schema_id}", timeout=10) as response:
+        return fastavro.parse_schema(_bare(json.loads(json.load(response)["schema"])))
+
+
+def decode(value: bytes, registry_url: str | None = None) -> Row:
     """The record in a value, as plain values by the contract's field names.
+
+    With a registry, outputs carry Confluent's framing; without, Avro single-object encoding.
 
     Raises:
         KeyError: no schema of the contract has this fingerprint, or the framing is not single-object encoding.
-        ValueError: bytes are left over behind the record.
+        ValueError: bytes are left over behind the record, or the framing is not Confluent's.
     """
-    body = io.BytesIO(value[10:])
-    row = cast(Row, fastavro.schemaless_reader(body, _by_frame()[value[:10]], None))
+    if registry_url is None:
+        schema, body = _by_frame()[value[:10]], io.BytesIO(value[10:])
+    elif value[:1] == b"\0":
+        schema, body = _by_id(registry_url, int.from_bytes(value[1:5], "big")), io.BytesIO(value[5:])
+    else:
+        raise ValueError(f"not Confluent's framing: {value[:10]!r}")
+    row = cast(Row, fastavro.schemaless_reader(body, schema, None))
     if body.read(1):
         raise ValueError(f"bytes are left over behind {row!r}")
     return row
+
+
+def encode_as(schema: Any, row: Row) -> bytes:
+    """The body of a record by a schema of anybody's, without a frame."""
+    body = io.BytesIO()
+    fastavro.schemaless_writer(body, fastavro.parse_schema(_bare(schema)), row)
+    return body.getvalue()
 
 
 def encode(fact: Any) -> bytes:

@@ -1,0 +1,76 @@
+"""What other tools see on the topics is what the auditor sees: our own `rentmatch read`, and kcat where there is one."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from simulator.compare import compare, found_from_json, from_iso
+from simulator.scenario import simulate
+from simulator.truth import truth
+from tests.infra.reading import read_all
+from tests.infra.worker import REPOSITORY
+from tests.installation import Installation
+from tests.kafka.verifier import KEYS
+
+pytestmark = pytest.mark.kafka
+
+
+def rentmatch(installation: Installation, *words: str) -> list[dict[str, Any]]:
+    """What the command line prints as JSON lines."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("RENTMATCH_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "ops.cli", *words],
+        cwd=REPOSITORY, env=inherited | installation.env, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_other_readers_see_what_the_auditor_sees(kafka: str, topic_prefix: str, tmp_path: Path) -> None:
+    scenario = simulate(9, 100)
+    with Installation(kafka, topic_prefix, tmp_path, clock=scenario.closes_at) as installation:
+        installation.worker()
+        installation.publish(scenario.deliveries)
+        installation.wait_settled()
+        outputs = installation.check(scenario)
+
+        for topic in KEYS:
+            printed = [from_iso(line) for line in rentmatch(installation, "read", topic, "--json", "--metadata")]
+            by_place = {(row["_kafka"]["partition"], row["_kafka"]["offset"]): row for row in printed}
+            assert len(by_place) == len(printed) == len(outputs.told[topic])
+            for record in outputs.told[topic]:
+                row = by_place[record.partition, record.offset]
+                assert {name: row[name] for name in record.row} == record.row
+        last = [line for topic in KEYS for line in rentmatch(installation, "read", topic, "--last", "--json")]
+        assert compare(truth(scenario, scenario.closes_at), found_from_json(last)) == []
+
+        letters = rentmatch(installation, "read", "dead-letter", "--json")
+        assert len(letters) == len(outputs.dead_letters) > 0
+
+
+@pytest.mark.skipif(shutil.which("kcat") is None, reason="NOT TESTED AT THE WIRE: kcat is not installed")
+def test_kcat_sees_the_same_bytes(kafka: str, topic_prefix: str, tmp_path: Path) -> None:
+    scenario = simulate(10, 60)
+    with Installation(kafka, topic_prefix, tmp_path, clock=scenario.closes_at) as installation:
+        installation.worker()
+        installation.publish(scenario.deliveries)
+        installation.wait_settled()
+        installation.check(scenario)
+        for topic in KEYS:
+            name = installation.name(topic)
+            done = subprocess.run(
+                ["kcat", "-C", "-b", kafka, "-t", name, "-e", "-q", "-X", "isolation.level=read_committed",
+                 "-f", "%p %o %S %k\\n"],
+                capture_output=True, text=True, timeout=60, check=True,
+            )  # fmt: skip
+            records = read_all(kafka, name)
+            assert len(records) > 0
+            assert sorted(done.stdout.splitlines()) == sorted(
+                f"{r.partition} {r.offset} {len(r.value or b'')} {(r.key or b'').decode()}" for r in records
+            )

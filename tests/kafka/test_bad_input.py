@@ -1,0 +1,284 @@
+"""What cannot be read or breaks a rule, on every input, with good records behind: dead letters byte for byte, and the
+worker goes on. And what is legal but extreme: it has to come out."""
+
+import json
+import random
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from domain.facts import (
+    InputFact,
+    Installment,
+    ObligationAdjusted,
+    ObligationCharged,
+    PaymentInitiated,
+    PaymentPosted,
+    ProcessorSettled,
+)
+from simulator.bad_input import BROKEN_BYTES, BROKEN_RULES, spoiled
+from simulator.deliver import Delivery, InputTopic
+from simulator.scenario import simulate
+from tests.installation import Installation
+from tests.kafka import wire
+from tests.kafka.verifier import Outputs
+
+pytestmark = pytest.mark.kafka
+
+DAY = 86_400 * 1_000_000
+YEAR_1 = -719_162 * DAY
+YEAR_9999 = 2_932_896 * DAY
+"""1 January of year 1, and 31 December of year 9999."""
+CLOCK = 20_700 * DAY
+
+CLASS_OF = {
+    "empty": "empty_value",
+    "text": "unknown_framing",
+    "noise": "unknown_framing",
+    "unknown_fingerprint": "unknown_schema",
+    "unknown_schema_id": "unknown_schema",
+    "half_a_header": "truncated",
+    "trailing": "trailing_bytes",
+    "no_event_id": "empty_id",
+    "no_key_id": "empty_id",
+    "unknown_currency": "unknown_currency",
+    "lower_case_currency": "unknown_currency",
+    "unknown_zone": "unknown_time_zone",
+    "wrong_amount": "wrong_amount",
+    "installment_twice": "duplicate_installment",
+    "installment_of_nothing": "wrong_amount",
+    "plan_version_zero": "out_of_range",
+    "null": "empty_value",
+    "wrong_record": "wrong_record",
+    "not_utf8": "undecodable",
+    "long_id": "too_large",
+    "great_amount": "too_large",
+    "year_1": "out_of_range",
+    "year_9999": "out_of_range",
+    "wrong_period": "wrong_period",
+    "alien_schema": "incompatible_schema",
+}
+"""The class under which each kind of bad input must be set aside, where there is but one."""
+
+
+def changed(host: Delivery, kind: str, **changes: object) -> Delivery | None:
+    if host.fact is None or not set(changes) <= set(host.fact.__struct_fields__):
+        return None
+    return Delivery(host.topic, host.key, 0, msgspec.structs.replace(host.fact, **changes), fault=kind)
+
+
+def spoiled_more(host: Delivery, kind: str, stranger: Delivery) -> tuple[Delivery, bytes | None] | None:
+    """Kinds that the simulator does not make; None where a kind does not fit the record."""
+    assert host.fact is not None
+    match kind:
+        case "null":
+            return Delivery(host.topic, host.key, 0, raw=b"", fault=kind), None
+        case "wrong_record":
+            assert stranger.fact is not None
+            return Delivery(host.topic, host.key, 0, stranger.fact, fault=kind), wire.encode(stranger.fact)
+        case "not_utf8":
+            value = wire.encode(host.fact).replace(host.fact.event_id.encode(), b"\xff" * len(host.fact.event_id), 1)
+            return Delivery(host.topic, host.key, 0, raw=value, fault=kind), value
+        case "long_id":
+            bad = changed(host, kind, event_id="e" * (1 << 20))
+        case "great_amount":
+            bad = changed(host, kind, amount_minor=(1 << 63) - 1) or changed(host, kind, gross_minor=(1 << 63) - 1)
+        case "year_1":
+            bad = changed(host, kind, occurred_at=YEAR_1)
+        case "year_9999":
+            bad = changed(host, kind, occurred_at=YEAR_9999)
+        case "wrong_period":
+            bad = changed(host, kind, period="2026-13")
+        case _:
+            raise ValueError(kind)
+    return None if bad is None else (bad, wire.encode(bad.fact))
+
+
+MORE = ("null", "wrong_record", "not_utf8", "long_id", "great_amount", "year_1", "year_9999", "wrong_period")
+
+
+def bad_of(topic: InputTopic, good: list[Delivery], rng: random.Random) -> Iterator[tuple[Delivery, bytes | None]]:
+    """Each kind of bad input that an input topic can have, once."""
+    hosts = [delivery for delivery in good if delivery.topic == topic]
+    stranger = next(delivery for delivery in good if delivery.topic != topic)
+    for kind in (*BROKEN_BYTES, *BROKEN_RULES, "truncated", "trailing"):
+        found = (spoiled(rng, host, kind) for host in rng.sample(hosts, len(hosts)))
+        bad = next((one for one in found if one is not None), None)
+        if bad is not None:
+            value = bad.raw if bad.raw is not None else wire.encode(bad.fact)
+            cut = value[: len(value) * 2 // 3] if kind == "truncated" else value
+            yield bad, cut + (b"\x00" if kind == "trailing" else b"")
+    for kind in MORE:
+        more = next((one for host in hosts if (one := spoiled_more(host, kind, stranger)) is not None), None)
+        if more is not None:
+            yield more
+
+
+def classes_by_fault(installation: Installation, outputs: Outputs) -> set[tuple[str, str]]:
+    """The kind of bad input and the class under which it was set aside, of each dead letter."""
+    found = set()
+    for letter in outputs.dead_letters:
+        headers = {name: (value or b"").decode() for name, value in letter.headers}
+        topic = headers["rentmatch.source.topic"].removeprefix(installation.prefix)
+        place = (topic, int(headers["rentmatch.source.partition"]), int(headers["rentmatch.source.offset"]))
+        found.add((installation.published[place].fault or "", headers["rentmatch.error.class"]))
+    return found
+
+
+def test_every_kind_on_every_input_is_set_aside_and_the_good_ones_behind_come_through(
+    kafka: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    scenario = simulate(3, 150)
+    rng = random.Random(3)
+    good = [delivery for delivery in scenario.deliveries if not delivery.is_bad]
+    with Installation(kafka, topic_prefix, tmp_path, clock=scenario.closes_at) as installation:
+        worker = installation.worker()
+        installation.publish(good[:200])
+        for topic in ("payment-initiated", "processor-settled", "ledger-events"):
+            installation.publish_values((bad, value, rng.randrange(3)) for bad, value in bad_of(topic, good, rng))
+        installation.publish(good[200:], spread=True)
+        installation.wait_settled()
+        outputs = installation.check()
+        told = classes_by_fault(installation, outputs)
+        assert worker.exit_code is None
+    assert {kind for kind, _ in told} == {*CLASS_OF, "truncated", "negative_amount"} - {"alien_schema"}
+    assert {(kind, found) for kind, found in told if CLASS_OF.get(kind, found) != found} == set()
+    assert {found for kind, found in told if kind == "truncated"} <= {"truncated", "undecodable"}
+
+
+def test_what_is_legal_but_extreme_comes_out(kafka: str, topic_prefix: str, tmp_path: Path) -> None:
+    """10,000 installments with their payments, the longest ids, the greatest amounts, the first and the last year."""
+    plan = tuple(Installment(f"I-{number}", number, 100, 20_500 + number // 100) for number in range(10_000))
+    facts: list[InputFact] = [charged("O-large", 1_000_000, plan)]
+    for number in range(0, 10_000, 100):
+        facts += paid(f"P-large-{number}", "O-large", 100, f"I-{number}")
+    long = "L" + "ö" * 255
+    facts += [charged(long, 5_000), *paid(long + "P", long, 5_000, None)]
+    facts += [charged("O-great", 10**13)]
+    facts += [
+        ObligationAdjusted(f"E-adj-{number}", CLOCK - DAY, "O-great", f"A-{number}", 10**13, "USD", "more")
+        for number in range(200)
+    ]
+    for number in range(50):
+        facts += paid(f"P-great-{number}", "O-great", 10**13, None)
+    facts += [charged("O-first", 700, at=YEAR_1 + 366 * DAY, due=YEAR_1 // DAY + 366)]
+    facts += [charged("O-last", 700, at=YEAR_9999 - 4_026 * DAY, due=YEAR_9999 // DAY - 4_026)]
+    # Set going only, by the one method whose deadline is no banking day: the truth's holidays are those of our days.
+    facts += [
+        set_going("P-first", "O-first", YEAR_1 + 366 * DAY),
+        set_going("P-last", "O-last", YEAR_9999 - 4_026 * DAY),
+    ]
+    with Installation(kafka, topic_prefix, tmp_path, clock=CLOCK, commit_interval_ms=20) as installation:
+        worker = installation.worker()
+        installation.publish([delivered(fact) for fact in facts], rng=random.Random(4), shuffled=True, spread=True)
+        installation.wait_settled()
+        outputs = installation.check()
+        assert worker.exit_code is None
+    assert outputs.dead_letters == []
+    last = outputs.last().obligations
+    assert len(last["O-large"]["installments"]) == 10_000
+    assert last["O-large"]["paid_minor"] == 100 * 100
+    assert last["O-great"]["balance_minor"] == 201 * 10**13
+    assert last["O-great"]["paid_minor"] == 50 * 10**13
+
+
+def charged(
+    obligation_id: str,
+    amount: int,
+    plan: tuple[Installment, ...] = (),
+    *,
+    at: int = CLOCK - 300 * DAY,
+    due: int = 20_500,
+) -> ObligationCharged:
+    return ObligationCharged(
+        f"E{len(obligation_id)}-{obligation_id[:20]}", at, obligation_id, "L-1", "T-1", "PR-1", "2026-06", amount,
+        "USD", due, "America/New_York", 5, plan,
+    )  # fmt: skip
+
+
+def paid(
+    payment_id: str, obligation_id: str, amount: int, installment_id: str | None, at: int = CLOCK - 200 * DAY
+) -> list[InputFact]:
+    event = payment_id[:20] + str(len(payment_id))
+    return [
+        PaymentInitiated(
+            f"EI-{event}",
+            at,
+            payment_id,
+            "T-1",
+            "PR-1",
+            obligation_id,
+            installment_id,
+            amount,
+            "USD",
+            "CARD",
+            "p",
+            None,
+        ),
+        ProcessorSettled(
+            f"ES-{event}", at, payment_id, "p", f"R-{event}", "SETTLED", amount, 0, amount, "USD", None, None, None
+        ),
+        PaymentPosted(f"EP-{event}", at, obligation_id, f"PO-{event}", payment_id, installment_id, amount, "USD"),
+    ]
+
+
+def set_going(payment_id: str, obligation_id: str, at: int) -> PaymentInitiated:
+    return PaymentInitiated(
+        f"EI-{payment_id}", at, payment_id, "T-1", "PR-1", obligation_id, None, 700, "USD", "INSTANT", "p", None
+    )
+
+
+def delivered(fact: InputFact) -> Delivery:
+    if isinstance(fact, PaymentInitiated):
+        return Delivery("payment-initiated", fact.payment_id, 0, fact)
+    if isinstance(fact, ProcessorSettled):
+        return Delivery("processor-settled", fact.payment_id, 0, fact)
+    return Delivery("ledger-events", fact.obligation_id, 0, fact)
+
+
+def test_with_a_registry_foreign_schemas_are_read_where_avro_allows_it(
+    kafka: str, topic_prefix: str, tmp_path: Path, schema_registry_url: str
+) -> None:
+    scenario = simulate(8, 60)
+    older = json.loads((wire.SCHEMAS / "payment_initiated.avsc").read_text(encoding="utf-8"))
+    older["fields"] = [field for field in older["fields"] if field["name"] != "processor_reference"]
+    alien = json.loads((wire.SCHEMAS / "payment_initiated.avsc").read_text(encoding="utf-8"))
+    next(field for field in alien["fields"] if field["name"] == "amount_minor")["type"] = "string"
+    frames = {
+        name: b"\0" + registered(schema_registry_url, f"{topic_prefix}{name}", schema).to_bytes(4, "big")
+        for name, schema in (("older", older), ("alien", alien))
+    }
+    with Installation(
+        kafka, topic_prefix, tmp_path, clock=scenario.closes_at, schema_registry_url=schema_registry_url
+    ) as installation:
+        installation.worker()
+        for delivery in scenario.deliveries:
+            fact = delivery.fact
+            if delivery.is_bad or not isinstance(fact, PaymentInitiated):
+                installation.publish([delivery])
+                continue
+            without = msgspec.structs.replace(fact, processor_reference=None)
+            row = {name: getattr(without, name) for name in without.__struct_fields__}
+            body = wire.encode_as(older, row)
+            read = Delivery(delivery.topic, delivery.key, 0, without)
+            strange = wire.encode_as(alien, row | {"amount_minor": str(fact.amount_minor)})
+            unread = Delivery(delivery.topic, delivery.key, 0, raw=frames["alien"] + strange, fault="alien_schema")
+            installation.publish_values([(unread, unread.raw, -1), (read, frames["older"] + body, -1)])
+        installation.wait_settled()
+        outputs = installation.check()
+        told = {found for kind, found in classes_by_fault(installation, outputs) if kind == "alien_schema"}
+    assert told == {CLASS_OF["alien_schema"]}
+
+
+def registered(registry_url: str, subject: str, schema: object) -> int:
+    request = urllib.request.Request(
+        f"{registry_url}/subjects/{subject}/versions",
+        data=json.dumps({"schema": json.dumps(schema)}).encode(),
+        headers={"Content-Type": "application/vnd.schemaregistry.v1+json"},
+    )
+    with urllib.request.urlopen(request, timeout=10) as response:
+        schema_id: int = json.load(response)["id"]
+        return schema_id
