@@ -18,9 +18,10 @@ from confluent_kafka import TopicPartition as KafkaPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 from yarl import URL
 
-from agents.allocate_installments import AllocateInstallments
+from agents.allocate_installments import OBLIGATION_ID, AllocateInstallments
+from agents.courier import Courier
 from agents.keeping import Clocks, Shared
-from agents.match_payments import MatchPayments
+from agents.match_payments import PAYMENT_ID, MatchPayments
 from agents.route_inputs import RouteInputs
 from domain.facts import Micros
 from domain.obligation import ObligationState, new_obligation
@@ -73,10 +74,19 @@ def stages_of(
 ) -> list[Stage]:
     """The pipeline's three stages over one store. The same wiring runs in the tests' in-process driver."""
     names = {topic: settings.topic(topic) for topic in topics.ALL}
+    shared = Shared(settings.policy, clocks, codec, names, partitions, SERVICE_VERSION)
     payments = KeyedTable(b"p", topics.PAYMENTS_CHANGELOG, store, PaymentState, new_payment)
     obligations = KeyedTable(b"o", topics.OBLIGATIONS_CHANGELOG, store, ObligationState, new_obligation)
-    shared = Shared(settings.policy, clocks, codec, names, partitions, SERVICE_VERSION)
-    return [RouteInputs(shared), MatchPayments(payments, shared), AllocateInstallments(obligations, shared)]
+
+    allocate = AllocateInstallments(obligations, shared)
+
+    def to_obligations() -> Courier:
+        return Courier(topics.OBLIGATION_FACTS, partitions[topics.OBLIGATION_FACTS], OBLIGATION_ID, allocate)
+
+    match = MatchPayments(payments, shared, to_obligations())
+    to_payments = Courier(topics.PAYMENT_FACTS, partitions[topics.PAYMENT_FACTS], PAYMENT_ID, match)
+    # In the order in which facts travel: what one stage hands on at the commit, the next one settles in the same.
+    return [RouteInputs(shared, to_payments, to_obligations()), match, allocate]
 
 
 _AGENT_OF: Mapping[Topic, tuple[Topic, ...]] = {

@@ -1,5 +1,8 @@
 """Keeps the obligations: pours what counts of each payment into the installments, and tells what is late."""
 
+from operator import attrgetter
+
+from agents.courier import Origin
 from agents.keeping import Keeping, Shared
 from domain import obligation
 from domain.obligation import ObligationState
@@ -8,16 +11,18 @@ from streams.batch import Batch
 from streams.topics import OBLIGATION_FACTS
 from tables.keyed import KeyedTable
 
+OBLIGATION_ID = attrgetter("obligation_id")
+
 
 class AllocateInstallments(Keeping[ObligationState]):
-    """The third stage: `obligation-facts` in; obligation reconciliations, mismatch and late-payment alerts out."""
+    """The third stage: facts by obligation in; obligation reconciliations, mismatch and late-payment alerts out."""
 
     sources = (OBLIGATION_FACTS,)
 
     def __init__(self, table: KeyedTable[ObligationState], shared: Shared) -> None:
-        super().__init__(table, obligation.learn, obligation.view, shared)
+        super().__init__(table, OBLIGATION_ID, obligation.learn, obligation.view, shared)
 
     def handle(self, batch: Batch) -> None:
-        """Let each obligation of a batch learn its facts."""
+        """Let each obligation learn the facts that another worker routed or told."""
         facts = [fact for record in batch.records for fact in bundles.obligation_facts(record.value or b"")]
-        self.learn(batch, [fact.obligation_id for fact in facts], facts)
+        self.learn(batch.source.number, facts, Origin(batch.source, batch.start))

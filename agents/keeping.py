@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from agents.courier import Origin
 from domain import history
 from domain.facts import InputFact, Micros, ObligationCharged, PaymentPart, PlanChanged
 from domain.policy import Policy
@@ -13,7 +14,6 @@ from domain.records import (
     Output,
     PaymentReconciliation,
 )
-from streams.batch import Batch
 from streams.codec import Codec
 from streams.commit import ANY_PARTITION, Commit
 from streams.dead_letters import BadInput, DeadLetter, DeadLetterClass, quoted
@@ -80,11 +80,13 @@ class Keeping(Generic[S]):
     def __init__(
         self,
         table: KeyedTable[S],
+        key: Callable[[Any], str],
         learn: Callable[[S, Any], bool],
         view: Callable[[S, Micros, Policy], Any],
         shared: Shared,
     ) -> None:
         self.table = table
+        self._key = key
         self._learn = learn
         self._view = view
         self._policy = shared.policy
@@ -95,14 +97,18 @@ class Keeping(Generic[S]):
         self._version = shared.version
         self._dead: list[tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]] = []
 
-    def learn(self, batch: Batch, keys: list[str], facts: Sequence[Any]) -> None:
+    def keeps(self, partition: int) -> bool:
+        """Whether this worker has that partition."""
+        return self.table.keeps(partition)
+
+    def learn(self, partition: int, facts: Sequence[Any], origin: Origin) -> None:
         """Let each key learn its fact, unless it is full."""
-        partition = batch.source.number
         learn = self._learn
+        keys = list(map(self._key, facts))
         for entry, fact in zip(self.table.entries(partition, keys), facts, strict=True):
             watched = entry.packed_bytes > KEY_BYTES_MAX or type(fact) in _PLANNED
             if watched and not self._fits(entry, fact):
-                self._refuse(batch, entry.key, fact)
+                self._refuse(origin, entry.key, fact)
                 continue
             if learn(entry.state, fact):
                 entry.packed_bytes += _ORDINARY_FACT_BYTES
@@ -115,14 +121,14 @@ class Keeping(Generic[S]):
             entry.packed_bytes += sum([len(each.installment_id) + 24 for each in fact.installments])
         return entry.packed_bytes <= KEY_BYTES_MAX
 
-    def _refuse(self, batch: Batch, key: str, fact: InputFact) -> None:
+    def _refuse(self, origin: Origin, key: str, fact: InputFact) -> None:
         reason = BadInput(
             DeadLetterClass.KEY_FULL,
             f"{quoted(key)} holds more than {KEY_BYTES_MAX} bytes of facts and takes no more; the value is this fact, "
             f"encoded anew: the record as it came is on its input topic",
         )
-        source = self._names[batch.source.topic]
-        letter = DeadLetter.of(reason, source, batch.source.number, batch.start, self._version)
+        source = self._names[origin.source.topic]
+        letter = DeadLetter.of(reason, source, origin.source.number, origin.offset, self._version)
         self._dead.append((key.encode(), self._encode_fact(fact, source), letter.headers()))
 
     def pending(self) -> int:
@@ -160,7 +166,7 @@ class Keeping(Generic[S]):
         commit.send(topic, ANY_PARTITION, key_of(output).encode(), self._encode(output, self._names[topic]))
 
     def _tell(self, commit: Commit, parts: list[PaymentPart]) -> None:
-        """Hand parts to the keeper of the obligation; only payments have any."""
+        """Take parts to the keeper of the obligation; only payments have any."""
 
     def committed(self, commit: Commit) -> None:
         """The transaction holds."""

@@ -52,7 +52,7 @@ class InProcess:
         self.store = Store(folder, "benchmark")
         self.stages: list[Stage] = composition.stages_of(settings, self.store, Codec(), self._counts, clocks)
         self.engine = Engine(self.stages, Progress(self._counts), clocks.service)
-        self.engine.assigned(EPOCH, dict.fromkeys(self._logs, 0))
+        self.engine.assigned(EPOCH, dict.fromkeys(self._logs, 0), {})
         self.written: dict[Topic, int] = defaultdict(int)
         self.commits = 0
 

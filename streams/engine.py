@@ -47,14 +47,19 @@ class Engine:
         """All topics that are read in batches."""
         return self._stage_of
 
-    def assigned(self, epoch: int, positions: Mapping[TopicPartition, int]) -> None:
-        """Start reading these partitions at these offsets; their state has been recovered."""
+    def assigned(
+        self, epoch: int, positions: Mapping[TopicPartition, int], everywhere: Mapping[TopicPartition, int]
+    ) -> None:
+        """Start reading these partitions at these offsets; their state has been recovered.
+
+        `everywhere` are the group's offsets of all partitions, whoever reads them.
+        """
         if self.in_flight is not None:
             raise RuntimeError("assigned while a transaction is open")
         self.epoch = epoch
         self.expected = dict(positions)
         self._committed = dict(positions)
-        self.progress.assigned(positions)
+        self.progress.assigned(positions, everywhere)
         for stage in self._stages:
             stage.revoked()
             stage.assigned(source.number for source in positions if source.topic in stage.sources)

@@ -38,7 +38,7 @@ class Mark(NamedTuple):
     caught_up: Micros
     """Views of this partition's keys are as of this time; it never goes back, or what was told would be taken back."""
     offset: int
-    """What was processed of the partition then: a group that was set back behind it is not caught up any more."""
+    """What was processed of the partition then: a group that was set back before it is not caught up any more."""
     passed: Micros
     """All that was due up to this time has been settled: what those who come after this partition go by."""
     partitions: int
@@ -103,18 +103,30 @@ class Progress:
                 )
         self._committed[key] = mark
 
-    def assigned(self, positions: Mapping[TopicPartition, int]) -> None:
-        """Read these partitions from now on, from these offsets."""
+    def assigned(self, positions: Mapping[TopicPartition, int], everywhere: Mapping[TopicPartition, int]) -> None:
+        """Read these partitions from now on, from these offsets.
+
+        Args:
+            positions: of the partitions that this worker reads.
+            everywhere: the group's offsets of all partitions. If one of them was set back, no time holds any more:
+                what was known when it was written may have been forgotten, and is being read again.
+
+        """
         self.revoked()
-        for source, position in positions.items():
+        set_back = any(
+            mark.offset > offset
+            for source, offset in everywhere.items()
+            if (mark := self._committed.get(key_of(source))) is not None
+        )
+        for source in positions:
             mark = self._committed.get(key_of(source))
-            if mark is not None and mark.offset <= position:
-                self._mine[source] = mark.caught_up
-                self._passed[source] = mark.passed
-            else:
-                self._mine[source] = self._passed[source] = NEVER
             if mark is not None:
                 self._written[source] = (mark.caught_up, mark.passed)
+            if mark is None or set_back:
+                self._mine[source] = self._passed[source] = NEVER
+            else:
+                self._mine[source] = mark.caught_up
+                self._passed[source] = mark.passed
 
     def revoked(self) -> None:
         """Read nothing."""

@@ -68,11 +68,16 @@ class Pump:
         self.last_progress_at = time.monotonic()
         """When a transaction last held, or there was nothing to do."""
 
-    def resume(self, membership: Membership, positions: Mapping[TopicPartition, int]) -> None:
+    def resume(
+        self,
+        membership: Membership,
+        positions: Mapping[TopicPartition, int],
+        everywhere: Mapping[TopicPartition, int],
+    ) -> None:
         """Read on: the state of these partitions is recovered and they are ours as this member of the group."""
         self._membership = membership
         self._epoch += 1
-        self.engine.assigned(self._epoch, positions)
+        self.engine.assigned(self._epoch, positions, everywhere)
         self._running = True
         self._handled_at = time.monotonic()
         self._fetcher.assign(self._epoch, positions)

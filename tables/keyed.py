@@ -55,6 +55,10 @@ class KeyedTable(Generic[S]):
         """Where the store keeps a partition."""
         return Place(self.letter, partition)
 
+    def keeps(self, partition: int) -> bool:
+        """Whether this worker has that partition."""
+        return partition in self._entries
+
     def assigned(self, partitions: Iterable[int]) -> None:
         """Keep these partitions from now on."""
         for partition in partitions:

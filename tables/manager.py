@@ -103,7 +103,8 @@ class RecoveryService(Service):  # type: ignore[misc]
         kept = self.kept
         started = time.monotonic()
         await asyncio.to_thread(kept.follower.stop)
-        self._progress().repartitioned(await asyncio.to_thread(kept.count_partitions))
+        partitions = await asyncio.to_thread(kept.count_partitions)
+        self._progress().repartitioned(partitions)
         membership = kept.membership
         positions, actives, standbys = self._shares(assigned)
         recovery = Recovery(kept.kafka(), self.app.conf.id, kept.names, lambda: turn != self._turn)
@@ -115,6 +116,7 @@ class RecoveryService(Service):  # type: ignore[misc]
             heard_to = await asyncio.to_thread(
                 recovery.read_marks, lambda key, value: marks.append((key, value)), progress_name
             )
+            everywhere = await asyncio.to_thread(recovery.everywhere, self._all_sources(partitions))
             at = await asyncio.to_thread(recovery.positions, positions)
         finally:
             await asyncio.to_thread(recovery.close)
@@ -128,12 +130,17 @@ class RecoveryService(Service):  # type: ignore[misc]
             "recovered %d records of %d partitions in %.1f s, %d standby",
             self.records_recovered, len(actives), self.seconds, len(standbys),
         )  # fmt: skip
-        await self._read_on(membership, at)
+        await self._read_on(membership, at, everywhere)
 
-    async def _read_on(self, membership: Membership, positions: dict[TopicPartition, int]) -> None:
+    async def _read_on(
+        self,
+        membership: Membership,
+        positions: dict[TopicPartition, int],
+        everywhere: dict[TopicPartition, int],
+    ) -> None:
         app = self.app
         await app.on_rebalance_complete.send()
-        self.kept.pump.resume(membership, positions)
+        self.kept.pump.resume(membership, positions, everywhere)
         self.completed.set()
         app.flow_control.resume()
         app.consumer.resume_flow()
@@ -141,6 +148,11 @@ class RecoveryService(Service):  # type: ignore[misc]
         app.tables.on_actives_ready()
         app.tables.on_standbys_ready()
         app.on_rebalance_end()
+
+    def _all_sources(self, partitions: Mapping[Topic, int]) -> list[TopicPartition]:
+        return [
+            TopicPartition(topic, number) for topic in self.kept.sources.values() for number in range(partitions[topic])
+        ]
 
     def _progress(self) -> Progress:
         return self.kept.pump.engine.progress

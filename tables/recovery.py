@@ -71,6 +71,16 @@ class Watermarks:
         low, high = self._consumer.get_watermark_offsets(KafkaPartition(name, number), 30)
         return int(low), int(high)
 
+    def committed(self, places: list[tuple[str, int]]) -> dict[tuple[str, int], int]:
+        """The group's offsets as they stand, whoever has a transaction open on them; 0 where there is none.
+
+        Raises:
+            KafkaException: the broker does not tell.
+
+        """
+        found = self._consumer.committed([KafkaPartition(*place) for place in places], 30) if places else []
+        return {(partition.topic, partition.partition): max(0, partition.offset) for partition in found}
+
     def close(self) -> None:
         """Release the connection."""
         self._consumer.close()
@@ -130,6 +140,11 @@ class Recovery:
                 )
             found[by_name[partition.topic, partition.partition]] = offset if offset >= 0 else low
         return found
+
+    def everywhere(self, sources: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        """The group's offsets of partitions that others may be reading right now: not waited for to be stable."""
+        by_name = {(self._names[source.topic], source.number): source for source in sources}
+        return {by_name[place]: offset for place, offset in self._watermarks.committed(list(by_name)).items()}
 
     def read_state(self, store: Store, changelogs: Iterable[Changelog]) -> int:
         """Bring the store up to the end of these changelogs; the number of records it took.

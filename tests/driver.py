@@ -104,7 +104,8 @@ class Worker:
         self._heard = 0
         self.hear()
         self.generation = generation
-        self.engine.assigned(generation, {source: broker.offsets.get(source, 0) for source in mine})
+        everywhere = {source: broker.offsets.get(source, 0) for source in all_sources(self.world)}
+        self.engine.assigned(generation, {source: everywhere[source] for source in mine}, everywhere)
 
     def hear(self) -> None:
         """Read on in the progress topic."""

@@ -44,7 +44,7 @@ def test_a_full_key_refuses_and_others_go_on():
     for letter in letters:
         told = DeadLetter.parse(letter.headers)
         assert told.error_class is DeadLetterClass.KEY_FULL
-        assert told.source_topic == "obligation-facts"
+        assert told.source_topic == "ledger-events"
         sent = [charged(installments=plan(0)), *plans, late]
         assert driver.world.codec.decode_input(topics.LEDGER_EVENTS, letter.value) in sent
     obligations = driver.last(topics.OBLIGATION_RECONCILIATIONS)
