@@ -23,7 +23,7 @@ PENDING_MAX = 10_000
 """The open transaction takes no batch while it holds this many keys and records: memory stays bounded while the
 broker does not acknowledge."""
 
-BACKLOG_INTERVALS = 10
+BACKLOG_INTERVALS = 20
 """In a backlog, where latency means nothing, a commit may wait this many commit intervals while it is not full: the
 more events of a key meet in one commit, the fewer views are derived and told."""
 

@@ -1,8 +1,8 @@
 """What is remembered of each key between events, and what the open transaction has done to it.
 
-A key's state is decoded in memory while a transaction that touched it is open or on its way; otherwise it is packed in
-the store (whose cache keeps the hot ones in memory, a fraction of the size), and in the changelog for good. Store and
-changelog only ever see it at a commit.
+A key's state is decoded in memory while a transaction that touched it is open or on its way, and for a while after;
+otherwise it is packed in the store (whose cache keeps hot ones in memory at an eighth of the size), and in the
+changelog for good. Store and changelog only ever see it at a commit.
 """
 
 from collections.abc import Callable, Iterable
@@ -17,6 +17,10 @@ from streams.topics import Topic
 from tables.store import LONG_AGO, NO_DEADLINE, Place, Store, Written, instant_bytes
 
 S = TypeVar("S")
+
+HOT_KEYS = 10_000
+"""A table keeps the decoded states of the keys touched last, up to about twice this many: decoding is what costs most
+about a key that is touched again."""
 
 WOKEN_MAX = 2_000
 """How many keys of a partition the clock wakes for one commit: a jump of the clock must not make one huge commit."""
@@ -47,6 +51,8 @@ class KeyedTable(Generic[S]):
         self._encoder = msgspec.msgpack.Encoder()
         self._decoder = msgspec.msgpack.Decoder(tuple[state, History])  # type: ignore[valid-type]
         self._entries: dict[int, dict[str, Entry[S]]] = {}
+        self._older: dict[int, dict[str, Entry[S]]] = {}
+        """The generation before: an entry that is not asked for while it is here is let go of."""
         self.touched: dict[int, dict[str, Entry[S]]] = {}
         self._quiet_until: dict[int, Micros] = {}
         """No key of the partition has a deadline before this: most commits need not look into the index."""
@@ -63,19 +69,30 @@ class KeyedTable(Generic[S]):
         """Keep these partitions from now on."""
         for partition in partitions:
             self._entries[partition] = {}
+            self._older[partition] = {}
             self._quiet_until[partition] = LONG_AGO
 
     def revoked(self) -> None:
         """Forget all that is in memory."""
         self._entries.clear()
+        self._older.clear()
         self.touched.clear()
         self._quiet_until.clear()
 
     def entries(self, partition: int, keys: list[str]) -> list[Entry[S]]:
         """The entries of some keys, made where nothing is known of them; the store is asked once for all."""
         hot = self._entries[partition]
-        missing = [key for key in dict.fromkeys(keys) if key not in hot]
+        older = self._older[partition]
+        missing = []
+        for key in keys:
+            if key not in hot:
+                entry = older.pop(key, None)
+                if entry is None:
+                    missing.append(key)
+                else:
+                    hot[key] = entry
         if missing:
+            missing = list(dict.fromkeys(missing))
             for key, packed in zip(missing, self.store.get_many(self.place(partition), missing), strict=True):
                 hot[key] = self._load(key, packed)
         return [hot[key] for key in keys]
@@ -123,9 +140,10 @@ class KeyedTable(Generic[S]):
         self.touched = {}
 
     def committed(self, commit: Commit) -> None:
-        """Let go of all that is not touched again: it is in the store now."""
-        for partition in self._entries:
-            self._entries[partition] = dict(self.touched.get(partition, ()))
+        """Let go of what was not touched for long: it is in the store."""
+        if sum(map(len, self._entries.values())) > HOT_KEYS:
+            self._older = self._entries
+            self._entries = {partition: dict(self.touched.get(partition, ())) for partition in self._older}
 
     def _load(self, key: str, packed: bytes | None) -> Entry[S]:
         if packed is None:
