@@ -6,6 +6,7 @@ to, read_committed, and hands over batches without gaps.
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -19,6 +20,9 @@ log = logging.getLogger(__name__)
 
 POLL_RECORDS = 1_000
 """A poll returns at most this many records."""
+
+GATHER_S = 0.005
+"""What came together should travel together: each handover costs more than a record."""
 
 BATCH_BYTES = 256 * 1024
 """A batch is closed when it grows past this: it holds the event loop for as long as it takes to process, and a
@@ -147,7 +151,7 @@ class Fetcher:
             command(consumer)
             if not self._positions:
                 return True
-        messages = consumer.consume(POLL_RECORDS, 0.05)
+        messages = _poll(consumer)
         if messages:
             batches = self._batches(messages)
             with self._lock:
@@ -195,6 +199,18 @@ class Fetcher:
         if start is not None and end > start:
             batches.append(Batch(self._sources[place], self._epoch, start, end, records))
             self._positions[place] = end
+
+
+def _poll(consumer: Consumer) -> list[Message]:
+    """What there is, a moment after the first of it came.
+
+    `consume` alone waits its whole timeout for more unless it gets all it asked for, which is latency for nothing.
+    """
+    first = consumer.poll(0.05)
+    if first is None:
+        return []
+    time.sleep(GATHER_S)
+    return [first, *consumer.consume(POLL_RECORDS, 0)]
 
 
 def size_of(batch: Batch) -> int:

@@ -75,7 +75,7 @@ class Writer:
             "transaction.timeout.ms": timeout_ms,
             "partitioner": "murmur2_random",
             "compression.type": "lz4",
-            "linger.ms": 5,
+            "linger.ms": 0,
             "message.max.bytes": 16 << 20,
             "queue.buffering.max.messages": 2_000_000,
             "queue.buffering.max.kbytes": 1 << 20,
