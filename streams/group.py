@@ -95,12 +95,17 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
 
     async def _drain_messages(self, fetcher: ServiceT) -> None:
         arrived = self.pipeline.arrived
-        while not (self.should_stop or fetcher.should_stop):
-            try:
-                batches = await asyncio.wait_for(arrived.get(), 1.0)
-            except TimeoutError:
-                continue
-            await self.callback(self._message(batches))
+        try:
+            while not (self.should_stop or fetcher.should_stop):
+                try:
+                    batches = await asyncio.wait_for(arrived.get(), 1.0)
+                except TimeoutError:
+                    continue
+                await self.callback(self._message(batches))
+        except asyncio.CancelledError:
+            # Being told to stop is an end; while a rebalance goes on Faust would take it for a crash.
+            if not fetcher.should_stop:
+                raise
 
     def _message(self, batches: list[Batch]) -> ConsumerMessage:
         """A list of batches for one agent, in the shape of a Kafka message of the first one's partition."""
