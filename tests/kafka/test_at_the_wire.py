@@ -1,4 +1,4 @@
-"""What other tools see on the topics is what the auditor sees: our own `rentmatch read`, and kcat where there is one."""
+"""What other tools see on the topics is what the auditor sees: our own `rentmatch read`, and kcat if it is there."""
 
 import json
 import os

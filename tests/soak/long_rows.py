@@ -10,7 +10,7 @@ WORKERS = "abc"
 
 
 def everything_at_once(stage: Stage, cluster: KafkaCluster) -> None:
-    """Three workers and their broker are killed, frozen, ended and robbed of their disks in an order drawn from the seed."""
+    """Three workers and their broker are killed, frozen, ended and robbed of disks in an order drawn from the seed."""
     scenario = stage.scenario()
     rng = stage.rng
     strikes = 12 * stage.strikes
