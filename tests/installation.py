@@ -210,19 +210,19 @@ class Installation:
         del self.workers[worker_id]
 
     def supervise(self) -> None:
-        """Start supervised workers that have ended with an error again.
+        """Start supervised workers that have ended with an error again, without a fault that was built in.
 
         Raises:
             AssertionError: a worker that nobody supervises has ended with an error.
         """
-        for worker_id, worker in self.workers.items():
+        for worker_id, worker in list(self.workers.items()):
             status = worker.exit_code
             if status in (None, 0):
                 continue
             if worker_id not in self.supervised:
                 raise AssertionError(f"worker {worker_id} ended with status {status}\n{worker.log_tail()}")
             self.deaths.append((worker_id, status))
-            worker.start()
+            self.worker(worker_id, supervised=True)
 
     def watch(self, seconds: float) -> None:
         """Let time pass, and start again who ends meanwhile."""

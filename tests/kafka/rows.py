@@ -130,34 +130,46 @@ def two_take_over_behind_an_open_transaction(stage: Stage) -> None:
 
 
 def zombie(stage: Stage) -> None:
-    """SIGSTOP past the session and SIGCONT: what the zombie still writes is refused, and it works again later."""
+    """SIGSTOP past the session at any moment, and SIGCONT: what it still writes is refused, and it works again later."""
     for turn in range(stage.strikes):
-        _one_zombie(stage, turn, inside=False)
+        _one_zombie(stage, turn, None)
 
 
 def zombie_inside_a_transaction(stage: Stage) -> None:
     """The same, frozen by itself with its offsets sent and its transaction not yet committed."""
     for turn in range(stage.strikes):
-        _one_zombie(stage, turn, inside=True)
+        _one_zombie(stage, turn, "offsets")
 
 
-def _one_zombie(stage: Stage, turn: int, *, inside: bool) -> None:
+def zombie_with_a_commit_in_hand(stage: Stage) -> None:
+    """The same, frozen before it wrote any of a commit that another has long written when it wakes up.
+
+    Its transaction is still good then, and only the group's fence stands between its records and a second telling.
+    """
+    for turn in range(stage.strikes):
+        log = _one_zombie(stage, turn, "begin", transaction_timeout_ms=60_000)
+        assert "the transaction did not hold" in log
+        assert "UNKNOWN_MEMBER_ID" in log or "ILLEGAL_GENERATION" in log, log[-4_000:]
+
+
+def _one_zombie(stage: Stage, turn: int, step: str | None, **settings: int) -> str:
+    """Play a worker's death and resurrection, and give its log."""
     scenario = simulate(stage.seed + turn, stage.obligations)
     half = len(scenario.deliveries) // 2
     other = Stage(stage.bootstrap, f"{stage.prefix}{turn}-", stage.directory / str(turn), stage.seed + turn)
-    with other.installation(scenario) as installation:
+    with other.installation(scenario, **settings) as installation:
         feed = Feed(installation, scenario.deliveries[:half], 8, stage.rng)
-        fault = f"stop:offsets:{stage.rng.randint(2, 8)}" if inside else None
+        fault = None if step is None else f"stop:{step}:{stage.rng.randint(4, 8)}"
         zombie_ = installation.worker("zombie", fault=fault)
         installation.worker("other", supervised=True)
         installation.wait_members(2)
-        if inside:
-            wait_until(lambda: _is_frozen(zombie_), 60, "the worker to freeze itself")
-        else:
+        if step is None:
             installation.watch(stage.rng.uniform(0, 3))
             zombie_.stop_cont(frozen=True)
+        else:
+            wait_until(lambda: _is_frozen(zombie_), 60, "the worker to freeze itself")
         installation.wait_members(1)
-        installation.watch(stage.rng.uniform(0, 6))
+        installation.watch(stage.rng.uniform(3, 6))
         # From here on it may end with an error and be started again, or rejoin; but it has to be of use again.
         installation.supervised.add("zombie")
         zombie_.stop_cont(frozen=False)
@@ -169,6 +181,7 @@ def _one_zombie(stage: Stage, turn: int, *, inside: bool) -> None:
         installation.wait_members(1)
         installation.wait_settled()
         installation.check()
+    return (installation.directory_of("zombie") / "worker.log").read_text(encoding="utf-8")
 
 
 def _is_frozen(worker: WorkerProcess) -> bool:

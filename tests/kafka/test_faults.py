@@ -33,6 +33,7 @@ WORKER_ROWS: list[Row] = [
     rows.two_take_over_behind_an_open_transaction,
     rows.zombie,
     rows.zombie_inside_a_transaction,
+    rows.zombie_with_a_commit_in_hand,
     rows.term_in_the_middle_of_a_batch,
     rows.workers_join_and_leave,
     rows.recovery_from_zero,
