@@ -77,9 +77,9 @@ def die_between_the_steps_of_a_transaction(stage: Stage) -> None:
     steps = ["begin", "produce", "flushed", "offsets", "commit", "store"] * stage.strikes
     stage.rng.shuffle(steps)
     with stage.installation(scenario) as installation:
-        feed = stage.feed(installation, scenario, 4 * len(steps))
+        feed = stage.feed(installation, scenario, 8 * len(steps))
         for step in steps:
-            worker = installation.worker(fault=f"kill:{step}:{stage.rng.randint(1, 6)}")
+            worker = installation.worker(fault=f"kill:{step}:{stage.rng.randint(1, 3)}")
             assert worker.wait(60) == -9, worker.log_tail()
         installation.worker()
         feed.finish()
@@ -130,7 +130,7 @@ def two_take_over_behind_an_open_transaction(stage: Stage) -> None:
 
 
 def zombie(stage: Stage) -> None:
-    """SIGSTOP past the session at any moment, and SIGCONT: what it still writes is refused, and it works again later."""
+    """SIGSTOP past the session at any moment, and SIGCONT: what it still writes is refused, and it works again."""
     for turn in range(stage.strikes):
         _one_zombie(stage, turn, None)
 
