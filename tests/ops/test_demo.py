@@ -25,7 +25,7 @@ from ops.demo.judging import Judge, Judgement
 from simulator.banking import DAY
 from simulator.deliver import value_of
 from simulator.scenario import Scenario, simulate
-from streams import admin, topics
+from streams import cluster, topics
 from streams.settings import load
 from tests.driver import Driver
 from tests.infra.processes import wait_until
@@ -217,7 +217,7 @@ def test_mistakes_are_told_with_what_to_do(bare_run: Run, monkeypatch: pytest.Mo
     assert bare_run("demo", "--broker", "kafka-1").exit_code == 2
     assert bare_run("demo", "--keep-topics").exit_code == 2
     assert bare_run("demo", "--obligations", "0").exit_code == 2
-    monkeypatch.setattr(admin, "ANSWER_SECONDS_MAX", 1.0)
+    monkeypatch.setattr(cluster, "ANSWER_SECONDS_MAX", 1.0)
     result = bare_run("demo", "--obligations", "5", "--broker", "127.0.0.1:1")
     assert result.exit_code == 1
     assert "no Kafka broker answers at 127.0.0.1:1" in result.stderr

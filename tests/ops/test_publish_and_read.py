@@ -11,7 +11,7 @@ import pytest
 from confluent_kafka import Producer
 
 from domain.records import PaymentReconciliation, PaymentStatus, Posted, Settled
-from streams import admin, reading
+from streams import cluster, reading
 from streams.codec import Codec
 from tests.ops.conftest import Run
 from tests.ops.records import initiated, lines
@@ -191,7 +191,7 @@ def test_what_the_broker_does_not_take_is_named(run: Run) -> None:
 
 
 def test_no_broker_is_told(bare_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(admin, "ANSWER_SECONDS_MAX", 1.0)
+    monkeypatch.setattr(cluster, "ANSWER_SECONDS_MAX", 1.0)
     result = bare_run("read", "ledger-events", env={"RENTMATCH_BROKER": "127.0.0.1:1"})
     assert result.exit_code == 1
     assert "no Kafka broker answers at 127.0.0.1:1" in result.stderr
