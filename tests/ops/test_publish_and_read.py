@@ -215,15 +215,10 @@ def test_internal_topics_are_shown_by_their_describer(
 
 
 def test_follow_shows_records_as_they_come_and_ends_well_on_ctrl_c(run: Run, mock_broker: str) -> None:
-    words = [sys.executable, "-m", "ops.cli", "read", "payment-initiated", "--follow", "--json"]
     # A shell starts what runs in its background deaf to Ctrl-C, and so would be whatever these tests start in turn.
-    reader = subprocess.Popen(
-        words,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
+    listening = "from signal import *; signal(SIGINT, default_int_handler); import ops.cli; ops.cli.main()"
+    words = [sys.executable, "-c", listening, "read", "payment-initiated", "--follow", "--json"]
+    reader = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert reader.stdout is not None
     try:
         for payment_id in ("P-1", "P-2"):
