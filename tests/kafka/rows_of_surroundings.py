@@ -31,7 +31,7 @@ NO_DEADLINE = b"\xff" * 8
 def produce_refused(stage: Stage) -> None:
     """A topic refuses records of the usual size for a while: the worker stops loudly, each time, until it is mended."""
     scenario = stage.scenario()
-    topic = stage.rng.choice(["payment-reconciliations", "obligation-facts", "payments-changelog"])
+    topic = stage.rng.choice(["payment-reconciliations", "obligation-reconciliations", "payments-changelog"])
     half = len(scenario.deliveries) // 2
     with stage.installation(scenario) as installation:
         installation.publish(scenario.deliveries[:half], rng=stage.rng, spread=True)
