@@ -108,7 +108,7 @@ class InProcess:
 
     def _append(self, source: TopicPartition, key: bytes | None, value: bytes | None) -> None:
         log = self._logs[source]
-        log.append(RawRecord(key, value, len(log), -1))
+        log.append(RawRecord(key, value, len(log)))
 
 
 def timed(

@@ -15,12 +15,11 @@ class TopicPartition(NamedTuple):
 
 
 class RawRecord(NamedTuple):
-    """A record as it came: bytes, its place, and the broker's timestamp (milliseconds since 1970, or -1)."""
+    """A record as it came: bytes and its place."""
 
     key: bytes | None
     value: bytes | None
     offset: int
-    timestamp_ms: int
 
 
 class Batch(msgspec.Struct, frozen=True):

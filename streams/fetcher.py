@@ -82,7 +82,10 @@ class Fetcher:
         self._thread.join(10)
 
     def assign(self, epoch: int, positions: Mapping[TopicPartition, int]) -> None:
-        """From now on read these partitions from these offsets; batches carry this epoch."""
+        """Read these partitions from these offsets from now on; batches carry this epoch.
+
+        Also the way back when a batch got lost after it was handed over.
+        """
         at = dict(positions)
 
         def command(consumer: Consumer) -> None:
@@ -101,10 +104,6 @@ class Fetcher:
     def unassign(self) -> None:
         """Read nothing any more."""
         self.assign(-1, {})
-
-    def go_back(self, epoch: int, positions: Mapping[TopicPartition, int]) -> None:
-        """Read on from here: a batch before this got lost on its way. The same as assigning anew."""
-        self.assign(epoch, positions)
 
     @property
     def behind(self) -> bool:
@@ -179,7 +178,7 @@ class Fetcher:
                     _complain(place, error)
                 continue
             value = message.value()
-            record = RawRecord(message.key(), value, offset, message.timestamp()[1])
+            record = RawRecord(message.key(), value, offset)
             held = records.get(place)
             if held is None:
                 records[place] = [record]

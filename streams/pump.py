@@ -114,7 +114,7 @@ class Pump:
                 self._something.set()
         elif verdict is Verdict.GAP and self._running:
             log.warning("a batch before %s at %d got lost on its way; reading again", batch.source, batch.start)
-            self._fetcher.go_back(self._epoch, self.engine.expected)
+            self._fetcher.assign(self._epoch, self.engine.expected)
 
     async def fail(self, error: BaseException) -> None:
         """Stop for good: nothing that is not committed counts, and the process must end with an error."""
@@ -159,7 +159,7 @@ class Pump:
         if waiting and time.monotonic() - self._handled_at > LOST_AFTER_S:
             log.warning("%d batches got lost on their way; reading again", self._fetcher.handed_over)
             self._handled_at = time.monotonic()
-            self._fetcher.go_back(self._epoch, self.engine.expected)
+            self._fetcher.assign(self._epoch, self.engine.expected)
 
     async def _guarded(self, step: Callable[[], Awaitable[None]]) -> None:
         try:

@@ -59,7 +59,7 @@ class MemoryBroker:
         log = self.logs[source.topic, source.number]
         end = min(len(log), start + most)
         records = [
-            RawRecord(record.key, record.value, start + index, -1)
+            RawRecord(record.key, record.value, start + index)
             for index, record in enumerate(log[start:end])
             if record is not None
         ]
