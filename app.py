@@ -7,6 +7,7 @@
 import asyncio
 import gc
 import logging
+import socket
 import time
 from collections.abc import Callable, Mapping
 from importlib.metadata import version as installed_version
@@ -26,6 +27,7 @@ from agents.route_inputs import RouteInputs
 from domain.facts import Micros
 from domain.obligation import ObligationState, new_obligation
 from domain.payment import PaymentState, new_payment
+from sinks import logs
 from sinks.health import Health, serve_health
 from streams import compatibility, progress, topics
 from streams import settings as settings_module
@@ -50,6 +52,9 @@ from tables.manager import Manager
 from tables.store import Store
 
 log = logging.getLogger(__name__)
+
+_LIBRDKAFKA = {"logger": logging.getLogger("librdkafka")}
+"""Lets a client that is polled log as everything else does, instead of writing to standard error by itself."""
 
 SERVICE_VERSION = installed_version("rentmatch")
 
@@ -160,13 +165,13 @@ class Pipeline:
         def heard(key: bytes, value: bytes) -> None:
             loop.call_soon_threadsafe(engine.progress.heard, key, progress.read_mark(value))
 
-        self.fetcher = Fetcher(self.kafka(), self.names, deliver, failed)
+        self.fetcher = Fetcher(self.kafka() | _LIBRDKAFKA, self.names, deliver, failed)
         self.writer = Writer(
-            self.kafka(), self.names, self._slot.name, settings.transaction_timeout_ms,
+            self.kafka() | _LIBRDKAFKA, self.names, self._slot.name, settings.transaction_timeout_ms,
             lambda commit: write_stores(commit, self.store),
         )  # fmt: skip
         self.follower = Follower(
-            self.kafka(), settings.application_id, self.store, self.names[topics.PROGRESS], heard, failed
+            self.kafka() | _LIBRDKAFKA, settings.application_id, self.store, self.names[topics.PROGRESS], heard, failed
         )
         self.pump = Pump(
             engine,
@@ -291,6 +296,12 @@ def create_app(
         web_bind=settings.http_host,
         canonical_url=f"http://{settings.http_host}:{settings.http_port or 6066}",
         web_tables_enabled=False,
+        logging_config=logs.config(
+            settings.log_format,
+            {"application": settings.application_id, "worker": settings.worker_id or socket.gethostname()},
+            settings.secrets(),
+            settings.log_level,
+        ),
         TableManager=Manager,
     )
     clocks = Clocks(clock or clock_of(settings), system_clock)

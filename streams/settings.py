@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -65,6 +66,7 @@ class Settings(BaseSettings):
     http_host: str = Field("127.0.0.1", description="address that the worker's web server listens on")
     http_port: int = Field(6066, ge=0, le=65535, description="port of the worker's web server; 0 turns it off")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="how much to log")
+    log_format: Literal["text", "json"] = Field("text", description="lines for people, or one JSON object a line")
     clock: str = Field(
         "system", description="`system`, or an ISO 8601 instant with a zone at which the service's clock stands still"
     )
@@ -181,6 +183,18 @@ class Settings(BaseSettings):
     def topic(self, topic: Topic) -> str:
         """The name of a topic on this installation: its setting behind the prefix."""
         return self.topic_prefix + str(getattr(self, topic.setting))
+
+    def secrets(self) -> set[str]:
+        """Every value that no log may hold: the secret settings, and the passwords inside of URLs."""
+        found: set[str] = set()
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            text = value.get_secret_value() if isinstance(value, SecretStr) else value
+            if isinstance(value, SecretStr):
+                found.add(text)
+            if isinstance(text, str) and "://" in text and (password := urlsplit(text).password):
+                found |= {password, unquote(password)}
+        return found
 
     def kafka(self, **more: Any) -> dict[str, Any]:
         """The librdkafka configuration that every client of ours starts from."""

@@ -21,7 +21,8 @@ def run(*, with_web: bool, log_level: str) -> None:
     app = importlib.import_module("app").app
     app.finalize()
     web = "--with-web" if with_web else "--without-web"
-    faust_cli.main(args=["worker", web, "--loglevel", log_level], prog_name="rentmatch", app=app)
+    quiet = ["--quiet"] if app.pipeline.settings.log_format == "json" else []  # no banner between the objects
+    faust_cli.main(args=[*quiet, "worker", web, "--loglevel", log_level], prog_name="rentmatch", app=app)
 
 
 def choose_port(settings: Settings) -> int:
@@ -63,4 +64,6 @@ def command(without_web: bool, log_level: str | None) -> None:
     if not without_web:
         os.environ["RENTMATCH_HTTP_PORT"] = str(choose_port(settings))  # app.py reads the environment
     with_web = settings.http_port != 0 and not without_web
-    run(with_web=with_web, log_level=(log_level or settings.log_level).upper())
+    level = (log_level or settings.log_level).upper()
+    os.environ["RENTMATCH_LOG_LEVEL"] = level
+    run(with_web=with_web, log_level=level)

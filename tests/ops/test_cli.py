@@ -116,6 +116,8 @@ def test_worker_options_reach_the_worker(bare_run: Run, monkeypatch: pytest.Monk
     calls: list[tuple[bool, str]] = []
     monkeypatch.setenv("RENTMATCH_HTTP_PORT", "")
     monkeypatch.delenv("RENTMATCH_HTTP_PORT")
+    monkeypatch.setenv("RENTMATCH_LOG_LEVEL", "")
+    monkeypatch.delenv("RENTMATCH_LOG_LEVEL")
     monkeypatch.setattr(worker, "partition_counts", lambda settings: {})
     monkeypatch.setattr(worker, "run", lambda *, with_web, log_level: calls.append((with_web, log_level)))
     assert bare_run("worker").exit_code == 0

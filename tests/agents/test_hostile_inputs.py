@@ -1,0 +1,102 @@
+"""A million hostile records through the real first stage: each is carried on as a fact or set aside as it came."""
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from agents.courier import Courier, Origin
+from agents.keeping import Clocks, Shared
+from agents.match_payments import PAYMENT_ID
+from agents.route_inputs import RouteInputs
+from domain.policy import Policy
+from streams import framing, topics
+from streams.batch import Batch, RawRecord, TopicPartition
+from streams.codec import Codec
+from streams.commit import Commit
+from streams.dead_letters import MESSAGE_CHARACTERS_MAX, BadInput, DeadLetter, DeadLetterClass
+from streams.schemas import OURS, Schema
+from streams.validation import check
+from tests.streams import avro_samples as samples
+from tests.streams.test_fuzz import mutated
+
+BATCH = 1_000
+IDS = {name: number for number, name in enumerate(OURS, start=1)}
+
+
+class KnownIds:
+    """The registry's part that decoding asks: ids of our own schemas, and none else."""
+
+    def schema(self, schema_id: int) -> Schema:
+        for name, number in IDS.items():
+            if number == schema_id:
+                return OURS[name]
+        raise BadInput(DeadLetterClass.UNKNOWN_SCHEMA, f"no schema {schema_id}")
+
+
+class Learned:
+    """Keeps all partitions and counts what it is told; each fact must keep every rule."""
+
+    def __init__(self) -> None:
+        self.facts = 0
+
+    def keeps(self, partition: int) -> bool:
+        return True
+
+    def learn(self, partition: int, facts: Sequence[Any], origin: Origin) -> None:
+        for fact in facts:
+            check(fact)
+        self.facts += len(facts)
+
+
+def hostile_values(dice: random.Random) -> dict[Any, list[bytes]]:
+    """Good values by topic, in both framings, to be spoiled."""
+    codec = Codec()
+    by_topic: dict[Any, list[bytes]] = {}
+    for fact in samples.FACTS:
+        value = codec.encode_fact(fact, "any")
+        body = value[framing.SINGLE_OBJECT_SIZE :]
+        confluent = framing.confluent(IDS[type(fact).__name__]) + body
+        by_topic.setdefault(samples.TOPIC_OF[fact], []).extend((value, confluent))
+    return by_topic
+
+
+@pytest.mark.parametrize(
+    "records", [pytest.param(100_000, id="short"), pytest.param(1_000_000, id="million", marks=pytest.mark.soak)]
+)
+def test_every_record_is_a_fact_or_a_dead_letter_as_it_came(records: int) -> None:
+    dice = random.Random(records)
+    payments, obligations = Learned(), Learned()
+    names = {topic: topic.name for topic in topics.ALL}
+    codec = Codec(KnownIds())  # type: ignore[arg-type]
+    shared = Shared(Policy(), Clocks(lambda: 0, lambda: 1), codec, names, dict.fromkeys(topics.ALL, 3), "9.9")
+    stage = RouteInputs(
+        shared,
+        Courier(topics.PAYMENT_FACTS, 3, PAYMENT_ID, payments),
+        Courier(topics.OBLIGATION_FACTS, 3, lambda fact: fact.obligation_id, obligations),
+    )
+    by_topic = hostile_values(dice)
+    classes: set[str] = set()
+    dead = offset = 0
+    while offset < records:
+        topic = dice.choice(topics.INPUTS)
+        values = [mutated(dice.choice(by_topic[topic]), dice) for _ in range(BATCH)]
+        batch = [RawRecord(dice.randbytes(dice.randrange(4)), value, offset + at) for at, value in enumerate(values)]
+        stage.handle(Batch(TopicPartition(topic, 1), 1, offset, offset + BATCH, batch))
+        commit = Commit()
+        stage.settle(commit, {})
+        by_offset = {record.offset: record for record in batch}
+        for key, value, headers in commit.dead_letters:
+            letter = DeadLetter.parse(headers)
+            origin = by_offset.pop(letter.source_offset)
+            assert (key, value) == (origin.key, origin.value)
+            assert (letter.source_topic, letter.source_partition) == (topic.name, 1)
+            assert len(letter.message) <= MESSAGE_CHARACTERS_MAX
+            classes.add(letter.error_class)
+        dead += len(commit.dead_letters)
+        offset += BATCH
+        assert payments.facts + obligations.facts == offset - dead
+    # Most are bad, and some are still good, or the deeper code was never reached.
+    assert records // 50 < offset - dead < records
+    assert len(classes) > len(DeadLetterClass) // 2
