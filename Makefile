@@ -53,6 +53,11 @@ types: $(DEV) ## types, strictly; the test infrastructure too, because other tes
 	@$(BIN)/mypy
 	@$(BIN)/mypy tests/conftest.py tests/infra
 
+.PHONY: audit
+audit: $(CREATED) ## ask the advisory database about every pinned package; fails where it cannot be asked
+	@test -x .rentmatch/audit/bin/pip-audit || { $(PYTHON) -m venv .rentmatch/audit && .rentmatch/audit/bin/pip install --quiet --disable-pip-version-check pip-audit; }
+	@.rentmatch/audit/bin/pip-audit --strict --disable-pip --require-hashes -r requirements-dev.lock
+
 .PHONY: lock
 lock: $(DEV) ## pin the newest versions that pyproject.toml allows, with hashes
 	@$(call compile,requirements-dev.lock,--extra dev)
