@@ -1,8 +1,8 @@
 """MongoDB, as far as the read model needs it: the only module that knows the driver, which is motor.
 
 Motor is at the end of its life, and PyMongo's own asynchronous client is to replace it. What the rest of rentmatch sees
-is plain: documents are dicts of str, int, bool, None, lists and dicts (bytes in `poisoned`), and errors are the three
-below. Whole numbers are written as int64, whatever their size, and read as int.
+is plain: documents are dicts of str, int, bool, None, lists and dicts, and there are two errors. Whole numbers are
+written as int64, whatever their size, and read as int.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bson import Binary, Int64
+from bson import Int64
 from bson import encode as bson_encode
 from bson.errors import InvalidDocument
 from bson.raw_bson import RawBSONDocument
@@ -422,7 +422,7 @@ def _sized(value: Any) -> Any:
         return {name: _sized(part) for name, part in value.items()}
     if kind is list:
         return [_sized(part) for part in value]
-    return Binary(value) if kind is bytes else value
+    return value
 
 
 def _plain(value: Any) -> Any:

@@ -7,6 +7,7 @@ and everything else goes on.
 import asyncio
 import hashlib
 import logging
+from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -177,8 +178,8 @@ class ReadModelWriter:
             "offset": one.offset,
             "collection": collection,
             "reason": reason,
-            "key": one.key,
-            "value": value[:POISONED_BYTES_KEPT],
+            "key_base64": None if one.key is None else b64encode(one.key).decode(),
+            "value_base64": b64encode(value[:POISONED_BYTES_KEPT]).decode(),
             "value_bytes": len(value),
             "value_sha256": hashlib.sha256(value).hexdigest(),
             "put_aside_at": self._clock(),
