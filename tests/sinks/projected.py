@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-from domain.records import Output
+from domain.records import ObligationReconciliation, Output
 from simulator.compare import Found
 from simulator.scenario import simulate
 from simulator.truth import Truth, truth
@@ -18,6 +18,7 @@ from simulator.truth_facts import Row
 from sinks.mongo import Document, Mongo
 from sinks.read_model_writer import Arrived
 from streams import topics
+from streams.codec import Codec
 from tests.driver import Driver
 from tests.kafka import wire
 
@@ -156,3 +157,17 @@ def parts(arrived: Sequence[Arrived], rng: random.Random) -> list[list[Arrived]]
 def record_of_kind(arrived: Iterable[Arrived], kind: str) -> Output:
     """Any record of a kind."""
     return next(one.record for one in arrived if one.kind == kind and one.record is not None)
+
+
+def obligation(key: str = "O-1", version: int = 1, **changes: Any) -> Arrived:
+    """A record of an obligation, told at the offset of its version."""
+    fields: dict[str, Any] = {
+        "obligation_id": key, "version": version, "lease_id": "L", "tenant_id": "T", "property_id": "H",
+        "period": "2026-07", "status": "open", "currency": "USD", "charged_minor": 1_000, "adjusted_minor": 0,
+        "balance_minor": 1_000, "installments": (), "paid_minor": 0, "pending_minor": 0, "posted_minor": 0,
+        "overpaid_minor": 0, "next_due_date": 20_635, "oldest_late_due_date": None, "ageing_bucket": "current",
+        "open_breaks": (), "rests_on": 1_785_000_000_000_000,
+    }  # fmt: skip
+    record = ObligationReconciliation(**{**fields, **changes})
+    value = Codec().encode_output(record, "obligation-reconciliations")
+    return Arrived("obligations", "obligation-reconciliations", 0, version, key.encode(), value, record)

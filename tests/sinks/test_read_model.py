@@ -10,15 +10,14 @@ import pymongo
 import pytest
 
 import sinks.mongo
-from domain.records import InstallmentView, ObligationReconciliation
+from domain.records import InstallmentView
 from simulator.compare import compare
 from sinks.mongo import Index, Mongo, MongoMisuse, MongoUnavailable
 from sinks.read_model import INDEXES, KINDS, document_of, kind_of, record_of
 from sinks.read_model_writer import POISONED_BYTES_KEPT, Arrived, ReadModelWriter
-from streams.codec import Codec
 from tests.infra.environment import TEST_SEED
 from tests.infra.mongo import MongoServer
-from tests.sinks.projected import faults_of, found_in, month, parts, record_of_kind, rows_of
+from tests.sinks.projected import faults_of, found_in, month, obligation, parts, record_of_kind, rows_of
 
 NOW = 1_785_000_000_000_000
 SEED = TEST_SEED or 1
@@ -26,22 +25,6 @@ SEED = TEST_SEED or 1
 
 def clock() -> int:
     return NOW
-
-
-def obligation(key="O-1", version=1, **changes) -> Arrived:
-    record = ObligationReconciliation(
-        key, version, "L", "T", "H", "2026-07", "open", "USD", 1_000, 0, 1_000, (), 0, 0, 0, 0, 20_635, None, "current",
-        (), NOW,
-    )  # fmt: skip
-    for name, value in changes.items():
-        record = _with(record, name, value)
-    value = Codec().encode_output(record, "obligation-reconciliations")
-    return Arrived("obligations", "obligation-reconciliations", 0, version, key.encode(), value, record)
-
-
-def _with(record, name, value):
-    values = {field: getattr(record, field) for field in record.__struct_fields__} | {name: value}
-    return type(record)(**values)
 
 
 def test_each_record_of_a_month_is_a_document_and_back():
