@@ -23,6 +23,8 @@ COMMANDS = {
     "read": "ops.commands.read",
     "dead-letters": "ops.commands.dead_letters",
     "simulate": "ops.commands.simulate",
+    "project-read-model": "ops.commands.project_read_model",
+    "rebuild-read-model": "ops.commands.rebuild_read_model",
     "settings": "ops.commands.settings",
 }
 """Each command and the module whose `command` it is; a module is imported only when it is asked for."""

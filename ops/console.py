@@ -110,6 +110,12 @@ class Meter:
         if self._progress is not None and self._count % self.EVERY == 0:
             self._progress.update(self._task, completed=self._count)
 
+    def reach(self, count: int, total: int) -> None:
+        """So many of so many are done; to be called a few times a second at most."""
+        self._count = count
+        if self._progress is not None:
+            self._progress.update(self._task, completed=count, total=total)
+
     def finish(self) -> None:
         """Draw the final count."""
         if self._progress is not None:

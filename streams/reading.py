@@ -6,7 +6,7 @@ trace on the broker.
 
 import base64
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,6 +94,38 @@ def records(settings: Settings, topic: Topic, *, follow: bool = False) -> Iterat
                 ends[partition] = high
         consumer.assign([TopicPartition(name, p, OFFSET_BEGINNING) for p in (partitions if follow else ends)])
         yield from _consume(consumer, settings, topic, ends, follow)
+    finally:
+        consumer.close()
+
+
+def bounds(settings: Settings, topic: Topic) -> dict[int, tuple[int, int]]:
+    """Where each partition begins and, for a reader of what is committed, ends now.
+
+    Raises:
+        BrokerError: no broker answers, or the topic does not exist or may not be read.
+
+    """
+    consumer, name, partitions = _consumer(settings, topic)
+    try:
+        return {partition: _watermarks(consumer, name, partition, settings) for partition in partitions}
+    finally:
+        consumer.close()
+
+
+def records_between(
+    settings: Settings, topic: Topic, begins: Mapping[int, int], ends: Mapping[int, int]
+) -> Iterator[RawRecord]:
+    """Every committed record from the offsets in `begins` up to those in `ends`, by partition.
+
+    Raises:
+        BrokerError: no broker answers, the topic does not exist or may not be read, or the broker falls silent.
+
+    """
+    consumer, name, _ = _consumer(settings, topic)
+    try:
+        left = {partition: end for partition, end in ends.items() if end > begins[partition]}
+        consumer.assign([TopicPartition(name, partition, begins[partition]) for partition in left])
+        yield from _consume(consumer, settings, topic, left, False)
     finally:
         consumer.close()
 

@@ -65,6 +65,13 @@ class Settings(BaseSettings):
     state_dir: Path = Field(Path(".rentmatch/state"), description="where the local state is kept, a folder a worker")
     http_host: str = Field("127.0.0.1", description="address that the worker's web server listens on")
     http_port: int = Field(6066, ge=0, le=65535, description="port of the worker's web server; 0 turns it off")
+    mongo_url: SecretStr | None = Field(
+        None, description="connection string of the MongoDB that holds the read model; may hold a user and a password"
+    )
+    mongo_database: str = Field("rentmatch", pattern=r"^[a-zA-Z0-9_-]{1,63}$", description="database of the read model")
+    mongo_ca_file: Path | None = Field(
+        None, description="PEM file of the certificate authority that signed MongoDB's certificate; turns TLS on"
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="how much to log")
     log_format: Literal["text", "json"] = Field("text", description="lines for people, or one JSON object a line")
     clock: str = Field(

@@ -12,6 +12,7 @@ from tests.infra import maven
 from tests.infra.apicurio import ApicurioRegistry
 from tests.infra.environment import REQUIRE_KAFKA, TEST_BROKER, MissingToolError
 from tests.infra.kafka import KafkaCluster
+from tests.infra.mongo import MongoServer
 from tests.infra.worker import WorkerProcess
 
 _MISSING = pytest.StashKey[dict[str, str]]()
@@ -127,6 +128,21 @@ def schema_registry_url(pytestconfig: pytest.Config, tmp_path_factory: pytest.Te
         yield registry.url
     finally:
         registry.stop()
+
+
+@pytest.fixture(scope="session")
+def mongo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MongoServer]:
+    """A server that speaks MongoDB's protocol, which all tests share; use a `mongo_database` of your own."""
+    server = MongoServer(tmp_path_factory.mktemp("mongo"))
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def mongo_database() -> str:
+    """A database that no other test uses."""
+    return f"t{uuid.uuid4().hex[:12]}"
 
 
 @pytest.fixture

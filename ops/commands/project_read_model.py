@@ -1,0 +1,95 @@
+"""`rentmatch project-read-model`: a process that keeps the read model in MongoDB."""
+
+import asyncio
+import logging
+import signal
+import time
+
+import click
+from confluent_kafka import KafkaException
+
+from ops.commands.worker import LOG_LEVELS, choose_port
+from ops.console import Command, fail, misuse
+from ops.framing import codec_of
+from ops.read_model.consuming import Source
+from ops.read_model.projecting import Projector
+from ops.read_model.serving import served
+from sinks.mongo import Mongo, MongoMisuse
+from sinks.read_model_metrics import ReadModelMetrics
+from sinks.read_model_writer import ReadModelWriter
+from streams import topics
+from streams.settings import Settings, load
+
+WRITE_SECONDS = 30.0
+"""How long MongoDB may take for one bulk write before it is tried again."""
+
+
+def mongo_of(settings: Settings) -> Mongo:
+    """Make the client that the settings ask for. Nothing is asked yet."""
+    if settings.mongo_url is None:
+        misuse(
+            "RENTMATCH_MONGO_URL is not set; it says where the read model is, as in "
+            "mongodb://user:password@host:27017/?replicaSet=rs0"
+        )
+    try:
+        return Mongo(
+            settings.mongo_url.get_secret_value(), settings.mongo_database, settings.mongo_ca_file,
+            timeout_s=WRITE_SECONDS,
+        )  # fmt: skip
+    except MongoMisuse as error:
+        misuse(f"RENTMATCH_MONGO_URL, RENTMATCH_MONGO_CA_FILE: {error}")
+
+
+def clock() -> int:
+    """The wall clock, in microseconds since 1970."""
+    return time.time_ns() // 1_000
+
+
+@click.command(cls=Command, name="project-read-model", short_help="Keep the read model in MongoDB up to date.")
+@click.option("--without-web", is_flag=True, help="No web server: no metrics, no health endpoints.")
+@click.option(
+    "--log-level",
+    type=click.Choice(LOG_LEVELS, case_sensitive=False),
+    help="How much to log; RENTMATCH_LOG_LEVEL by default.",
+)
+def command(without_web: bool, log_level: str | None) -> None:
+    """Project the output topics into MongoDB, until SIGTERM or Ctrl-C.
+
+    It is a process of its own, beside the workers, so that a slow or absent MongoDB never slows the pipeline. It reads
+    the four output topics in the consumer group `<application id>-read-model` and commits offsets only behind what a
+    majority of MongoDB's servers has acknowledged. Start as many as you like: documents are written by version, so
+    what is written twice, late or out of order changes nothing. While MongoDB is away it waits, for as long as it
+    takes: /readyz says why, and nothing is lost.
+
+    What MongoDB refuses for its own sake (larger than 16 MiB), and what cannot be decoded, is put aside in the
+    collection `poisoned`. docs/read-model.md has the shapes and the guarantees.
+
+    Example:
+      RENTMATCH_MONGO_URL='mongodb://mongo-1,mongo-2,mongo-3/?replicaSet=rs0' rentmatch project-read-model
+
+    """
+    settings = load()
+    logging.basicConfig(
+        level=(log_level or settings.log_level).upper(), format="[%(asctime)s] [%(levelname)s] %(name)s: %(message)s"
+    )
+    port = 0 if without_web or settings.http_port == 0 else choose_port(settings)
+    mongo = mongo_of(settings)
+    source = Source(settings)
+    metrics = ReadModelMetrics(topic.name for topic in topics.OUTPUTS)
+    projector = Projector(source, codec_of(settings), mongo, ReadModelWriter(mongo, clock), metrics)
+    try:
+        asyncio.run(_run(projector, metrics, settings.http_host, port))
+    except KafkaException as error:
+        fail(f"the output topics cannot be read any more: {error.args[0].str()}")
+    except MongoMisuse as error:
+        fail(f"the read model cannot be kept: {error}. docs/read-model.md lists the indexes; drop the one in the way.")
+    finally:
+        mongo.close()
+
+
+async def _run(projector: Projector, metrics: ReadModelMetrics, host: str, port: int) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with served(projector, metrics, host, port):
+        await projector.run(stop)

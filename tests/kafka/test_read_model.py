@@ -1,0 +1,329 @@
+"""The projector as an operator runs it: real Kafka, a real socket, killed in the middle of a month."""
+
+import asyncio
+import json
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+from simulator.compare import compare
+from simulator.scenario import simulate
+from simulator.truth import truth_of_deliveries
+from sinks.mongo import Mongo
+from tests.infra.environment import TEST_SEED
+from tests.infra.mongo import MongoServer
+from tests.infra.processes import wait_until
+from tests.infra.worker import REPOSITORY, WorkerProcess
+from tests.installation import Feed, Installation
+from tests.kafka.verifier import KEYS, Outputs
+from tests.sinks.projected import faults_of, found_in, obligation
+
+pytestmark = pytest.mark.kafka
+
+SEED = TEST_SEED or 1
+KINDS = {"payment-reconciliations": "payments", "obligation-reconciliations": "obligations",
+         "mismatch-alerts": "breaks", "late-payment-alerts": "alerts"}  # fmt: skip
+
+
+@dataclass
+class Projection:
+    """An installation whose outputs are projected into a database."""
+
+    installation: Installation
+    server: MongoServer
+    database: str
+    folder: Path
+    projectors: dict[str, WorkerProcess] = field(default_factory=dict)
+
+    def env(self) -> dict[str, str]:
+        """The settings of the projector's process and of the rebuild's."""
+        return self.installation.env | {
+            "RENTMATCH_MONGO_URL": self.server.url, "RENTMATCH_MONGO_DATABASE": self.database,
+        }  # fmt: skip
+
+    def projector(self, name: str = "projector") -> WorkerProcess:
+        """Start a projector."""
+        process = WorkerProcess(
+            self.folder / name, self.env(), command=(sys.executable, "-m", "ops.cli", "project-read-model")
+        )
+        self.projectors[name] = process
+        process.start()
+        return process
+
+    def run(self, *command: str) -> "subprocess.CompletedProcess[str]":
+        """Run a command of rentmatch's to its end."""
+        env = WorkerProcess(self.folder / "command", self.env()).env
+        return subprocess.run(
+            [sys.executable, "-m", "ops.cli", *command], cwd=REPOSITORY, env=env, capture_output=True, text=True,
+            timeout=100, check=False,
+        )  # fmt: skip
+
+    def faults(self, outputs: Outputs, **how: Any) -> list[str]:
+        """How the database differs from what a reader of the topics holds, and from the truth."""
+
+        rows = {kind: outputs.of(topic) for topic, kind in KINDS.items()}
+        truth = truth_of_deliveries(
+            self.installation.deliveries, self.installation.clock or 0, self.installation.settings.policy
+        )
+        faults = self.do(lambda mongo: faults_of(mongo, rows, **how))
+        return [*faults, *(str(difference) for difference in compare(truth, self.do(found_in)))]
+
+    def close(self) -> None:
+        """Kill all projectors."""
+        for process in self.projectors.values():
+            process.close()
+
+    def do(self, what: Callable[[Mongo], Awaitable[Any]]) -> Any:
+        """Do something with the database."""
+
+        async def done() -> Any:
+            mongo = Mongo(self.server.url, self.database, timeout_s=20)
+            try:
+                return await what(mongo)
+            finally:
+                mongo.close()
+
+        return asyncio.run(done())
+
+    def documents(self, collection: str) -> list[dict[str, Any]]:
+        """All documents of a collection."""
+        return self.do(lambda mongo: mongo.find(collection, {}))
+
+    def committed(self) -> dict[tuple[str, int], int]:
+        """The offsets of the projectors' group."""
+        consumer = Consumer({
+            "bootstrap.servers": self.installation.bootstrap, "group.id": f"{self.installation.group}-read-model",
+            "isolation.level": "read_committed",
+        })  # fmt: skip
+        try:
+            asked = [
+                TopicPartition(self.installation.name(topic), number)
+                for topic in KEYS for number in range(self.installation.settings.partitions)
+            ]  # fmt: skip
+            return {(p.topic, p.partition): p.offset for p in consumer.committed(asked, timeout=10)}
+        finally:
+            consumer.close()
+
+    def wait_caught_up(self) -> None:
+        """Wait until the group has committed the ends of the output topics."""
+        ends = self.installation.onlooker.ends(KEYS, stable=True)
+        expected = {(self.installation.name(topic), number): end for (topic, number), end in ends.items() if end}
+
+        def done() -> bool:
+            committed = self.committed()
+            return all(committed[place] >= end for place, end in expected.items())
+
+        wait_until(done, 60, f"the projectors to commit {expected}")
+
+
+def metrics_of(process: WorkerProcess) -> Mapping[str, float]:
+    with urllib.request.urlopen(f"{process.url}/metrics", timeout=5) as response:
+        lines = response.read().decode().splitlines()
+    return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))}
+
+
+def probe(process: WorkerProcess, path: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(f"{process.url}{path}", timeout=5) as response:
+            return response.status, json.load(response)["why"]
+    except urllib.error.HTTPError as error:
+        return error.code, json.load(error)["why"]
+
+
+@pytest.fixture(scope="module")
+def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MongoServer]:
+    server = MongoServer(tmp_path_factory.mktemp("own-mongo"))
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture(scope="module")
+def month(kafka: str, own_server: MongoServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Projection]:
+    """A month that was projected while projectors were killed and MongoDB was away; one projector still runs."""
+    rng = Random(SEED)
+    scenario = simulate(SEED, 150)
+    folder = tmp_path_factory.mktemp("read-model")
+    prefix = f"rm{rng.getrandbits(32):08x}{folder.name}-"
+    with Installation(kafka, prefix, folder, clock=scenario.closes_at, session_timeout_ms=3_000) as installation:
+        projection = Projection(installation, own_server, "month", folder)
+        installation.worker()
+        projector = projection.projector()
+        half = len(scenario.deliveries) // 2
+        feed = Feed(installation, scenario.deliveries[:half], 3, rng)
+        wait_until(lambda: projection.documents("payments") != [], 30, "documents", child=projector._child)
+        projector.kill9()
+        feed.finish()
+        projector = projection.projector("another")
+        wait_until(lambda: "reading" in projector.log_tail(), 30, "its turn in the group", child=projector._child)
+        feed = Feed(installation, scenario.deliveries[half:], 3, rng)
+        before = len(projection.documents("payments"))
+        wait_until(lambda: len(projection.documents("payments")) > before, 30, "more", child=projector._child)
+        own_server.kill()
+        wait_until(lambda: "MongoDB" in unready(projector), 30, "readyz to tell", child=projector._child)
+        assert probe(projector, "/livez")[0] == 200
+        assert metrics_of(projector)["rentmatch_read_model_mongo_up"] == 0
+        second = projection.projector("second")  # it starts while MongoDB is away: it waits, and does not die
+        feed.finish()
+        installation.wait_settled()  # the pipeline does not notice
+        assert second.exit_code is None
+        wait_until(lambda: "MongoDB" in unready(second), 30, "the second to tell", child=second._child)
+        own_server.start()
+        projection.wait_caught_up()
+        assert projector.term() == 0
+        assert "MongoDB cannot be used" in projector.log.read_text()
+        yield projection
+        projection.close()
+
+
+def unready(process: WorkerProcess) -> str:
+    """Why it is not ready; empty if it is, or does not answer yet."""
+    try:
+        status, why = probe(process, "/readyz")
+    except OSError:
+        return ""
+    return "" if status == 200 else why
+
+
+def test_the_collections_are_what_the_topics_say_and_the_truth(month: Projection):
+    outputs = month.installation.check()
+    assert month.faults(outputs) == []
+    for topic, kind in KINDS.items():
+        assert len(month.documents(kind)) == len({record.key for record in outputs.told[topic]}) > 10
+        assert len(month.documents(f"{kind}_history")) == len(outputs.told[topic])
+    assert month.documents("poisoned") == []
+    payments = month.documents("payments")
+    truth = truth_of_deliveries(month.installation.deliveries, month.installation.clock)
+    assert sum(document["posted"]["net_minor"] for document in payments) == sum(
+        row["posted"]["net_minor"] for row in truth.payments.values()
+    )
+
+
+def test_a_projector_tells_how_it_stands(month: Projection):
+    second = month.projectors["second"]
+    wait_until(lambda: probe(second, "/readyz")[0] == 200, 20, "readiness")
+    wait_until(
+        lambda: all(metrics_of(second)[f'rentmatch_read_model_lag_records{{topic="{topic}"}}'] == 0 for topic in KEYS),
+        20, "no lag",
+    )  # fmt: skip
+    told = metrics_of(second)
+    assert told["rentmatch_read_model_mongo_up"] == 1
+    assert told["rentmatch_read_model_last_write_timestamp_seconds"] > 1_700_000_000
+    assert told['rentmatch_read_model_documents_total{collection="payments",outcome="written"}'] > 0
+    assert told['rentmatch_read_model_documents_total{collection="payments",outcome="poisoned"}'] == 0
+
+
+def test_a_rebuild_beside_a_running_projector_ends_in_what_the_topics_say(month: Projection):
+    """What was falsified is right again, what an earlier rebuild left is gone, and what comes meanwhile is there."""
+    now = time.time_ns() // 1_000
+    kept = {**month.documents("payments_history")[0], "_id": "P-0@1", "key": "P-0", "version": 1}
+    lock = {"_id": "read-model", "who": "another", "told_at": now}
+
+    async def falsify(mongo: Mongo) -> None:
+        payment, ghost = (await mongo.find("payments", {}))[:2]
+        await mongo.put("payments", [{**payment, "version": now * 2, "status": "failed"}])
+        await mongo.put("payments", [{**ghost, "_id": "ghost", "payment_id": "ghost"}])
+        await mongo.delete("breaks", {"priority": 1})
+        await mongo.put("payments_rebuild", [{**ghost, "_id": "left over", "payment_id": "left over"}])
+        await mongo.put("payments_history", [kept])
+        await mongo.put("rebuilds", [lock])
+        await mongo.put("poisoned", [{"_id": "mended:0:1", "put_aside_at": now}])
+
+    month.do(falsify)
+    busy = month.run("rebuild-read-model", "--yes")
+    assert (busy.returncode, busy.stdout) == (1, "")
+    assert "another is rebuilding" in busy.stderr
+    month.do(lambda mongo: mongo.put("rebuilds", [{**lock, "told_at": now - 10 * 60_000_000}]))
+
+    feed = Feed(month.installation, simulate(SEED + 1, 60).deliveries, 3, Random(SEED))
+    done = month.run("rebuild-read-model", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert "payments_rebuild: " in done.stdout
+    assert "group was left as it is" in done.stderr
+    feed.finish()
+    month.installation.wait_settled()
+    month.wait_caught_up()
+    outputs = month.installation.check()
+    assert month.faults(outputs, whole_history=False) == []
+    assert [one for one in month.documents("payments_history") if one["key"] == "P-0"] == [kept]
+    assert month.documents("poisoned") == month.documents("rebuilds") == month.documents("payments_rebuild") == []
+
+    assert month.projectors["second"].term() == 0
+    anew = month.run("rebuild-read-model", "--yes", "--history-anew")
+    assert (anew.returncode, anew.stderr) == (0, "")
+    assert month.faults(outputs) == []  # also the history: P-0 is gone
+    month.wait_caught_up()
+
+
+def test_projectors_go_on_from_where_a_rebuild_ended(kafka: str, topic_prefix: str, tmp_path: Path, mongo_server):
+    """Bad records are put aside, a primary that is lost is waited for, and without a projector the group is set."""
+    with Installation(kafka, topic_prefix, tmp_path, clock=0) as installation:
+        projection = Projection(installation, mongo_server, topic_prefix[:12], tmp_path)
+        name = installation.name("obligation-reconciliations")
+        records = [obligation(f"O-{number}") for number in range(50)]
+        producer = Producer({"bootstrap.servers": kafka})
+        for one in records:
+            producer.produce(name, one.value, one.key, 0)
+        producer.produce(installation.name("mismatch-alerts"), b"nonsense", b"k", 0)
+        assert producer.flush(10) == 0
+        mongo_server.fail(10107, "not primary")
+        try:
+            projector = projection.projector()
+            wait_until(lambda: "not primary" in projector.log_tail(), 30, "it to be told", child=projector._child)
+            assert probe(projector, "/readyz") == (503, "MongoDB: not primary")
+            assert projection.documents("obligations") == []
+            assert max(projection.committed().values()) < 0
+            assert projector.term() == 0  # while it waits
+            assert max(projection.committed().values()) < 0
+            projector = projection.projector()
+            wait_until(lambda: "not primary" in projector.log_tail(), 30, "it to be told", child=projector._child)
+        finally:
+            mongo_server.heal()
+        projection.wait_caught_up()
+        assert len(projection.documents("obligations")) == 50
+        (aside,) = projection.documents("poisoned")
+        assert (aside["topic"], aside["collection"]) == (installation.name("mismatch-alerts"), "breaks")
+        assert "unknown_framing" in aside["reason"]
+        told = metrics_of(projector)
+        assert told['rentmatch_read_model_documents_total{collection="breaks",outcome="poisoned"}'] == 1
+        assert told['rentmatch_read_model_documents_total{collection="obligations",outcome="written"}'] == 50
+        assert projector.term() == 0
+
+        for one in records:
+            producer.produce(name, one.value, one.key, 0)
+        assert producer.flush(10) == 0
+        rebuilt = projection.run("rebuild-read-model", "--yes")
+        assert rebuilt.returncode == 1  # for the one that cannot be decoded
+        assert "1 records could not become documents" in rebuilt.stderr
+        assert "obligations_rebuild: 50 written" in rebuilt.stdout
+        assert projection.committed()[name, 0] == 100
+        projection.close()
+
+
+@pytest.mark.parametrize("command", ["project-read-model", "rebuild-read-model"])
+def test_what_an_operator_must_mend_is_told_in_a_sentence(command: str, tmp_path: Path):
+    def run(**env: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [sys.executable, "-m", "ops.cli", command, *(["--yes"] if command.startswith("rebuild") else [])],
+            cwd=REPOSITORY, env=WorkerProcess(tmp_path, env).env, capture_output=True, text=True, timeout=60,
+            check=False,
+        )  # fmt: skip
+
+    unset = run()
+    assert unset.returncode == 2
+    assert "RENTMATCH_MONGO_URL is not set" in unset.stderr
+    wrong = run(RENTMATCH_MONGO_URL="http://secret@example.org")
+    assert wrong.returncode == 2
+    assert "RENTMATCH_MONGO_URL" in wrong.stderr
+    assert "secret" not in wrong.stderr
+    assert "Traceback" not in unset.stderr + wrong.stderr
