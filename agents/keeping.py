@@ -5,7 +5,9 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from agents.courier import Origin
 from domain import history
-from domain.facts import InputFact, Micros, ObligationCharged, PaymentPart, PlanChanged
+from domain.calendar import DAY
+from domain.facts import Day, InputFact, Micros, ObligationCharged, PaymentPart, PlanChanged
+from domain.history import History
 from domain.policy import Policy
 from domain.records import (
     LatePaymentAlert,
@@ -14,6 +16,7 @@ from domain.records import (
     Output,
     PaymentReconciliation,
 )
+from domain.tally import Tally
 from streams.codec import Codec
 from streams.commit import ANY_PARTITION, Commit
 from streams.dead_letters import BadInput, DeadLetter, DeadLetterClass, quoted
@@ -83,12 +86,14 @@ class Keeping(Generic[S]):
         key: Callable[[Any], str],
         learn: Callable[[S, Any], bool],
         view: Callable[[S, Micros, Policy], Any],
+        count: Callable[[Tally, History, S, Any, Day], None],
         shared: Shared,
     ) -> None:
         self.table = table
         self._key = key
         self._learn = learn
         self._view = view
+        self._count = count
         self._policy = shared.policy
         self._clocks = shared.clocks
         self._encode = shared.codec.encode_output
@@ -142,15 +147,19 @@ class Keeping(Generic[S]):
     def settle(self, commit: Commit, now: dict[int, Micros]) -> None:
         """Derive the view of each touched key and emit what it changes."""
         at = self._clocks.service()
+        today = at // DAY
         version_floor = self._clocks.version()
         settled: dict[int, list[tuple[Entry[S], Micros]]] = {}
         told: list[PaymentPart] = []
         for partition, entries in self.table.touched.items():
             caught_up = now.get(partition, NEVER_CAUGHT_UP)
             done = settled[partition] = []
+            tally = self.table.tallies.settling(partition)
+            tally.forget(today)
             for entry in entries.values():
                 view = self._view(entry.state, caught_up, self._policy)
                 version = max(entry.history.version + 1, version_floor)
+                self._count(tally, entry.history, entry.state, view, today)
                 changes = history.changes(entry.history, view, at, version)
                 for output in changes.outputs:
                     self._emit(commit, output)
