@@ -17,7 +17,6 @@ from domain.facts import (
 )
 from domain.held import Held, meet
 
-
 REASON_CHARACTERS = 16
 """So much is kept of a reason code: NACHA's have three characters, but an input may say anything."""
 

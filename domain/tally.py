@@ -55,6 +55,9 @@ WINDOW_DAYS = 60
 KEPT_DAYS = 75
 """Days are forgotten when they are older: with room for clocks that do not agree."""
 
+AHEAD_DAYS = 366
+"""What is dated further ahead of the clock is not counted, or false dates could fill a tally with days."""
+
 
 class Tally(msgspec.Struct, array_like=True):
     """The sum of what some keys contribute. Packs with `msgspec.msgpack` and unpacks to the same.
@@ -109,8 +112,8 @@ class Tally(msgspec.Struct, array_like=True):
         """ACH debit entries of the last 60 days (today is one of them), and the returns of each kind in these days."""
         found = (0, 0, 0, 0)
         for day, counts in self.ach.items():
-            if day > today - WINDOW_DAYS:
-                found = tuple(map(add, found, counts))  # type: ignore[assignment]
+            if today - WINDOW_DAYS < day <= today:
+                found = tuple(map(add, found, counts))
         return found
 
 
@@ -124,7 +127,7 @@ def count_payment(tally: Tally, history: History, state: PaymentState, view: Pay
         history: of the payment; changed in place.
         state: what the view was derived from.
         view: the payment as it stands now.
-        today: the day by the service's clock. What is dated later than tomorrow is no entry.
+        today: the day by the service's clock.
 
     """
     before = history.counted
@@ -144,9 +147,7 @@ def count_payment(tally: Tally, history: History, state: PaymentState, view: Pay
         _count_breaks(tally, history, view.breaks, counted=bool(before))
 
 
-def count_obligation(
-    tally: Tally, history: History, state: ObligationState, view: ObligationView, today: Day
-) -> None:
+def count_obligation(tally: Tally, history: History, state: ObligationState, view: ObligationView, today: Day) -> None:
     """The same of an obligation."""
     before = history.counted
     told = view.reconciliation
@@ -213,11 +214,12 @@ def _entries(state: PaymentState, today: Day) -> tuple[int, ...]:
         for attempt in references.values():
             settled, returned = attempt.settled, attempt.returned
             legs = [leg.occurred_at // DAY for leg in (settled, returned) if leg is not None]
-            if not legs or max(legs) > today + 1:
+            if not legs or max(legs) > today + AHEAD_DAYS:
                 continue
             found.append(4 * min(legs))
             if returned is not None:
-                found.append(4 * (returned.occurred_at // DAY) + CATEGORY_OF_REASON.get(returned.reason_code, OTHER))
+                category = CATEGORY_OF_REASON.get(returned.reason_code or "", OTHER)
+                found.append(4 * (returned.occurred_at // DAY) + category)
     return tuple(found)
 
 
