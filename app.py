@@ -10,6 +10,7 @@ import logging
 import socket
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from importlib.metadata import version as installed_version
 from typing import Any
 
@@ -21,26 +22,31 @@ from yarl import URL
 
 from agents.allocate_installments import OBLIGATION_ID, AllocateInstallments
 from agents.courier import Courier
-from agents.keeping import Clocks, Shared
+from agents.keeping import Clocks, Keeping, Shared
 from agents.match_payments import PAYMENT_ID, MatchPayments
 from agents.route_inputs import RouteInputs
 from domain.facts import Micros
 from domain.obligation import ObligationState, new_obligation
 from domain.payment import PaymentState, new_payment
 from sinks import logs
-from sinks.health import Health, serve_health
+from sinks.health import serve_health
+from sinks.metrics import Metrics, Names, serve_metrics
+from sinks.worker import kept_of, machinery_of, vitals_of
 from streams import compatibility, progress, topics
 from streams import settings as settings_module
 from streams.batch import Batch, TopicPartition
 from streams.cluster import CHANGELOG_OF, identity, partition_counts
 from streams.codec import Codec
 from streams.commit import Stage
+from streams.dead_letters import DeadLetterClass
 from streams.engine import Engine
 from streams.fetcher import Fetcher
 from streams.group import as_batches
+from streams.observer import Observer, look
 from streams.progress import Progress
 from streams.pump import Pump
 from streams.registry import SchemaRegistry
+from streams.schemas import RECORDS_ON
 from streams.security import faust_credentials
 from streams.settings import Settings
 from streams.topics import Topic
@@ -100,16 +106,26 @@ _AGENT_OF: Mapping[Topic, tuple[Topic, ...]] = {
 """What an agent reads is what its stage reads."""
 
 
+METRIC_NAMES = Names(
+    {topic.name: RECORDS_ON[topic.name] for topic in topics.INPUTS},
+    (topics.PAYMENT_FACTS.name, topics.OBLIGATION_FACTS.name),
+    (*(topic.name for topic in topics.OUTPUTS), topics.DEAD_LETTER.name),
+    tuple(DeadLetterClass),
+)
+
+
 class Pipeline:
     """The parts of one worker. `open` connects them; transport and table manager find them at `app.pipeline`."""
 
     progress_topic = topics.PROGRESS
+    inputs = topics.INPUTS
 
     pump: Pump
     fetcher: Fetcher
     writer: Writer
     store: Store
     follower: Follower
+    observer: Observer
 
     def __init__(self, settings: Settings, clocks: Clocks, crash: Callable[[BaseException], Any]) -> None:
         self.settings = settings
@@ -128,6 +144,7 @@ class Pipeline:
         self.arrived: asyncio.Queue[list[Batch]] = asyncio.Queue()
         """What was fetched, one list for one agent: Faust's way to an agent costs more than a small batch does."""
         self.opened = False
+        self.metrics = Metrics(SERVICE_VERSION, clocks.service, METRIC_NAMES)
 
     def kafka(self) -> dict[str, Any]:
         """The librdkafka configuration to start from."""
@@ -183,6 +200,9 @@ class Pipeline:
             settings.progress_interval_ms / 1_000,
             2 * settings.transaction_timeout_ms / 1_000,
         )
+        self.pump.watch = self.metrics
+        self.tables = [stage.table for stage in stages if isinstance(stage, Keeping)]
+        self.observer = Observer(engine, partial(look, self._admin, self.names))
         self.opened = True
 
     def count_partitions(self) -> dict[Topic, int]:
@@ -308,8 +328,17 @@ def create_app(
     app.pipeline = Pipeline(settings, clocks, app.crash)
     _declare_agents(app)
     _declare_tables(app)
-    serve_health(app, Health(app.pipeline, app))
+    _serve(app)
     return app
+
+
+def _serve(app: RentmatchApp) -> None:
+    """What is there without a token: health and metrics."""
+    pipeline = app.pipeline
+    serve_health(app, lambda: vitals_of(pipeline, app.tables.recovery))
+    serve_metrics(
+        app, lambda: pipeline.metrics.families(kept_of(pipeline), machinery_of(pipeline, app.tables.recovery))
+    )
 
 
 def _declare_agents(app: RentmatchApp) -> None:

@@ -6,6 +6,7 @@ from agents.courier import Origin
 from agents.keeping import Keeping, Shared
 from domain import obligation
 from domain.obligation import ObligationState
+from domain.tally import count_obligation
 from streams import bundles
 from streams.batch import Batch
 from streams.topics import OBLIGATION_FACTS
@@ -20,7 +21,7 @@ class AllocateInstallments(Keeping[ObligationState]):
     sources = (OBLIGATION_FACTS,)
 
     def __init__(self, table: KeyedTable[ObligationState], shared: Shared) -> None:
-        super().__init__(table, OBLIGATION_ID, obligation.learn, obligation.view, shared)
+        super().__init__(table, OBLIGATION_ID, obligation.learn, obligation.view, count_obligation, shared)
 
     def handle(self, batch: Batch) -> None:
         """Let each obligation learn the facts that another worker routed or told."""

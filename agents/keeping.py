@@ -1,11 +1,14 @@
 """What the two keeping stages share: a key learns facts; at the commit its view is derived, compared and emitted."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from agents.courier import Origin
 from domain import history
-from domain.facts import InputFact, Micros, ObligationCharged, PaymentPart, PlanChanged
+from domain.calendar import DAY
+from domain.facts import Day, InputFact, Micros, ObligationCharged, PaymentPart, PlanChanged
+from domain.history import History
 from domain.policy import Policy
 from domain.records import (
     LatePaymentAlert,
@@ -14,6 +17,7 @@ from domain.records import (
     Output,
     PaymentReconciliation,
 )
+from domain.tally import Tally
 from streams.codec import Codec
 from streams.commit import ANY_PARTITION, Commit
 from streams.dead_letters import BadInput, DeadLetter, DeadLetterClass, quoted
@@ -83,12 +87,14 @@ class Keeping(Generic[S]):
         key: Callable[[Any], str],
         learn: Callable[[S, Any], bool],
         view: Callable[[S, Micros, Policy], Any],
+        count: Callable[[Tally, History, S, Any, Day], None],
         shared: Shared,
     ) -> None:
         self.table = table
         self._key = key
         self._learn = learn
         self._view = view
+        self._count = count
         self._policy = shared.policy
         self._clocks = shared.clocks
         self._encode = shared.codec.encode_output
@@ -96,6 +102,9 @@ class Keeping(Generic[S]):
         self._names = shared.names
         self._version = shared.version
         self._dead: list[tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]] = []
+        self._counts: Counter[tuple[str, ...]] = Counter()
+        name = table.changelog.name.removesuffix("-changelog")
+        self._learned, self._repeated = ("facts", name, "learned"), ("facts", name, "repeated")
 
     def keeps(self, partition: int) -> bool:
         """Whether this worker has that partition."""
@@ -104,15 +113,20 @@ class Keeping(Generic[S]):
     def learn(self, partition: int, facts: Sequence[Any], origin: Origin) -> None:
         """Let each key learn its fact, unless it is full."""
         learn = self._learn
+        learned = refused = 0
         keys = list(map(self._key, facts))
         for entry, fact in zip(self.table.entries(partition, keys), facts, strict=True):
             watched = entry.packed_bytes > KEY_BYTES_MAX or type(fact) in _PLANNED
             if watched and not self._fits(entry, fact):
                 self._refuse(origin, entry.key, fact)
+                refused += 1
                 continue
             if learn(entry.state, fact):
+                learned += 1
                 entry.packed_bytes += _ORDINARY_FACT_BYTES
                 self.table.touch(partition, entry)
+        self._counts[self._learned] += learned
+        self._counts[self._repeated] += len(facts) - learned - refused
 
     def _fits(self, entry: Entry[S], fact: Any) -> bool:
         if isinstance(fact, PaymentPart):
@@ -127,7 +141,9 @@ class Keeping(Generic[S]):
             f"{quoted(key)} holds more than {KEY_BYTES_MAX} bytes of facts and takes no more; the value is this fact, "
             f"encoded anew: the record as it came is on its input topic",
         )
-        source = self._names[origin.source.topic]
+        topic = origin.source.topic
+        self._counts["dead_letters", topic.name, reason.error_class] += 1
+        source = self._names[topic]
         letter = DeadLetter.of(reason, source, origin.source.number, origin.offset, self._version)
         self._dead.append((key.encode(), self._encode_fact(fact, source), letter.headers()))
 
@@ -142,15 +158,19 @@ class Keeping(Generic[S]):
     def settle(self, commit: Commit, now: dict[int, Micros]) -> None:
         """Derive the view of each touched key and emit what it changes."""
         at = self._clocks.service()
+        today = at // DAY
         version_floor = self._clocks.version()
         settled: dict[int, list[tuple[Entry[S], Micros]]] = {}
         told: list[PaymentPart] = []
         for partition, entries in self.table.touched.items():
             caught_up = now.get(partition, NEVER_CAUGHT_UP)
             done = settled[partition] = []
+            tally = self.table.tallies.settling(partition)
+            tally.forget(today)
             for entry in entries.values():
                 view = self._view(entry.state, caught_up, self._policy)
                 version = max(entry.history.version + 1, version_floor)
+                self._count(tally, entry.history, entry.state, view, today)
                 changes = history.changes(entry.history, view, at, version)
                 for output in changes.outputs:
                     self._emit(commit, output)
@@ -159,9 +179,18 @@ class Keeping(Generic[S]):
         self.table.settle(commit, settled)
         self._tell(commit, told)
         commit.dead_letters += self._dead
+        commit.counts.update(self._counts)
+        self._begin()
+
+    def _begin(self) -> None:
         self._dead = []
+        self._counts = Counter()
 
     def _emit(self, commit: Commit, output: Output) -> None:
+        if isinstance(output, MismatchAlert):
+            commit.counts["break_transitions", output.break_class, output.lifecycle] += 1
+        elif isinstance(output, LatePaymentAlert):
+            commit.counts["late_alert_transitions", output.lifecycle] += 1
         topic = _TOPIC_OF[type(output)]
         commit.send(topic, ANY_PARTITION, key_of(output).encode(), self._encode(output, self._names[topic]))
 
@@ -179,7 +208,7 @@ class Keeping(Generic[S]):
     def revoked(self) -> None:
         """Forget what is not committed."""
         self.table.revoked()
-        self._dead = []
+        self._begin()
 
 
 def key_of(output: Output) -> str:

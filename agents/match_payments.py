@@ -7,6 +7,7 @@ from agents.keeping import Keeping, Shared
 from domain import payment
 from domain.facts import PaymentPart
 from domain.payment import PaymentState
+from domain.tally import count_payment
 from streams import bundles
 from streams.batch import Batch, TopicPartition
 from streams.commit import Commit
@@ -24,7 +25,7 @@ class MatchPayments(Keeping[PaymentState]):
     sources = (PAYMENT_FACTS,)
 
     def __init__(self, table: KeyedTable[PaymentState], shared: Shared, to_obligations: Courier) -> None:
-        super().__init__(table, PAYMENT_ID, payment.learn, payment.view, shared)
+        super().__init__(table, PAYMENT_ID, payment.learn, payment.view, count_payment, shared)
         self._to_obligations = to_obligations
 
     def handle(self, batch: Batch) -> None:

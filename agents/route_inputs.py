@@ -1,5 +1,6 @@
 """Reads the three inputs: decodes, checks, dead-letters, and takes each fact to the keeper of its key."""
 
+from collections import Counter
 from collections.abc import Iterable
 
 from agents.courier import Courier, Origin
@@ -24,7 +25,11 @@ class RouteInputs:
         self._version = shared.version
         self._to_payments = to_payments
         self._to_obligations = to_obligations
+        self._record_name = shared.codec.record_name
         self._dead: list[tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]] = []
+        self._counts: Counter[tuple[str, ...]] = Counter()
+        self._occurred: list[Micros] = []
+        self._stamped_ms: list[int] = []
 
     def handle(self, batch: Batch) -> None:
         """Route each record of a batch, or set it aside with the reason."""
@@ -32,19 +37,31 @@ class RouteInputs:
         decode = self._decode
         by_payment: list[InputFact] = []
         by_obligation: list[InputFact] = []
+        first: InputFact | None = None
         for record in batch.records:
             try:
                 fact = decode(topic, record.value)
             except BadInput as reason:
                 self._set_aside(batch, record.key, record.value, record.offset, reason)
                 continue
+            if first is None:
+                first = fact
             (by_payment if type(fact) in _BY_PAYMENT else by_obligation).append(fact)
+        if first is not None:
+            self._occurred += (first.occurred_at, fact.occurred_at)
+        self._stamped_ms += batch.stamped_ms
+        for facts in (by_payment, by_obligation):
+            for kind, number in Counter(map(type, facts)).items():
+                self._counts["events", topic.name, kind.__name__, "routed"] += number
         origin = Origin(batch.source, batch.start)
         self._to_payments.carry(by_payment, origin)
         self._to_obligations.carry(by_obligation, origin)
 
     def _set_aside(self, batch: Batch, key: bytes | None, value: bytes | None, offset: int, reason: BadInput) -> None:
-        source = self._names[batch.source.topic]
+        topic = batch.source.topic
+        self._counts["events", topic.name, self._record_name(value), "dead_letter"] += 1
+        self._counts["dead_letters", topic.name, reason.error_class] += 1
+        source = self._names[topic]
         letter = DeadLetter.of(reason, source, batch.source.number, offset, self._version)
         self._dead.append((key, value, letter.headers()))
 
@@ -61,7 +78,16 @@ class RouteInputs:
         self._to_payments.settle(commit)
         self._to_obligations.settle(commit)
         commit.dead_letters += self._dead
+        commit.counts.update(self._counts)
+        commit.occurred += self._occurred
+        commit.stamped_ms += self._stamped_ms
+        self._begin()
+
+    def _begin(self) -> None:
         self._dead = []
+        self._counts = Counter()
+        self._occurred = []
+        self._stamped_ms = []
 
     def committed(self, commit: Commit) -> None:
         """Nothing is remembered."""
@@ -73,4 +99,4 @@ class RouteInputs:
         """Drop what was routed and not committed: whoever reads it next routes it again."""
         self._to_payments.drop()
         self._to_obligations.drop()
-        self._dead = []
+        self._begin()

@@ -5,6 +5,7 @@ consumers were told, so that nothing is told twice and what ended is told to hav
 """
 
 from hashlib import blake2b
+from typing import TypeAlias
 
 import msgspec
 
@@ -22,6 +23,9 @@ from domain.records import (
     ObligationReconciliation,
     Output,
 )
+
+Counted: TypeAlias = tuple[int | str, ...]
+"""What `domain.tally` counts of a key beside its breaks and alerts."""
 
 _STAGE_ORDER = {stage: order for order, stage in enumerate(LateStage)}
 
@@ -54,6 +58,8 @@ class History(msgspec.Struct, array_like=True):
     """The live ones, by alert id."""
     parts: dict[str, bytes] = {}
     """Of a payment: the digest of the part last told to each obligation that it touches."""
+    counted: Counted = ()
+    """What the tally of its partition holds of it, as `domain.tally` packs that; empty before it was counted."""
 
 
 class Changes(msgspec.Struct):

@@ -17,6 +17,9 @@ from domain.facts import (
 )
 from domain.held import Held, meet
 
+REASON_CHARACTERS = 16
+"""So much is kept of a reason code: NACHA's have three characters, but an input may say anything."""
+
 
 class Initiation(Held, array_like=True, gc=False):
     """The `PaymentInitiated` that holds."""
@@ -52,9 +55,11 @@ class Leg(Held, array_like=True, gc=False):
     net_minor: int
     currency: str
     value_date: Day | None
+    reason_code: str | None = None
+    """Of a RETURNED alone, as far as it can be a code: it tells returns apart (domain/tally.py). No view reads it."""
 
     def terms(self) -> tuple[object, ...]:
-        """Give money and dates."""
+        """Give money and dates: a reason is neither."""
         return self.gross_minor, self.fee_minor, self.net_minor, self.currency, self.value_date
 
 
@@ -221,6 +226,7 @@ def _learn_leg(state: PaymentState, fact: ProcessorSettled) -> bool:
             fact.net_minor,
             fact.currency,
             fact.value_date,
+            fact.reason_code[:REASON_CHARACTERS] if fact.reason_code and fact.outcome == "RETURNED" else None,
         ),
     )
     if leg is None:

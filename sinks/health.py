@@ -1,64 +1,126 @@
-"""Liveness and readiness as JSON, each with its reason."""
+"""Liveness and readiness as JSON, each with its reason.
 
-import time
+A worker is alive while it makes progress or has none to make. What a restart cannot mend is no reason to restart it: a
+broker that does not answer, a producer's open transaction that hides records, a recovery that takes its time. What
+lasts too long there ends the worker by itself (streams/pump.py, tables/recovery.py).
+"""
+
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 STALLED_AFTER_S = 60.0
-"""With work to do and nothing committed for this long, a worker is not alive any more."""
+"""With work to do and no progress for this long, a worker is not alive any more."""
+
+NOTICED_AFTER_S = 5.0
+"""A commit that is on its way for longer is told of."""
+
+SILENT_AFTER_S = 30.0
+"""A broker that has not answered for this long is told of."""
+
+
+class Vitals(NamedTuple):
+    """What is looked at, as plain values. Seconds are ages."""
+
+    opened: bool
+    """The pipeline is there."""
+    broken: bool
+    """It was stopped by an error, and the process is about to end."""
+    recovering: bool
+    recovery_remaining: int
+    """Changelog records that are still to be read."""
+    pending: int
+    """Keys and records in the open transaction."""
+    uncommitted_s: float
+    """Since a transaction last held, or there was nothing to commit."""
+    writing_s: float | None
+    """Since a commit is on its way; None where none is."""
+    write_timeout_s: float
+    """After this the worker gives that commit up and ends."""
+    unread: int
+    """Records that could be read and are not processed; 0 where the broker has not said so lately."""
+    unread_s: float
+    """Since a batch was last processed, or there was nothing to read."""
+    silent_s: float | None
+    """Since the broker last answered; None before it first did."""
+    caught_up_to: int | None
+    """The time up to which everything is reconciled, microseconds since 1970; None before the gate is open."""
 
 
 class Verdict(NamedTuple):
     """An answer and why."""
 
     good: bool
+    state: str
+    """One word, for machines."""
     why: str
 
 
-class Health:
-    """Looks at the pipeline of one worker."""
-
-    def __init__(self, pipeline: Any, app: Any) -> None:
-        self._pipeline = pipeline
-        self._app = app
-
-    def live(self) -> Verdict:
-        """Whether the pipeline makes progress, or has nothing to do."""
-        if not self._pipeline.opened:
-            return Verdict(True, "starting")
-        pump = self._pipeline.pump
-        if pump.broken:
-            return Verdict(False, "stopped by an error")
-        idle_s = time.monotonic() - pump.last_progress_at
-        if pump.engine.pending() and idle_s > STALLED_AFTER_S:
-            return Verdict(False, f"nothing committed for {idle_s:.0f} s with work to do")
-        return Verdict(True, "working")
-
-    def ready(self) -> Verdict:
-        """Whether recovery is done and the gate for deadlines is open (contract section 9)."""
-        if not self._pipeline.opened or not self._app.tables.recovery.completed.is_set():
-            return Verdict(False, "recovering state")
-        if self._pipeline.pump.engine.progress.gate() is None:
-            return Verdict(False, "catching up: not every input has been read to its end yet")
-        return Verdict(True, "reconciling")
-
-    def caught_up_to(self) -> int | None:
-        """The time up to which everything is reconciled, microseconds since 1970; None before the gate is open."""
-        return self._pipeline.pump.engine.progress.gate() if self._pipeline.opened else None
+def live(vitals: Vitals) -> Verdict:
+    """Whether the pipeline makes progress, or has nothing to do, or waits for what a restart would wait for, too."""
+    if not vitals.opened:
+        return Verdict(True, "starting", "starting")
+    if vitals.broken:
+        return Verdict(False, "failed", "stopped by an error")
+    if vitals.writing_s is not None and vitals.writing_s > NOTICED_AFTER_S:
+        if vitals.writing_s > vitals.write_timeout_s + STALLED_AFTER_S:
+            return Verdict(False, "stalled", f"a commit has been on its way for {vitals.writing_s:.0f} s")
+        return Verdict(
+            True, "waiting_for_broker",
+            f"the broker has not acknowledged a commit for {vitals.writing_s:.0f} s; the worker ends after "
+            f"{vitals.write_timeout_s:.0f} s",
+        )  # fmt: skip
+    if vitals.recovering:
+        return Verdict(True, "recovering", _recovering(vitals))
+    if vitals.pending and vitals.uncommitted_s > STALLED_AFTER_S:
+        return Verdict(
+            False, "stalled",
+            f"{vitals.pending} keys and records wait for a commit, and there was none for {vitals.uncommitted_s:.0f} s",
+        )  # fmt: skip
+    if vitals.unread and vitals.unread_s > STALLED_AFTER_S:
+        return Verdict(
+            False, "stalled", f"{vitals.unread} records wait to be read, and none was for {vitals.unread_s:.0f} s"
+        )
+    if vitals.silent_s is not None and vitals.silent_s > SILENT_AFTER_S:
+        return Verdict(True, "waiting_for_broker", f"the broker has not answered for {vitals.silent_s:.0f} s")
+    return Verdict(True, "working", "working")
 
 
-def serve_health(app: Any, health: Health) -> None:
-    """Answer /livez and /readyz: 200 or 503, with the reason as JSON."""
-
-    async def livez(web: Any, request: Any) -> Any:
-        return _answer(web, health.live(), health.caught_up_to())
-
-    async def readyz(web: Any, request: Any) -> Any:
-        return _answer(web, health.ready(), health.caught_up_to())
-
-    app.page("/livez", name="livez")(livez)
-    app.page("/readyz", name="readyz")(readyz)
+def ready(vitals: Vitals) -> Verdict:
+    """Whether recovery is done and the gate for deadlines is open (contract section 9)."""
+    if vitals.opened and vitals.broken:
+        return Verdict(False, "failed", "stopped by an error")
+    if not vitals.opened or vitals.recovering:
+        return Verdict(False, "recovering", _recovering(vitals))
+    if vitals.caught_up_to is None:
+        return Verdict(False, "catching_up", "catching up: not every input has been read to its end yet")
+    return Verdict(True, "reconciling", "reconciling")
 
 
-def _answer(web: Any, verdict: Verdict, caught_up_to: int | None) -> Any:
-    body = {"ok": verdict.good, "why": verdict.why, "caught_up_to_micros": caught_up_to}
-    return web.json(body, status=200 if verdict.good else 503)
+def _recovering(vitals: Vitals) -> str:
+    remaining = vitals.recovery_remaining
+    return "recovering state" + (f": {remaining} changelog records to go" if remaining else "")
+
+
+def serve_health(app: Any, vitals: Callable[[], Vitals]) -> None:
+    """Answer /livez and /readyz: 200 or 503, with the reason as JSON. The root answers as /readyz does.
+
+    Faust's own index says OK there, whatever happens.
+    """
+
+    def page(path: str, name: str, judge: Callable[[Vitals], Verdict]) -> None:
+        async def answer(web: Any, request: Any) -> Any:
+            seen = vitals()
+            verdict = judge(seen)
+            body = {
+                "ok": verdict.good,
+                "state": verdict.state,
+                "why": verdict.why,
+                "caught_up_to_micros": seen.caught_up_to,
+            }
+            return web.json(body, status=200 if verdict.good else 503)
+
+        app.page(path, name=name)(answer)
+
+    page("/livez", "livez", live)
+    page("/readyz", "readyz", ready)
+    page("/", "index", ready)

@@ -34,3 +34,5 @@ class Batch(msgspec.Struct, frozen=True):
     start: int
     next: int
     records: list[RawRecord]
+    stamped_ms: tuple[int, ...] = ()
+    """The timestamps of the first and the last record, milliseconds since 1970; empty where they are not known."""

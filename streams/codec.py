@@ -19,6 +19,9 @@ from streams.schemas import INPUT_TYPES, KNOWN, OURS, OUTPUT_TYPES, RECORDS_ON, 
 from streams.topics import Topic
 from streams.validation import check
 
+UNKNOWN = "unknown"
+"""The name of a record that nobody can tell."""
+
 _Decode = Callable[[bytes, int], Any]
 
 _INPUTS = frozenset(struct.__name__ for struct in INPUT_TYPES)
@@ -74,6 +77,15 @@ class Codec:
 
         """
         return self._decode_first(self._output_decoders, value, _OUTPUTS, "an output topic")  # type: ignore[no-any-return]
+
+    def record_name(self, value: bytes | None) -> str:
+        """What a value that is bad input says it is: the name of an input record, or `unknown`."""
+        try:
+            written = self._writer((value or b"")[: framing.frame_size(value)]).parsed
+        except BadInput:
+            return UNKNOWN
+        name = short_name(written["name"]) if isinstance(written, dict) and "name" in written else UNKNOWN
+        return name if name in _INPUTS else UNKNOWN
 
     def encode_fact(self, fact: InputFact, topic_name: str) -> bytes:
         """The value of an input record, for the topic of this name on this installation.

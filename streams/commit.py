@@ -1,11 +1,12 @@
 """What one transaction carries, and the part a stage plays in it."""
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any, Protocol
 
 from domain.facts import Micros
 from streams.batch import Batch, TopicPartition
-from streams.topics import Topic
+from streams.topics import DEAD_LETTER, Role, Topic
 
 ANY_PARTITION = -1
 """The producer's partitioner chooses (murmur2 of the key, as Java clients do)."""
@@ -14,7 +15,9 @@ ANY_PARTITION = -1
 class Commit:
     """Everything that becomes visible at once: records, input offsets, and what the local stores learn after it."""
 
-    __slots__ = ("changelog_ends", "dead_letters", "offsets", "records", "stored")
+    __slots__ = (
+        "changelog_ends", "counts", "dead_letters", "occurred", "offsets", "records", "stamped_ms", "stored",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.records: dict[tuple[Topic, int], list[dict[str, bytes | None]]] = {}
@@ -25,6 +28,12 @@ class Commit:
         """Filled by the writer: the offset behind the last record written to each changelog partition."""
         self.stored: list[Any] = []
         """What each table writes to its store once the transaction holds (opaque to the transport)."""
+        self.counts: Counter[tuple[str, ...]] = Counter()
+        """What counts once it holds, by a name and labels (streams/watching.py)."""
+        self.occurred: list[Micros] = []
+        """`occurred_at` of the first and the last good event of each batch read from an input."""
+        self.stamped_ms: list[int] = []
+        """Timestamps of the first and the last record of each such batch, milliseconds since 1970."""
 
     def send(self, topic: Topic, partition: int, key: bytes | None, value: bytes | None) -> None:
         """Add a record."""
@@ -37,6 +46,18 @@ class Commit:
     def __bool__(self) -> bool:
         """Whether there is anything to write."""
         return bool(self.records or self.dead_letters)
+
+    def __len__(self) -> int:
+        """How many records there are to write."""
+        return sum(map(len, self.records.values())) + len(self.dead_letters)
+
+    def count_outputs(self) -> None:
+        """Count what it writes to output topics, once it holds."""
+        for (topic, _), records in self.records.items():
+            if topic.role is Role.OUTPUT:
+                self.counts["outputs", topic.name] += len(records)
+        if self.dead_letters:
+            self.counts["outputs", DEAD_LETTER.name] += len(self.dead_letters)
 
 
 class Stage(Protocol):

@@ -166,6 +166,15 @@ class Fetcher:
         batches: list[Batch] = []
         records: dict[tuple[str, int], list[RawRecord]] = {}
         sizes: dict[tuple[str, int], int] = {}
+        firsts: dict[tuple[str, int], Message] = {}
+        lasts: dict[tuple[str, int], Message] = {}
+
+        def close(place: tuple[str, int], end: int) -> None:
+            held = records.pop(place, [])
+            # A record's timestamp costs something to ask for, and two tell how old a batch is.
+            stamped_ms = (firsts[place].timestamp()[1], lasts[place].timestamp()[1]) if held else ()
+            self._close(batches, place, held, end, stamped_ms)
+
         for message in messages:
             error = message.error()
             place = (message.topic(), message.partition())
@@ -173,7 +182,7 @@ class Fetcher:
             if error is not None:
                 if error.code() == KafkaError._PARTITION_EOF:
                     # The true end, behind control records, which have offsets and no data.
-                    self._close(batches, place, records.pop(place, []), offset)
+                    close(place, offset)
                 else:
                     _complain(place, error)
                 continue
@@ -182,21 +191,30 @@ class Fetcher:
             held = records.get(place)
             if held is None:
                 records[place] = [record]
+                firsts[place] = message
                 sizes[place] = 0
             else:
                 held.append(record)
+            lasts[place] = message
             if value is not None:
                 sizes[place] += len(value)
                 if sizes[place] > BATCH_BYTES:
-                    self._close(batches, place, records.pop(place), offset + 1)
-        for place, rest in records.items():
-            self._close(batches, place, rest, rest[-1].offset + 1)
+                    close(place, offset + 1)
+        for place in list(records):
+            close(place, records[place][-1].offset + 1)
         return batches
 
-    def _close(self, batches: list[Batch], place: tuple[str, int], records: list[RawRecord], end: int) -> None:
+    def _close(
+        self,
+        batches: list[Batch],
+        place: tuple[str, int],
+        records: list[RawRecord],
+        end: int,
+        stamped_ms: tuple[int, ...],
+    ) -> None:
         start = self._positions.get(place)
         if start is not None and end > start:
-            batches.append(Batch(self._sources[place], self._epoch, start, end, records))
+            batches.append(Batch(self._sources[place], self._epoch, start, end, records, stamped_ms))
             self._positions[place] = end
 
 

@@ -20,6 +20,7 @@ from mode.types import ServiceT
 
 from streams.batch import Batch
 from streams.fetcher import Fetcher
+from streams.observer import Observer
 from streams.pump import Pump
 from streams.topics import Topic
 from streams.writer import Membership, Writer
@@ -34,6 +35,7 @@ class Pipeline(Protocol):
     pump: Pump
     fetcher: Fetcher
     writer: Writer
+    observer: Observer
     arrived: "asyncio.Queue[list[Batch]]"
     names: Mapping[Topic, str]
     membership: Membership | None
@@ -87,6 +89,10 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
     @Service.task  # type: ignore[untyped-decorator]
     async def _ask_forever(self) -> None:
         await self.pipeline.pump.ask_forever()
+
+    @Service.task  # type: ignore[untyped-decorator]
+    async def _observe_forever(self) -> None:
+        await self.pipeline.observer.observe_forever()
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Commit first, then let go."""

@@ -82,6 +82,11 @@ class Progress:
         self._written: dict[TopicPartition, tuple[Micros, Micros]] = {}
         self._asked: dict[TopicPartition, tuple[Micros, int]] = {}
 
+    @property
+    def partitions(self) -> Mapping[Topic, int]:
+        """How many partitions each topic has, as far as is known."""
+        return self._partitions
+
     def repartitioned(self, partitions: Mapping[Topic, int]) -> None:
         """Take note that inputs were given more partitions; the times of those count from now on."""
         self._partitions = dict(partitions)
@@ -194,7 +199,11 @@ class Progress:
 
     def gate(self) -> Micros | None:
         """The time up to which the whole pipeline is caught up, everywhere; None where it has not been yet."""
-        floor = self._floor((OBLIGATION_FACTS,))
+        return self.everywhere(OBLIGATION_FACTS)
+
+    def everywhere(self, topic: Topic) -> Micros | None:
+        """The time up to which all partitions of a topic are caught up and settled; None where one has not been yet."""
+        floor = self._floor((topic,))
         return None if floor == NEVER else floor
 
     def _floor(self, topics: Iterable[Topic]) -> Micros:

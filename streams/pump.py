@@ -13,6 +13,7 @@ from streams.batch import Batch, TopicPartition
 from streams.commit import Commit
 from streams.engine import Engine, Verdict
 from streams.fetcher import Fetcher
+from streams.watching import Unwatched, Watch
 from streams.writer import Membership, TransactionFailed, Writer
 
 log = logging.getLogger(__name__)
@@ -55,7 +56,8 @@ class Pump:
         self._failed = failed
         self._commit_interval_s = commit_interval_s
         self._progress_interval_s = progress_interval_s
-        self._write_timeout_s = write_timeout_s
+        self.write_timeout_s = write_timeout_s
+        """A commit that takes longer ends the worker."""
         self._membership: Membership | None = None
         self._epoch = 0
         self.broken = False
@@ -67,6 +69,11 @@ class Pump:
         self._handled_at = time.monotonic()
         self.last_progress_at = time.monotonic()
         """When a transaction last held, or there was nothing to do."""
+        self.writing_since: float | None = None
+        """Since when a commit is on its way to the broker; None where none is."""
+        self.moved_at = time.monotonic()
+        """When a batch was last processed."""
+        self.watch: Watch = Unwatched()
 
     def resume(
         self,
@@ -79,7 +86,7 @@ class Pump:
         self._epoch += 1
         self.engine.assigned(self._epoch, positions, everywhere)
         self._running = True
-        self._handled_at = time.monotonic()
+        self._handled_at = self.last_progress_at = self.moved_at = time.monotonic()
         self._fetcher.assign(self._epoch, positions)
 
     async def drain(self) -> None:
@@ -110,6 +117,7 @@ class Pump:
             return
         self._fetcher.done(batch)
         if verdict is Verdict.PROCESSED:
+            self.moved_at = time.monotonic()
             if batch.records or self.engine.progress.awaits(batch.source):
                 self._something.set()
         elif verdict is Verdict.GAP and self._running:
@@ -171,18 +179,27 @@ class Pump:
         commit = self.engine.freeze()
         self._room.set()
         if commit is not None:
-            await self._write(commit)
+            try:
+                await self._write(commit)
+            except Exception:
+                self.watch.failed()
+                raise
         self.last_progress_at = time.monotonic()
 
     async def _write(self, commit: Commit) -> None:
         assert self._membership is not None
+        began = self.writing_since = time.monotonic()
         written = asyncio.wrap_future(self._writer.submit(commit, self._membership))
         try:
             # librdkafka's own timeouts do not always hold when a coordinator goes away (librdkafka issue 5456).
-            await asyncio.wait_for(asyncio.shield(written), self._write_timeout_s)
+            await asyncio.wait_for(asyncio.shield(written), self.write_timeout_s)
         except TimeoutError:
-            raise TransactionFailed(f"no answer for {self._write_timeout_s:.0f} s; the broker has aborted it") from None
+            raise TransactionFailed(f"no answer for {self.write_timeout_s:.0f} s; the broker has aborted it") from None
+        self.writing_since = None
         self.engine.committed(commit)
+        commit.count_outputs()
+        seconds = time.monotonic() - began
+        self.watch.committed(commit.counts, len(commit), seconds, commit.occurred, commit.stamped_ms)
         self._something.set()  # more may be due than one commit holds, and times travel on
 
     async def _ask(self) -> None:

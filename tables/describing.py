@@ -12,7 +12,8 @@ from domain.payment import PaymentState
 from streams import bundles, progress, topics
 from streams.jsonform import fact_to_json, instant_to_text
 from streams.reading import DESCRIBERS
-from tables.store import NO_DEADLINE
+from tables.store import NO_DEADLINE, TALLY_KEY
+from tables.tallies import unpack_tally
 
 _payment = msgspec.msgpack.Decoder(tuple[PaymentState, History])
 _obligation = msgspec.msgpack.Decoder(tuple[ObligationState, History])
@@ -45,6 +46,8 @@ def _instant(micros: int) -> str | None:
 
 
 def _state(decoder: Any, key: bytes | None, value: bytes | None) -> Iterable[dict[str, Any]]:
+    if key == TALLY_KEY:
+        return [{"type": "_tally", "tally": None if value is None else _plain(unpack_tally(value))}]
     name = (key or b"").decode()
     if value is None:
         return [{"type": "_deleted", "key": name}]

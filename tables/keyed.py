@@ -14,7 +14,8 @@ from domain.facts import Micros
 from domain.history import History
 from streams.commit import Commit
 from streams.topics import Topic
-from tables.store import LONG_AGO, NO_DEADLINE, Place, Store, Written, instant_bytes
+from tables.store import LONG_AGO, NO_DEADLINE, TALLY_KEY, Place, Store, Written, instant_bytes
+from tables.tallies import Tallies
 
 S = TypeVar("S")
 
@@ -56,6 +57,7 @@ class KeyedTable(Generic[S]):
         self.touched: dict[int, dict[str, Entry[S]]] = {}
         self._quiet_until: dict[int, Micros] = {}
         """No key of the partition has a deadline before this: most commits need not look into the index."""
+        self.tallies = Tallies()
 
     def place(self, partition: int) -> Place:
         """Where the store keeps a partition."""
@@ -71,6 +73,7 @@ class KeyedTable(Generic[S]):
             self._entries[partition] = {}
             self._older[partition] = {}
             self._quiet_until[partition] = LONG_AGO
+            self.tallies.load(partition, self.store.tally(self.place(partition)))
 
     def revoked(self) -> None:
         """Forget all that is in memory."""
@@ -78,6 +81,7 @@ class KeyedTable(Generic[S]):
         self._older.clear()
         self.touched.clear()
         self._quiet_until.clear()
+        self.tallies.revoked()
 
     def entries(self, partition: int, keys: list[str]) -> list[Entry[S]]:
         """The entries of some keys, made where nothing is known of them; the store is asked once for all."""
@@ -136,11 +140,15 @@ class KeyedTable(Generic[S]):
                 entry.deadline = deadline
                 entry.packed_bytes = len(value)
                 self._quiet_until[partition] = min(self._quiet_until[partition], deadline)
-            commit.stored.append((self, partition, written))
+            tally = self.tallies.changed(partition)
+            if tally is not None:
+                commit.send(self.changelog, partition, TALLY_KEY, tally)
+            commit.stored.append((self, partition, written, tally))
         self.touched = {}
 
     def committed(self, commit: Commit) -> None:
         """Let go of what was not touched for long: it is in the store."""
+        self.tallies.hold()
         if sum(map(len, self._entries.values())) > HOT_KEYS:
             self._older = self._entries
             self._entries = {partition: dict(self.touched.get(partition, ())) for partition in self._older}
@@ -155,6 +163,9 @@ class KeyedTable(Generic[S]):
 def write_stores(commit: Commit, store: Store) -> None:
     """Make a commit that holds the local truth: all tables, all partitions, in one write."""
     store.write(
-        (table.place(partition), written, commit.changelog_ends[table.changelog, partition])
-        for table, partition, written in commit.stored
+        (
+            (table.place(partition), written, commit.changelog_ends[table.changelog, partition])
+            for table, partition, written, _ in commit.stored
+        ),
+        {table.place(partition): tally for table, partition, _, tally in commit.stored if tally is not None},
     )

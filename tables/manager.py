@@ -58,6 +58,7 @@ class RecoveryService(Service):  # type: ignore[misc]
         self.completed = asyncio.Event()
         self.records_recovered = 0
         self.seconds = 0.0
+        self._recovery: Recovery | None = None
         self._task: asyncio.Task[None] | None = None
         self._turn = 0
         super().__init__(**kwargs)
@@ -66,6 +67,11 @@ class RecoveryService(Service):  # type: ignore[misc]
     def kept(self) -> Kept:
         """The parts that app.py put together."""
         return cast(Kept, self.app.pipeline)
+
+    @property
+    def remaining(self) -> int:
+        """Changelog records that the recovery that is going on has still to read."""
+        return 0 if self._recovery is None else self._recovery.remaining
 
     def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """A rebalance began: what is being recovered may not be ours any more."""
@@ -78,6 +84,7 @@ class RecoveryService(Service):  # type: ignore[misc]
         """Recover what was assigned, then read on."""
         self._turn += 1
         self.completed.clear()
+        self.kept.pump.watch.rebalanced()
         before = self._task
         self._task = asyncio.create_task(self._recover(self._turn, before, set(assigned)))
 
@@ -107,7 +114,7 @@ class RecoveryService(Service):  # type: ignore[misc]
         self._progress().repartitioned(partitions)
         membership = kept.membership
         positions, actives, standbys = self._shares(assigned)
-        recovery = Recovery(kept.kafka(), self.app.conf.id, kept.names, lambda: turn != self._turn)
+        recovery = self._recovery = Recovery(kept.kafka(), self.app.conf.id, kept.names, lambda: turn != self._turn)
         try:
             await asyncio.to_thread(recovery.positions, positions)
             self.records_recovered = await asyncio.to_thread(recovery.read_state, kept.store, actives)

@@ -96,6 +96,8 @@ class Recovery:
         self._watermarks = Watermarks(conf, group)
         self._names = names
         self._cancelled = cancelled
+        self.remaining = 0
+        """Offsets that are still to be read; another thread may look."""
 
     def close(self) -> None:
         """Release the connections."""
@@ -199,6 +201,7 @@ class Recovery:
         waiting = set(starts)
         if not waiting:
             return
+        at = dict(starts)
         consumer = self._consumer
         consumer.assign([KafkaPartition(name, number, offset) for (name, number), offset in starts.items()])
         try:
@@ -221,7 +224,10 @@ class Recovery:
                         log.warning("recovering %s: %s", place, error)
                 for place, end in ends.items():
                     take(place, records.get(place, []), end)
+                    at[place] = end
                     if place in waiting and end >= targets[place]:
                         waiting.discard(place)
+                self.remaining = sum(max(0, targets[place] - at[place]) for place in at)
         finally:
+            self.remaining = 0
             consumer.unassign()

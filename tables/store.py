@@ -5,12 +5,13 @@ changelog: it may be deleted at any time while the worker is down, and never hol
 
 Keys (all integers big-endian, so that RocksDB's order is ours):
 - `v` table partition id      → the packed state of a key
+- `v` table partition TALLY_KEY → the tally of the partition (domain/tally.py); it comes last, and is no id
 - `d` table partition instant id → nothing: the deadline index, in the order of time
 - `o` table partition         → the changelog offset behind the last record that is in the store
 - `identity`                  → which cluster's which changelogs these are
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -27,6 +28,9 @@ NO_DEADLINE = (1 << 63) - 1
 
 LONG_AGO = -(1 << 63)
 """Before every deadline."""
+
+TALLY_KEY = b"\xfftally"
+"""The key of a partition's tally, here and in the changelog. No id: ids are UTF-8, which has no byte 0xff."""
 
 
 class Written(NamedTuple):
@@ -104,6 +108,11 @@ class Store:
         found: bytes | None = self._db.get(place.prefix(b"v") + key.encode())
         return found
 
+    def tally(self, place: Place) -> bytes | None:
+        """The packed tally of a partition."""
+        found: bytes | None = self._db.get(place.prefix(b"v") + TALLY_KEY)
+        return found
+
     def due(self, place: Place, until: Micros, most: int) -> list[tuple[Micros, str]]:
         """At most `most` index entries with a deadline up to `until` (inclusive), oldest first.
 
@@ -140,8 +149,13 @@ class Store:
         found = self._db.get(place.prefix(b"o"))
         return int.from_bytes(found, "big") if found else 0
 
-    def write(self, changes: Iterable[tuple[Place, Iterable[Written], int]]) -> None:
-        """Write the changes of some places, each with its new changelog offset, at once or not at all."""
+    def write(
+        self, changes: Iterable[tuple[Place, Iterable[Written], int]], tallies: Mapping[Place, bytes] | None = None
+    ) -> None:
+        """Write the changes of some places, each with its new changelog offset, at once or not at all.
+
+        With them the packed tallies that have changed.
+        """
         batch = WriteBatch(raw_mode=True)
         put = batch.put
         for place, written, offset in changes:
@@ -156,6 +170,8 @@ class Store:
                     if deadline != NO_DEADLINE:
                         put(index + instant_bytes(deadline) + encoded, b"")
             put(place.prefix(b"o"), offset.to_bytes(8, "big"))
+        for place, tally in (tallies or {}).items():
+            put(place.prefix(b"v") + TALLY_KEY, tally)
         self._db.write(batch)
 
     def recover(self, place: Place, records: Iterable[tuple[bytes, bytes | None]], offset: int) -> None:
@@ -189,13 +205,13 @@ class Store:
         self._db.write(batch)
 
     def items(self, place: Place) -> Iterator[tuple[str, bytes]]:
-        """All keys of a partition with their states, in the order of their bytes."""
+        """All keys of a partition with their states, in the order of their bytes; the tally is none of them."""
         prefix = place.prefix(b"v")
         entries = self._db.iter(self._reading)
         entries.seek(prefix)
         while entries.valid():
             key = entries.key()
-            if not key.startswith(prefix):
+            if not key.startswith(prefix) or key[len(prefix) :] == TALLY_KEY:
                 return
             yield key[len(prefix) :].decode(), entries.value()
             entries.next()

@@ -6,8 +6,10 @@ from enum import Enum
 from typing import Any
 
 import app as composition
-from agents.keeping import Clocks
+from agents.keeping import Clocks, Keeping
 from domain.facts import InputFact, Micros, PaymentInitiated, ProcessorSettled
+from domain.obligation import ObligationState
+from domain.payment import PaymentState
 from domain.records import Output
 from streams import progress, topics
 from streams.batch import TopicPartition
@@ -83,6 +85,9 @@ class Worker:
         self.store = store or MemoryStore()
         clocks = Clocks(lambda: world.now, world.version)
         stages = composition.stages_of(world.settings, self.store, world.codec, world.broker.partitions, clocks)  # type: ignore[arg-type]
+        keeping = [stage for stage in stages if isinstance(stage, Keeping)]
+        self.tables = dict(zip((PaymentState, ObligationState), [stage.table for stage in keeping], strict=True))
+        """By what they keep."""
         self.engine = Engine(stages, Progress(world.broker.partitions), lambda: world.now)
         self.generation = -1
         self._heard = 0

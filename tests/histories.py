@@ -9,13 +9,19 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import msgspec
+
+from domain.history import History as ToldHistory
 from domain.records import BreakLifecycle, LateLifecycle, LatePaymentAlert, MismatchAlert
+from domain.tally import recounted
 from simulator.compare import compare, found_from_records
 from simulator.deliver import value_of
 from simulator.scenario import Scenario, simulate
 from simulator.truth import truth
+from sinks.metrics_state import Kept, state_metrics
 from streams import topics
 from streams.commit import Commit
+from tests import gauges
 from tests.driver import Crash, FencedError, Worker, World, all_sources
 from tests.memory import MemoryStore
 
@@ -174,6 +180,7 @@ class History:
         self.rng.shuffle(sources)
         for index, member in enumerate(alive):
             member.worker.assign(sources[index::size], self.world.broker.generation)
+            self._tallies_are_what_the_keys_come_to(member)
 
     def _finish(self) -> None:
         while self.sent < len(self.deliveries):
@@ -211,8 +218,27 @@ class History:
         found = found_from_records(record for emitted in records.values() for record in emitted)
         differences = compare(expected, found)
         assert not differences, "\n".join(map(str, differences[:10]))
+        for member in self.members:
+            self._tallies_are_what_the_keys_come_to(member)
+        assert self._gauges() == gauges.expected(expected, self.deliveries)
         dead = sum(1 for _ in self.world.broker.records(topics.DEAD_LETTER))
         assert dead == sum(expected.dead_letters.values())
+
+    def _tallies_are_what_the_keys_come_to(self, member: Member) -> None:
+        """What was added and taken back step by step, held to what the histories on this worker's disk add up to."""
+        for state, table in member.worker.tables.items():
+            decode = msgspec.msgpack.Decoder(tuple[state, ToldHistory]).decode  # type: ignore[valid-type]
+            for number, tally in table.tallies.committed.items():
+                told = [decode(value[8:])[1] for _, value in member.store.items(table.place(number))]
+                assert tally == recounted(state, told, tally.forgotten), f"{table.changelog.name}[{number}]"
+
+    def _gauges(self) -> dict[gauges.Sample, int]:
+        """The sums over all workers."""
+        families = []
+        for member in self.members:
+            of = [list(table.tallies.committed.values()) for table in member.worker.tables.values()]
+            families += state_metrics(Kept(*of), self.world.now // DAY)
+        return gauges.told(families)
 
     def _versions_rise(self, topic: topics.Topic, emitted: list) -> None:
         seen: dict[str, int] = {}

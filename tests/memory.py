@@ -5,7 +5,7 @@ hold nothing, offsets are fenced by the group's generation, and a disk that was 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from domain.facts import Micros
@@ -13,7 +13,7 @@ from streams.batch import Batch, RawRecord, TopicPartition
 from streams.commit import ANY_PARTITION, Commit
 from streams.partitioning import partition_of
 from streams.topics import DEAD_LETTER, Topic
-from tables.store import NO_DEADLINE, Place, Written
+from tables.store import NO_DEADLINE, TALLY_KEY, Place, Written
 
 
 class FencedError(Exception):
@@ -107,6 +107,7 @@ class MemoryStore:
         self._values: dict[Place, dict[str, bytes]] = defaultdict(dict)
         self._index: dict[Place, set[tuple[Micros, str]]] = defaultdict(set)
         self._offsets: dict[Place, int] = {}
+        self._tallies: dict[Place, bytes] = {}
 
     def get_many(self, place: Place, keys: list[str]) -> list[bytes | None]:
         values = self._values[place]
@@ -114,6 +115,9 @@ class MemoryStore:
 
     def get(self, place: Place, key: str) -> bytes | None:
         return self._values[place].get(key)
+
+    def tally(self, place: Place) -> bytes | None:
+        return self._tallies.get(place)
 
     def due(self, place: Place, until: Micros, most: int) -> list[tuple[Micros, str]]:
         return sorted(entry for entry in self._index[place] if entry[0] <= until)[:most]
@@ -127,7 +131,9 @@ class MemoryStore:
     def offset(self, place: Place) -> int:
         return self._offsets.get(place, 0)
 
-    def write(self, changes: Iterable[tuple[Place, Iterable[Written], int]]) -> None:
+    def write(
+        self, changes: Iterable[tuple[Place, Iterable[Written], int]], tallies: Mapping[Place, bytes] | None = None
+    ) -> None:
         for place, written, offset in changes:
             for key, value, deadline, old_deadline in written:
                 self._values[place][key] = value
@@ -136,9 +142,14 @@ class MemoryStore:
                     if deadline != NO_DEADLINE:
                         self._index[place].add((deadline, key))
             self._offsets[place] = offset
+        self._tallies.update(tallies or {})
 
     def recover(self, place: Place, records: Iterable[tuple[bytes, bytes | None]], offset: int) -> None:
         for key, value in records:
+            if key == TALLY_KEY:
+                assert value is not None
+                self._tallies[place] = value
+                continue
             name = key.decode()
             if value is None:
                 self._values[place].pop(name, None)
@@ -153,6 +164,7 @@ class MemoryStore:
         self._values.pop(place, None)
         self._index.pop(place, None)
         self._offsets.pop(place, None)
+        self._tallies.pop(place, None)
 
     def items(self, place: Place) -> Iterator[tuple[str, bytes]]:
         yield from sorted(self._values[place].items())

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tables.store import NO_DEADLINE, Place, Store, Written, instant_bytes
+from tables.store import NO_DEADLINE, TALLY_KEY, Place, Store, Written, instant_bytes
 from tests.memory import MemoryStore
 
 HERE, THERE = Place(b"p", 3), Place(b"o", 3)
@@ -67,6 +67,24 @@ def test_forgetting_a_partition_leaves_the_others(store):
         assert list(store.items(place)) == [("key ÿ", b"1")]
         assert store.due(place, 100, 1_000) == [(5, "key ÿ")]
         assert store.offset(place) == 10
+
+
+def test_a_tally_is_kept_beside_the_keys_and_is_none_of_them(store):
+    assert store.tally(HERE) is None
+    last = Written("\U0010ffff", b"1", NO_DEADLINE, NO_DEADLINE)
+    store.write([(HERE, [last], 10)], {HERE: value(NO_DEADLINE, b"t1")})
+    assert store.tally(HERE) == value(NO_DEADLINE, b"t1")
+    assert store.tally(THERE) is None
+    assert list(store.items(HERE)) == [("\U0010ffff", b"1")]
+    store.write([(HERE, [Written("a", b"2", 5, NO_DEADLINE)], 11)])
+    assert store.tally(HERE) == value(NO_DEADLINE, b"t1")
+    # Recovery takes it as it takes any record of the changelog, and the clock never wakes it.
+    store.recover(HERE, [(b"a", value(5, b"x")), (TALLY_KEY, value(NO_DEADLINE, b"t2"))], 20)
+    assert store.tally(HERE) == value(NO_DEADLINE, b"t2")
+    assert store.due(HERE, NO_DEADLINE, 10) == [(5, "a")]
+    assert list(store.items(HERE)) == [("a", value(5, b"x")), ("\U0010ffff", b"1")]
+    store.forget(HERE)
+    assert store.tally(HERE) is None
 
 
 def test_the_disk_keeps_it_and_refuses_a_second_owner(tmp_path):

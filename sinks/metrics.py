@@ -1,0 +1,237 @@
+"""What a worker tells Prometheus: counters of committed work, gauges of its state and of its machinery.
+
+The core knows nothing of this: it tells a watch plain values (streams/watching.py), and what is asked for at a scrape
+is handed in as plain values too. Labels come from closed lists and configured names, never from ids.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from aiohttp.web import Response
+from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.exposition import choose_encoder
+
+from domain.calendar import DAY
+from domain.facts import Micros
+from domain.records import BreakClass, BreakLifecycle, LateLifecycle
+from sinks.metrics_state import Kept, state_metrics
+
+LATENCY_S = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3_600, 21_600, 86_400, 604_800)
+"""From a quick commit to an event that came a week late."""
+
+COMMIT_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+COMMIT_RECORDS = (1, 3, 10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000)
+
+
+class Names(NamedTuple):
+    """The closed lists that labels come from, by the topics' default names."""
+
+    records: Mapping[str, Iterable[str]]
+    """Which input records belong on which input topic."""
+    internal: Sequence[str]
+    """The topics between the stages: a fact that its key has no room for is a dead letter of one of them."""
+    outputs: Sequence[str]
+    dead_letter_classes: Sequence[str]
+
+
+class Machinery(NamedTuple):
+    """The worker's inside at a scrape. Instants are microseconds since 1970; None is not known."""
+
+    live: bool
+    ready: bool
+    partitions: Mapping[str, int]
+    """Kept or read, by topic."""
+    lag: Mapping[str, int]
+    """Records that are not processed, by topic."""
+    inputs_caught_up_to: Mapping[str, Micros | None]
+    """By input topic."""
+    caught_up_to: Micros | None
+    newest_ms: Mapping[str, int]
+    """The timestamp of the newest record, milliseconds since 1970, by input topic."""
+    recovery_remaining: int
+    recovery_seconds: float
+    pending: int
+
+
+class Metrics:
+    """All metrics of a worker, in a registry of their own; other parts may add theirs to it.
+
+    Args:
+        version: of the service.
+        clock: the service's clock.
+        names: what labels may be.
+
+    """
+
+    def __init__(self, version: str, clock: Callable[[], Micros], names: Names) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self.registry = CollectorRegistry()
+        self._version = version
+        self._clock = clock
+        self._counters = {
+            "events": self._counter(
+                "events", "records of the inputs, by what became of them", "topic", "type", "outcome"
+            ),
+            "facts": self._counter("facts", "facts that a table was told, new or repeated", "table", "outcome"),
+            "dead_letters": self._counter("dead_letters", "dead letters by where they were read", "topic", "class"),
+            "outputs": self._counter("outputs", "records written to output topics", "topic"),
+            "break_transitions": self._counter("break_transitions", "mismatch alerts told", "class", "lifecycle"),
+            "late_alert_transitions": self._counter("late_alert_transitions", "late-payment alerts told", "lifecycle"),
+        }
+        self._commits = self._counter("commits", "transactions that hold")
+        self._failures = self._counter(
+            "transaction_failures", "transactions that did not hold; the worker ends at the first and starts anew"
+        )
+        self._rebalances = self._counter("rebalances", "assignments of partitions to this worker")
+        self._duration = self._histogram("commit_duration_seconds", "from freezing a commit until it holds", COMMIT_S)
+        self._records = self._histogram("commit_records", "records that a commit wrote", COMMIT_RECORDS)
+        latency = Histogram(
+            "rentmatch_event_latency_seconds",
+            "until the transaction that read the event holds, of the first and the last record of each batch read from "
+            "an input: since it occurred (by the service's clock), and since its record's timestamp (by the system's)",
+            ["since"], registry=self.registry, buckets=LATENCY_S,
+        )  # fmt: skip
+        self._since_occurred, self._since_broker = latency.labels("occurred"), latency.labels("broker")
+        self._begin_at_zero(names)
+
+    def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
+        help_ = f"{meaning}; committed work of this process"
+        return Counter(f"rentmatch_{name}", help_, labels, registry=self.registry)
+
+    def _histogram(self, name: str, meaning: str, buckets: Sequence[float]) -> Histogram:
+        return Histogram(f"rentmatch_{name}", meaning, registry=self.registry, buckets=buckets)
+
+    def _begin_at_zero(self, names: Names) -> None:
+        """Let every series be there before its first event, so that a rate sees that one, too."""
+        for topic, records in names.records.items():
+            for record in sorted(records):
+                self._counters["events"].labels(topic, record, "routed")
+            self._counters["events"].labels(topic, "unknown", "dead_letter")
+        for topic in (*names.records, *names.internal):
+            for error_class in names.dead_letter_classes:
+                self._counters["dead_letters"].labels(topic, error_class)
+        for table in ("payments", "obligations"):
+            for outcome in ("learned", "repeated"):
+                self._counters["facts"].labels(table, outcome)
+        for topic in names.outputs:
+            self._counters["outputs"].labels(topic)
+        for break_class in BreakClass:
+            for lifecycle in BreakLifecycle:
+                self._counters["break_transitions"].labels(break_class, lifecycle)
+        for late_lifecycle in LateLifecycle:
+            self._counters["late_alert_transitions"].labels(late_lifecycle)
+
+    # The watch (streams/watching.py)
+
+    def committed(
+        self,
+        counts: Mapping[tuple[str, ...], int],
+        records: int,
+        seconds: float,
+        occurred: Sequence[Micros],
+        stamped_ms: Sequence[int],
+    ) -> None:
+        """A transaction holds."""
+        self._commits.inc()
+        self._duration.observe(seconds)
+        self._records.observe(records)
+        for (name, *labels), number in counts.items():
+            self._counters[name].labels(*labels).inc(number)
+        now = self._clock()
+        for at in occurred:
+            self._since_occurred.observe(max(0.0, (now - at) / 1e6))
+        now_ms = time.time_ns() // 1_000_000
+        for at_ms in stamped_ms:
+            if at_ms >= 0:  # the broker may have none
+                self._since_broker.observe(max(0.0, (now_ms - at_ms) / 1e3))
+
+    def failed(self) -> None:
+        """A transaction did not hold."""
+        self._failures.inc()
+
+    def rebalanced(self) -> None:
+        """Partitions were assigned."""
+        self._rebalances.inc()
+
+    # A scrape
+
+    def families(self, kept: Kept, machinery: Machinery) -> list[Metric]:
+        """All of it, with the gauges as these values say."""
+        return [
+            *self.registry.collect(),
+            *state_metrics(kept, self._clock() // DAY),
+            *_machinery_metrics(machinery, self._version),
+        ]
+
+
+class _Collected:
+    """Families as the encoders want them."""
+
+    def __init__(self, families: list[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> list[Metric]:
+        return self._families
+
+
+def answer(families: list[Metric], accept: str) -> Response:
+    """An HTTP answer with these families, in the format that the scraper asks for."""
+    encode, content_type = choose_encoder(accept)
+    return Response(body=encode(_Collected(families)), headers={"Content-Type": content_type})
+
+
+def serve_metrics(app: Any, families: Callable[[], list[Metric]]) -> None:
+    """Answer /metrics. Everything that is asked here has been added up before: a scrape looks at no key."""
+
+    async def metrics(web: Any, request: Any) -> Any:
+        return answer(families(), request.headers.get("Accept", ""))
+
+    app.page("/metrics", name="metrics")(metrics)
+
+
+def _machinery_metrics(machinery: Machinery, version: str) -> Iterator[Metric]:
+    yield _gauge("rentmatch_live", "1 while /livez answers 200", [((), machinery.live)])
+    yield _gauge("rentmatch_ready", "1 while /readyz answers 200", [((), machinery.ready)])
+    yield _gauge(
+        "rentmatch_partitions", "partitions that this worker reads, and with those of facts keeps the state of",
+        [((topic,), count) for topic, count in machinery.partitions.items()], "topic",
+    )  # fmt: skip
+    yield _gauge(
+        "rentmatch_input_lag_records",
+        "end offset, as last asked for, minus what is processed, over the partitions that this worker reads",
+        [((topic,), lag) for topic, lag in machinery.lag.items()], "topic",
+    )  # fmt: skip
+    yield _gauge(
+        "rentmatch_input_caught_up_timestamp_seconds",
+        "the time up to which every partition of the topic has been read; the same on all workers",
+        [((topic,), at / 1e6) for topic, at in machinery.inputs_caught_up_to.items() if at is not None], "topic",
+    )  # fmt: skip
+    gate = machinery.caught_up_to
+    yield _gauge(
+        "rentmatch_caught_up_timestamp_seconds",
+        "the time up to which everything is reconciled; the same on all workers, absent until the gate first opens",
+        [] if gate is None else [((), gate / 1e6)],
+    )
+    yield _gauge(
+        "rentmatch_input_last_record_timestamp_seconds",
+        "the timestamp of the newest record on the topic, as the broker said last",
+        [((topic,), at_ms / 1e3) for topic, at_ms in machinery.newest_ms.items()], "topic",
+    )  # fmt: skip
+    yield _gauge(
+        "rentmatch_recovery_records_remaining", "changelog records that recovery has still to read",
+        [((), machinery.recovery_remaining)],
+    )  # fmt: skip
+    yield _gauge("rentmatch_recovery_seconds", "how long the last recovery took", [((), machinery.recovery_seconds)])
+    yield _gauge("rentmatch_pending_keys", "keys and records in the open transaction", [((), machinery.pending)])
+    yield _gauge("rentmatch_build_info", "1, with the service's version", [((version,), 1)], "version")
+
+
+def _gauge(
+    name: str, meaning: str, samples: Iterable[tuple[tuple[str, ...], float]], *labels: str
+) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(name, meaning, labels=labels)
+    for values, value in samples:
+        family.add_metric(values, value)
+    return family

@@ -1,0 +1,139 @@
+"""Gauges of what the payments and obligations are, from the tallies of the partitions that this worker keeps.
+
+Each worker tells only what it keeps, so the sum over all workers is the truth, and nothing is counted twice.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from prometheus_client.core import GaugeMetricFamily, Metric
+
+from domain.breaks import PRIORITY
+from domain.facts import Day
+from domain.records import AgeingBucket, BreakClass, LateStage, ObligationStatus, PaymentStatus
+from domain.tally import ADMINISTRATIVE, LEGS, OTHER, UNAUTHORIZED, Tally
+
+_CATEGORIES = {"unauthorized": UNAUTHORIZED, "administrative": ADMINISTRATIVE, "other": OTHER}
+
+
+class Kept(NamedTuple):
+    """The tallies of all partitions that a worker keeps, of either table."""
+
+    payments: Iterable[Tally]
+    obligations: Iterable[Tally]
+
+
+def state_metrics(kept: Kept, today: Day) -> Iterator[Metric]:
+    """The gauges; `today` is the day (UTC) by the service's clock, from which the ACH window looks back."""
+    payments, obligations = _total(kept.payments), _total(kept.obligations)
+    both = _total((payments, obligations))
+    yield _counts("rentmatch_payments", "payments by status", "status", PaymentStatus, payments)
+    yield _counts("rentmatch_payments_by_legs", "payments by who has told of them", "legs", LEGS[1:], payments)
+    yield from _money(
+        payments, "money", {
+            "rentmatch_standing_minor": "money that stands: collected, and not taken back",
+            "rentmatch_posted_minor": "what the ledger has posted, net of reversals",
+            "rentmatch_uncleared_minor": "sum over payments of |standing - posted|; 0 is all clear",
+        },
+    )  # fmt: skip
+    yield from _breaks(both)
+    yield _counts("rentmatch_obligations", "obligations by status", "status", ObligationStatus, obligations)
+    yield _counts(
+        "rentmatch_obligations_ageing", "obligations by age of the oldest debt", "bucket", AgeingBucket, obligations,
+        prefix="ageing",
+    )  # fmt: skip
+    yield from _money(
+        obligations, "owed", {
+            "rentmatch_obligation_balance_minor": "charges and adjustments that are in force",
+            "rentmatch_obligation_paid_minor": "money that stands and is allocated, overpayments included",
+        },
+    )  # fmt: skip
+    yield from _late(obligations)
+    yield from _ach(payments, today)
+
+
+def _total(tallies: Iterable[Tally]) -> Tally:
+    total = Tally()
+    for tally in tallies:
+        for name, vector in tally.sums.items():
+            total.put(name, vector)
+        for day, counts in tally.ach.items():
+            held = total.ach.get(day)
+            total.ach[day] = counts if held is None else tuple(map(sum, zip(held, counts, strict=True)))
+    return total
+
+
+def _named(tally: Tally, kind: str) -> Iterator[tuple[list[str], tuple[int, ...]]]:
+    """The labels and vectors of one kind of sums, in the order of their names."""
+    for name in sorted(tally.sums):
+        first, *labels = name.split("/")
+        if first == kind:
+            yield labels, tally.sums[name]
+
+
+def _counts(
+    name: str, meaning: str, label: str, values: Iterable[str], tally: Tally, *, prefix: str | None = None
+) -> Metric:
+    family = GaugeMetricFamily(name, f"{meaning}; of the partitions that this worker keeps", labels=[label])
+    for value in values:
+        family.add_metric([str(value)], tally.sums.get(f"{prefix or label}/{value}", (0,))[0])
+    return family
+
+
+def _family(name: str, meaning: str, *labels: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, f"{meaning}; of the partitions that this worker keeps", labels=labels)
+
+
+def _money(tally: Tally, kind: str, names: dict[str, str]) -> Iterator[Metric]:
+    families = [_family(name, f"{meaning}, minor units", "currency") for name, meaning in names.items()]
+    for labels, amounts in _named(tally, kind):
+        for family, amount in zip(families, amounts, strict=True):
+            family.add_metric(labels, amount)
+    yield from families
+
+
+def _breaks(tally: Tally) -> Iterator[Metric]:
+    opened = _family("rentmatch_open_breaks", "breaks that are open", "class", "priority")
+    gross = _family(
+        "rentmatch_break_gross_drift_minor", "sum of |actual - expected| of open breaks, minor units",
+        "class", "currency",
+    )  # fmt: skip
+    net = _family(
+        "rentmatch_break_net_drift_minor", "sum of actual - expected of open breaks, minor units", "class", "currency"
+    )
+    count = dict.fromkeys(BreakClass, 0)
+    for labels, (number, gross_minor, net_minor) in _named(tally, "break"):
+        count[BreakClass(labels[0])] += number
+        gross.add_metric(labels, gross_minor)
+        net.add_metric(labels, net_minor)
+    for break_class, number in count.items():
+        opened.add_metric([break_class.value, str(PRIORITY[break_class])], number)
+    yield from (opened, gross, net)
+
+
+def _late(tally: Tally) -> Iterator[Metric]:
+    alerts = _family("rentmatch_late_alerts", "live late-payment alerts", "stage")
+    past_due = _family(
+        "rentmatch_past_due_minor", "what live late-payment alerts miss: neither paid nor pending, minor units",
+        "stage", "currency",
+    )  # fmt: skip
+    count = dict.fromkeys(LateStage, 0)
+    for labels, (number, amount) in _named(tally, "late"):
+        count[LateStage(labels[0])] += number
+        past_due.add_metric(labels, amount)
+    for stage, number in count.items():
+        alerts.add_metric([stage.value], number)
+    yield from (alerts, past_due)
+
+
+def _ach(tally: Tally, today: Day) -> Iterator[Metric]:
+    counts = tally.entries(today)
+    entries = _family("rentmatch_ach_entries_60d", "ACH debit entries originated in the last 60 days")
+    entries.add_metric([], counts[0])
+    returns = _family(
+        "rentmatch_ach_returns_60d",
+        "ACH debit entries returned in the last 60 days, by the category of their NACHA reason code", "category",
+    )  # fmt: skip
+    for category, kind in _CATEGORIES.items():
+        returns.add_metric([category], counts[kind])
+    yield from (entries, returns)

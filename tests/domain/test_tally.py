@@ -1,0 +1,217 @@
+"""A tally that is kept up to date key by key is the one that would be worked out from all keys anew."""
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from domain import history, obligation, payment
+from domain.calendar import DAY
+from domain.facts import Micros, PaymentPart
+from domain.history import History
+from domain.obligation import ObligationState, new_obligation
+from domain.payment import PaymentState, new_payment
+from domain.policy import Policy
+from domain.tally import AHEAD_DAYS, KEPT_DAYS, Tally, count_obligation, count_payment, recounted
+from tests.domain.facts_strategy import START, histories, instants_to_look_at
+from tests.domain.tables import day, instant, read_facts
+from tests.domain.world import NEVER, Fact, World
+
+TODAY = START // DAY
+POLICY = Policy()
+
+
+class Counted:
+    """All keys of a world, counted at each look."""
+
+    def __init__(self) -> None:
+        self.world = World()
+        self.payments = Tally()
+        self.obligations = Tally()
+        self.told: dict[tuple[str, str], History] = {}
+
+    def look(self, now: Micros, today: int = TODAY) -> None:
+        self.world.look(now)
+        for tally in (self.payments, self.obligations):
+            tally.forget(today)
+        for key, view in self.world.payment_views.items():
+            told = self.told.setdefault(("payment", key), History())
+            count_payment(self.payments, told, self.world.payments[key], view, today)
+            history.changes(told, view, now, self.world.version)
+        for key, owed in self.world.obligation_views.items():
+            told = self.told.setdefault(("obligation", key), History())
+            count_obligation(self.obligations, told, self.world.obligations[key], owed, today)
+            history.changes(told, owed, now, self.world.version)
+
+    def histories(self, kind: str) -> list[History]:
+        return [told for (of, _), told in self.told.items() if of == kind]
+
+
+def packed_and_unpacked(tally: Tally) -> Tally:
+    return msgspec.msgpack.decode(msgspec.msgpack.encode(tally), type=Tally)
+
+
+@settings(deadline=None, max_examples=200)
+@given(facts=histories, now=instants_to_look_at, looks=st.sets(st.integers(0, 12), max_size=5))
+def test_step_by_step_is_the_same_as_anew(facts: list[Fact], now: Micros, looks: set[int]) -> None:
+    counted = Counted()
+    for number, fact in enumerate(facts):
+        counted.world.learn(fact)
+        if number in looks:
+            counted.look(now if number % 2 else NEVER)
+    counted.look(now)
+    at_once = Counted()
+    for fact in facts:
+        at_once.world.learn(fact)
+    at_once.look(now)
+
+    for kind, state in (("payment", PaymentState), ("obligation", ObligationState)):
+        tally = counted.payments if kind == "payment" else counted.obligations
+        assert tally == recounted(state, counted.histories(kind), tally.forgotten)
+        assert tally == packed_and_unpacked(tally)
+    assert (counted.payments, counted.obligations) == (at_once.payments, at_once.obligations)
+    # What a view says when nothing is known of a key, nobody sees; but a tally must come back to nothing.
+    before = recounted(PaymentState, counted.histories("payment"), counted.payments.forgotten)
+    for told in counted.histories("payment"):
+        alone = recounted(PaymentState, [told], counted.payments.forgotten)
+        for name, vector in alone.sums.items():
+            before.put(name, tuple(-value for value in vector))
+        for on, counts in alone.ach.items():
+            for kind_of_entry, count in enumerate(counts):
+                for _ in range(count):
+                    before.put_entry(4 * on + kind_of_entry, -1)
+    assert before == Tally(forgotten=counted.payments.forgotten)
+
+
+def test_a_payment_counts_by_what_it_was_last_told_to_be() -> None:
+    counted = Counted()
+    facts = read_facts("""
+        2026-01-05 15:00  P1 initiated 100.00 CARD for O1
+        2026-01-06 15:00  P1 SETTLED 100.00
+        2026-01-06 16:00  P1 posted 100.00 to O1 as L1
+        2026-01-07 15:00  P1 RETURNED 100.00
+    """)
+    counted.world.learn(facts[0])
+    counted.look(NEVER)
+    assert counted.payments.sums == {"status/initiated": (1,), "legs/initiated": (1,)}
+    for fact in facts[1:3]:
+        counted.world.learn(fact)
+    counted.look(NEVER)
+    assert counted.payments.sums == {
+        "status/reconciled": (1,), "legs/initiated_settled_posted": (1,), "money/USD": (10_000, 10_000, 0),
+    }  # fmt: skip
+    counted.world.learn(facts[3])
+    counted.look(instant("2026-01-09 05:00"))
+    assert counted.payments.sums == {
+        "status/exception": (1,), "legs/initiated_settled_posted": (1,), "money/USD": (0, 10_000, 10_000),
+        "break/reversed_after_posting/USD": (1, 10_000, 10_000),
+    }  # fmt: skip
+    assert counted.obligations.sums == {}
+
+
+ENTRIES = """
+2026-01-05 15:00  P1 initiated 100.00 ACH_DEBIT for O1
+2026-01-06 15:00  P1 SETTLED 100.00 ref R1
+2026-01-08 15:00  P1 RETURNED 100.00 ref R1
+2026-01-09 15:00  P1 FAILED 100.00 ref R2
+2026-01-10 15:00  P1 RETURNED 100.00 ref R3
+2026-01-05 15:00  P2 initiated 100.00 CARD for O1
+2026-01-06 15:00  P2 SETTLED 100.00 ref R1
+"""
+
+
+def entries_of(reasons: dict[str, str | None], today: int) -> Tally:
+    counted = Counted()
+    for fact in read_facts(ENTRIES):
+        reason = reasons.get(getattr(fact, "processor_reference", None) or "")
+        returned = getattr(fact, "outcome", None) == "RETURNED"
+        counted.world.learn(msgspec.structs.replace(fact, reason_code=reason) if returned else fact)
+    counted.look(NEVER, today)
+    return counted.payments
+
+
+def test_an_ach_entry_counts_on_the_day_it_is_known_from_and_a_failure_alone_is_none() -> None:
+    today = day("2026-01-20")
+    tally = entries_of({"R1": "R10", "R3": "R03"}, today)
+    assert tally.ach == {
+        day("2026-01-06"): (1, 0, 0, 0),
+        day("2026-01-08"): (0, 1, 0, 0),
+        day("2026-01-10"): (1, 0, 1, 0),
+    }
+    assert tally.entries(today) == (2, 1, 1, 0)
+    assert entries_of({"R1": "R01", "R3": None}, today).entries(today) == (2, 0, 0, 2)
+
+
+def test_the_window_moves_with_the_clock_and_old_days_are_forgotten() -> None:
+    tally = entries_of({"R1": "R51", "R3": "R04"}, day("2026-01-20"))
+    assert tally.entries(day("2026-01-06") - 1) == (0, 0, 0, 0)
+    assert tally.entries(day("2026-01-06") + 59) == (2, 1, 1, 0)
+    assert tally.entries(day("2026-01-06") + 60) == (1, 1, 1, 0)
+    assert tally.entries(day("2026-01-10") + 60) == (0, 0, 0, 0)
+    tally.forget(day("2026-01-08") + KEPT_DAYS)
+    assert set(tally.ach) == {day("2026-01-08"), day("2026-01-10")}
+    # What is taken back of a forgotten day was forgotten with it.
+    tally.put_entry(4 * day("2026-01-06"), -1)
+    assert set(tally.ach) == {day("2026-01-08"), day("2026-01-10")}
+
+
+def test_false_dates_cannot_fill_a_tally() -> None:
+    assert entries_of({}, day("2026-01-05") - AHEAD_DAYS - 30).ach == {}
+
+
+def test_of_two_tellings_of_a_return_the_same_reason_holds_whichever_came_first() -> None:
+    """They are one record's identity, instant and event; only the reason differs. No conflict, and no chance either."""
+    facts = read_facts(ENTRIES)[:3]
+    returned = facts.pop()
+    told = [msgspec.structs.replace(returned, reason_code=reason) for reason in ("R01", "R10")]
+    found = []
+    for order in (told, told[::-1]):
+        state = new_payment("P1")
+        for fact in (*facts, *order):
+            payment.learn(state, fact)
+        view = payment.view(state, NEVER, POLICY)
+        assert view.breaks == ()
+        tally = Tally()
+        count_payment(tally, History(), state, view, day("2026-01-20"))
+        found.append(tally)
+    assert found[0] == found[1]
+
+
+def test_an_obligation_without_a_charge_counts_by_its_breaks_alone() -> None:
+    state = new_obligation("O1")
+    obligation.learn(state, PaymentPart("P1", "O1", 1, True, START, "USD", None, 700, 0, None, {}, START, "e1"))
+    tally, told = Tally(), History()
+    view = obligation.view(state, START + DAY, POLICY)
+    count_obligation(tally, told, state, view, TODAY)
+    history.changes(told, view, START, 1)
+    assert tally.sums == {"break/obligation_unknown/USD": (1, 700, 700)}
+    charge = read_facts("2026-06-01 15:00  O1 charged 7.00 due 2026-07-15")[0]
+    obligation.learn(state, charge)
+    view = obligation.view(state, START + DAY, POLICY)
+    count_obligation(tally, told, state, view, TODAY)
+    assert tally.sums == {"status/paid": (1,), "ageing/current": (1,), "owed/USD": (700, 700)}
+
+
+def test_what_was_never_counted_is_not_taken_back() -> None:
+    """A key from before there were tallies: its breaks are in its history, but in no tally."""
+    counted = Counted()
+    for fact in read_facts("2026-01-06 16:00  P1 posted 100.00 to O1 as L1"):
+        counted.world.learn(fact)
+    counted.look(instant("2026-01-09 05:00"))
+    (told,) = counted.histories("payment")
+    assert len(told.breaks) == 1
+    fields = msgspec.msgpack.decode(msgspec.msgpack.encode(told))
+    older = msgspec.msgpack.decode(msgspec.msgpack.encode(fields[:-1]), type=History)
+    assert (older.counted, older.breaks) == ((), told.breaks)
+    tally = Tally()
+    state = counted.world.payments["P1"]
+    count_payment(tally, older, state, counted.world.payment_views["P1"], TODAY)
+    assert tally.sums == counted.payments.sums
+
+
+def test_what_is_remembered_for_counting_is_small() -> None:
+    """A payment that is remembered in the store is some 400 bytes; the hot path must not carry much more."""
+    counted = Counted()
+    for fact in read_facts(ENTRIES)[:3]:
+        counted.world.learn(fact)
+    counted.look(NEVER)
+    assert len(msgspec.msgpack.encode(counted.told["payment", "P1"].counted)) < 40

@@ -1,0 +1,163 @@
+"""What the workers tell at /metrics, summed over them, held to the truth on a real Kafka: to the cent, after a kill -9,
+a rebalance, and from an empty disk, before any new event."""
+
+import json
+import random
+import shutil
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from simulator.scenario import Scenario, simulate
+from simulator.truth import truth
+from tests import gauges
+from tests.infra.environment import TEST_SEED
+from tests.installation import Feed, Installation
+
+pytestmark = pytest.mark.kafka
+
+SEED = TEST_SEED or 1
+SOON_S = 15
+
+
+def test_the_sums_over_all_workers_are_the_truth(kafka: str, topic_prefix: str, tmp_path: Path) -> None:
+    scenario = simulate(SEED, 500)
+    rng = random.Random(SEED)
+    expected = gauges.expected(truth(scenario, scenario.closes_at), scenario.deliveries)
+    everything_occurs(expected)
+    with installation_of(kafka, topic_prefix, tmp_path, scenario) as installation:
+        installation.worker("a")
+        installation.worker("b", supervised=True)
+        installation.wait_members(2)
+        feed = Feed(installation, scenario.deliveries, 8, rng)
+        installation.watch(rng.uniform(1, 4))
+        installation.workers["b"].kill9()
+        installation.worker("c")
+        feed.finish()
+        installation.wait_members(3)
+        installation.wait_settled()
+        assert shares(installation) == [1, 1, 1], "a rebalance in which nobody got anything would prove little"
+        soon(lambda: scraped(installation), expected)
+        counters_tell_what_was_committed(installation, scenario)
+
+        # What a worker held goes to the others, who know it from the changelog: nothing new is read.
+        assert installation.workers["c"].term() == 0
+        installation.dismiss("c")
+        installation.wait_members(2)
+        soon(lambda: scraped(installation), expected)
+
+        # From nothing: the first answer that is ready is exact.
+        for worker_id in "ab":
+            installation.workers[worker_id].kill9()
+            installation.dismiss(worker_id)
+            shutil.rmtree(installation.directory_of(worker_id) / "state")
+        installation.worker("a").wait_ready()
+        assert scraped(installation) == expected
+        machinery_is_told(installation)
+        installation.check(scenario)
+
+
+def installation_of(kafka: str, prefix: str, directory: Path, scenario: Scenario) -> Installation:
+    return Installation(
+        kafka, prefix, directory, clock=scenario.closes_at, session_timeout_ms=2_500, commit_interval_ms=50
+    )
+
+
+def everything_occurs(expected: dict[gauges.Sample, int]) -> None:
+    """A month in which a gauge stays at 0 would prove nothing of it."""
+    told = {name for name, _ in expected}
+    assert told == set(gauges.OF_STATE)
+    assert {("administrative",), ("unauthorized",), ("other",)} >= {
+        labels for name, labels in expected if name == "rentmatch_ach_returns_60d"
+    }
+
+
+def running(installation: Installation) -> list[str]:
+    return [worker.url for worker in installation.workers.values() if worker.exit_code is None]
+
+
+def scraped(installation: Installation) -> dict[gauges.Sample, int]:
+    return gauges.scraped(running(installation))
+
+
+def soon(look: Callable[[], Any], expected: Any) -> None:
+    """A group that rebalances counts nothing twice, but for a moment it counts less."""
+    until = time.monotonic() + SOON_S
+    while (found := look()) != expected:
+        if time.monotonic() > until:
+            assert found == expected
+        time.sleep(0.1)
+
+
+def samples(url: str) -> dict[tuple[str, tuple[str, ...]], float]:
+    return {
+        (sample.name, tuple(value for _, value in sorted(sample.labels.items()))): sample.value
+        for family in gauges.families_at(url)
+        for sample in family.samples
+    }
+
+
+def shares(installation: Installation) -> list[float]:
+    return sorted(samples(url)["rentmatch_partitions", ("payment-facts",)] for url in running(installation))
+
+
+def counters_tell_what_was_committed(installation: Installation, scenario: Scenario) -> None:
+    """Of the processes that still run; the one that was killed took its counts along."""
+    of = [samples(url) for url in running(installation)]
+    told = installation.outputs().told
+    for topic, records in told.items():
+        counted = sum(each["rentmatch_outputs_total", (topic,)] for each in of)
+        assert 0 < counted <= len(records)
+    events = sum(value for each in of for (name, _), value in each.items() if name == "rentmatch_events_total")
+    assert 0 < events <= len(scenario.deliveries)
+    for since in ("occurred", "broker"):
+        assert sum(each["rentmatch_event_latency_seconds_count", (since,)] for each in of) > 0
+    for each in of:
+        assert each["rentmatch_commits_total", ()] == each["rentmatch_commit_duration_seconds_count", ()]
+        assert each["rentmatch_rebalances_total", ()] >= 1
+
+
+def machinery_is_told(installation: Installation) -> None:
+    (url,) = running(installation)
+
+    def looked() -> bool:
+        now = samples(url)
+        return ("rentmatch_input_last_record_timestamp_seconds", ("ledger-events",)) in now
+
+    soon(looked, True)
+    now = samples(url)
+    inputs = ("payment-initiated", "processor-settled", "ledger-events")
+    for topic in (*inputs, "payment-facts", "obligation-facts"):
+        assert now["rentmatch_partitions", (topic,)] == 3
+        assert now["rentmatch_input_lag_records", (topic,)] == 0
+    clock_s = installation.clock / 1e6 if installation.clock else 0
+    assert now["rentmatch_caught_up_timestamp_seconds", ()] == pytest.approx(clock_s)
+    for topic in inputs:
+        assert now["rentmatch_input_caught_up_timestamp_seconds", (topic,)] == pytest.approx(clock_s)
+        assert time.time() - 300 < now["rentmatch_input_last_record_timestamp_seconds", (topic,)] <= time.time()
+    assert (now["rentmatch_live", ()], now["rentmatch_ready", ()]) == (1, 1)
+    assert now["rentmatch_recovery_records_remaining", ()] == 0
+    assert now["rentmatch_recovery_seconds", ()] > 0
+
+
+def test_faust_s_own_index_is_no_health(kafka: str, topic_prefix: str, tmp_path: Path) -> None:
+    """The root says what /readyz says; and OpenMetrics is told to whom asks for it."""
+    scenario = simulate(SEED, 1)
+    with installation_of(kafka, topic_prefix, tmp_path, scenario) as installation:
+        worker = installation.worker("a")
+        worker.wait_ready()
+        for path, state in (("/", "reconciling"), ("/readyz", "reconciling"), ("/livez", "working")):
+            with urllib.request.urlopen(worker.url + path, timeout=5) as response:
+                told = json.load(response)
+            assert (told["ok"], told["state"]) == (True, state)
+        asking = urllib.request.Request(
+            f"{worker.url}/metrics", headers={"Accept": "application/openmetrics-text;version=1.0.0"}
+        )
+        with urllib.request.urlopen(asking, timeout=5) as response:
+            assert response.headers["Content-Type"].startswith("application/openmetrics-text; version=1.0.0")
+            assert response.read().endswith(b"# EOF\n")

@@ -1,0 +1,188 @@
+"""What is counted, and when: what holds, once; and nothing of what does not. Over the production wiring in process."""
+
+from collections.abc import Iterable
+
+import pytest
+from prometheus_client.core import Metric
+
+from app import METRIC_NAMES
+from domain.facts import ObligationCharged, PaymentInitiated, PaymentPosted, ProcessorSettled
+from domain.records import BreakClass
+from domain.tally import Tally
+from sinks.metrics import Machinery, Metrics, answer
+from sinks.metrics_state import Kept
+from streams import topics
+from streams.commit import Commit
+from tests.driver import Driver, all_sources
+
+HOUR = 3_600_000_000
+DAY = 24 * HOUR
+NOW = 20_605 * DAY
+MACHINERY = Machinery(
+    True, True, {"payment-facts": 3}, {"ledger-events": 5}, {"ledger-events": None}, None, {}, 0, 1.5, 2
+)
+
+CHARGE = ObligationCharged("e0", NOW - DAY, "O1", "L", "T", "H", "2026-06", 900, "USD", 20_700, "UTC", 5, ())
+INITIATED = PaymentInitiated("e1", NOW - 2 * HOUR, "P1", "T", "H", "O1", None, 900, "USD", "CARD", "acme", None)
+SETTLED = ProcessorSettled("e2", NOW - HOUR, "P1", "acme", "R1", "SETTLED", 950, 0, 950, "USD", None, None, None)
+POSTED = PaymentPosted("e3", NOW, "O1", "J1", "P1", None, 950, "USD")
+
+
+class Watched:
+    """A driver whose commits are told as the pump tells them."""
+
+    def __init__(self) -> None:
+        self.driver = Driver(partitions=1, now=NOW)
+        self.metrics = Metrics("1.2.3", lambda: self.driver.world.now, METRIC_NAMES)
+
+    def freeze(self) -> Commit:
+        """Read, and close the transaction; nothing of it is written yet."""
+        worker = self.driver.worker
+        for source in list(worker.engine.expected):
+            worker.read(source, 100)
+        commit = worker.engine.freeze()
+        assert commit is not None
+        return commit
+
+    def commit(self) -> Commit:
+        """The same, and the transaction holds."""
+        commit, worker = self.freeze(), self.driver.worker
+        worker.world.broker.transact(worker.generation, commit)
+        worker.write(commit)
+        worker.engine.committed(commit)
+        commit.count_outputs()
+        self.metrics.committed(commit.counts, len(commit), 0.02, commit.occurred, commit.stamped_ms)
+        return commit
+
+    def give_up(self) -> None:
+        """Lose what is on its way, as at a rebalance, and go on from what is committed."""
+        worker = self.driver.worker
+        worker.engine.revoked()
+        worker.assign(all_sources(worker.world), worker.generation)
+
+    def tally(self) -> Tally:
+        """Of the obligations, for whoever scrapes now."""
+        (table,) = [table for table in self.driver.worker.tables.values() if table.letter == b"o"]
+        return table.tallies.committed.get(0, Tally())
+
+    def told(self) -> dict[tuple[str, ...], float]:
+        """The samples of the counters that are not 0."""
+        return {key: value for key, value in all_samples(self.metrics.registry.collect()).items() if value}
+
+
+def all_samples(families: Iterable[Metric]) -> dict[tuple[str, ...], float]:
+    return {
+        (sample.name, *(value for _, value in sorted(sample.labels.items()))): sample.value
+        for family in families
+        for sample in family.samples
+    }
+
+
+def counts(told: dict[tuple[str, ...], float], name: str) -> dict[tuple[str, ...], float]:
+    return {key[1:]: value for key, value in told.items() if key[0] == name}
+
+
+def test_what_a_transaction_did_is_counted_once_it_holds() -> None:
+    watched = Watched()
+    watched.driver.pipe(CHARGE, INITIATED, SETTLED, SETTLED, POSTED)
+    watched.driver.pipe(b"nonsense", topic=topics.LEDGER_EVENTS)
+    commit = watched.commit()
+    told = watched.told()
+    assert counts(told, "rentmatch_events_total") == {
+        ("routed", "ledger-events", "ObligationCharged"): 1,
+        ("routed", "ledger-events", "PaymentPosted"): 1,
+        ("routed", "payment-initiated", "PaymentInitiated"): 1,
+        ("routed", "processor-settled", "ProcessorSettled"): 2,
+        ("dead_letter", "ledger-events", "unknown"): 1,
+    }
+    assert counts(told, "rentmatch_dead_letters_total") == {("unknown_framing", "ledger-events"): 1}
+    # A payment learns three facts and hears one again; the obligation learns its charge and the payment's part.
+    assert counts(told, "rentmatch_facts_total") == {
+        ("learned", "payments"): 3, ("repeated", "payments"): 1, ("learned", "obligations"): 2,
+    }  # fmt: skip
+    assert counts(told, "rentmatch_break_transitions_total") == {
+        ("settlement_amount_mismatch", "opened"): 1, ("overpayment", "opened"): 1,
+    }  # fmt: skip
+    assert counts(told, "rentmatch_outputs_total") == {
+        ("payment-reconciliations",): 1, ("obligation-reconciliations",): 1, ("mismatch-alerts",): 2,
+        ("dead-letter",): 1,
+    }  # fmt: skip
+    assert told["rentmatch_commits_total",] == 1
+    assert told["rentmatch_commit_records_sum",] == len(commit)
+    assert len(commit) == sum(map(len, commit.records.values())) + 1
+
+
+def test_what_does_not_hold_is_not_counted_and_is_counted_once_when_it_is_read_again() -> None:
+    watched = Watched()
+    watched.driver.pipe(CHARGE, INITIATED)
+    watched.freeze()
+    assert watched.told() == {}
+    watched.give_up()
+    watched.commit()
+    assert sum(counts(watched.told(), "rentmatch_events_total").values()) == 2
+
+
+def test_latency_is_that_of_the_first_and_the_last_event_of_a_batch() -> None:
+    watched = Watched()
+    late = INITIATED.__class__("e9", NOW - 5 * HOUR, "P2", "T", "H", "O1", None, 900, "USD", "CARD", "acme", None)
+    for fact in (INITIATED, late, INITIATED):
+        watched.driver.pipe(fact)
+    commit = watched.commit()
+    assert commit.occurred == [NOW - 2 * HOUR, NOW - 2 * HOUR]
+    told = watched.told()
+    assert told["rentmatch_event_latency_seconds_count", "occurred"] == 2
+    assert told["rentmatch_event_latency_seconds_sum", "occurred"] == pytest.approx(4 * 3_600)
+
+
+def test_a_record_without_a_timestamp_has_no_latency() -> None:
+    metrics = Metrics("1", lambda: NOW, METRIC_NAMES)
+    metrics.committed({}, 1, 0.1, [], [-1, -1])
+    told = all_samples(metrics.registry.collect())
+    assert told["rentmatch_event_latency_seconds_count", "broker"] == 0
+
+
+def test_every_series_of_a_closed_list_is_there_before_its_first_event() -> None:
+    metrics = Metrics("1.2.3", lambda: NOW, METRIC_NAMES)
+    told = all_samples(metrics.families(Kept([Tally()], [Tally()]), MACHINERY))
+    assert told["rentmatch_payments", "exception"] == 0
+    assert told["rentmatch_obligations_ageing", "days_over_90"] == 0
+    assert len(counts(told, "rentmatch_open_breaks")) == len(BreakClass)
+    assert len(counts(told, "rentmatch_payments_by_legs")) == 7
+    assert len(counts(told, "rentmatch_break_transitions_total")) == 3 * len(BreakClass)
+    assert told["rentmatch_events_total", "routed", "ledger-events", "PlanChanged"] == 0
+    assert told["rentmatch_build_info", "1.2.3"] == 1
+    # What is not known is absent, and not 0: 0 is an instant in 1970.
+    assert not {key for key in told if key[0] == "rentmatch_caught_up_timestamp_seconds"}
+    assert told["rentmatch_input_lag_records", "ledger-events"] == 5
+    assert told["rentmatch_pending_keys",] == 2
+
+
+def test_gauges_are_of_what_is_committed() -> None:
+    """A transaction that is still on its way may yet fail."""
+    watched = Watched()
+    watched.driver.pipe(CHARGE)
+    watched.freeze()
+    assert watched.tally() == Tally()
+    watched.give_up()
+    watched.commit()
+    assert watched.tally().sums["status/open"] == (1,)
+    # The next owner of the partition counts it from now on.
+    watched.driver.worker.engine.revoked()
+    assert watched.tally() == Tally()
+
+
+def test_a_scrape_does_not_grow_with_what_is_kept() -> None:
+    metrics = Metrics("1", lambda: NOW, METRIC_NAMES)
+    tally = Tally(ach={20_605 - back: (9, 1, 1, 1) for back in range(75)})
+    for break_class in BreakClass:
+        for currency in ("USD", "CAD"):
+            tally.put(f"break/{break_class}/{currency}", (10**6, 10**12, -(10**12)))
+    families = metrics.families(Kept([tally] * 64, [tally] * 64), MACHINERY)
+    response = answer(families, "")
+    assert response.content_type == "text/plain"
+    assert isinstance(response.body, bytes)
+    assert len(response.body) < 100_000
+    told = all_samples(families)
+    assert told["rentmatch_open_breaks", "overpayment", "3"] == 2 * 128 * 10**6
+    assert told["rentmatch_break_net_drift_minor", "overpayment", "CAD"] == -128 * 10**12
+    assert told["rentmatch_ach_entries_60d",] == 64 * 60 * 9

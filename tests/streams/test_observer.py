@@ -1,0 +1,81 @@
+"""How much there is to read, and for how long there has been something: from the broker's answers, as long as they are
+fresh. The broker here is the driver's, in memory; tests/kafka/test_metrics.py asks a real one."""
+
+import asyncio
+import time
+
+import pytest
+
+from domain.facts import ObligationCharged
+from streams import observer, topics
+from streams.batch import TopicPartition
+from streams.observer import Observer, Sight
+from tests.driver import Driver
+
+LEDGER = TopicPartition(topics.LEDGER_EVENTS, 0)
+
+
+def charge(number: int) -> ObligationCharged:
+    return ObligationCharged(f"e{number}", 0, f"O{number}", "L", "T", "P", "2026-06", 900, "USD", 20_605, "UTC", 5, ())
+
+
+class Asked:
+    """An observer over a driver; `hidden` records lie behind an open transaction, `away` is a broker that is silent."""
+
+    def __init__(self) -> None:
+        self.driver = Driver(partitions=1)
+        self.hidden = 0
+        self.away = False
+        self.observer = Observer(self.driver.worker.engine, self._answer)
+
+    def _answer(self, read: list[TopicPartition], _: object) -> Sight:
+        if self.away:
+            raise TimeoutError("no answer")
+        ends = {source: self.driver.world.broker.end(source) for source in read}
+        return Sight(ends, ends | {LEDGER: ends[LEDGER] - self.hidden}, {topics.LEDGER_EVENTS: 7})
+
+    def observe(self) -> None:
+        asyncio.run(self.observer.observe())
+
+
+def test_lag_falls_as_records_are_processed_and_idleness_begins_when_none_is_left() -> None:
+    asked = Asked()
+    asked.driver.pipe(*map(charge, range(5)))
+    asked.observe()
+    assert (asked.observer.lag()[topics.LEDGER_EVENTS], asked.observer.unread()) == (5, 5)
+    began = asked.observer.idle_at
+    asked.driver.worker.read(LEDGER, 3)
+    assert asked.observer.lag()[topics.LEDGER_EVENTS] == 2
+    asked.observe()
+    assert asked.observer.idle_at == began
+    asked.driver.worker.read(LEDGER, 3)
+    assert asked.observer.unread() == 0
+    asked.observe()
+    assert asked.observer.idle_at > began
+
+
+def test_what_cannot_be_read_is_lag_but_no_work() -> None:
+    asked = Asked()
+    asked.driver.pipe(*map(charge, range(5)))
+    asked.hidden = 5
+    asked.observe()
+    assert (asked.observer.lag()[topics.LEDGER_EVENTS], asked.observer.unread()) == (5, 0)
+
+
+def test_an_old_answer_says_nothing_about_now(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked = Asked()
+    assert asked.observer.silent_s() is None
+    asked.driver.pipe(*map(charge, range(5)))
+    asked.observe()
+    asked.away = True
+    asked.observe()
+    assert "no answer" in caplog.text
+    assert asked.observer.unread() == 5
+    now = time.monotonic() + observer.FRESH_S + 1
+    monkeypatch.setattr(observer.time, "monotonic", lambda: now)
+    assert asked.observer.unread() == 0
+    silent_s = asked.observer.silent_s()
+    assert silent_s is not None
+    assert silent_s > observer.FRESH_S
