@@ -27,7 +27,16 @@ from domain.facts import Micros
 from domain.obligation import ObligationState, new_obligation
 from domain.payment import PaymentState, new_payment
 from sinks.health import Health, serve_health
-from streams import compatibility, progress, topics
+from sinks.mongo import MongoMisuse
+from sinks.read_model_queries import MongoReadModel
+from sinks.web.access import Access
+from sinks.web.guard import Guard
+from sinks.web.live import Json, KeyKind, NotHeld
+from sinks.web.measures import HttpMeasures
+from sinks.web.openapi import describe
+from sinks.web.questions import Questions
+from sinks.web.server import WebServer, serve_questions
+from streams import compatibility, jsonschema, progress, topics
 from streams import settings as settings_module
 from streams.batch import Batch, TopicPartition
 from streams.cluster import CHANGELOG_OF, identity, partition_counts
@@ -36,14 +45,17 @@ from streams.commit import Stage
 from streams.engine import Engine
 from streams.fetcher import Fetcher
 from streams.group import as_batches
+from streams.jsonform import instant_to_text, output_to_json
+from streams.owners import owner_of
 from streams.progress import Progress
 from streams.pump import Pump
 from streams.registry import SchemaRegistry
 from streams.security import faust_credentials
-from streams.settings import Settings
+from streams.settings import Settings, SettingsError
 from streams.topics import Topic
 from streams.writer import Membership, Writer
 from tables import slots
+from tables.committed import Committed, Found, NotKept
 from tables.follower import Follower
 from tables.keyed import KeyedTable, write_stores
 from tables.manager import Manager
@@ -105,6 +117,7 @@ class Pipeline:
     writer: Writer
     store: Store
     follower: Follower
+    committed: Committed
 
     def __init__(self, settings: Settings, clocks: Clocks, crash: Callable[[BaseException], Any]) -> None:
         self.settings = settings
@@ -150,6 +163,7 @@ class Pipeline:
         registry = _registry(settings)
         stages = stages_of(settings, self.store, Codec(registry), self.partitions, self.clocks)
         engine = Engine(stages, Progress(self.partitions), self.clocks.service)
+        self.committed = Committed(self.store, engine, self.partitions, settings.policy)
 
         def deliver(batches: list[Batch]) -> None:
             loop.call_soon_threadsafe(self._sort, batches)
@@ -180,6 +194,11 @@ class Pipeline:
         )
         self.opened = True
 
+    @property
+    def worker_name(self) -> str:
+        """This worker's stable name, once it is open."""
+        return self._slot.name
+
     def count_partitions(self) -> dict[Topic, int]:
         """How many partitions each topic has now; inputs may grow while the worker runs."""
         return partition_counts(self.settings)
@@ -203,6 +222,7 @@ class Pipeline:
         """Close the store and give the slot back."""
         if self.opened:
             self.opened = False
+            self.committed.close()
             self.store.close()
             self._slot.lock.close()
 
@@ -243,6 +263,10 @@ class RentmatchApp(faust.App):  # type: ignore[misc]
 
     pipeline: Pipeline
 
+    def _new_web(self) -> WebServer:
+        """Faust's web server, bounded and without Faust's pages."""
+        return WebServer(self)
+
     async def on_first_start(self) -> None:
         """Open the pipeline before any service of Faust's starts."""
         await self.pipeline.open()
@@ -265,10 +289,11 @@ def create_app(
         clock: the service's clock, microseconds since 1970; default: as the settings say.
 
     Raises:
-        settings.SettingsError: the environment holds a bad or unknown setting.
+        settings.SettingsError: the environment holds a bad or unknown setting, or the web server would be open to all.
 
     """
     settings = settings or settings_module.load()
+    settings.check_web()
     app = RentmatchApp(
         settings.application_id,
         broker=[URL(f"rentmatch://{server.strip()}") for server in settings.broker.split(",")],
@@ -289,8 +314,7 @@ def create_app(
         web_host=settings.http_host,
         web_port=settings.http_port or 6066,
         web_bind=settings.http_host,
-        canonical_url=f"http://{settings.http_host}:{settings.http_port or 6066}",
-        web_tables_enabled=False,
+        canonical_url=settings.advertised_url,
         TableManager=Manager,
     )
     clocks = Clocks(clock or clock_of(settings), system_clock)
@@ -298,7 +322,80 @@ def create_app(
     _declare_agents(app)
     _declare_tables(app)
     serve_health(app, Health(app.pipeline, app))
+    _serve_questions(app, settings)
     return app
+
+
+class LiveKeys:
+    """What this worker holds, and who holds what it does not (sinks/web/live.py: Owner)."""
+
+    def __init__(self, app: RentmatchApp) -> None:
+        self._app = app
+        self._pipeline = app.pipeline
+        self.url = app.pipeline.settings.advertised_url
+
+    @property
+    def settled(self) -> bool:
+        """Whether this worker's share of the partitions is assigned and recovered."""
+        return self._pipeline.opened and bool(self._app.tables.recovery.completed.is_set())
+
+    def holds(self, kind: KeyKind, key: str) -> bool:
+        """Whether the key is kept here."""
+        return self.settled and not self._pipeline.pump.broken and self._pipeline.committed.keeps(kind, key)
+
+    def owner_of(self, kind: KeyKind, key: str) -> str | None:
+        """The URL of the worker that keeps the key, as of the last assignment."""
+        source = self._pipeline.committed.source_of(kind, key)
+        distribution = self._app.router.external_topics_metadata()
+        return owner_of(distribution, self._pipeline.names[source.topic], source.number)
+
+    async def record(self, kind: KeyKind, key: str) -> Json | None:
+        """The key's reconciliation with `live`, from what is committed."""
+        return await self._look(kind, key, lambda found: live_record(found, self._pipeline.worker_name))
+
+    async def explanation(self, kind: KeyKind, key: str, break_id: str) -> Json | None:
+        """What is behind a break of the key, with `live`."""
+        return await self._look(
+            kind, key, lambda found: live_explanation(found, break_id, self._pipeline.worker_name)
+        )
+
+    async def _look(self, kind: KeyKind, key: str, see: Callable[[Found], Json | None]) -> Json | None:
+        try:
+            return await self._pipeline.committed.look(kind, key, see)
+        except NotKept as error:
+            raise NotHeld(str(error)) from error
+
+
+def live_record(found: Found, worker: str) -> Json | None:
+    """How a key stands, as `read` tells it, with where and as of when; None where nothing is told of it."""
+    record = found.reconciliation()
+    return None if record is None else output_to_json(record) | {"live": _live(found, worker)}
+
+
+def live_explanation(found: Found, break_id: str, worker: str) -> Json | None:
+    """What is behind a break of a key, with where and as of when; None where it is not open."""
+    raise NotImplementedError
+
+
+def _live(found: Found, worker: str) -> Json:
+    return {
+        "worker": worker,
+        "partition": found.partition,
+        "caught_up_to": None if found.caught_up == progress.NEVER else instant_to_text(found.caught_up),
+        "facts": found.facts,
+    }
+
+
+def _serve_questions(app: RentmatchApp, settings: Settings) -> None:
+    read_model = None
+    if settings.mongo_url is not None:
+        url = settings.mongo_url.get_secret_value()
+        try:
+            read_model = MongoReadModel.connect(url, settings.mongo_database, settings.mongo_ca_file, output_to_json)
+        except MongoMisuse as error:
+            raise SettingsError(f"RENTMATCH_MONGO_URL: {error}") from None
+    questions = Questions(read_model, LiveKeys(app), describe(jsonschema.output_schemas(), SERVICE_VERSION))
+    serve_questions(app.web, Guard(Access(settings.http_tokens), HttpMeasures()), questions)
 
 
 def _declare_agents(app: RentmatchApp) -> None:

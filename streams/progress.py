@@ -81,6 +81,7 @@ class Progress:
         self._passed: dict[TopicPartition, Micros] = {}
         self._written: dict[TopicPartition, tuple[Micros, Micros]] = {}
         self._asked: dict[TopicPartition, tuple[Micros, int]] = {}
+        self._durable: dict[TopicPartition, Micros] = {}
 
     def repartitioned(self, partitions: Mapping[Topic, int]) -> None:
         """Take note that inputs were given more partitions; the times of those count from now on."""
@@ -127,6 +128,7 @@ class Progress:
             else:
                 self._mine[source] = mark.caught_up
                 self._passed[source] = mark.passed
+        self._durable = dict(self._mine)
 
     def revoked(self) -> None:
         """Read nothing."""
@@ -134,6 +136,7 @@ class Progress:
         self._passed = {}
         self._written = {}
         self._asked.clear()
+        self._durable = {}
 
     def wanted(self, clock: Micros) -> list[Ask]:
         """The partitions that could be found caught up further, if their end offsets were asked for now."""
@@ -166,6 +169,13 @@ class Progress:
         """The caught-up time of each partition of a topic that this worker reads."""
         return {source.number: at for source, at in self._mine.items() if source.topic is topic}
 
+    def committed_time(self, source: TopicPartition) -> Micros:
+        """The caught-up time, as of what the local store holds, of a partition that this worker reads; else NEVER.
+
+        Not the mark that was heard last: the broker lets a mark of ours be heard before the store has its states.
+        """
+        return self._durable.get(source, NEVER)
+
     def fresh(
         self, processed: Mapping[TopicPartition, int], behind: Container[TopicPartition]
     ) -> dict[TopicPartition, Mark]:
@@ -191,6 +201,7 @@ class Progress:
         """The transaction with these marks holds."""
         for source, mark in marks.items():
             self._committed[key_of(source)] = mark
+            self._durable[source] = mark.caught_up
 
     def gate(self) -> Micros | None:
         """The time up to which the whole pipeline is caught up, everywhere; None where it has not been yet."""

@@ -1,7 +1,7 @@
 """What each route answers: from the read model, or from the live state of a key."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import msgspec
 from aiohttp import web
@@ -27,17 +27,24 @@ PAGE_BYTES_MAX = 1 << 20
 """A page ends when it has this many bytes, whatever its limit: one obligation may have thousands of installments."""
 
 
+class OpenReadModel(ReadModel, Protocol):
+    """A read model with connections of its own."""
+
+    def close(self) -> None:
+        """Close them."""
+
+
 class Questions:
     """The answers. Each public method is a route's `question`: from the request and its values to what is encoded.
 
     Args:
-        read_model: what is asked without `live`; None where none is set.
+        read_model: what is asked without `live`, closed along with this; None where none is set.
         owner: what this worker holds, and who holds what it does not; None where no live question can be asked.
         description: of the API, as `openapi.describe` gives it.
 
     """
 
-    def __init__(self, read_model: ReadModel | None, owner: Owner | None, description: Json) -> None:
+    def __init__(self, read_model: OpenReadModel | None, owner: Owner | None, description: Json) -> None:
         self._read_model = read_model
         self._owner = owner
         self._live = None if owner is None else LiveQuestions(owner)
@@ -51,6 +58,8 @@ class Questions:
         """Close what was opened for questions."""
         if self._live is not None:
             await self._live.close()
+        if self._read_model is not None:
+            self._read_model.close()
 
     def _handler(self, route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         answer = getattr(self, route.question)
