@@ -31,7 +31,6 @@ from sinks.mongo import MongoMisuse
 from sinks.read_model_queries import MongoReadModel
 from sinks.web.access import Access
 from sinks.web.guard import Guard
-from sinks.web.live import Json, KeyKind, NotHeld
 from sinks.web.measures import HttpMeasures
 from sinks.web.openapi import describe
 from sinks.web.questions import Questions
@@ -45,8 +44,7 @@ from streams.commit import Stage
 from streams.engine import Engine
 from streams.fetcher import Fetcher
 from streams.group import as_batches
-from streams.jsonform import instant_to_text, output_to_json
-from streams.owners import owner_of
+from streams.jsonform import output_to_json
 from streams.progress import Progress
 from streams.pump import Pump
 from streams.registry import SchemaRegistry
@@ -55,9 +53,10 @@ from streams.settings import Settings, SettingsError
 from streams.topics import Topic
 from streams.writer import Membership, Writer
 from tables import slots
-from tables.committed import Committed, Found, NotKept
+from tables.committed import Committed
 from tables.follower import Follower
 from tables.keyed import KeyedTable, write_stores
+from tables.live import LiveKeys
 from tables.manager import Manager
 from tables.store import Store
 
@@ -196,7 +195,7 @@ class Pipeline:
 
     @property
     def worker_name(self) -> str:
-        """This worker's stable name, once it is open."""
+        """The stable name of this worker, once it is open."""
         return self._slot.name
 
     def count_partitions(self) -> dict[Topic, int]:
@@ -326,66 +325,6 @@ def create_app(
     return app
 
 
-class LiveKeys:
-    """What this worker holds, and who holds what it does not (sinks/web/live.py: Owner)."""
-
-    def __init__(self, app: RentmatchApp) -> None:
-        self._app = app
-        self._pipeline = app.pipeline
-        self.url = app.pipeline.settings.advertised_url
-
-    @property
-    def settled(self) -> bool:
-        """Whether this worker's share of the partitions is assigned and recovered."""
-        return self._pipeline.opened and bool(self._app.tables.recovery.completed.is_set())
-
-    def holds(self, kind: KeyKind, key: str) -> bool:
-        """Whether the key is kept here."""
-        return self.settled and not self._pipeline.pump.broken and self._pipeline.committed.keeps(kind, key)
-
-    def owner_of(self, kind: KeyKind, key: str) -> str | None:
-        """The URL of the worker that keeps the key, as of the last assignment."""
-        source = self._pipeline.committed.source_of(kind, key)
-        distribution = self._app.router.external_topics_metadata()
-        return owner_of(distribution, self._pipeline.names[source.topic], source.number)
-
-    async def record(self, kind: KeyKind, key: str) -> Json | None:
-        """The key's reconciliation with `live`, from what is committed."""
-        return await self._look(kind, key, lambda found: live_record(found, self._pipeline.worker_name))
-
-    async def explanation(self, kind: KeyKind, key: str, break_id: str) -> Json | None:
-        """What is behind a break of the key, with `live`."""
-        return await self._look(
-            kind, key, lambda found: live_explanation(found, break_id, self._pipeline.worker_name)
-        )
-
-    async def _look(self, kind: KeyKind, key: str, see: Callable[[Found], Json | None]) -> Json | None:
-        try:
-            return await self._pipeline.committed.look(kind, key, see)
-        except NotKept as error:
-            raise NotHeld(str(error)) from error
-
-
-def live_record(found: Found, worker: str) -> Json | None:
-    """How a key stands, as `read` tells it, with where and as of when; None where nothing is told of it."""
-    record = found.reconciliation()
-    return None if record is None else output_to_json(record) | {"live": _live(found, worker)}
-
-
-def live_explanation(found: Found, break_id: str, worker: str) -> Json | None:
-    """What is behind a break of a key, with where and as of when; None where it is not open."""
-    raise NotImplementedError
-
-
-def _live(found: Found, worker: str) -> Json:
-    return {
-        "worker": worker,
-        "partition": found.partition,
-        "caught_up_to": None if found.caught_up == progress.NEVER else instant_to_text(found.caught_up),
-        "facts": found.facts,
-    }
-
-
 def _serve_questions(app: RentmatchApp, settings: Settings) -> None:
     read_model = None
     if settings.mongo_url is not None:
@@ -394,7 +333,9 @@ def _serve_questions(app: RentmatchApp, settings: Settings) -> None:
             read_model = MongoReadModel.connect(url, settings.mongo_database, settings.mongo_ca_file, output_to_json)
         except MongoMisuse as error:
             raise SettingsError(f"RENTMATCH_MONGO_URL: {error}") from None
-    questions = Questions(read_model, LiveKeys(app), describe(jsonschema.output_schemas(), SERVICE_VERSION))
+    questions = Questions(
+        read_model, LiveKeys(app.pipeline, app), describe(jsonschema.output_schemas(), SERVICE_VERSION)
+    )
     serve_questions(app.web, Guard(Access(settings.http_tokens), HttpMeasures()), questions)
 
 

@@ -183,7 +183,13 @@ class Settings(BaseSettings):
     @classmethod
     def _advertised_url_is_a_root(cls, value: str | None) -> str | None:
         parts = urlsplit(value or "http://host")
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or "@" in parts.netloc:
+        if (
+            parts.scheme not in ("http", "https")
+            or not parts.hostname
+            or parts.query
+            or parts.fragment
+            or "@" in parts.netloc
+        ):
             raise ValueError("it must be http(s)://host[:port], as other workers reach this one")
         return value
 
@@ -253,8 +259,8 @@ class Settings(BaseSettings):
         """
         if self.http_port and not self.http_tokens and not is_loopback(self.http_host):
             raise SettingsError(
-                f"RENTMATCH_HTTP_HOST is {self.http_host!r}, which other machines can reach, and RENTMATCH_HTTP_TOKEN is "
-                "not set: set a token of at least 16 characters (for example from `openssl rand -hex 32`), listen on "
+                f"RENTMATCH_HTTP_HOST is {self.http_host!r}, which other machines can reach, and RENTMATCH_HTTP_TOKEN "
+                "is not set: set a token of at least 16 characters (`openssl rand -hex 32` makes one), listen on "
                 "127.0.0.1, or turn the web server off with RENTMATCH_HTTP_PORT=0"
             )
 

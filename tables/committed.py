@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 
 class NotKept(Exception):
-    """This worker does not keep the key's partition, or ceased to while it looked."""
+    """The key's partition is not kept by this worker, or ceased to be while it looked."""
 
 
 class Found(NamedTuple):
@@ -119,9 +119,7 @@ class Committed:
             raise NotKept(f"{source} was given away meanwhile")
         return made
 
-    def _look(
-        self, kind: _Kind, partition: int, key: str, caught_up: Micros, see: Callable[[Found], T]
-    ) -> T | None:
+    def _look(self, kind: _Kind, partition: int, key: str, caught_up: Micros, see: Callable[[Found], T]) -> T | None:
         packed = self._store.get(Place(kind.letter, partition), key)
         if packed is None:
             return None
@@ -131,4 +129,3 @@ class Committed:
     def close(self) -> None:
         """Wait until nobody looks into the store any more."""
         self._threads.shutdown(wait=True, cancel_futures=True)
-

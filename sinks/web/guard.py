@@ -48,9 +48,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 def json_answer(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
     """An answer of JSON; `body` is what to encode, or bytes that are JSON already."""
     encoded = body if isinstance(body, bytes) else msgspec.json.encode(body)
-    return web.Response(
-        body=encoded, status=status, headers=headers, content_type="application/json", charset="utf-8"
-    )
+    return web.Response(body=encoded, status=status, headers=headers, content_type="application/json", charset="utf-8")
 
 
 class Guard:

@@ -22,12 +22,12 @@ ANSWER_BYTES_MAX = 32 << 20
 """A key's record has at most 16 MiB in Avro."""
 
 
-class NotHeld(Exception):
-    """This worker does not hold the key, or ceased to while it looked."""
-
-
 class Owner(Protocol):
     """Knows which worker holds a key, and answers for the keys of its own."""
+
+    @property
+    def not_held(self) -> type[Exception]:
+        """What is raised where the key is not held here, or ceased to be while it was looked at."""
 
     @property
     def settled(self) -> bool:
@@ -47,7 +47,7 @@ class Owner(Protocol):
         """The key's reconciliation with `live`, from committed state; None where nothing is told of it.
 
         Raises:
-            NotHeld: the key is not held here.
+            not_held: the key is not held here.
 
         """
 
@@ -55,7 +55,7 @@ class Owner(Protocol):
         """What is behind a break of the key, with `live`; None where it is not open.
 
         Raises:
-            NotHeld: the key is not held here.
+            not_held: the key is not held here.
 
         """
 
@@ -96,7 +96,7 @@ class LiveQuestions:
         if owner.holds(kind, key):
             try:
                 return await here()
-            except NotHeld:
+            except owner.not_held:
                 raise _moving("the key left this worker meanwhile") from None
         if not owner.settled:
             raise _moving("this worker's partitions are being assigned or recovered")

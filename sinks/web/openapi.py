@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from domain.records import AgeingBucket
+from domain.records import AgeingBucket, BreakClass
 from sinks.web.errors import CODES, RETRY_AFTER_S
 from sinks.web.parameters import ID_BYTES_MAX
 from sinks.web.routes import ROUTES, Route
@@ -12,6 +12,7 @@ Json = dict[str, Any]
 
 _AMOUNT = {"type": "integer"}
 _INSTANT = {"type": "string", "format": "date-time"}
+_INSTANT_OR_NULL = {"oneOf": [_INSTANT, {"type": "null"}]}
 
 _OWN_SCHEMAS: Json = {
     "Live": {
@@ -24,7 +25,7 @@ _OWN_SCHEMAS: Json = {
             "caught_up_to": {
                 "description": "the instant that the answer is as of: every input was read up to it; null before the "
                 "partition has been caught up for the first time, when no deadline has passed yet",
-                "oneOf": [_INSTANT, {"type": "null"}],
+                **_INSTANT_OR_NULL,
             },
             "facts": {"type": "integer", "minimum": 0, "description": "how many facts the state of the key holds"},
         },
@@ -50,6 +51,41 @@ _OWN_SCHEMAS: Json = {
             },
         },
         "additionalProperties": False,
+    },
+    "Explanation": {
+        "description": "An open break told to people, as `rentmatch exceptions explain --json` tells it.",
+        "type": "object",
+        "required": [
+            "type", "break_id", "key_kind", "key", "subject", "class", "priority", "title", "expected_minor",
+            "actual_minor", "drift_minor", "currency", "property_id", "due_at", "opened_at", "resolved_at", "story",
+            "deadlines", "expected", "missing", "contract", "resolutions", "advice", "live",
+        ],
+        "properties": {
+            "type": {"const": "Explanation"},
+            "break_id": {"type": "string"},
+            "key_kind": {"type": "string", "enum": ["payment", "obligation"]},
+            "key": {"type": "string"},
+            "subject": {"type": "array", "items": {"type": "string"}},
+            "class": {"type": "string", "enum": [each.value for each in BreakClass]},
+            "priority": {"type": "integer", "minimum": 1, "maximum": 3},
+            "title": {"type": "string"},
+            "expected_minor": _AMOUNT,
+            "actual_minor": _AMOUNT,
+            "drift_minor": _AMOUNT,
+            "currency": {"type": "string"},
+            "property_id": {"type": ["string", "null"]},
+            "due_at": _INSTANT_OR_NULL,
+            "opened_at": _INSTANT_OR_NULL,
+            "resolved_at": _INSTANT_OR_NULL,
+            "story": {"type": "array", "items": {"type": "object", "required": ["at", "source", "text"]}},
+            "deadlines": {"type": "array", "items": {"type": "object", "required": ["at", "what", "passed"]}},
+            "expected": {"type": "string"},
+            "missing": {"type": "string"},
+            "contract": {"type": "string"},
+            "resolutions": {"type": "array", "items": {"type": "object", "required": ["what", "by", "events"]}},
+            "advice": {"type": "string"},
+            "live": {"$ref": "#/components/schemas/Live"},
+        },
     },
     "OpenApi": {"type": "object", "required": ["openapi", "info", "paths"]},
     "Error": {
@@ -93,6 +129,7 @@ def describe(records: Mapping[str, Json], version: str) -> Json:
         "security": [{"token": []}],
         "paths": {route.path: {"get": _operation(route)} for route in ROUTES},
         "components": {
+            "responses": _errors(),
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
             "schemas": dict(sorted(schemas.items())),
         },
@@ -122,7 +159,10 @@ def _operation(route: Route) -> Json:
     operation: Json = {
         "operationId": route.question,
         "summary": route.summary,
-        "responses": {"200": _content("the answer", _answer(route)), **_errors()},
+        "responses": {
+            "200": _content("the answer", _answer(route)),
+            **{status: {"$ref": f"#/components/responses/{status}"} for status in _errors()},
+        },
     }
     return operation | ({"parameters": in_path + in_query} if in_path or in_query else {})
 

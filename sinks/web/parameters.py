@@ -36,7 +36,9 @@ AFTER = Parameter("after", "`next` of the page before", {"type": "string", "minL
 PROPERTY = Parameter("property", "only of this property", _ID)
 TENANT = Parameter("tenant", "only of this tenant", _ID)
 PERIOD = Parameter("period", "only of this period", {"type": "string", "pattern": "^[0-9]{4}-(0[1-9]|1[0-2])$"})
-STATUS = Parameter("status", "only in this status", {"type": "string", "enum": [each.value for each in ObligationStatus]})
+STATUS = Parameter(
+    "status", "only in this status", {"type": "string", "enum": [each.value for each in ObligationStatus]}
+)
 STATE = Parameter(
     "state", "which breaks, by whether they are open", {"enum": ["open", "resolved", "any"], "default": "open"}
 )

@@ -6,17 +6,17 @@ import json
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
 import faust
+from aiohttp import web
 
-import app as composition
 from domain.records import BreakLifecycle, LateLifecycle
 from sinks.read_model_queries import ReadModelUnavailable, exception_cursor, late_alert_cursor
 from sinks.web.access import Access
 from sinks.web.guard import Guard
-from sinks.web.live import NotHeld
 from sinks.web.measures import HttpMeasures
 from sinks.web.openapi import describe
 from sinks.web.questions import Questions
@@ -25,6 +25,7 @@ from streams import topics
 from streams.jsonform import output_to_json
 from streams.jsonschema import output_schemas
 from tables.committed import Committed
+from tables.live import LiveKeys
 from tests.driver import Driver, Worker
 from tests.infra.processes import free_ports
 
@@ -113,7 +114,9 @@ class MemoryReadModel:
             {
                 "currency": currency,
                 "ageing_bucket": bucket,
-                "obligations": len(of := [row for row in rows if (row["currency"], row["ageing_bucket"]) == (currency, bucket)]),
+                "obligations": len(
+                    of := [row for row in rows if (row["currency"], row["ageing_bucket"]) == (currency, bucket)]
+                ),
                 "balance_minor": sum(row["balance_minor"] for row in of),
                 "paid_minor": sum(row["paid_minor"] for row in of),
                 "pending_minor": sum(row["pending_minor"] for row in of),
@@ -186,10 +189,15 @@ class Served:
         conf = faust.App("served", broker="memory://", web_bind="127.0.0.1", web_port=self.port, autodiscover=False)
         self._server = WebServer(conf)
         serve_questions(self._server, self._guard, self._questions)
+        self._server.web_app.router.add_get("/livez", _alive)
         await self._server.start_server()
 
     def ask(self, path: str, *, method: str = "GET", token: str | None = None, **headers: str) -> Answer:
         return ask(self.url, path, method=method, token=token, **headers)
+
+
+async def _alive(request: web.Request) -> web.Response:
+    return web.Response(text="alive")
 
 
 def ask(url: str, path: str, *, method: str = "GET", token: str | None = None, **headers: str) -> Answer:
@@ -206,32 +214,24 @@ def ask(url: str, path: str, *, method: str = "GET", token: str | None = None, *
         connection.close()
 
 
-class OwnedInProcess:
-    """What app.LiveKeys is in a worker, over a worker of tests/driver.py."""
+class OwnedInProcess(LiveKeys):
+    """The real thing over a worker of tests/driver.py; `shares` is what Faust's assignor would tell."""
 
-    def __init__(self, worker: Worker, url: str, shares: dict[str, list[tuple[str, int]]]) -> None:
+    def __init__(self, worker: Worker, name: str, url: str, shares: dict[str, dict[str, list[int]]]) -> None:
         world = worker.world
-        self.committed = Committed(worker.store, worker.engine, world.broker.partitions, world.settings.policy)  # type: ignore[arg-type]
-        self.url = url
-        self.settled = True
-        self._shares = shares
-
-    def holds(self, kind: Any, key: str) -> bool:
-        return self.settled and self.committed.keeps(kind, key)
-
-    def owner_of(self, kind: Any, key: str) -> str | None:
-        source = self.committed.source_of(kind, key)
-        place = (source.topic.name, source.number)
-        return next((url for url, places in self._shares.items() if place in places), None)
-
-    async def record(self, kind: Any, key: str) -> Json | None:
-        return await self._look(kind, key, lambda found: composition.live_record(found, self.url))
-
-    async def explanation(self, kind: Any, key: str, break_id: str) -> Json | None:
-        return await self._look(kind, key, lambda found: composition.live_explanation(found, break_id, self.url))
-
-    async def _look(self, kind: Any, key: str, see: Any) -> Json | None:
-        try:
-            return await self.committed.look(kind, key, see)
-        except Exception as error:
-            raise NotHeld from error
+        committed = Committed(worker.store, worker.engine, world.broker.partitions, world.settings.policy)  # type: ignore[arg-type]
+        self.recovered = SimpleNamespace(is_set=lambda: True)
+        super().__init__(
+            SimpleNamespace(
+                settings=SimpleNamespace(advertised_url=url),
+                names={topic: topic.name for topic in topics.ALL},
+                opened=True,
+                pump=SimpleNamespace(broken=False),
+                committed=committed,
+                worker_name=name,
+            ),  # type: ignore[arg-type]
+            SimpleNamespace(
+                tables=SimpleNamespace(recovery=SimpleNamespace(completed=self.recovered)),
+                router=SimpleNamespace(external_topics_metadata=lambda: shares),
+            ),
+        )
