@@ -22,9 +22,9 @@ from streams import topics
 from streams.jsonform import instant_to_text, output_to_json
 from streams.settings import Settings
 from tests.driver import Driver
-from tests.sinks.serving import DESCRIPTION, Answer, MemoryReadModel, OwnedInProcess, Served
+from tests.sinks.web.serving import DESCRIPTION, Answer, MemoryReadModel, OwnedInProcess, Served
 
-OPENAPI = Path(__file__).resolve().parents[2] / "docs" / "openapi.json"
+OPENAPI = Path(__file__).resolve().parents[3] / "docs" / "openapi.json"
 
 
 def rows(driver: Driver, topic: topics.Topic) -> dict[str, dict[str, Any]]:
@@ -236,7 +236,7 @@ def described() -> str:
 
 
 def test_the_description_in_the_repository_is_that_of_the_routes():
-    again = "from tests.sinks.test_web_answers import *; OPENAPI.write_text(described())"
+    again = "from tests.sinks.web.test_answers import *; OPENAPI.write_text(described())"
     assert OPENAPI.read_text(encoding="utf-8") == described(), f'out of date; write it anew: python -c "{again}"'
 
 

@@ -15,7 +15,7 @@ from sinks.web import server as web_server
 from sinks.web.guard import HEADERS
 from sinks.web.questions import Questions
 from tests.driver import Driver
-from tests.sinks.serving import DESCRIPTION, TOKEN, Answer, MemoryReadModel, Served
+from tests.sinks.web.serving import DESCRIPTION, TOKEN, Answer, MemoryReadModel, Served
 
 OTHER = "another-token-for-tomorrow"
 
