@@ -31,8 +31,16 @@ from domain.payment import PaymentState, new_payment
 from sinks import logs
 from sinks.health import serve_health
 from sinks.metrics import Metrics, Names, serve_metrics
+from sinks.mongo import MongoMisuse
+from sinks.read_model_queries import MongoReadModel
+from sinks.web.access import Access
+from sinks.web.guard import Guard
+from sinks.web.measures import HttpMeasures
+from sinks.web.openapi import describe
+from sinks.web.questions import Questions
+from sinks.web.server import WebServer, serve_questions
 from sinks.worker import kept_of, machinery_of, vitals_of
-from streams import compatibility, progress, topics
+from streams import compatibility, jsonschema, progress, topics
 from streams import settings as settings_module
 from streams.batch import Batch, TopicPartition
 from streams.cluster import CHANGELOG_OF, identity, partition_counts
@@ -42,18 +50,21 @@ from streams.dead_letters import DeadLetterClass
 from streams.engine import Engine
 from streams.fetcher import Fetcher
 from streams.group import as_batches
+from streams.jsonform import output_to_json
 from streams.observer import Observer, look
 from streams.progress import Progress
 from streams.pump import Pump
 from streams.registry import SchemaRegistry
 from streams.schemas import RECORDS_ON
 from streams.security import faust_credentials
-from streams.settings import Settings
+from streams.settings import Settings, SettingsError
 from streams.topics import Topic
 from streams.writer import Membership, Writer
 from tables import slots
+from tables.committed import Committed
 from tables.follower import Follower
 from tables.keyed import KeyedTable, write_stores
+from tables.live import LiveKeys
 from tables.manager import Manager
 from tables.store import Store
 
@@ -126,6 +137,7 @@ class Pipeline:
     store: Store
     follower: Follower
     observer: Observer
+    committed: Committed
 
     def __init__(self, settings: Settings, clocks: Clocks, crash: Callable[[BaseException], Any]) -> None:
         self.settings = settings
@@ -172,6 +184,7 @@ class Pipeline:
         registry = _registry(settings)
         stages = stages_of(settings, self.store, Codec(registry), self.partitions, self.clocks)
         engine = Engine(stages, Progress(self.partitions), self.clocks.service)
+        self.committed = Committed(self.store, engine, self.partitions, settings.policy)
 
         def deliver(batches: list[Batch]) -> None:
             loop.call_soon_threadsafe(self._sort, batches)
@@ -205,6 +218,11 @@ class Pipeline:
         self.observer = Observer(engine, partial(look, self._admin, self.names))
         self.opened = True
 
+    @property
+    def worker_name(self) -> str:
+        """The stable name of this worker, once it is open."""
+        return self._slot.name
+
     def count_partitions(self) -> dict[Topic, int]:
         """How many partitions each topic has now; inputs may grow while the worker runs."""
         return partition_counts(self.settings)
@@ -228,6 +246,7 @@ class Pipeline:
         """Close the store and give the slot back."""
         if self.opened:
             self.opened = False
+            self.committed.close()
             self.store.close()
             self._slot.lock.close()
 
@@ -268,6 +287,10 @@ class RentmatchApp(faust.App):  # type: ignore[misc]
 
     pipeline: Pipeline
 
+    def _new_web(self) -> WebServer:
+        """Faust's web server, bounded and without Faust's pages."""
+        return WebServer(self)
+
     async def on_first_start(self) -> None:
         """Open the pipeline before any service of Faust's starts."""
         await self.pipeline.open()
@@ -290,10 +313,11 @@ def create_app(
         clock: the service's clock, microseconds since 1970; default: as the settings say.
 
     Raises:
-        settings.SettingsError: the environment holds a bad or unknown setting.
+        settings.SettingsError: the environment holds a bad or unknown setting, or the web server would be open to all.
 
     """
     settings = settings or settings_module.load()
+    settings.check_web()
     app = RentmatchApp(
         settings.application_id,
         broker=[URL(f"rentmatch://{server.strip()}") for server in settings.broker.split(",")],
@@ -314,8 +338,7 @@ def create_app(
         web_host=settings.http_host,
         web_port=settings.http_port or 6066,
         web_bind=settings.http_host,
-        canonical_url=f"http://{settings.http_host}:{settings.http_port or 6066}",
-        web_tables_enabled=False,
+        canonical_url=settings.advertised_url,
         logging_config=logs.config(
             settings.log_format,
             {"application": settings.application_id, "worker": settings.worker_id or socket.gethostname()},
@@ -329,6 +352,7 @@ def create_app(
     _declare_agents(app)
     _declare_tables(app)
     _serve(app)
+    _serve_questions(app, settings)
     return app
 
 
@@ -338,6 +362,22 @@ def _serve(app: RentmatchApp) -> None:
     serve_health(app, lambda: vitals_of(pipeline, app.tables.recovery))
     serve_metrics(
         app, lambda: pipeline.metrics.families(kept_of(pipeline), machinery_of(pipeline, app.tables.recovery))
+    )
+
+
+def _serve_questions(app: RentmatchApp, settings: Settings) -> None:
+    read_model = None
+    if settings.mongo_url is not None:
+        url = settings.mongo_url.get_secret_value()
+        try:
+            read_model = MongoReadModel.connect(url, settings.mongo_database, settings.mongo_ca_file, output_to_json)
+        except MongoMisuse as error:
+            raise SettingsError(f"RENTMATCH_MONGO_URL: {error}") from None
+    questions = Questions(
+        read_model, LiveKeys(app.pipeline, app), describe(jsonschema.output_schemas(), SERVICE_VERSION)
+    )
+    serve_questions(
+        app.web, Guard(Access(settings.http_tokens), HttpMeasures(app.pipeline.metrics.registry)), questions
     )
 
 

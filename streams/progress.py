@@ -81,6 +81,7 @@ class Progress:
         self._passed: dict[TopicPartition, Micros] = {}
         self._written: dict[TopicPartition, tuple[Micros, Micros]] = {}
         self._asked: dict[TopicPartition, tuple[Micros, int]] = {}
+        self._durable: dict[TopicPartition, Micros] = {}
 
     @property
     def partitions(self) -> Mapping[Topic, int]:
@@ -132,6 +133,7 @@ class Progress:
             else:
                 self._mine[source] = mark.caught_up
                 self._passed[source] = mark.passed
+        self._durable = dict(self._mine)
 
     def revoked(self) -> None:
         """Read nothing."""
@@ -139,6 +141,7 @@ class Progress:
         self._passed = {}
         self._written = {}
         self._asked.clear()
+        self._durable = {}
 
     def wanted(self, clock: Micros) -> list[Ask]:
         """The partitions that could be found caught up further, if their end offsets were asked for now."""
@@ -171,6 +174,13 @@ class Progress:
         """The caught-up time of each partition of a topic that this worker reads."""
         return {source.number: at for source, at in self._mine.items() if source.topic is topic}
 
+    def committed_time(self, source: TopicPartition) -> Micros:
+        """The caught-up time, as of what the local store holds, of a partition that this worker reads; else NEVER.
+
+        Not the mark that was heard last: the broker lets a mark of ours be heard before the store has its states.
+        """
+        return self._durable.get(source, NEVER)
+
     def fresh(
         self, processed: Mapping[TopicPartition, int], behind: Container[TopicPartition]
     ) -> dict[TopicPartition, Mark]:
@@ -196,6 +206,7 @@ class Progress:
         """The transaction with these marks holds."""
         for source, mark in marks.items():
             self._committed[key_of(source)] = mark
+            self._durable[source] = mark.caught_up
 
     def gate(self) -> Micros | None:
         """The time up to which the whole pipeline is caught up, everywhere; None where it has not been yet."""

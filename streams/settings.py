@@ -4,12 +4,15 @@ A bad or unknown variable is an error that names it. The table in README.md is c
 """
 
 import difflib
+import ipaddress
 import os
+import re
+import socket
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -20,6 +23,12 @@ from domain.policy import Policy
 from streams.topics import Topic
 
 PREFIX = "RENTMATCH_"
+
+TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{16,512}")
+"""A bearer token: what RFC 6750 lets it be made of, and too long to be guessed."""
+
+NO_WEB_SERVER = "http://no-web-server.invalid"
+"""What a worker without a web server is known by to the others: a name that no resolver answers (RFC 6761)."""
 
 
 class SettingsError(ValueError):
@@ -65,6 +74,16 @@ class Settings(BaseSettings):
     state_dir: Path = Field(Path(".rentmatch/state"), description="where the local state is kept, a folder a worker")
     http_host: str = Field("127.0.0.1", description="address that the worker's web server listens on")
     http_port: int = Field(6066, ge=0, le=65535, description="port of the worker's web server; 0 turns it off")
+    http_token: SecretStr | None = Field(
+        None,
+        description="bearer tokens of the HTTP API, comma-separated (each at least 16 characters); needed unless the "
+        "web server listens on a loopback address",
+    )
+    http_advertised_url: str | None = Field(
+        None,
+        description="how other workers reach this worker's web server; default: http://, the address that it listens "
+        "on (the host name where that is all addresses) and the port",
+    )
     mongo_url: SecretStr | None = Field(
         None, description="connection string of the MongoDB that holds the read model; may hold a user and a password"
     )
@@ -153,6 +172,28 @@ class Settings(BaseSettings):
                 raise ValueError(f"{server.strip()!r} is not host:port")
         return value
 
+    @field_validator("http_token")
+    @classmethod
+    def _tokens_are_tokens(cls, value: SecretStr | None) -> SecretStr | None:
+        for token in () if value is None else value.get_secret_value().split(","):
+            if TOKEN.fullmatch(token.strip()) is None:
+                raise ValueError("each token needs 16 to 512 characters out of A-Z a-z 0-9 . _ ~ + / = -")
+        return value
+
+    @field_validator("http_advertised_url")
+    @classmethod
+    def _advertised_url_is_a_root(cls, value: str | None) -> str | None:
+        parts = urlsplit(value or "http://host")
+        if (
+            parts.scheme not in ("http", "https")
+            or not parts.hostname
+            or parts.query
+            or parts.fragment
+            or "@" in parts.netloc
+        ):
+            raise ValueError("it must be http(s)://host[:port], as other workers reach this one")
+        return value
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -186,6 +227,43 @@ class Settings(BaseSettings):
             posting_banking_days=self.posting_banking_days,
             orphan_grace_micros=self.orphan_grace_minutes * minute,
         )
+
+    @cached_property
+    def http_tokens(self) -> tuple[bytes, ...]:
+        """The bearer tokens that the HTTP API takes."""
+        given = "" if self.http_token is None else self.http_token.get_secret_value()
+        return tuple(token.strip().encode() for token in given.split(",") if token.strip())
+
+    @cached_property
+    def advertised_url(self) -> str:
+        """The root of this worker's web server for other workers, without a slash at the end."""
+        if self.http_port == 0:
+            return NO_WEB_SERVER
+        if self.http_advertised_url is not None:
+            return self.http_advertised_url.rstrip("/")
+        host = self.http_host
+        try:
+            address = ipaddress.ip_address(host)
+        except ValueError:
+            pass
+        else:
+            # All addresses is none that another machine could connect to.
+            host = socket.gethostname() if address.is_unspecified else f"[{host}]" if address.version == 6 else host
+        return f"http://{host}:{self.http_port}"
+
+    def check_web(self) -> None:
+        """Refuse a web server that anybody on the network could ask.
+
+        Raises:
+            SettingsError: it listens on more than the loopback address, and no token is set.
+
+        """
+        if self.http_port and not self.http_tokens and not is_loopback(self.http_host):
+            raise SettingsError(
+                f"RENTMATCH_HTTP_HOST is {self.http_host!r}, which other machines can reach, and RENTMATCH_HTTP_TOKEN "
+                "is not set: set a token of at least 16 characters (`openssl rand -hex 32` makes one), listen on "
+                "127.0.0.1, or turn the web server off with RENTMATCH_HTTP_PORT=0"
+            )
 
     def topic(self, topic: Topic) -> str:
         """The name of a topic on this installation: its setting behind the prefix."""
@@ -223,6 +301,14 @@ class Settings(BaseSettings):
         return conf | more
 
 
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine alone: `localhost`, or an address of 127.0.0.0/8 or ::1."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
 def load(environ: Mapping[str, str] | None = None) -> Settings:
     """Read the settings from the environment.
 
@@ -243,4 +329,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = PREFIX + str(first["loc"][0]).upper() if first["loc"] else PREFIX
-        raise SettingsError(f"{name}: {first['msg']} (got {first.get('input')!r})") from None
+        field = Settings.model_fields.get(str(first["loc"][0])) if first["loc"] else None
+        secret = field is not None and SecretStr in get_args(field.annotation)
+        got = "a secret, not shown" if secret else f"got {first.get('input')!r}"
+        raise SettingsError(f"{name}: {first['msg']} ({got})") from None

@@ -61,9 +61,10 @@ def command(without_web: bool, log_level: str | None) -> None:
     """
     settings = load()
     partition_counts(settings)  # what an operator can mend is told before Faust wraps it in a log
-    if not without_web:
-        os.environ["RENTMATCH_HTTP_PORT"] = str(choose_port(settings))  # app.py reads the environment
     with_web = settings.http_port != 0 and not without_web
+    if with_web:
+        settings.check_web()
+    os.environ["RENTMATCH_HTTP_PORT"] = str(choose_port(settings)) if with_web else "0"  # app.py reads the environment
     level = (log_level or settings.log_level).upper()
     os.environ["RENTMATCH_LOG_LEVEL"] = level
     run(with_web=with_web, log_level=level)

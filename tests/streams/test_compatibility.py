@@ -4,9 +4,14 @@ import importlib
 import inspect
 import struct
 
+import faust
 import pytest
+from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
 from confluent_kafka import Consumer
+from faust.assignor.client_assignment import ClientAssignment, ClientMetadata
+from faust.web.drivers import aiohttp as driver
 
+from sinks.web.server import WebServer
 from streams import compatibility, group
 from streams.writer import Membership, TransactionFailed
 from tables import manager
@@ -55,6 +60,34 @@ def test_what_we_override_is_still_called_by_that_name(ours, method):
     theirs, mine = getattr(base, method), getattr(ours, method)
     if callable(theirs):
         assert list(inspect.signature(mine).parameters) == list(inspect.signature(theirs).parameters)
+
+
+def test_faust_serves_no_page_of_its_own():
+    app = faust.App("pages", broker="memory://", autodiscover=False, debug=True, web_tables_enabled=True)
+    theirs = driver.Web(app)
+    assert len(theirs.blueprints._enabled) >= 4
+    ours = WebServer(app)
+    assert ours.blueprints._enabled == []
+    ours.init_server()
+    assert list(ours.web_app.router.routes()) == []
+
+
+def test_the_assignor_tells_every_member_who_reads_what():
+    app = faust.App("shares", broker="memory://", autodiscover=False, canonical_url="http://w1:1")
+    assignor = app.assignor
+    shares = {"http://w1:1": {"facts": [0]}, "http://w2:1": {"facts": [1]}}
+    assignment = ClientAssignment(actives={"facts": [0]}, standbys={})
+    told = ClientMetadata(
+        assignment=assignment,
+        url="http://w1:1",
+        changelog_distribution={},
+        external_topic_distribution=shares,
+        topic_groups={},
+    )
+    member = ConsumerProtocolMemberAssignment(4, [("facts", [0])], assignor._compress(told.dumps()))
+    assignor.on_assignment(member)
+    assert app.router.external_topics_metadata() == shares
+    assert assignor._metadata.url == "http://w1:1"  # what the group is told of us at the next rebalance
 
 
 def test_the_metadata_bytes_are_librdkafkas():

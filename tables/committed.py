@@ -1,0 +1,131 @@
+"""Looks at what this worker's store holds of a key: what is committed, never what the open transaction has learned.
+
+Reading, unpacking and deriving happen in a thread of their own, so that a question costs the event loop nothing. The
+view is as of the partition's caught-up time as it was last committed: then every record of an input up to that time is
+in the store, and no deadline looks passed whose facts are still on their way.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple, TypeVar
+
+import msgspec
+
+from domain import obligation, obligation_state, payment, payment_state
+from domain.facts import Micros
+from domain.held import Held
+from domain.history import History
+from domain.obligation import ObligationState
+from domain.payment import PaymentState
+from domain.policy import Policy
+from domain.records import ObligationReconciliation, PaymentReconciliation
+from streams.batch import TopicPartition
+from streams.engine import Engine
+from streams.partitioning import partition_of
+from streams.topics import OBLIGATION_FACTS, PAYMENT_FACTS, Topic
+from tables.store import Place, Store
+
+THREADS = 2
+
+T = TypeVar("T")
+
+
+class NotKept(Exception):
+    """The key's partition is not kept by this worker, or ceased to be while it looked."""
+
+
+class Found(NamedTuple):
+    """What is known of a key."""
+
+    state: Any
+    """`PaymentState` or `ObligationState`; the caller's own."""
+    history: History
+    partition: int
+    caught_up: Micros
+    """The partition's caught-up time, `progress.NEVER` before the first."""
+    policy: Policy
+
+    @property
+    def facts(self) -> int:
+        """How many facts the state holds; of an obligation, what each payment told it is one."""
+        if isinstance(self.state, PaymentState):
+            return _count(payment_state.identities(self.state))
+        return _count(obligation_state.identities(self.state)) + len(self.state.parts)
+
+    def reconciliation(self) -> PaymentReconciliation | ObligationReconciliation | None:
+        """How the key stands as of the caught-up time, under the version last told of it; None without a charge."""
+        record: PaymentReconciliation | ObligationReconciliation | None
+        if isinstance(self.state, PaymentState):
+            record = payment.view(self.state, self.caught_up, self.policy).reconciliation
+        else:
+            record = obligation.view(self.state, self.caught_up, self.policy).reconciliation
+        return None if record is None else msgspec.structs.replace(record, version=self.history.version)
+
+
+def _count(identities: Iterator[tuple[tuple[str, ...], Held]]) -> int:
+    return sum(1 for _ in identities)
+
+
+class _Kind(NamedTuple):
+    topic: Topic
+    letter: bytes
+    decoder: Any
+
+
+_KINDS: Mapping[str, _Kind] = {
+    "payment": _Kind(PAYMENT_FACTS, b"p", msgspec.msgpack.Decoder(tuple[PaymentState, History])),
+    "obligation": _Kind(OBLIGATION_FACTS, b"o", msgspec.msgpack.Decoder(tuple[ObligationState, History])),
+}
+
+
+class Committed:
+    """The committed state of the keys that this worker keeps. Its methods belong to the event loop."""
+
+    def __init__(self, store: Store, engine: Engine, partitions: Mapping[Topic, int], policy: Policy) -> None:
+        self._store = store
+        self._engine = engine
+        self._partitions = partitions
+        self._policy = policy
+        self._threads = ThreadPoolExecutor(THREADS, "rentmatch-looking")
+
+    def source_of(self, kind: str, key: str) -> TopicPartition:
+        """The partition of facts that a key belongs to; `kind` is `payment` or `obligation`."""
+        topic = _KINDS[kind].topic
+        return TopicPartition(topic, partition_of(key, self._partitions[topic]))
+
+    def keeps(self, kind: str, key: str) -> bool:
+        """Whether the key is kept here, assigned and recovered."""
+        return self.source_of(kind, key) in self._engine.expected
+
+    async def look(self, kind: str, key: str, see: Callable[[Found], T]) -> T | None:
+        """Let `see` make something, in another thread, of what is known of a key; None where nothing is.
+
+        Raises:
+            NotKept: the key is not kept here, or ceased to be meanwhile.
+
+        """
+        source = self.source_of(kind, key)
+        engine = self._engine
+        if source not in engine.expected:
+            raise NotKept(f"{source} is not kept here")
+        epoch = engine.epoch
+        # Before the store is read: what is committed in between makes the state newer than the time, never older.
+        caught_up = engine.progress.committed_time(source)
+        made = await asyncio.get_running_loop().run_in_executor(
+            self._threads, self._look, _KINDS[kind], source.number, key, caught_up, see
+        )
+        if engine.epoch != epoch:
+            raise NotKept(f"{source} was given away meanwhile")
+        return made
+
+    def _look(self, kind: _Kind, partition: int, key: str, caught_up: Micros, see: Callable[[Found], T]) -> T | None:
+        packed = self._store.get(Place(kind.letter, partition), key)
+        if packed is None:
+            return None
+        state, history = kind.decoder.decode(memoryview(packed)[8:])
+        return see(Found(state, history, partition, caught_up, self._policy))
+
+    def close(self) -> None:
+        """Wait until nobody looks into the store any more."""
+        self._threads.shutdown(wait=True, cancel_futures=True)
