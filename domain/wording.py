@@ -1,0 +1,63 @@
+"""Amounts, instants and lists in words, for people who work with money and do not read code."""
+
+from collections.abc import Iterable
+from datetime import date
+
+from domain.calendar import DAY, SECOND, local_date
+from domain.facts import Micros
+from domain.ids import EPOCH_ORDINAL, iso_date
+
+DIGITS_OF_MOST = 2
+DIGITS: dict[str, int] = {
+    **dict.fromkeys(("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX"), 0),
+    **dict.fromkeys(("UYI", "VND", "VUV", "XAF", "XOF", "XPF", "XXX"), 0),
+    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
+    **dict.fromkeys(("CLF", "UYW"), 4),
+}
+"""The digits behind the point where ISO 4217 gives a currency's minor unit another exponent than 2."""
+
+LAST_DAY = date.max.toordinal() - EPOCH_ORDINAL
+"""The last day that a date can write."""
+FIRST_DAY = date.min.toordinal() - EPOCH_ORDINAL
+
+
+def number_text(minor: int, currency: str) -> str:
+    """Write an amount without its currency: `1,234.50`, `-0.05`; JPY has no digits behind the point, KWD three."""
+    digits = DIGITS.get(currency, DIGITS_OF_MOST)
+    whole, part = divmod(abs(minor), 10**digits)
+    sign = "-" if minor < 0 else ""
+    return f"{sign}{whole:,}.{part:0{digits}}" if digits else f"{sign}{whole:,}"
+
+
+def amount_text(minor: int, currency: str) -> str:
+    """Write an amount: `USD 1,234.50`."""
+    return f"{currency} {number_text(minor, currency)}"
+
+
+def instant_text(at: Micros) -> str:
+    """Write an instant as a person reads it: `2026-07-08 04:00 UTC`, with seconds only where there are any."""
+    day, rest = divmod(at, DAY)
+    if not FIRST_DAY <= day <= LAST_DAY:
+        return "never"
+    minutes, seconds = divmod(rest // SECOND, 60)
+    exact = f":{seconds:02}" if seconds else ""
+    return f"{iso_date(day)} {minutes // 60:02}:{minutes % 60:02}{exact} UTC"
+
+
+def end_of_day_text(at: Micros, zone: str) -> str:
+    """Write a deadline that is the exclusive end of a day: `the end of 2026-07-07 in New York`."""
+    day = local_date(at - 1, zone)
+    if not FIRST_DAY <= day <= LAST_DAY:
+        return "never"
+    return f"the end of {iso_date(day)} in {zone.rpartition('/')[2].replace('_', ' ')}"
+
+
+def listed(words: Iterable[str]) -> str:
+    """Join words as a sentence does: `a`, `a and b`, `a, b and c`."""
+    *most, last = list(words) or [""]
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def counted(number: int, thing: str) -> str:
+    """Say how many there are: `1 banking day`, `5 banking days`."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
