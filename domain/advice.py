@@ -19,7 +19,9 @@ from domain.facts import (
     ProcessorSettled,
 )
 from domain.obligation import ObligationState
+from domain.obligation_state import identities as obligation_identities
 from domain.payment import PaymentState
+from domain.payment_state import identities as payment_identities
 from domain.policy import Policy
 from domain.records import BreakClass
 from domain.wanted import Resolution, Wanted, sample
@@ -77,7 +79,10 @@ def _breaks(state: PaymentState | ObligationState, at: Micros, policy: Policy) -
 def _after(state: PaymentState | ObligationState, events: list[Wanted], now: Micros) -> PaymentState | ObligationState:
     """Give the state as it would be after these events."""
     packed = msgspec.msgpack.encode(state)
-    facts = [sample(event, number, now) for number, event in enumerate(events)]
+    # What answers to facts comes after them, also where they are stamped in the future.
+    known = payment_identities(state) if isinstance(state, PaymentState) else obligation_identities(state)
+    at = max([now, *(held.occurred_at for _, held in known)]) + 1
+    facts = [sample(event, number, at) for number, event in enumerate(events)]
     if isinstance(state, PaymentState):
         paid = msgspec.msgpack.decode(packed, type=PaymentState)
         for fact in facts:

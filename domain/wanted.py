@@ -201,10 +201,12 @@ def _sample_plan(one: Wanted) -> tuple[Installment, ...]:
 
 def wanted_as_json(one: Wanted, instant: Any) -> dict[str, Any]:
     """Give an event as JSON has it; `instant` writes an instant."""
-    days = ("value_date", "due_date")
-    fields = {
-        name: iso_date(value) if name in days and value is not None else value for name, value in one.fields.items()
-    }
+    fields = dict(one.fields)
+    for name, value in fields.items():
+        if name in ("value_date", "due_date") and value is not None:
+            fields[name] = iso_date(value)
+        elif isinstance(value, tuple):
+            fields[name] = list(value)
     return {
         "type": one.type,
         "text": one.text,
