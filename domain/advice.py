@@ -66,6 +66,9 @@ def resolutions_of(
             # What follows from an amount that was only made up for the trial says nothing.
             and (not made_up or each.break_class is BreakClass.CONFLICTING_FACT)
         )
+        conflicts = any(name is BreakClass.CONFLICTING_FACT for name, _ in then)
+        if any(event.before is not None for event in events) and not conflicts:
+            then = (*then, (BreakClass.CONFLICTING_FACT, None))  # at the key of the corrected record
         found.append(Resolution(what, by, tuple(events), then))
     return tuple(found)
 

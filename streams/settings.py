@@ -64,6 +64,11 @@ class Settings(BaseSettings):
     state_dir: Path = Field(Path(".rentmatch/state"), description="where the local state is kept, a folder a worker")
     http_host: str = Field("127.0.0.1", description="address that the worker's web server listens on")
     http_port: int = Field(6066, ge=0, le=65535, description="port of the worker's web server; 0 turns it off")
+    http_token: SecretStr | None = Field(
+        None,
+        description="bearer tokens of the HTTP API, comma-separated (each at least 16 characters); needed unless the "
+        "web server listens on a loopback address",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="how much to log")
     clock: str = Field(
         "system", description="`system`, or an ISO 8601 instant with a zone at which the service's clock stands still"

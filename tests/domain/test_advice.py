@@ -78,14 +78,12 @@ def built(wanted: dict[str, Any], name: str, now: Micros) -> Fact:
             case "installment_id" | "reason_code" | "payout_id" | "value_date":
                 obj[field] = None
             case "installments":
-                names = wanted["plan_has"] or ([] if wanted["plan_sum_minor"] in (None, 0) else ["any"])
+                names = wanted["plan_has"] or ([] if wanted["plan_sum_minor"] is None else ["any"])
                 obj[field] = [
                     {"installment_id": each, "sequence": at, "amount_minor": 1, "due_date": "2026-03-01"}
                     for at, each in enumerate(names)
                 ]
-                if wanted["plan_sum_minor"] is not None and wanted["plan_sum_minor"] <= 0:
-                    obj[field] = []
-                elif wanted["plan_sum_minor"] is not None:
+                if wanted["plan_sum_minor"] is not None:
                     obj[field][-1]["amount_minor"] += wanted["plan_sum_minor"] - len(names)
             case "method":
                 obj[field] = "CARD"
