@@ -19,7 +19,9 @@ from domain.facts import (
     ProcessorSettled,
 )
 from domain.obligation import ObligationState
+from domain.obligation_state import identities as obligation_identities
 from domain.payment import PaymentState
+from domain.payment_state import identities as payment_identities
 from domain.policy import Policy
 from domain.records import BreakClass
 from domain.wanted import Resolution, Wanted, sample
@@ -64,6 +66,9 @@ def resolutions_of(
             # What follows from an amount that was only made up for the trial says nothing.
             and (not made_up or each.break_class is BreakClass.CONFLICTING_FACT)
         )
+        conflicts = any(name is BreakClass.CONFLICTING_FACT for name, _ in then)
+        if any(event.before is not None for event in events) and not conflicts:
+            then = (*then, (BreakClass.CONFLICTING_FACT, None))  # at the key of the corrected record
         found.append(Resolution(what, by, tuple(events), then))
     return tuple(found)
 
@@ -77,7 +82,10 @@ def _breaks(state: PaymentState | ObligationState, at: Micros, policy: Policy) -
 def _after(state: PaymentState | ObligationState, events: list[Wanted], now: Micros) -> PaymentState | ObligationState:
     """Give the state as it would be after these events."""
     packed = msgspec.msgpack.encode(state)
-    facts = [sample(event, number, now) for number, event in enumerate(events)]
+    # What answers to facts comes after them, also where they are stamped in the future.
+    known = payment_identities(state) if isinstance(state, PaymentState) else obligation_identities(state)
+    at = max([now, *(held.occurred_at for _, held in known)]) + 1
+    facts = [sample(event, number, at) for number, event in enumerate(events)]
     if isinstance(state, PaymentState):
         paid = msgspec.msgpack.decode(packed, type=PaymentState)
         for fact in facts:

@@ -145,7 +145,13 @@ def _installment_comes(state: ObligationState, charge: Charge, payment_id: str, 
         if name == state.obligation_id:
             event = wanted(PlanChanged, installments=(), **fields)
         else:
-            event = wanted(PlanChanged, plan_has=(name,), plan_sum_minor=balance if balance > 0 else None, **fields)
+            event = wanted(
+                PlanChanged,
+                plan_has=(name,),
+                plan_sum_minor=balance if balance > 0 else None,
+                plan_currency=charge.currency,
+                **fields,
+            )
         yield "the ledger tells of the plan that has this installment", "the ledger", [event]
     yield (
         "the app corrects its record: no installment, or one that there is",
@@ -156,9 +162,11 @@ def _installment_comes(state: ObligationState, charge: Charge, payment_id: str, 
 
 def _plan_adds_up(state: ObligationState, charge: Charge, one: Break) -> Iterator[Candidate]:
     balance = balance_of(state, charge)
-    event = wanted(
-        PlanChanged, plan_sum_minor=balance, obligation_id=state.obligation_id, plan_version=_next_version(state)
-    )
+    fields: dict[str, Any] = {"obligation_id": state.obligation_id, "plan_version": _next_version(state)}
+    if balance > 0:
+        event = wanted(PlanChanged, plan_sum_minor=balance, plan_currency=charge.currency, **fields)
+    else:
+        event = wanted(PlanChanged, installments=(), **fields)
     yield "the ledger tells of a new plan", "the ledger", [event]
     event = wanted(
         ObligationAdjusted,

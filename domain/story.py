@@ -234,12 +234,17 @@ def settlement_rule(initiation: Initiation, policy: Policy) -> str:
     return f"{end_of_day_text(at, NEW_YORK)} ({counted(days, 'banking day')} for {initiation.method})"
 
 
-def posting_rule(state: PaymentState, policy: Policy) -> tuple[Micros, str] | None:
-    """Give the posting deadline, and by which count; None where nothing settled or was reversed yet."""
-    latest = add_up(state).latest_settlement
-    if latest is None:
-        return None
-    at = banking_deadline(latest, policy.posting_banking_days)
+def posting_rule(state: PaymentState, one: Break, policy: Policy) -> tuple[Micros, str] | None:
+    """Give the posting deadline, and by which count; None where nothing settled or was reversed yet.
+
+    What came since, such as the reversal that resolved the break, counts anew; the break's own deadline is what it was.
+    """
+    at = one.due_at
+    if at is None:
+        latest = add_up(state).latest_settlement
+        if latest is None:
+            return None
+        at = banking_deadline(latest, policy.posting_banking_days)
     days = counted(policy.posting_banking_days, "banking day")
     return at, f"{end_of_day_text(at, NEW_YORK)} ({days} after the latest settlement or posting reversal)"
 
@@ -248,11 +253,12 @@ def _payment_deadlines(state: PaymentState, one: Break, policy: Policy) -> Itera
     subject = one.subject[0]
     initiation = state.initiation
     money = add_up(state)
-    if subject in ("settlement", "posting") and initiation is not None and not money.outcome:
+    awaited = one.due_at is not None if subject == "settlement" else subject == "posting" and not money.outcome
+    if awaited and initiation is not None:
         at = settlement_deadline(initiation, policy)
         yield at, f"{initiation.processor} had to tell an outcome by {settlement_rule(initiation, policy)}"
-    rule = posting_rule(state, policy)
-    if subject == "posting" and rule is not None:
+    rule = posting_rule(state, one, policy) if subject == "posting" else None
+    if rule is not None:
         yield rule[0], f"the ledger had to follow by {rule[1]}"
     if one.break_class is BreakClass.UNKEYED_MOVEMENT and money.earliest_movement is not None:
         grace = counted(policy.orphan_grace_micros // MINUTE, "minute")

@@ -76,7 +76,7 @@ class Wanted(msgspec.Struct, frozen=True):
     plan_has: tuple[str, ...]
     """The ids of installments that must be among its `installments`."""
     plan_sum_minor: int | None
-    """What its `installments` must add up to; None where any sum will do."""
+    """What its `installments` must add up to, above 0; None where any sum will do."""
 
 
 class Resolution(msgspec.Struct, frozen=True):
@@ -88,7 +88,7 @@ class Resolution(msgspec.Struct, frozen=True):
     """Who tells of it: `the app`, `the ledger`, a processor."""
     events: tuple[Wanted, ...]
     then: tuple[tuple[BreakClass, Micros | None], ...]
-    """What opens next on the same key unless more comes, each with its deadline; None: at once."""
+    """What opens next unless more comes, each with its deadline; None: at once."""
 
 
 def wanted(
@@ -97,24 +97,32 @@ def wanted(
     before: Micros | None = None,
     plan_has: tuple[str, ...] = (),
     plan_sum_minor: int | None = None,
+    plan_currency: str = "",
     **fields: Any,
 ) -> Wanted:
-    """Describe an event by the fields that it must have; the others are left free."""
+    """Describe an event by the fields that it must have; the others are left free.
+
+    `plan_currency` is that of `plan_sum_minor`, which is only told in it.
+    """
     free = {name: _FREE.get(name, _FREE_OTHERWISE) for name in struct.__struct_fields__ if name not in fields}
     if before is not None:
         free["occurred_at"] = f"before {instant_text(before)}, so that it holds instead"
     if plan_has:
         free["installments"] = f"installments as agreed, {listed(plan_has)} among them"
     if plan_sum_minor is not None:
-        free["installments"] = free.get("installments", "") + "; they add up to the balance"
+        free["installments"] += f"; they add up to {amount_text(plan_sum_minor, plan_currency)}"
     name = struct.__name__
-    text = _text(name, fields, plan_has, plan_sum_minor)
+    text = _text(name, fields)
+    if plan_has:
+        text += f", with {listed(plan_has)} among its installments"
+    if plan_sum_minor is not None:
+        text += f", whose installments add up to {amount_text(plan_sum_minor, plan_currency)}"
     if before is not None:
         text += f", a corrected record dated before {instant_text(before)}"
     return Wanted(name, text, fields, free, before, plan_has, plan_sum_minor)
 
 
-def _text(name: str, fields: dict[str, Any], plan_has: tuple[str, ...], plan_sum_minor: int | None) -> str:
+def _text(name: str, fields: dict[str, Any]) -> str:
     currency = fields.get("currency", "")
     amount = fields.get("gross_minor", fields.get("amount_minor", fields.get("amount_delta_minor")))
     of_money = f" in {currency}" if amount is None else f" of {amount_text(amount, currency)}"
@@ -136,17 +144,13 @@ def _text(name: str, fields: dict[str, Any], plan_has: tuple[str, ...], plan_sum
             return f"a PaymentPosted{of_money}{home}{posting}"
         case "PostingReversed":
             return f"a PostingReversed of posting {fields['posting_id']}{of_money}"
-        case "ObligationCharged":
-            named = f", with installment {listed(plan_has)} in its plan" if plan_has else ""
-            return f"an ObligationCharged of {fields['obligation_id']}{of_money}{named}"
         case "PlanChanged":
             version = f" (version {fields['plan_version']})" if "plan_version" in fields else ""
-            named = f" that has installment {listed(plan_has)}" if plan_has else ""
-            if plan_sum_minor is not None:
-                named += f"{' and' if named else ' that'} adds up to the balance"
-            if fields.get("installments") == ():
-                named = " without installments: one of the whole balance"
-            return f"a PlanChanged of {fields['obligation_id']}{version}{named}"
+            in_one = " without installments: one of the whole balance" if "installments" in fields else ""
+            return f"a PlanChanged of {fields['obligation_id']}{version}{in_one}"
+        case "ObligationAdjusted":
+            by = of_money.replace(" of ", " by ")
+            return f"an ObligationAdjusted of {fields['obligation_id']}{by}"
         case _:
             return f"an {name} of {fields['obligation_id']}{of_money}"
 
@@ -187,8 +191,6 @@ def sample(one: Wanted, number: int, at: Micros) -> InputFact:
 
 
 def _sample_plan(one: Wanted) -> tuple[Installment, ...]:
-    if one.plan_sum_minor is not None and one.plan_sum_minor <= 0:
-        return ()
     names = one.plan_has or (("\0plan",) if one.plan_sum_minor else ())
     amounts = [1] * len(names)
     if one.plan_sum_minor is not None:
@@ -201,10 +203,12 @@ def _sample_plan(one: Wanted) -> tuple[Installment, ...]:
 
 def wanted_as_json(one: Wanted, instant: Any) -> dict[str, Any]:
     """Give an event as JSON has it; `instant` writes an instant."""
-    days = ("value_date", "due_date")
-    fields = {
-        name: iso_date(value) if name in days and value is not None else value for name, value in one.fields.items()
-    }
+    fields = dict(one.fields)
+    for name, value in fields.items():
+        if name in ("value_date", "due_date") and value is not None:
+            fields[name] = iso_date(value)
+        elif isinstance(value, tuple):
+            fields[name] = list(value)
     return {
         "type": one.type,
         "text": one.text,

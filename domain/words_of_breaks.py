@@ -64,7 +64,7 @@ def _of_payment(state: PaymentState, one: Break, policy: Policy) -> tuple[str, s
     initiation = state.initiation
     processor = "the processor" if initiation is None else initiation.processor
     settle_by = "" if initiation is None else f" by {settlement_rule(initiation, policy)}"
-    rule = posting_rule(state, policy)
+    rule = posting_rule(state, one, policy)
     post_by = f" by {rule[1]}" if rule is not None and one.due_at is not None else ""
     match one.break_class:
         case BreakClass.POSTING_WITHOUT_SETTLEMENT:

@@ -21,6 +21,7 @@ COMMANDS = {
     "worker": "ops.commands.worker",
     "publish": "ops.commands.publish",
     "read": "ops.commands.read",
+    "exceptions": "ops.commands.exceptions",
     "dead-letters": "ops.commands.dead_letters",
     "simulate": "ops.commands.simulate",
     "project-read-model": "ops.commands.project_read_model",

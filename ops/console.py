@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import click
 import msgspec
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -83,14 +83,26 @@ def json_text(value: Any) -> str:
 
 def put_table(columns: list[str], rows: list[list[str]], title: str | None = None) -> None:
     """Print a table on stdout; as wide as the terminal, or as its content where stdout is no terminal."""
-    width = None if sys.stdout.isatty() else 10_000
-    console = Console(file=sys.stdout, width=width, highlight=False, markup=False)
     table = Table(title=title, title_justify="left", show_edge=False, pad_edge=False)
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*row)
-    console.print(table)
+    put_rendered(table)
+
+
+def put_rendered(what: RenderableType) -> None:
+    """Print something of rich's on stdout; as wide as the terminal, or as its content where stdout is no terminal."""
+    width = None if sys.stdout.isatty() else 10_000
+    console = Console(file=sys.stdout, width=width, highlight=False, markup=False)
+    if width is None:
+        console.print(what)
+        return
+    # Without a terminal nobody sees the padding to the full width, and a file should not hold it.
+    with console.capture() as captured:
+        console.print(what)
+    for line in captured.get().splitlines():
+        put_line(line.rstrip())
 
 
 class Meter:

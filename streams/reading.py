@@ -24,6 +24,7 @@ from streams.cluster import ANSWER_SECONDS_MAX, BrokerError, connect
 from streams.codec import Codec
 from streams.dead_letters import BadInput
 from streams.jsonform import fact_to_json, output_to_json
+from streams.partitioning import partition_of
 from streams.settings import Settings
 from streams.topics import Role, Topic
 
@@ -94,6 +95,31 @@ def records(settings: Settings, topic: Topic, *, follow: bool = False) -> Iterat
                 ends[partition] = high
         consumer.assign([TopicPartition(name, p, OFFSET_BEGINNING) for p in (partitions if follow else ends)])
         yield from _consume(consumer, settings, topic, ends, follow)
+    finally:
+        consumer.close()
+
+
+def last_of_key(settings: Settings, topic: Topic, key: str) -> RawRecord | None:
+    """Read the last committed record of a key on a topic that we partition ourselves; None where there is none.
+
+    Reads the whole partition of the key, and no other.
+
+    Raises:
+        BrokerError: no broker answers, or the topic does not exist or may not be read.
+
+    """
+    consumer, name, partitions = _consumer(settings, topic)
+    try:
+        partition = partition_of(key, len(partitions))
+        low, high = _watermarks(consumer, name, partition, settings)
+        if low == high:
+            return None
+        consumer.assign([TopicPartition(name, partition, OFFSET_BEGINNING)])
+        wanted, found = key.encode(), None
+        for record in _consume(consumer, settings, topic, {partition: high}, False):
+            if record.key == wanted:
+                found = record
+        return found
     finally:
         consumer.close()
 

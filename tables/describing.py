@@ -15,6 +15,9 @@ from streams.reading import DESCRIBERS
 from tables.store import NO_DEADLINE, TALLY_KEY
 from tables.tallies import unpack_tally
 
+_DEADLINE_BYTES = 8
+"""A state is packed behind its next deadline."""
+
 _payment = msgspec.msgpack.Decoder(tuple[PaymentState, History])
 _obligation = msgspec.msgpack.Decoder(tuple[ObligationState, History])
 
@@ -45,14 +48,29 @@ def _instant(micros: int) -> str | None:
     return None if micros in (NO_DEADLINE, progress.NEVER) else instant_to_text(micros)
 
 
+def read_payment(value: bytes) -> tuple[PaymentState, History]:
+    """Give what a record of `payments-changelog` holds: the state and what was last told.
+
+    Raises:
+        msgspec.DecodeError: it holds something else.
+
+    """
+    return _payment.decode(value[_DEADLINE_BYTES:])
+
+
+def read_obligation(value: bytes) -> tuple[ObligationState, History]:
+    """Give what a record of `obligations-changelog` holds; as `read_payment`."""
+    return _obligation.decode(value[_DEADLINE_BYTES:])
+
+
 def _state(decoder: Any, key: bytes | None, value: bytes | None) -> Iterable[dict[str, Any]]:
     if key == TALLY_KEY:
         return [{"type": "_tally", "tally": None if value is None else _plain(unpack_tally(value))}]
     name = (key or b"").decode()
     if value is None:
         return [{"type": "_deleted", "key": name}]
-    state, history = decoder.decode(value[8:])
-    deadline = int.from_bytes(value[:8], "big") - (1 << 63)
+    state, history = decoder.decode(value[_DEADLINE_BYTES:])
+    deadline = int.from_bytes(value[:_DEADLINE_BYTES], "big") - (1 << 63)
     return [
         {
             "type": "_state",

@@ -75,21 +75,21 @@ class Projector:
         """Whether it works, or waits for MongoDB as it should."""
         idle_s = time.monotonic() - self._turned_at
         if idle_s > STALLED_AFTER_S:
-            return Verdict(False, f"nothing has moved for {idle_s:.0f} s")
-        return Verdict(True, "working")
+            return Verdict(False, "stalled", f"nothing has moved for {idle_s:.0f} s")
+        return Verdict(True, "working", "working")
 
     def ready(self) -> Verdict:
         """Whether what comes is written."""
         why = self._cannot_write or self._cannot_ask
         if why is not None:
-            return Verdict(False, why)
+            return Verdict(False, "waiting_for_mongo", why)
         if not self._prepared:
-            return Verdict(False, "creating indexes")
+            return Verdict(False, "preparing", "creating indexes")
         if self._source.trouble is not None:
-            return Verdict(False, f"Kafka: {self._source.trouble}")
+            return Verdict(False, "waiting_for_broker", f"Kafka: {self._source.trouble}")
         if not self._source.joined:
-            return Verdict(False, "joining the consumer group")
-        return Verdict(True, "projecting")
+            return Verdict(False, "joining", "joining the consumer group")
+        return Verdict(True, "projecting", "projecting")
 
     # Work
 

@@ -1,0 +1,1 @@
+"""Where `rentmatch exceptions` gets breaks from, and how it shows them."""

@@ -1,0 +1,141 @@
+"""Breaks from a worker's HTTP API."""
+
+import json
+import urllib.error
+import urllib.request
+from typing import Any, NoReturn
+from urllib.parse import quote, urlencode, urlsplit
+
+from ops.breaks.source import Json, Page, Wish
+from ops.console import fail, misuse
+from streams.settings import Settings
+
+ANSWER_SECONDS_MAX = 15.0
+FIRST_ANSWER_SECONDS_MAX = 2.0
+"""How long to wait for an API of which it is not known whether it is there."""
+HISTORY_MAX = 500
+ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+"""What a server listens on to be reached at any address, and where this machine reaches it."""
+
+
+class ApiRefused(Exception):
+    """The API does not answer, or not with what was asked for; the message says why."""
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        """The HTTP status; None where nothing answered."""
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """The token is for the address that was given, and for no other."""
+
+    def redirect_request(self, *_: Any) -> None:
+        """Follow none."""
+        return
+
+
+class FromApi:
+    """Asks `/v1/exceptions…`."""
+
+    def __init__(self, url: str, token: str | None) -> None:
+        """`url` is the server's root, such as `http://127.0.0.1:6066`."""
+        self._url = url.rstrip("/")
+        self._headers = {"Accept": "application/json"}
+        if token is not None:
+            self._headers["Authorization"] = f"Bearer {token}"
+        # No proxy either: an operator's environment must not send the token elsewhere.
+        self._opener = urllib.request.build_opener(_NoRedirect, urllib.request.ProxyHandler({}))
+
+    def why_unusable(self) -> str | None:
+        """Ask for one break; None where there is an answer, else why there is none."""
+        try:
+            self._ask("/v1/exceptions", {"limit": "1"}, seconds=FIRST_ANSWER_SECONDS_MAX)
+        except ApiRefused as error:
+            return str(error)
+        return None
+
+    def page(self, wish: Wish) -> Page:
+        """Breaks, a page of them."""
+        asked = {
+            "state": wish.state,
+            "class": wish.break_class,
+            "priority": wish.priority,
+            "currency": wish.currency,
+            "key": wish.key,
+            "limit": wish.limit,
+            "after": wish.after,
+        }
+        found = self._must("/v1/exceptions", {name: str(value) for name, value in asked.items() if value is not None})
+        return Page(found["items"], found["next"])
+
+    def told(self, break_id: str) -> list[Json]:
+        """What was told of a break, the oldest first."""
+        found = self._must(f"/v1/exceptions/{quote(break_id, safe='')}/history", {"limit": str(HISTORY_MAX)})
+        return [] if found is None else list(reversed(found["items"]))
+
+    def explanation(self, break_id: str) -> Json | None:
+        """The story of an open break; None where there is no such break, or it is resolved."""
+        found: Json | None = self._must(f"/v1/exceptions/{quote(break_id, safe='')}/explanation", {})
+        return found
+
+    def _must(self, path: str, query: dict[str, str]) -> Any:
+        """Ask; None for what is not found."""
+        try:
+            return self._ask(path, query)
+        except ApiRefused as error:
+            if error.status == 404 and path != "/v1/exceptions":
+                return None
+            if error.status == 400:
+                misuse(str(error))
+            fail(f"{error}. `--from-topics` asks the broker instead.")
+
+    def _ask(self, path: str, query: dict[str, str], seconds: float = ANSWER_SECONDS_MAX) -> Any:
+        url = f"{self._url}{path}" + (f"?{urlencode(query)}" if query else "")
+        try:
+            with self._opener.open(urllib.request.Request(url, headers=self._headers), timeout=seconds) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            self._refused(error)
+        except (urllib.error.URLError, OSError) as error:
+            why = getattr(error, "reason", error)
+            raise ApiRefused(f"no API answers at {self._url}: {why}") from None
+        except ValueError:
+            raise ApiRefused(f"what answers at {self._url} is not rentmatch's API: its answer is not JSON") from None
+
+    def _refused(self, error: urllib.error.HTTPError) -> NoReturn:
+        if error.code == 401:
+            raise ApiRefused(f"{self._url} wants a token: set RENTMATCH_HTTP_TOKEN to one that it takes", 401)
+        try:
+            message = json.load(error)["error"]["message"]
+        except (ValueError, KeyError, TypeError, OSError):
+            message = f"what answers there has no such page (status {error.code}); is it a rentmatch worker?"
+        raise ApiRefused(f"{self._url}: {message}", error.code)
+
+
+def default_url(settings: Settings) -> str | None:
+    """Where a worker of these settings serves its API on this machine; None where it serves none."""
+    if not settings.http_port:
+        return None
+    host = ANY_ADDRESS.get(settings.http_host, settings.http_host)
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.http_port}"
+
+
+def checked_url(url: str) -> str:
+    """Check a URL that an operator gave; ends the command where it cannot be one."""
+    try:
+        parts = urlsplit(url)
+        right = parts.scheme in ("http", "https") and parts.hostname and not (parts.query or parts.fragment)
+        right = right and parts.username is None and parts.port != 0
+    except ValueError:
+        right = False
+    if not right:
+        misuse(f"--url: {url!r} is not the root of a server, as in http://worker-1:6066")
+    return url
+
+
+def token_of(settings: Settings) -> str | None:
+    """The first of the tokens that the settings have; a server takes several while they are changed."""
+    if settings.http_token is None:
+        return None
+    return settings.http_token.get_secret_value().split(",")[0].strip() or None

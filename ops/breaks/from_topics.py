@@ -1,0 +1,137 @@
+"""Breaks straight from the topics: alerts from `mismatch-alerts`, the state of a key from its changelog."""
+
+import time
+from collections.abc import Iterable
+
+from domain.explanation import as_json, break_of, explain
+from domain.facts import Micros
+from domain.history import ToldBreak
+from domain.obligation import ObligationState
+from domain.payment import PaymentState
+from domain.records import BreakLifecycle, MismatchAlert
+from domain.story import property_of
+from ops.breaks.source import Json, Page, Wish
+from ops.console import fail, meter, misuse
+from ops.framing import codec_of
+from streams import reading, topics
+from streams.dead_letters import BadInput
+from streams.jsonform import output_to_json
+from streams.settings import Settings
+from tables import describing
+
+_BETWEEN = "~"
+"""Between the parts of a cursor: priority, opened_at in microseconds since 1970, break id."""
+
+
+class FromTopics:
+    """Reads the topics from their beginning at each question: right for a look, not for a service."""
+
+    def __init__(self, settings: Settings, *, with_properties: bool = False) -> None:
+        """`with_properties` also looks into the changelogs for the property of each break that is listed."""
+        self._settings = settings
+        self._codec = codec_of(settings)
+        self._with_properties = with_properties
+        self._last: dict[str, MismatchAlert] = {}
+
+    def page(self, wish: Wish) -> Page:
+        """Breaks, a page of them."""
+        after = None if wish.after is None else _place_from(wish.after)
+        last: dict[str, MismatchAlert] = {}
+        for alert in self._alerts():
+            known = last.get(alert.break_id)
+            if known is None or alert.version > known.version:
+                last[alert.break_id] = alert
+        meant = sorted((alert for alert in last.values() if _is_meant(alert, wish)), key=_place)
+        if after is not None:
+            meant = [alert for alert in meant if _place(alert) > after]
+        shown = meant[: wish.limit]
+        cursor = None
+        if len(meant) > wish.limit:
+            cursor = _BETWEEN.join(map(str, _place(shown[-1])))
+        items = [output_to_json(alert) for alert in shown]
+        if self._with_properties:
+            for alert, item in zip(shown, items, strict=True):
+                state, _ = self._state(alert)
+                item["property_id"] = None if state is None else property_of(state)
+        return Page(items, cursor)
+
+    def told(self, break_id: str) -> list[Json]:
+        """What was told of a break and is still on the topic: compaction keeps only the last for ever."""
+        return [output_to_json(alert) for alert in self._told(break_id)]
+
+    def explanation(self, break_id: str) -> Json | None:
+        """The story of a break, open or resolved; None where there is no such break."""
+        told = self._told(break_id)
+        if not told:
+            return None
+        state, open_breaks = self._state(told[-1])
+        one = open_breaks.get(break_id)
+        if one is None and told[-1].lifecycle is not BreakLifecycle.RESOLVED:
+            told = self._told(break_id)  # it was resolved between the two looks
+        alert = told[-1]
+        if state is None:
+            fail(
+                f"there is no state of {alert.key_kind} {alert.key} on the changelog topic, though a break of it was "
+                "told. Does RENTMATCH_TOPIC_PREFIX name the whole installation? `rentmatch provision --check` looks."
+            )
+        policy, now = self._settings.policy, self._now()
+        if one is not None:
+            return as_json(explain(state, one.told, now, policy, opened_at=one.opened_at))
+        resolved_at = now if alert.resolved_at is None else alert.resolved_at
+        return as_json(explain(state, break_of(alert), now, policy, opened_at=alert.opened_at, resolved_at=resolved_at))
+
+    def _now(self) -> Micros:
+        standing = self._settings.standing_clock
+        return time.time_ns() // 1_000 if standing is None else standing
+
+    def _alerts(self) -> Iterable[MismatchAlert]:
+        with meter("reading") as progress:
+            for record in reading.records(self._settings, topics.MISMATCH_ALERTS):
+                progress.step()
+                if record.value is None:
+                    continue
+                try:
+                    alert = self._codec.decode_output(record.value)
+                except BadInput as error:
+                    fail(
+                        f"{record.name} {record.partition}:{record.offset} cannot be decoded: {error.message}. "
+                        "`rentmatch read mismatch-alerts` shows it; who else writes to that topic?"
+                    )
+                if isinstance(alert, MismatchAlert):
+                    yield alert
+
+    def _told(self, break_id: str) -> list[MismatchAlert]:
+        return sorted((alert for alert in self._alerts() if alert.break_id == break_id), key=lambda one: one.version)
+
+    def _state(self, alert: MismatchAlert) -> tuple[PaymentState | ObligationState | None, dict[str, ToldBreak]]:
+        """The state of the break's key, and the open breaks as they were told of it in the same transaction."""
+        is_payment = alert.key_kind == "payment"
+        changelog = topics.PAYMENTS_CHANGELOG if is_payment else topics.OBLIGATIONS_CHANGELOG
+        record = reading.last_of_key(self._settings, changelog, alert.key)
+        if record is None or record.value is None:
+            return None, {}
+        state, history = (describing.read_payment if is_payment else describing.read_obligation)(record.value)
+        return state, history.breaks
+
+
+def _is_meant(alert: MismatchAlert, wish: Wish) -> bool:
+    is_open = alert.lifecycle is not BreakLifecycle.RESOLVED
+    return (
+        (wish.state == "any" or is_open == (wish.state == "open"))
+        and wish.break_class in (None, alert.break_class)
+        and wish.priority in (None, alert.priority)
+        and wish.currency in (None, alert.currency)
+        and wish.key in (None, alert.key)
+    )
+
+
+def _place(alert: MismatchAlert) -> tuple[int, Micros, str]:
+    return alert.priority, alert.opened_at, alert.break_id
+
+
+def _place_from(cursor: str) -> tuple[int, Micros, str]:
+    try:
+        priority, opened_at, break_id = cursor.split(_BETWEEN, 2)
+        return int(priority), int(opened_at), break_id
+    except ValueError:
+        misuse(f"--after: {cursor!r} is not what a page before this one ended with (read from the topics, too)")

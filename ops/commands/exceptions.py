@@ -1,0 +1,149 @@
+"""`rentmatch exceptions`: which breaks are open, what was told of one, and its story with what would resolve it."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from domain.facts import Micros
+from domain.records import BreakClass
+from ops.breaks import showing
+from ops.breaks.from_api import FromApi, checked_url, default_url, token_of
+from ops.breaks.from_topics import FromTopics
+from ops.breaks.source import Source, Wish
+from ops.console import Command, Group, fail, misuse, put_json, put_rendered, put_table, say
+from streams.settings import Settings, load
+
+
+@click.group(cls=Group, name="exceptions", short_help="See breaks, and what would resolve them.")
+def command() -> None:
+    """See which breaks are open, what was told of one, and its story with what would resolve it.
+
+    The answers come from a worker's HTTP API where one answers (RENTMATCH_HTTP_HOST and RENTMATCH_HTTP_PORT, or
+    --url; RENTMATCH_HTTP_TOKEN is the token), else straight from the topics, which takes a while when they are long.
+
+    Examples:
+      rentmatch exceptions list --priority 1
+      rentmatch exceptions explain 0dd83c3cf0c88bcef4f159e2f0f4a0ab
+
+    """
+
+
+def _source_options(function: Callable[..., None]) -> Callable[..., None]:
+    function = click.option("--from-topics", is_flag=True, help="Ask the broker, and no API.")(function)
+    return click.option("--url", metavar="URL", help="Ask the HTTP API there.")(function)
+
+
+def _source(settings: Settings, url: str | None, from_topics: bool, *, with_properties: bool = False) -> Source:
+    if url is not None:
+        if from_topics:
+            misuse("--url and --from-topics are two sources; give one of them")
+        return FromApi(checked_url(url), token_of(settings))
+    here = None if from_topics else default_url(settings)
+    if here is not None:
+        api = FromApi(here, token_of(settings))
+        why = api.why_unusable()
+        if why is None:
+            return api
+        say(f"reading the topics ({why})")
+    return FromTopics(settings, with_properties=with_properties)
+
+
+def _now(settings: Settings) -> Micros:
+    return time.time_ns() // 1_000 if settings.standing_clock is None else settings.standing_clock
+
+
+def _no_such(break_id: str) -> str:
+    return f"there is no break {break_id}; `rentmatch exceptions list --state any` lists those that there are"
+
+
+@command.command(cls=Command, name="list")
+@click.option("--class", "break_class", type=click.Choice([each.value for each in BreakClass]), metavar="CLASS",
+              help="Only of this class, such as posting_missing.")  # fmt: skip
+@click.option("--priority", type=click.IntRange(1, 3), help="Only of this priority; 1 is the most pressing.")
+@click.option("--currency", metavar="CODE", help="Only in this currency, such as USD.")
+@click.option("--key", metavar="ID", help="Only of this payment or obligation.")
+@click.option("--state", type=click.Choice(["open", "resolved", "any"]), default="open", show_default=True)
+@click.option("--limit", type=click.IntRange(1, 500), default=50, show_default=True, help="How many at most.")
+@click.option("--after", metavar="CURSOR", help="Go on behind the page that ended with this.")
+@click.option("--properties", is_flag=True, help="From the topics: look up each break's property, too (slow).")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@_source_options
+def list_(*, url: str | None, from_topics: bool, as_json: bool, properties: bool, **wish: Any) -> None:
+    """List breaks, the most pressing first, then the oldest.
+
+    Examples:
+      rentmatch exceptions list --priority 1
+      rentmatch exceptions list --class posting_missing --currency USD --json
+      rentmatch exceptions list --from-topics --properties
+
+    """
+    settings = load()
+    source = _source(settings, url, from_topics, with_properties=properties)
+    page = source.page(Wish(**wish))
+    if as_json:
+        for alert in page.items:
+            put_json(alert)
+    elif page.items:
+        now = _now(settings)
+        put_table(showing.COLUMNS, [showing.row(alert, now) for alert in page.items])
+    else:
+        say("no breaks match")
+    if page.next is not None:
+        say(f"there are more: go on with the same options and --after '{page.next}'")
+
+
+@command.command(cls=Command, name="show")
+@click.argument("break_id", metavar="ID")
+@click.option("--json", "as_json", is_flag=True, help="The records, one JSON object a line, the oldest first.")
+@_source_options
+def show(break_id: str, url: str | None, from_topics: bool, as_json: bool) -> None:
+    """Show what was told of a break, open or resolved: when it opened, how it changed, when it was resolved.
+
+    ID is the break's id, as `list` shows it.
+
+    Example:
+      rentmatch exceptions show 0dd83c3cf0c88bcef4f159e2f0f4a0ab
+
+    """
+    settings = load()
+    told = _source(settings, url, from_topics).told(break_id)
+    if not told:
+        fail(_no_such(break_id))
+    if as_json:
+        for alert in told:
+            put_json(alert)
+        return
+    put_rendered(showing.lifecycle(told, _now(settings)))
+    if told[-1]["resolved_at"] is None:
+        say(f"what happened, and what would resolve it: rentmatch exceptions explain {break_id}")
+
+
+@command.command(cls=Command, name="explain")
+@click.argument("break_id", metavar="ID")
+@click.option("--json", "as_json", is_flag=True, help="As one JSON object, with the events that would resolve it.")
+@_source_options
+def explain(break_id: str, url: str | None, from_topics: bool, as_json: bool) -> None:
+    """Tell the story of a break: what came, when, from whom; what is missing; what would resolve it.
+
+    Every resolution has been tried on the state of the payment or obligation before it is told.
+
+    Example:
+      rentmatch exceptions explain 0dd83c3cf0c88bcef4f159e2f0f4a0ab
+
+    """
+    settings = load()
+    source = _source(settings, url, from_topics)
+    explanation = source.explanation(break_id)
+    if explanation is None:
+        if not source.told(break_id):
+            fail(_no_such(break_id))
+        fail(
+            f"break {break_id} is resolved, and this source explains only open ones: "
+            f"`rentmatch exceptions show {break_id}` tells how it went, and --from-topics its story"
+        )
+    if as_json:
+        put_json(explanation)
+    else:
+        put_rendered(showing.story(explanation))

@@ -1,0 +1,336 @@
+"""`rentmatch exceptions`: from the topics and from an API, and the stories as finance people read them."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from confluent_kafka import Producer
+
+from domain.explanation import as_json, explain
+from domain.facts import PostingReversed
+from domain.policy import Policy
+from domain.wording import amount_text
+from ops.breaks import showing
+from ops.console import put_rendered
+from streams import topics
+from streams.currencies import CURRENCIES
+from streams.jsonform import fact_from_json, instant_from_text, output_to_json
+from streams.partitioning import partition_of
+from tests.domain.tables import instant, read_facts
+from tests.domain.world import World
+from tests.driver import Driver
+from tests.ops.conftest import Run
+from tests.test_readme import example_input
+
+NOW = "2026-07-08T12:00:00Z"
+BREAK = "0dd83c3cf0c88bcef4f159e2f0f4a0ab"
+"""The break of the README's example: returned, and still posted."""
+WITH_CLOCK = {"RENTMATCH_CLOCK": NOW, "RENTMATCH_HTTP_PORT": "0"}
+
+
+def parsed(stdout: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in stdout.splitlines()]
+
+
+def put_on(broker: str, driver: Driver) -> None:
+    """Copy what the driver's worker wrote to a broker, changelogs to the partitions where a worker puts them."""
+    producer = Producer({"bootstrap.servers": broker, "log_level": 2})
+    changelogs = (topics.PAYMENTS_CHANGELOG, topics.OBLIGATIONS_CHANGELOG)
+    for topic in (topics.MISMATCH_ALERTS, *changelogs):
+        name = f"here.{topic.name}"
+        count = len(producer.list_topics(name, timeout=10).topics[name].partitions)
+        for record in driver.world.broker.records(topic):
+            key = record.key or b""
+            where = partition_of(key.decode(), count) if topic in changelogs else -1
+            producer.produce(name, record.value, key, partition=where)
+    assert producer.flush(30) == 0
+
+
+@pytest.fixture
+def driver() -> Driver:
+    """The README's example, and a payment of another currency that nobody initiated."""
+    driver = Driver(now=instant_from_text(NOW))
+    driver.pipe(*(fact_from_json(record) for _, record in example_input()))
+    driver.pipe(*read_facts("2026-07-07 10:00 P-7 SETTLED 1234.00 JPY"))
+    driver.run()
+    return driver
+
+
+@pytest.fixture
+def written(run: Run, mock_broker: str, driver: Driver) -> Run:
+    """The command line over a broker that has what the driver wrote."""
+    put_on(mock_broker, driver)
+    return run
+
+
+def test_the_list_is_by_priority_and_age_with_exact_amounts(written: Run) -> None:
+    shown = written("exceptions", "list", "--from-topics", "--properties", env=WITH_CLOCK)
+    assert shown.exit_code == 0, shown.output
+    assert [line.replace("│", "").split() for line in shown.stdout.splitlines() if BREAK in line or "JPY" in line] == [
+        ["1", "reversed_after_posting", "payment", "P-9", "USD", "850.00", "0", "min", "2026-07-08", "04:00", "UTC",
+         "H-3", BREAK],
+        ["1", "unkeyed_movement", "payment", "P-7", "JPY", "123,400", "0", "min", "2026-07-07", "10:30", "UTC", "-",
+         "98b2a80ab4b4e8abf3ad1d3ce5a3ba5c"],
+    ]  # fmt: skip
+
+
+def test_filters_and_pages(written: Run) -> None:
+    def ids(*words: str) -> list[str]:
+        found = written("exceptions", "list", "--from-topics", "--json", *words, env=WITH_CLOCK)
+        assert found.exit_code == 0, found.output
+        return [alert["key"] for alert in parsed(found.stdout)]
+
+    assert ids() == ["P-9", "P-7"]
+    assert ids("--class", "unkeyed_movement") == ["P-7"]
+    assert ids("--currency", "USD") == ["P-9"]
+    assert ids("--key", "P-7") == ["P-7"]
+    assert ids("--priority", "2") == []
+    assert ids("--state", "resolved") == []
+    assert ids("--state", "any") == ["P-9", "P-7"]
+
+    first = written("exceptions", "list", "--from-topics", "--json", "--limit", "1", env=WITH_CLOCK)
+    assert [alert["key"] for alert in parsed(first.stdout)] == ["P-9"]
+    cursor = first.stderr.partition("--after '")[2].partition("'")[0]
+    assert ids("--limit", "1", "--after", cursor) == ["P-7"]
+
+    nothing = written("exceptions", "list", "--from-topics", "--priority", "2", env=WITH_CLOCK)
+    assert (nothing.exit_code, nothing.stdout, nothing.stderr) == (0, "", "no breaks match\n")
+
+
+def test_an_explanation_in_json_is_the_same_as_the_domain_gives(written: Run, driver: Driver) -> None:
+    found = written("exceptions", "explain", BREAK, "--from-topics", "--json", env=WITH_CLOCK)
+    assert found.exit_code == 0, found.output
+    (explanation,) = parsed(found.stdout)
+    (alert,) = (one for one in driver.last(topics.MISMATCH_ALERTS).values() if one.break_id == BREAK)
+    told = output_to_json(alert)
+    shared = set(told) & set(explanation) - {"type"}
+    assert shared >= {"break_id", "class", "priority", "drift_minor", "currency", "due_at", "opened_at", "subject"}
+    assert {name: explanation[name] for name in shared} == {name: told[name] for name in shared}
+    assert explanation["property_id"] == "H-3"
+    assert [entry["event_id"] for entry in explanation["story"]] == ["e-2", "e-3", "e-4", "e-5", None, None]
+    assert explanation["resolutions"][0]["events"][0]["fields"] == {
+        "payment_id": "P-9", "obligation_id": "O-17", "posting_id": "J-1", "amount_minor": 85_000, "currency": "USD",
+    }  # fmt: skip
+
+
+def test_what_is_resolved_tells_how_it_went(run: Run, mock_broker: str, driver: Driver) -> None:
+    later = instant_from_text("2026-07-10T09:30:00Z")
+    driver.advance(later)
+    driver.pipe(PostingReversed("e-6", later, "O-17", "V-1", "J-1", "P-9", 85_000, "USD", "returned, R01"))
+    driver.run()
+    put_on(mock_broker, driver)
+    env = {"RENTMATCH_CLOCK": "2026-07-20T00:00:00Z", "RENTMATCH_HTTP_PORT": "0"}
+
+    shown = run("exceptions", "show", BREAK, "--from-topics", env=env)
+    assert shown.exit_code == 0, shown.output
+    assert "opened 2026-07-08 12:00 UTC, resolved 2026-07-10 09:30 UTC, after 1 d" in shown.stdout
+    assert [line.split()[3] for line in shown.stdout.splitlines()[-2:]] == ["opened", "resolved"]
+    records = parsed(run("exceptions", "show", BREAK, "--from-topics", "--json", env=env).stdout)
+    assert [record["lifecycle"] for record in records] == ["opened", "resolved"]
+
+    explained = run("exceptions", "explain", BREAK, "--from-topics", "--json", env=env)
+    (explanation,) = parsed(explained.stdout)
+    assert explanation["resolved_at"] == "2026-07-10T09:30:00.000000Z"
+    assert explanation["resolutions"] == []
+    assert [entry["event_id"] for entry in explanation["story"]][-2:] == ["e-6", None]
+    assert explanation["story"][-1]["text"] == "The break was told to be resolved."
+    assert [alert["key"] for alert in parsed(
+        run("exceptions", "list", "--from-topics", "--state", "resolved", "--json", env=env).stdout
+    )] == ["P-9"]  # fmt: skip
+
+
+def test_a_break_that_there_is_not(written: Run) -> None:
+    for verb in ("show", "explain"):
+        missing = written("exceptions", verb, "0" * 32, "--from-topics", env=WITH_CLOCK)
+        assert missing.exit_code == 1
+        assert "there is no break" in missing.stderr
+        assert "exceptions list --state any" in missing.stderr
+
+
+def test_what_is_given_wrongly(run: Run) -> None:
+    for words, said in (
+        (("list", "--from-topics", "--url", "http://here:1"), "two sources"),
+        (("list", "--url", "here:6066"), "not the root of a server"),
+        (("list", "--url", "http://me:secret@here:1"), "not the root of a server"),
+        (("list", "--from-topics", "--after", "nonsense"), "--after"),
+        (("list", "--class", "nonsense"), "--class"),
+    ):
+        wrong = run("exceptions", *words)
+        assert wrong.exit_code == 2, words
+        assert said in wrong.stderr
+
+
+# An API
+
+TOKEN = "0123456789abcdef"
+
+
+class Api(BaseHTTPRequestHandler):
+    """Speaks as docs/http-api.md has it, about one break."""
+
+    alert: dict[str, Any]
+    explanation: dict[str, Any] | None
+    asked: list[tuple[str, dict[str, list[str]]]]
+    broken: tuple[int, str] | None = None
+
+    def do_GET(self) -> None:
+        url = urlsplit(self.path)
+        self.asked.append((url.path, parse_qs(url.query)))
+        if self.headers.get("Authorization") != f"Bearer {TOKEN}":
+            return self._answer(401, {"error": {"code": "unauthorized", "message": "no"}})
+        if self.broken is not None:
+            return self._answer(self.broken[0], {"error": {"code": "x", "message": self.broken[1]}})
+        resolved = {**self.alert, "lifecycle": "resolved", "resolved_at": "2026-07-09T12:00:00.000000Z"}
+        found: dict[str, Any] = {
+            "/v1/exceptions": {"items": [{**self.alert, "property_id": "H-3"}], "next": "go on"},
+            f"/v1/exceptions/{BREAK}/explanation": self.explanation,
+            f"/v1/exceptions/{BREAK}/history": {"items": [resolved, self.alert], "next": None},
+        }
+        answer = found.get(url.path)
+        return (
+            self._answer(404, {"error": {"code": "not_found", "message": "-"}})
+            if answer is None
+            else self._answer(200, answer)
+        )
+
+    def _answer(self, status: int, body: dict[str, Any]) -> None:
+        data = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def api(driver: Driver) -> Iterator[type[Api]]:
+    """A server with the example's break; `api.port` is where."""
+    (alert,) = (one for one in driver.last(topics.MISMATCH_ALERTS).values() if one.break_id == BREAK)
+
+    class Served(Api):
+        asked: list[tuple[str, dict[str, list[str]]]] = []
+
+    Served.alert, Served.explanation = output_to_json(alert), {"type": "Explanation", "break_id": BREAK}
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Served)
+    Served.port = server.server_port  # type: ignore[attr-defined]
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    yield Served
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_an_api_that_answers_is_asked(bare_run: Run, api: Any) -> None:
+    env = {"RENTMATCH_HTTP_PORT": str(api.port), "RENTMATCH_HTTP_TOKEN": f"{TOKEN},{'f' * 16}", "RENTMATCH_CLOCK": NOW}
+    listed = bare_run("exceptions", "list", "--priority", "1", "--class", "posting_missing", "--limit", "7", env=env)
+    assert listed.exit_code == 0, listed.output
+    assert "H-3" in listed.stdout
+    assert listed.stderr == "there are more: go on with the same options and --after 'go on'\n"
+    wish = {"state": ["open"], "priority": ["1"], "class": ["posting_missing"], "limit": ["7"]}
+    assert api.asked[-1] == ("/v1/exceptions", wish)
+
+    explained = bare_run("exceptions", "explain", BREAK, "--json", env=env)
+    assert parsed(explained.stdout) == [api.explanation]
+    shown = bare_run("exceptions", "show", BREAK, "--json", "--url", f"http://127.0.0.1:{api.port}/", env=env)
+    assert [record["lifecycle"] for record in parsed(shown.stdout)] == ["opened", "resolved"]
+
+    api.explanation = None
+    resolved = bare_run("exceptions", "explain", BREAK, env=env)
+    assert resolved.exit_code == 1
+    assert f"rentmatch exceptions show {BREAK}" in resolved.stderr
+    missing = bare_run("exceptions", "explain", "0" * 32, env=env)
+    assert missing.exit_code == 1
+    assert "there is no break" in missing.stderr
+
+
+def test_an_api_that_was_named_and_does_not_answer_as_it_should(bare_run: Run, api: Any) -> None:
+    url = f"http://127.0.0.1:{api.port}"
+    env = {"RENTMATCH_HTTP_TOKEN": TOKEN}
+
+    refused = bare_run("exceptions", "list", "--url", url, env={"RENTMATCH_HTTP_TOKEN": "f" * 16})
+    assert refused.exit_code == 1
+    assert "set RENTMATCH_HTTP_TOKEN" in refused.stderr
+
+    api.broken = (503, "the read model does not answer; ask again")
+    down = bare_run("exceptions", "list", "--url", url, env=env)
+    assert down.exit_code == 1
+    assert "the read model does not answer; ask again. `--from-topics` asks the broker" in down.stderr
+
+    api.broken = (400, "limit is wrong")
+    wrong = bare_run("exceptions", "list", "--url", url, env=env)
+    assert wrong.exit_code == 2
+    assert "limit is wrong" in wrong.stderr
+
+    nobody = bare_run("exceptions", "list", "--url", "http://127.0.0.1:9", env=env)
+    assert nobody.exit_code == 1
+    assert "no API answers at http://127.0.0.1:9" in nobody.stderr
+
+
+def test_where_the_api_does_not_answer_the_topics_are_read(written: Run, api: Any) -> None:
+    api.broken = (503, "no read model")
+    env = WITH_CLOCK | {"RENTMATCH_HTTP_PORT": str(api.port), "RENTMATCH_HTTP_TOKEN": TOKEN}
+    listed = written("exceptions", "list", "--json", env=env)
+    assert listed.exit_code == 0, listed.output
+    assert [alert["key"] for alert in parsed(listed.stdout)] == ["P-9", "P-7"]
+    assert listed.stderr == f"reading the topics (http://127.0.0.1:{api.port}: no read model)\n"
+
+
+# Stories
+
+
+def told_text(facts: str, at: str, break_class: str, capsys: pytest.CaptureFixture[str]) -> str:
+    world = World()
+    for fact in read_facts(facts):
+        world.learn(fact)
+    now = instant(at)
+    world.look(now)
+    (text,) = (
+        as_json(explain(state, one, now, Policy(), opened_at=now))
+        for views, states in ((world.payment_views, world.payments), (world.obligation_views, world.obligations))
+        for key, state in states.items()  # type: ignore[attr-defined]
+        for one in views[key].breaks  # type: ignore[index]
+        if one.break_class == break_class
+    )
+    put_rendered(showing.story(text))
+    return capsys.readouterr().out
+
+
+def test_amounts_have_the_decimals_of_their_currency() -> None:
+    shown = {currency: amount_text(1_234_567, currency) for currency in ("USD", "JPY", "KWD", "CLF", "EUR")}
+    assert shown == {
+        "USD": "USD 12,345.67", "JPY": "JPY 1,234,567", "KWD": "KWD 1,234.567", "CLF": "CLF 123.4567",
+        "EUR": "EUR 12,345.67",
+    }  # fmt: skip
+    assert [amount_text(minor, "KWD") for minor in (0, -5, -1_005)] == ["KWD 0.000", "KWD -0.005", "KWD -1.005"]
+    without_cents = {currency for currency in CURRENCIES if "." not in amount_text(1, currency)}
+    assert without_cents == set(
+        [
+            "BIF",
+            "CLP",
+            "DJF",
+            "GNF",
+            "ISK",
+            "JPY",
+            "KMF",
+            "KRW",
+            "PYG",
+            "RWF",
+            "UGX",
+            "UYI",
+            "VND",
+            "VUV",
+            "XAF",
+            "XOF",
+            "XPF",
+        ]
+    )
+    assert {c for c in CURRENCIES if amount_text(1, c)[4:] == "0.001"} == set(
+        ["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"]
+    )
