@@ -8,9 +8,10 @@ from typing import NoReturn, Protocol
 
 import pytest
 
+from ops.local import debian
 from tests.infra import maven
 from tests.infra.apicurio import ApicurioRegistry
-from tests.infra.environment import REQUIRE_KAFKA, TEST_BROKER, MissingToolError
+from tests.infra.environment import CACHE, REQUIRE_KAFKA, TEST_BROKER, MissingToolError
 from tests.infra.kafka import KafkaCluster
 from tests.infra.mongo import MongoServer
 from tests.infra.worker import WorkerProcess
@@ -29,7 +30,7 @@ class MakeCluster(Protocol):
     ) -> KafkaCluster: ...
 
 
-def _go_without(config: pytest.Config, what: str, error: MissingToolError) -> NoReturn:
+def _go_without(config: pytest.Config, what: str, error: Exception) -> NoReturn:
     if REQUIRE_KAFKA:
         pytest.fail(f"RENTMATCH_REQUIRE_KAFKA=1, and {what} cannot be had: {error}", pytrace=False)
     config.stash.setdefault(_MISSING, {})[what] = str(error)
@@ -143,6 +144,25 @@ def mongo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MongoServ
 def mongo_database() -> str:
     """A database that no other test uses."""
     return f"t{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture(scope="session")
+def promtool(pytestconfig: pytest.Config) -> Path:
+    """Prometheus' own checker of rules and configuration."""
+    return _debian_program(pytestconfig, debian.PROMTOOL)
+
+
+@pytest.fixture(scope="session")
+def amtool(pytestconfig: pytest.Config) -> Path:
+    """Alertmanager's own checker of its configuration."""
+    return _debian_program(pytestconfig, debian.AMTOOL)
+
+
+def _debian_program(config: pytest.Config, program: debian.Program) -> Path:
+    try:
+        return debian.find(program, CACHE, maven.announce)
+    except debian.MissingProgramError as error:
+        _go_without(config, program.name, error)
 
 
 @pytest.fixture

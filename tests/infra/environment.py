@@ -14,7 +14,7 @@ TEST_BROKER: str | None = os.environ.pop("RENTMATCH_TEST_BROKER", None)
 """A running broker to test against, host:port; by default the tests start their own."""
 
 CACHE: Path = Path(os.environ.pop("RENTMATCH_TEST_CACHE", "") or Path.home() / ".cache" / "rentmatch")
-"""Where downloaded Java programs are kept between runs."""
+"""Where downloaded programs are kept between runs."""
 
 TEST_SEED: int | None = int(os.environ["RENTMATCH_TEST_SEED"]) if os.environ.get("RENTMATCH_TEST_SEED") else None
 """The seed to begin with, instead of each test's own: how a failure is played again."""

@@ -1,0 +1,1 @@
+"""What runs rentmatch and its surroundings on one machine, without containers."""
