@@ -61,6 +61,7 @@ class Child:
 
         Raises:
             TimeoutError: it was still there after `timeout_s`; it has been killed.
+
         """
         self.ask_to_end()
         try:
@@ -74,6 +75,7 @@ class Child:
 
         Raises:
             TimeoutError: it still runs after `timeout_s`.
+
         """
         try:
             return self._process.wait(timeout_s)
@@ -102,6 +104,7 @@ def wait_until(holds: Callable[[], bool], timeout_s: float, what: str, *, child:
     Raises:
         TimeoutError: it did not hold within `timeout_s`.
         RuntimeError: the child ended before it held.
+
     """
     until = time.monotonic() + timeout_s
     while not holds():

@@ -1,11 +1,11 @@
-"""A real schema registry on this machine: Apicurio, in memory, spoken to as Confluent's."""
+"""A real schema registry on this machine: Apicurio, spoken to as Confluent's."""
 
 import urllib.error
 import urllib.request
 from pathlib import Path
 
-from tests.infra import maven
-from tests.infra.processes import Child, free_ports, wait_until
+from ops.local import maven
+from ops.local.processes import Child, free_ports, wait_until
 
 
 class ApicurioRegistry:
@@ -29,6 +29,7 @@ class ApicurioRegistry:
         Raises:
             RuntimeError: it ended at once; the message holds the end of its output.
             TimeoutError: it did not answer within 90 seconds.
+
         """
         (runner,) = self._home.glob("*-runner.jar")
         options = ["-Xmx512m", "-XX:TieredStopAtLevel=1", "-Dquarkus.http.host=127.0.0.1"]

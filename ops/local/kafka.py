@@ -12,8 +12,8 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from tests.infra import maven
-from tests.infra.processes import Child, free_ports, wait_until
+from ops.local import maven
+from ops.local.processes import Child, free_ports, wait_until
 
 HEAP = ("-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 """Quick to start and small: tests send megabytes, not terabytes."""
@@ -76,6 +76,7 @@ class KafkaCluster:
         Raises:
             RuntimeError: a node could not be formatted or ended at once; the message holds the end of its log.
             TimeoutError: the cluster did not form within a minute or so.
+
         """
         started = time.monotonic()
         # The first byte is 0, because an id that begins with a dash would be taken for an option by the storage tool.
@@ -266,6 +267,7 @@ def create_topic(
     Raises:
         KafkaException: the broker refused it.
         TimeoutError: no leader within 30 seconds.
+
     """
     admin = AdminClient({"bootstrap.servers": bootstrap})
     topic = NewTopic(name, num_partitions=partitions, replication_factor=replication, config=dict(config or {}))
