@@ -1,4 +1,8 @@
-"""A real Apache Kafka on this machine: one node or three, each of which can be killed, frozen and started again."""
+"""A real Apache Kafka on this machine: one node or three, each of which can be killed, frozen and started again.
+
+`Nodes` knows folders, ports and command lines and runs nothing that stays; `KafkaCluster` runs the nodes for tests and
+benchmarks, and ops/local/topology.py has its supervisor run them.
+"""
 
 import base64
 import os
@@ -16,7 +20,7 @@ from ops.local import maven
 from ops.local.processes import Child, free_ports, wait_until
 
 HEAP = ("-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
-"""Quick to start and small: tests send megabytes, not terabytes."""
+"""Quick to start and small: for megabytes, not terabytes."""
 
 LOGGING = """\
 status = error
@@ -30,14 +34,165 @@ rootLogger.appenderRef.file.ref = file
 """
 
 
-class KafkaCluster:
-    """Nodes 0 to `nodes` - 1, each broker and controller at once (KRaft), on ports of 127.0.0.1 that they keep.
+class Nodes:
+    """Nodes 0 to n - 1 of a cluster, each broker and controller at once (KRaft), on ports of 127.0.0.1.
 
-    `extra_properties` go last into every server.properties and so override. In their values `{port}`,
-    `{controller_port}`, `{extra_port}` (a spare one for each node, for a TLS or SASL listener), `{node_id}` and
-    `{directory}` are filled in.
-    `format_arguments` are handed to the storage tool, as `("--add-scram", "SCRAM-SHA-512=[name=…,password=…]")`.
+    `extra_ports` are spare ones, one for each node, for a TLS or SASL listener. `extra_properties` go last into every
+    server.properties and so override. In their values `{port}`, `{controller_port}`, `{extra_port}`, `{node_id}` and
+    `{directory}` are filled in. `format_arguments` are handed to the storage tool, as
+    `("--add-scram", "SCRAM-SHA-512=[name=…,password=…]")`.
+
+    Raises:
+        MissingToolError: there is no Java, or Kafka cannot be fetched.
+
     """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        ports: Sequence[int],
+        controller_ports: Sequence[int],
+        extra_ports: Sequence[int] = (),
+        extra_properties: Mapping[str, str] | None = None,
+        format_arguments: Sequence[str] = (),
+    ) -> None:
+        self.ports = tuple(ports)
+        self.extra_ports = tuple(extra_ports)
+        self._directory = directory
+        self._controller_ports = tuple(controller_ports)
+        self._extra = dict(extra_properties or {})
+        self._format_arguments = tuple(format_arguments)
+        self._java = maven.java()
+        self._classpath = ":".join(str(jar) for jar in maven.jars(maven.KAFKA))
+
+    def __len__(self) -> int:
+        """How many nodes there are."""
+        return len(self.ports)
+
+    @property
+    def bootstrap(self) -> str:
+        """The bootstrap servers, `host:port,…`."""
+        return ",".join(f"127.0.0.1:{port}" for port in self.ports)
+
+    def folder(self, node: int) -> Path:
+        """Where a node has its files: server.properties, server.log, console.log and, in `data`, its storage."""
+        return self._directory / f"node-{node}"
+
+    def command(self, node: int) -> list[str]:
+        """Run a node."""
+        return self._java_line(node, "kafka.Kafka", str(self.folder(node) / "server.properties"))
+
+    def environment(self) -> dict[str, str]:
+        """Give a node a bare environment: KAFKA_ or JAVA_ options of the machine must not change what runs."""
+        return {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
+
+    def prepare(self) -> None:
+        """Write every node's properties, and format the storage of those that have none yet.
+
+        Raises:
+            RuntimeError: the storage tool failed; the message holds what it said.
+
+        """
+        for node in range(len(self)):
+            self._configure(node)
+        new = [node for node in range(len(self)) if not self._meta(node).exists()]
+        cluster_id = self._cluster_id()
+        running = [
+            subprocess.Popen(
+                self._storage_tool(node, cluster_id), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            )
+            for node in new
+        ]
+        said = [process.communicate(timeout=120)[0] for process in running]
+        for process, told in zip(running, said, strict=True):
+            if process.returncode != 0:
+                raise RuntimeError(f"Kafka's storage could not be formatted:\n{told}")
+
+    def _meta(self, node: int) -> Path:
+        return self.folder(node) / "data" / "meta.properties"
+
+    def _cluster_id(self) -> str:
+        """The id of the cluster that a node is formatted for already, else a new one."""
+        for node in range(len(self)):
+            if self._meta(node).exists():
+                lines = self._meta(node).read_text(encoding="utf-8").splitlines()
+                return next(line.partition("=")[2] for line in lines if line.startswith("cluster.id="))
+        # The first byte is 0, because an id that begins with a dash would be taken for an option by the storage tool.
+        return base64.urlsafe_b64encode(b"\0" + uuid.uuid4().bytes[1:]).decode().rstrip("=")
+
+    def _storage_tool(self, node: int, cluster_id: str) -> list[str]:
+        properties = str(self.folder(node) / "server.properties")
+        arguments = ("format", "--cluster-id", cluster_id, "--config", properties, *self._format_arguments)
+        return self._java_line(node, "kafka.tools.StorageTool", *arguments)
+
+    def _configure(self, node: int) -> None:
+        folder = self.folder(node)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "log4j2.properties").write_text(LOGGING.format(log=folder / "server.log"), encoding="utf-8")
+        properties = self._properties(node)
+        text = "".join(f"{key}={value}\n" for key, value in properties.items())
+        (folder / "server.properties").write_text(text, encoding="utf-8")
+
+    def _properties(self, node: int) -> dict[str, str]:
+        port, controller = self.ports[node], self._controller_ports[node]
+        voters = ",".join(f"{i + 1}@127.0.0.1:{p}" for i, p in enumerate(self._controller_ports))
+        replicas, in_sync = str(len(self)), str(min(2, len(self)))
+        fill = {
+            "{port}": str(port),
+            "{controller_port}": str(controller),
+            "{extra_port}": str(self.extra_ports[node]) if self.extra_ports else "",
+            "{node_id}": str(node + 1),
+            "{directory}": str(self.folder(node)),
+        }
+        properties = {
+            "process.roles": "broker,controller",
+            "node.id": str(node + 1),
+            "controller.quorum.voters": voters,
+            "controller.listener.names": "CONTROLLER",
+            "inter.broker.listener.name": "PLAINTEXT",
+            "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}",
+            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
+            "listener.security.protocol.map": (
+                "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SSL:SSL,SASL_SSL:SASL_SSL,SASL_PLAINTEXT:SASL_PLAINTEXT"
+            ),
+            "log.dirs": str(self.folder(node) / "data"),
+            "auto.create.topics.enable": "false",
+            "default.replication.factor": replicas,
+            "min.insync.replicas": in_sync,
+            "offsets.topic.replication.factor": replicas,
+            "offsets.topic.num.partitions": "4",
+            "transaction.state.log.replication.factor": replicas,
+            "transaction.state.log.min.isr": in_sync,
+            "transaction.state.log.num.partitions": "4",
+            "share.coordinator.state.topic.replication.factor": replicas,
+            "share.coordinator.state.topic.min.isr": in_sync,
+            "share.coordinator.state.topic.num.partitions": "1",
+            "group.initial.rebalance.delay.ms": "0",
+            # Shorter than production's, so that a test of a worker's death need not wait for minutes.
+            # A node that was killed may only register again once its old registration has lapsed; 9 s by default.
+            "broker.session.timeout.ms": "4000",
+            "broker.heartbeat.interval.ms": "500",
+            "group.min.session.timeout.ms": "1000",
+            "transaction.abort.timed.out.transaction.cleanup.interval.ms": "500",
+            "transaction.max.timeout.ms": "900000",
+            # The default of 128 MiB does not go well with the small heap.
+            "log.cleaner.dedupe.buffer.size": str(16 * 1024 * 1024),
+        }
+        for key, value in self._extra.items():
+            filled = value
+            for mark, with_what in fill.items():
+                filled = filled.replace(mark, with_what)
+            properties[key] = filled
+        return properties
+
+    def _java_line(self, node: int, main: str, *arguments: str) -> list[str]:
+        logging = f"-Dlog4j2.configurationFile={self.folder(node) / 'log4j2.properties'}"
+        return [self._java, *HEAP, logging, "-cp", self._classpath, main, *arguments]
+
+
+class KafkaCluster:
+    """Nodes 0 to `nodes` - 1 on free ports, which they keep; the other arguments are those of `Nodes`."""
 
     def __init__(
         self,
@@ -47,23 +202,25 @@ class KafkaCluster:
         extra_properties: Mapping[str, str] | None = None,
         format_arguments: Sequence[str] = (),
     ) -> None:
-        self._directory = directory
-        self._extra = dict(extra_properties or {})
-        self._format_arguments = tuple(format_arguments)
         ports = free_ports(3 * nodes)
-        self.ports = ports[:nodes]
-        self._controller_ports = ports[nodes : 2 * nodes]
-        self.extra_ports = ports[2 * nodes :]
+        self._nodes = Nodes(
+            directory,
+            ports=ports[:nodes],
+            controller_ports=ports[nodes : 2 * nodes],
+            extra_ports=ports[2 * nodes :],
+            extra_properties=extra_properties,
+            format_arguments=format_arguments,
+        )
+        self.ports = self._nodes.ports
+        self.extra_ports = self._nodes.extra_ports
         self._children: list[Child | None] = [None] * nodes
-        self._java = maven.java()
-        self._classpath = ":".join(str(jar) for jar in maven.jars(maven.KAFKA))
         self.start_seconds: float | None = None
         """How long `start` took, formatting included."""
 
     @property
     def bootstrap(self) -> str:
         """The bootstrap servers, `host:port,…`."""
-        return ",".join(f"127.0.0.1:{port}" for port in self.ports)
+        return self._nodes.bootstrap
 
     @property
     def nodes(self) -> int:
@@ -79,11 +236,7 @@ class KafkaCluster:
 
         """
         started = time.monotonic()
-        # The first byte is 0, because an id that begins with a dash would be taken for an option by the storage tool.
-        cluster_id = base64.urlsafe_b64encode(b"\0" + uuid.uuid4().bytes[1:]).decode().rstrip("=")
-        for node in range(self.nodes):
-            self._configure(node)
-            self._format(node, cluster_id)
+        self._nodes.prepare()
         try:
             for node in range(self.nodes):
                 self._launch(node)
@@ -155,7 +308,7 @@ class KafkaCluster:
 
     def log_tail(self, node: int = 0, lines: int = 60) -> str:
         """The last lines of a node's log."""
-        log = self._folder(node) / "server.log"
+        log = self._nodes.folder(node) / "server.log"
         if not log.exists():
             return f"--- Kafka node {node} logged nothing"
         text = log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:]
@@ -171,92 +324,10 @@ class KafkaCluster:
             raise RuntimeError(f"Kafka node {node} was never started")
         return child
 
-    def _folder(self, node: int) -> Path:
-        return self._directory / f"node-{node}"
-
-    def _configure(self, node: int) -> None:
-        folder = self._folder(node)
-        folder.mkdir(parents=True)
-        (folder / "log4j2.properties").write_text(LOGGING.format(log=folder / "server.log"), encoding="utf-8")
-        properties = self._properties(node)
-        text = "".join(f"{key}={value}\n" for key, value in properties.items())
-        (folder / "server.properties").write_text(text, encoding="utf-8")
-
-    def _properties(self, node: int) -> dict[str, str]:
-        port, controller = self.ports[node], self._controller_ports[node]
-        voters = ",".join(f"{i + 1}@127.0.0.1:{p}" for i, p in enumerate(self._controller_ports))
-        replicas, in_sync = str(self.nodes), str(min(2, self.nodes))
-        fill = {
-            "{port}": str(port),
-            "{controller_port}": str(controller),
-            "{extra_port}": str(self.extra_ports[node]),
-            "{node_id}": str(node + 1),
-            "{directory}": str(self._folder(node)),
-        }
-        properties = {
-            "process.roles": "broker,controller",
-            "node.id": str(node + 1),
-            "controller.quorum.voters": voters,
-            "controller.listener.names": "CONTROLLER",
-            "inter.broker.listener.name": "PLAINTEXT",
-            "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}",
-            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
-            "listener.security.protocol.map": (
-                "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SSL:SSL,SASL_SSL:SASL_SSL,SASL_PLAINTEXT:SASL_PLAINTEXT"
-            ),
-            "log.dirs": str(self._folder(node) / "data"),
-            "auto.create.topics.enable": "false",
-            "default.replication.factor": replicas,
-            "min.insync.replicas": in_sync,
-            "offsets.topic.replication.factor": replicas,
-            "offsets.topic.num.partitions": "4",
-            "transaction.state.log.replication.factor": replicas,
-            "transaction.state.log.min.isr": in_sync,
-            "transaction.state.log.num.partitions": "4",
-            "share.coordinator.state.topic.replication.factor": replicas,
-            "share.coordinator.state.topic.min.isr": in_sync,
-            "share.coordinator.state.topic.num.partitions": "1",
-            "group.initial.rebalance.delay.ms": "0",
-            # Shorter than production's, so that a test of a worker's death need not wait for minutes.
-            # A node that was killed may only register again once its old registration has lapsed; 9 s by default.
-            "broker.session.timeout.ms": "4000",
-            "broker.heartbeat.interval.ms": "500",
-            "group.min.session.timeout.ms": "1000",
-            "transaction.abort.timed.out.transaction.cleanup.interval.ms": "500",
-            "transaction.max.timeout.ms": "900000",
-            # The default of 128 MiB does not go well with the small heap.
-            "log.cleaner.dedupe.buffer.size": str(16 * 1024 * 1024),
-        }
-        for key, value in self._extra.items():
-            filled = value
-            for mark, with_what in fill.items():
-                filled = filled.replace(mark, with_what)
-            properties[key] = filled
-        return properties
-
-    def _command(self, node: int, main: str, *arguments: str) -> list[str]:
-        logging = f"-Dlog4j2.configurationFile={self._folder(node) / 'log4j2.properties'}"
-        return [self._java, *HEAP, logging, "-cp", self._classpath, main, *arguments]
-
-    def _format(self, node: int, cluster_id: str) -> None:
-        properties = str(self._folder(node) / "server.properties")
-        arguments = ("format", "--cluster-id", cluster_id, "--config", properties, *self._format_arguments)
-        done = subprocess.run(
-            self._command(node, "kafka.tools.StorageTool", *arguments),
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        if done.returncode != 0:
-            raise RuntimeError(f"Kafka's storage could not be formatted:\n{done.stdout}{done.stderr}")
-
     def _launch(self, node: int) -> None:
-        folder = self._folder(node)
-        command = self._command(node, "kafka.Kafka", str(folder / "server.properties"))
-        # A bare environment: KAFKA_ or JAVA_ options of the machine must not change what is tested.
-        env = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
-        self._children[node] = Child(command, folder / "console.log", cwd=folder, env=env)
+        folder = self._nodes.folder(node)
+        command, environment = self._nodes.command(node), self._nodes.environment()
+        self._children[node] = Child(command, folder / "console.log", cwd=folder, env=environment)
 
 
 def create_topic(
