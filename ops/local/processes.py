@@ -1,4 +1,4 @@
-"""Child processes that tests start, stop, freeze and kill: never left behind, whatever ends the tests."""
+"""Child processes that are started, stopped, frozen and killed: never left behind, whatever ends us (Linux only)."""
 
 import ctypes
 import os
@@ -15,7 +15,8 @@ _PR_SET_PDEATHSIG = 1
 
 
 def _die_with_parent() -> None:
-    # Linux sends this signal when the parent dies, so that not even a SIGKILL of pytest leaves a broker running.
+    # Linux sends this signal when the parent dies, so that not even a SIGKILL of ours leaves a broker running.
+    # It does so when the thread that forked ends: start children from a thread that lives as long as they may.
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
@@ -32,6 +33,7 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 cwd=cwd,
                 env=None if env is None else dict(env),
+                process_group=0,  # Ctrl-C is for us; children are ended in order
                 preexec_fn=_die_with_parent,  # noqa: PLW1509  # one system call, takes no lock another thread may hold
             )
 
