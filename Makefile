@@ -9,6 +9,7 @@ VENV ?= .venv
 OBLIGATIONS ?= 2000
 SEED ?= 1
 PYTEST_ARGS ?=
+UP ?=
 
 BIN := $(VENV)/bin
 # Two stamps, so that the demo installs only what it runs on, and each is renewed when its lock or the packaging changes.
@@ -20,11 +21,23 @@ CREATED := $(VENV)/.created
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 	@echo
-	@echo "  Settings: PYTHON=$(PYTHON) VENV=$(VENV) OBLIGATIONS=$(OBLIGATIONS) SEED=$(SEED) PYTEST_ARGS='$(PYTEST_ARGS)'"
+	@echo "  Settings: PYTHON=$(PYTHON) VENV=$(VENV) OBLIGATIONS=$(OBLIGATIONS) SEED=$(SEED) PYTEST_ARGS='$(PYTEST_ARGS)' UP='$(UP)'"
 
 .PHONY: demo
 demo: $(RUNTIME) ## a month of rent through the service, checked: OBLIGATIONS=2000 SEED=1
 	@$(BIN)/rentmatch demo --obligations $(OBLIGATIONS) --seed $(SEED)
+
+.PHONY: up
+up: $(DEV) ## the whole topology on this machine: SIMULATE=1 feeds it, FRESH=1 forgets what was, UP='--port registry=8085'
+	@$(BIN)/python -m ops.local up $(if $(filter 1,$(SIMULATE)),--simulate --seed $(SEED) --obligations $(OBLIGATIONS)) $(if $(filter 1,$(FRESH)),--fresh) $(UP)
+
+.PHONY: down
+down: $(DEV) ## stop what `make up` runs; its data stays
+	@$(BIN)/python -m ops.local down
+
+.PHONY: status
+status: $(DEV) ## how what `make up` runs stands
+	@$(BIN)/python -m ops.local status
 
 .PHONY: test
 test: $(DEV) ## all tests but the soak (PYTEST_ARGS='-k name' passes options on)

@@ -19,7 +19,7 @@ from benchmarks.naive_run import run_naive
 from benchmarks.profiling import run_profile
 from benchmarks.recovery import run_recovery
 from benchmarks.report import Result, median_of, show, write_json
-from tests.infra.kafka import KafkaCluster
+from ops.local.kafka import KafkaCluster
 
 EVENTS = 2_000_000
 NAIVE_EVENTS = 20_000

@@ -8,13 +8,13 @@ from typing import NoReturn, Protocol
 
 import pytest
 
-from ops.local import debian
-from tests.infra import maven
-from tests.infra.apicurio import ApicurioRegistry
-from tests.infra.environment import CACHE, REQUIRE_KAFKA, TEST_BROKER, MissingToolError
-from tests.infra.kafka import KafkaCluster
+from ops.local import cache, debian
+from ops.local.apicurio import ApicurioRegistry
+from ops.local.cache import MissingToolError
+from ops.local.kafka import KafkaCluster
+from ops.local.worker import WorkerProcess
+from tests.infra.environment import CACHE, REQUIRE_KAFKA, TEST_BROKER
 from tests.infra.mongo import MongoServer
-from tests.infra.worker import WorkerProcess
 
 _MISSING = pytest.StashKey[dict[str, str]]()
 
@@ -49,7 +49,8 @@ def pytest_configure(config: pytest.Config) -> None:
                 reporter.write_line(f"[tests] {text}")
                 reporter.flush()
 
-    maven.announce = announce
+    cache.announce = announce
+    cache.folder = CACHE
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -57,7 +58,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     for what, why in config.stash.get(_MISSING, {}).items():
         terminalreporter.write_sep("!", f"TESTS WITH {what.upper()} WERE SKIPPED", red=True, bold=True)
         terminalreporter.write_line(why)
-        terminalreporter.write_line("RENTMATCH_REQUIRE_KAFKA=1 turns this into a failure.")
+        terminalreporter.write_line(
+            "RENTMATCH_TEST_BROKER=host:port uses a broker that is there, RENTMATCH_REQUIRE_KAFKA=1 makes it a failure."
+        )
 
 
 @pytest.fixture(scope="session")
@@ -160,7 +163,7 @@ def amtool(pytestconfig: pytest.Config) -> Path:
 
 def _debian_program(config: pytest.Config, program: debian.Program) -> Path:
     try:
-        return debian.find(program, CACHE, maven.announce)
+        return debian.find(program, CACHE, cache.announce)
     except debian.MissingProgramError as error:
         _go_without(config, program.name, error)
 

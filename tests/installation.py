@@ -18,12 +18,12 @@ from typing import Any
 from confluent_kafka import KafkaException, Producer
 
 from domain.facts import Micros
+from ops.local.worker import COMMAND, WorkerProcess
 from simulator.deliver import Delivery, value_of
 from simulator.scenario import Scenario
 from simulator.truth import truth_of_deliveries
 from streams.admin import provision
 from streams.settings import Settings
-from tests.infra.worker import COMMAND, WorkerProcess
 from tests.kafka import wire
 from tests.kafka.onlooker import READ, Onlooker
 from tests.kafka.verifier import KEYS, Outputs, Place, Published, check, read_outputs

@@ -7,8 +7,8 @@ import urllib.request
 import pytest
 from confluent_kafka import KafkaError, KafkaException, Producer
 
+from ops.local.kafka import create_topic
 from tests.conftest import MakeCluster
-from tests.infra.kafka import create_topic
 from tests.infra.reading import read_all, read_last
 
 pytestmark = pytest.mark.kafka

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.infra.processes import wait_until
-from tests.infra.worker import WorkerProcess
+from ops.local.processes import wait_until
+from ops.local.worker import WorkerProcess
 
 STAND_IN = """
 import http.server, os, signal, sys
@@ -66,7 +66,7 @@ def test_an_early_end_is_told_with_the_log(tmp_path: Path) -> None:
 def test_a_worker_dies_with_the_tests_that_started_it(tmp_path: Path) -> None:
     worker_code = "import time; time.sleep(600)"
     code = (
-        "import sys, time; from pathlib import Path; from tests.infra.worker import WorkerProcess\n"
+        "import sys, time; from pathlib import Path; from ops.local.worker import WorkerProcess\n"
         f"worker = WorkerProcess(Path(sys.argv[1]), {{}}, command=(sys.executable, '-c', {worker_code!r}))\n"
         "worker.start(); Path(sys.argv[1], 'pid').write_text(str(worker.pid) + '\\n'); time.sleep(600)"
     )

@@ -30,7 +30,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "simulator": frozenset({"domain.facts", "domain.records", "domain.policy"}),
     "app": ROOMS - {"app", "benchmarks", "ops", "simulator", "tests"},
     "ops": ROOMS - {"benchmarks", "tests"},
-    "benchmarks": ROOMS - {"tests"} | {"tests.infra"},
+    "benchmarks": ROOMS - {"tests"},
     "tests": ROOMS,
 }
 

@@ -1,1 +1,1 @@
-"""Real parts for tests: a Kafka cluster, a schema registry and worker processes on this machine."""
+"""What only tests need of the world outside: its variables, a worker with a fault in it, a reader of whole topics."""

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.infra.processes import Child, free_ports, wait_until
+from ops.local.processes import Child, free_ports, wait_until
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

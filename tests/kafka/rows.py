@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ops.local.kafka import KafkaCluster
+from ops.local.processes import wait_until
+from ops.local.worker import WorkerProcess
 from simulator.scenario import Scenario, simulate
-from tests.infra.kafka import KafkaCluster
-from tests.infra.processes import wait_until
-from tests.infra.worker import WorkerProcess
 from tests.installation import Feed, Installation
 
 SESSION_S = 2.5

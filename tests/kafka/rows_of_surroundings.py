@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from confluent_kafka import Producer
 
+from ops.local.processes import wait_until
 from simulator.deliver import value_of
 from simulator.scenario import simulate
-from tests.infra.processes import wait_until
 from tests.infra.reading import read_all
 from tests.installation import Installation
 from tests.kafka import wire

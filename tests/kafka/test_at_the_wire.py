@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
+from ops.local.worker import REPOSITORY
 from simulator.compare import compare, found_from_json, from_iso
 from simulator.scenario import simulate
 from simulator.truth import truth
 from tests.infra.reading import read_all
-from tests.infra.worker import REPOSITORY
 from tests.installation import Installation
 from tests.kafka.verifier import KEYS
 

@@ -16,14 +16,14 @@ from typing import Any
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
+from ops.local.processes import wait_until
+from ops.local.worker import REPOSITORY, WorkerProcess
 from simulator.compare import compare
 from simulator.scenario import simulate
 from simulator.truth import truth_of_deliveries
 from sinks.mongo import Mongo
 from tests.infra.environment import TEST_SEED
 from tests.infra.mongo import MongoServer
-from tests.infra.processes import wait_until
-from tests.infra.worker import REPOSITORY, WorkerProcess
 from tests.installation import Feed, Installation
 from tests.kafka.verifier import KEYS, Outputs
 from tests.sinks.projected import faults_of, found_in, obligation

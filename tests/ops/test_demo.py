@@ -22,13 +22,13 @@ from ops.demo import showing
 from ops.demo.following import Follower, Letter
 from ops.demo.installation import broker_variables, installation
 from ops.demo.judging import Judge, Judgement
+from ops.local.processes import wait_until
 from simulator.banking import DAY
 from simulator.deliver import value_of
 from simulator.scenario import Scenario, simulate
 from streams import cluster, topics
 from streams.settings import load
 from tests.driver import Driver
-from tests.infra.processes import wait_until
 from tests.ops.conftest import Run
 
 DEMO = [sys.executable, "-m", "ops.cli", "demo", "--obligations", "60", "--seed", "3"]

@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Callable
 
-from tests.infra.kafka import KafkaCluster
+from ops.local.kafka import KafkaCluster
 from tests.kafka.rows import Stage
 
 WORKERS = "abc"

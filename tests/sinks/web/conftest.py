@@ -7,11 +7,11 @@ import pytest
 from domain.facts import Micros
 from simulator.deliver import value_of
 from simulator.scenario import Scenario, simulate
+from sinks.web.questions import Questions
 from streams import topics
 from streams.codec import Codec
 from tests.driver import Driver, Worker, all_sources
 from tests.sinks.web.serving import DESCRIPTION, MemoryReadModel, OwnedInProcess, Served
-from sinks.web.questions import Questions
 
 _TOPICS = {topic.name: topic for topic in topics.INPUTS}
 

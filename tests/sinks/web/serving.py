@@ -14,6 +14,7 @@ import faust
 from aiohttp import web
 
 from domain.records import BreakLifecycle, LateLifecycle
+from ops.local.processes import free_ports
 from sinks.read_model_queries import ReadModelUnavailable, exception_cursor, late_alert_cursor
 from sinks.web.access import Access
 from sinks.web.guard import Guard
@@ -27,7 +28,6 @@ from streams.jsonschema import output_schemas
 from tables.committed import Committed
 from tables.live import LiveKeys
 from tests.driver import Driver, Worker
-from tests.infra.processes import free_ports
 
 Json = dict[str, Any]
 TOKEN = "a-token-of-some-length"

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from domain.facts import PaymentInitiated, ProcessorSettled
+from ops.local.processes import free_ports
 from sinks.web.live import HANDED_ON
 from sinks.web.questions import Questions
 from streams import topics
@@ -20,7 +21,6 @@ from streams.owners import owner_of
 from streams.settings import NO_WEB_SERVER
 from tables.committed import Committed, NotKept
 from tests.driver import Driver, Worker, World, all_sources
-from tests.infra.processes import free_ports
 from tests.sinks.web.serving import DESCRIPTION, TOKEN, Answer, MemoryReadModel, OwnedInProcess, Served, ask
 
 DAY = 86_400 * 1_000_000

@@ -7,7 +7,7 @@ import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tests.infra.processes import Child, free_ports, wait_until
+from ops.local.processes import Child, free_ports, wait_until
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -52,6 +52,7 @@ class WorkerProcess:
 
         Raises:
             RuntimeError: it runs already.
+
         """
         if self._child is not None and self._child.exit_code is None:
             raise RuntimeError("this worker runs already")
@@ -63,6 +64,7 @@ class WorkerProcess:
         Raises:
             RuntimeError: the worker ended first; the message holds the end of its log.
             TimeoutError: it was not ready within `timeout_s`.
+
         """
         wait_until(self._ready, timeout_s, "the worker to be ready", child=self._running())
 
@@ -75,6 +77,7 @@ class WorkerProcess:
 
         Raises:
             TimeoutError: it had to be killed.
+
         """
         return self._running().terminate(timeout_s)
 
@@ -83,6 +86,7 @@ class WorkerProcess:
 
         Raises:
             TimeoutError: it still runs.
+
         """
         return self._running().wait(timeout_s)
 

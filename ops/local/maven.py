@@ -1,31 +1,25 @@
-"""Fetches the Java programs that tests run, through Maven, once for each machine.
+"""Fetches Java programs through Maven, once for each machine.
 
 Maven's own configuration knows where artifacts come from, so that no host is named here.
 """
 
-import fcntl
-import hashlib
 import os
 import shutil
 import subprocess
 import tarfile
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-from tests.infra.environment import CACHE, MissingToolError
+from ops.local import cache
+from ops.local.cache import MissingToolError
 
 KAFKA = ("org.apache.kafka:kafka_2.13:4.1.1", "org.apache.logging.log4j:log4j-slf4j-impl:2.24.3")
 """The broker, and the binding without which it logs nothing."""
 
 APICURIO = "io.apicurio:apicurio-registry-app:3.0.9:tar.gz:all"
 """The last registry found to run on Java 17 (3.3 wants Java 21)."""
-
-announce: Callable[[str], object] = print
-"""Where progress is told. tests/conftest.py points it past pytest's capture: a silent minute looks like a hang."""
 
 ATTEMPTS = 4
 TIMEOUT_S = 420
@@ -36,11 +30,14 @@ def java() -> str:
 
     Raises:
         MissingToolError: there is none.
+
     """
     home = os.environ.get("JAVA_HOME")
     found = str(Path(home) / "bin" / "java") if home else shutil.which("java")
     if not found or not Path(found).exists():
-        raise MissingToolError("no Java: install Java 17 or later, or name a broker in RENTMATCH_TEST_BROKER")
+        raise MissingToolError(
+            "no Java: install Java 17 or later (on Debian and Ubuntu: apt install openjdk-17-jre-headless)"
+        )
     return found
 
 
@@ -49,8 +46,9 @@ def jars(coordinates: Sequence[str]) -> list[Path]:
 
     Raises:
         MissingToolError: Maven is not there or could not fetch them.
+
     """
-    folder = _cached("jars", "\n".join(coordinates), lambda target: _copy_dependencies(coordinates, target))
+    folder = cache.cached("jars", "\n".join(coordinates), lambda target: _copy_dependencies(coordinates, target))
     return sorted(folder.glob("*.jar"))
 
 
@@ -59,27 +57,9 @@ def unpacked(coordinate: str) -> Path:
 
     Raises:
         MissingToolError: Maven is not there or could not fetch it.
+
     """
-    return _cached("unpacked", coordinate, lambda target: _copy_and_unpack(coordinate, target))
-
-
-def _cached(kind: str, what: str, fill: Callable[[Path], None]) -> Path:
-    """The cache folder of `what`, filled beside its place and renamed: a torn download is never taken for whole."""
-    done = CACHE / f"{kind}-{hashlib.sha256(what.encode()).hexdigest()[:16]}"
-    if done.exists():
-        return done
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with _only_one(CACHE / "lock"):
-        if not done.exists():
-            announce(f"fetching {what.replace(chr(10), ', ')} into {CACHE}")
-            started = time.monotonic()
-            with tempfile.TemporaryDirectory(dir=CACHE, prefix="partial-") as partial:
-                target = Path(partial) / "content"
-                target.mkdir()
-                fill(target)
-                target.rename(done)
-            announce(f"fetched in {time.monotonic() - started:.1f} s")
-    return done
+    return cache.cached("unpacked", coordinate, lambda target: _copy_and_unpack(coordinate, target))
 
 
 def _copy_dependencies(coordinates: Sequence[str], target: Path) -> None:
@@ -93,7 +73,7 @@ def _copy_dependencies(coordinates: Sequence[str], target: Path) -> None:
     pom = target.parent / "pom.xml"
     pom.write_text(
         '<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>'
-        "<groupId>rentmatch</groupId><artifactId>test-jars</artifactId><version>1</version><packaging>pom</packaging>"
+        "<groupId>rentmatch</groupId><artifactId>jars</artifactId><version>1</version><packaging>pom</packaging>"
         f"<dependencies>{dependencies}</dependencies></project>",
         encoding="utf-8",
     )
@@ -111,13 +91,13 @@ def _copy_and_unpack(coordinate: str, target: Path) -> None:
 def _maven(*arguments: str, cwd: Path | None = None) -> None:
     command = shutil.which("mvn")
     if command is None:
-        raise MissingToolError("no Maven: install mvn, or name a broker in RENTMATCH_TEST_BROKER")
+        raise MissingToolError("no Maven: install it (on Debian and Ubuntu: apt install maven)")
     # -U, since Maven otherwise remembers a failed look-up and does not ask again.
     line = [command, "-B", "-q", "-U", *arguments]
     said = ""
     for attempt in range(1, ATTEMPTS + 1):
         if attempt > 1:
-            announce(f"Maven failed, attempt {attempt} of {ATTEMPTS}")
+            cache.announce(f"Maven failed, attempt {attempt} of {ATTEMPTS}")
             time.sleep(2**attempt)
         try:
             done = subprocess.run(line, cwd=cwd, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
@@ -127,12 +107,4 @@ def _maven(*arguments: str, cwd: Path | None = None) -> None:
         if done.returncode == 0:
             return
         said = (done.stdout + done.stderr)[-3000:]
-    raise MissingToolError(f"Maven could not fetch what the tests need, after {ATTEMPTS} attempts:\n{said}")
-
-
-@contextmanager
-def _only_one(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock on a file; the system lets go of it when a process dies."""
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+    raise MissingToolError(f"Maven could not fetch what is needed, after {ATTEMPTS} attempts:\n{said}")

@@ -1,4 +1,4 @@
-"""Child processes that tests start, stop, freeze and kill: never left behind, whatever ends the tests."""
+"""Child processes that are started, stopped, frozen and killed: never left behind, whatever ends us (Linux only)."""
 
 import ctypes
 import os
@@ -15,7 +15,8 @@ _PR_SET_PDEATHSIG = 1
 
 
 def _die_with_parent() -> None:
-    # Linux sends this signal when the parent dies, so that not even a SIGKILL of pytest leaves a broker running.
+    # Linux sends this signal when the parent dies, so that not even a SIGKILL of ours leaves a broker running.
+    # It does so when the thread that forked ends: start children from a thread that lives as long as they may.
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
@@ -32,6 +33,7 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 cwd=cwd,
                 env=None if env is None else dict(env),
+                process_group=0,  # Ctrl-C is for us; children are ended in order
                 preexec_fn=_die_with_parent,  # noqa: PLW1509  # one system call, takes no lock another thread may hold
             )
 
@@ -61,6 +63,7 @@ class Child:
 
         Raises:
             TimeoutError: it was still there after `timeout_s`; it has been killed.
+
         """
         self.ask_to_end()
         try:
@@ -74,6 +77,7 @@ class Child:
 
         Raises:
             TimeoutError: it still runs after `timeout_s`.
+
         """
         try:
             return self._process.wait(timeout_s)
@@ -102,6 +106,7 @@ def wait_until(holds: Callable[[], bool], timeout_s: float, what: str, *, child:
     Raises:
         TimeoutError: it did not hold within `timeout_s`.
         RuntimeError: the child ended before it held.
+
     """
     until = time.monotonic() + timeout_s
     while not holds():

@@ -1,0 +1,46 @@
+"""Prometheus for the topology: where it finds whom, with the alert rules that operators use."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ops.local import cache, debian
+
+OPS = Path(__file__).resolve().parents[1]
+SCRAPE_INTERVAL = "5s"
+
+
+def command_of(port: int, config: Path, data: Path) -> list[str]:
+    """Run it on a port of 127.0.0.1, with this configuration.
+
+    Raises:
+        MissingProgramError: it is not on this machine, and cannot be fetched as a Debian package.
+
+    """
+    program = debian.find(debian.PROMETHEUS, cache.folder, cache.announce)
+    return [
+        str(program),
+        f"--config.file={config}",
+        f"--storage.tsdb.path={data}",
+        "--storage.tsdb.retention.time=15d",
+        f"--web.listen-address=127.0.0.1:{port}",
+    ]
+
+
+def write_config(path: Path, targets: Mapping[str, Sequence[int]]) -> None:
+    """Write a configuration: job name -> ports of 127.0.0.1, and the rules of ops/prometheus.
+
+    It is JSON, which YAML takes as well.
+    """
+    rules = sorted(str(file) for file in (OPS / "prometheus").glob("**/*rules*.y*ml"))
+    jobs = [
+        {"job_name": job, "static_configs": [{"targets": [f"127.0.0.1:{port}" for port in ports]}]}
+        for job, ports in targets.items()
+    ]
+    config = {
+        "global": {"scrape_interval": SCRAPE_INTERVAL, "evaluation_interval": SCRAPE_INTERVAL},
+        "rule_files": rules,
+        "scrape_configs": jobs,
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
