@@ -23,6 +23,7 @@ COMMANDS = {
     "read": "ops.commands.read",
     "dead-letters": "ops.commands.dead_letters",
     "simulate": "ops.commands.simulate",
+    "repartition": "ops.commands.repartition",
     "settings": "ops.commands.settings",
 }
 """Each command and the module whose `command` it is; a module is imported only when it is asked for."""
