@@ -175,7 +175,7 @@ class Recovery:
             taken += len(records)
             store.recover(places[place], records, end)
 
-        self._read(starts, targets, take)
+        self.read_to(starts, targets, take)
         return taken
 
     def read_marks(self, heard: Callable[[bytes, bytes], None], name: str) -> int:
@@ -188,16 +188,24 @@ class Recovery:
                     heard(key, value)
 
         if low < high:
-            self._read({(name, 0): low}, {(name, 0): high}, take)
+            self.read_to({(name, 0): low}, {(name, 0): high}, take)
         return high
 
-    def _read(
+    def read_to(
         self,
         starts: dict[tuple[str, int], int],
         targets: dict[tuple[str, int], int],
         take: Callable[[tuple[str, int], list[tuple[bytes, bytes | None]], int], None],
     ) -> None:
-        """Read until each partition's position is at its target; control records count, and hold nothing."""
+        """Read committed records until each partition's position is at its target.
+
+        Control records count, and hold nothing. `take` is given a partition, its next records, and the position
+        behind them.
+
+        Raises:
+            RecoveryFailed: cancelled by another rebalance, or the broker cannot be read.
+
+        """
         waiting = set(starts)
         if not waiting:
             return

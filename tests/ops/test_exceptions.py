@@ -310,27 +310,31 @@ def test_amounts_have_the_decimals_of_their_currency() -> None:
     }  # fmt: skip
     assert [amount_text(minor, "KWD") for minor in (0, -5, -1_005)] == ["KWD 0.000", "KWD -0.005", "KWD -1.005"]
     without_cents = {currency for currency in CURRENCIES if "." not in amount_text(1, currency)}
-    assert without_cents == set(
-        [
-            "BIF",
-            "CLP",
-            "DJF",
-            "GNF",
-            "ISK",
-            "JPY",
-            "KMF",
-            "KRW",
-            "PYG",
-            "RWF",
-            "UGX",
-            "UYI",
-            "VND",
-            "VUV",
-            "XAF",
-            "XOF",
-            "XPF",
-        ]
-    )
-    assert {c for c in CURRENCIES if amount_text(1, c)[4:] == "0.001"} == set(
-        ["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"]
-    )
+    assert without_cents == {
+        "BIF",
+        "CLP",
+        "DJF",
+        "GNF",
+        "ISK",
+        "JPY",
+        "KMF",
+        "KRW",
+        "PYG",
+        "RWF",
+        "UGX",
+        "UYI",
+        "VND",
+        "VUV",
+        "XAF",
+        "XOF",
+        "XPF",
+    }
+    assert {c for c in CURRENCIES if amount_text(1, c)[4:] == "0.001"} == {
+        "BHD",
+        "IQD",
+        "JOD",
+        "KWD",
+        "LYD",
+        "OMR",
+        "TND",
+    }
