@@ -128,10 +128,9 @@ def _exactly(peer: socket.socket, size: int) -> bytes | None:
 
 
 def _command(message: bytes) -> dict[str, Any]:
-    if struct.unpack_from("<i", message, 12)[0] == _OP_MSG:
-        start = 21  # header, flags, the kind of the first section
-    else:
-        start = message.index(b"\0", 20) + 9  # OP_QUERY of the first handshake: flags, name, skip, return
+    is_message = struct.unpack_from("<i", message, 12)[0] == _OP_MSG
+    # Behind header, flags and the kind of the first section; in the OP_QUERY of a first handshake behind flags and name.
+    start = 21 if is_message else message.index(b"\0", 20) + 9
     size = struct.unpack_from("<i", message, start)[0]
     decoded: dict[str, Any] = bson.decode(message[start : start + size])
     return decoded

@@ -1,5 +1,6 @@
 """A month of rent in process, and servers over it."""
 
+import asyncio
 from collections.abc import Iterator
 
 import pytest
@@ -7,10 +8,16 @@ import pytest
 from domain.facts import Micros
 from simulator.deliver import value_of
 from simulator.scenario import Scenario, simulate
+from sinks.mongo import Mongo
+from sinks.read_model_queries import MongoReadModel
+from sinks.read_model_writer import ReadModelWriter
 from sinks.web.questions import Questions
 from streams import topics
 from streams.codec import Codec
+from streams.jsonform import output_to_json
 from tests.driver import Driver, Worker, all_sources
+from tests.infra.mongo import MongoServer
+from tests.sinks.projected import _arrived
 from tests.sinks.web.serving import DESCRIPTION, MemoryReadModel, OwnedInProcess, Served
 
 _TOPICS = {topic.name: topic for topic in topics.INPUTS}
@@ -33,15 +40,36 @@ def played(scenario: Scenario, now: Micros, partitions: int = 4) -> Driver:
 @pytest.fixture(scope="session")
 def month() -> Driver:
     """Not to be changed."""
-    scenario = simulate(11, 150)
+    scenario = simulate(11, 90)
     return played(scenario, scenario.closes_at)
 
 
-@pytest.fixture(scope="module")
-def served(month: Driver) -> Iterator[Served]:
-    """A worker that holds every key, with a read model, without a token."""
+def projected(mongo_server: MongoServer, month: Driver) -> MongoReadModel:
+    """The read model as the projector writes it."""
+    mongo = Mongo(mongo_server.url, "web", timeout_s=20)
+
+    async def write() -> None:
+        writer = ReadModelWriter(mongo, lambda: 0)
+        await writer.prepare()
+        arrived = list(_arrived(month))
+        for start in range(0, len(arrived), 400):
+            await writer.write(arrived[start : start + 400])
+
+    asyncio.run(write())
+    mongo.close()
+    return MongoReadModel.connect(mongo_server.url, "web", None, output_to_json)
+
+
+@pytest.fixture(scope="module", params=["memory", "mongo"])
+def served(request: pytest.FixtureRequest, month: Driver) -> Iterator[Served]:
+    """A worker that holds every key, without a token, with a read model in memory and with the real one."""
     owner = OwnedInProcess(month.worker, "alone", "http://alone.invalid", {})
-    with Served(Questions(MemoryReadModel(month), owner, DESCRIPTION)) as served:
+    model = (
+        MemoryReadModel(month)
+        if request.param == "memory"
+        else projected(request.getfixturevalue("mongo_server"), month)
+    )
+    with Served(Questions(model, owner, DESCRIPTION)) as served:
         yield served
 
 

@@ -170,17 +170,17 @@ class Served:
         self._questions = questions
         self._guard = Guard(Access(token.encode() for token in tokens), self.measures, **limits)
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self.thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 
     def __enter__(self) -> "Served":
-        self._thread.start()
+        self.thread.start()
         self.run(self._start())
         return self
 
     def __exit__(self, *_: object) -> None:
         self.run(self._server.stop_server())
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        self.thread.join(10)
         self._loop.close()
 
     def run(self, work: Any) -> Any:

@@ -68,7 +68,7 @@ def test_an_explanation_comes_from_the_owner_too(month, pair):
 
 
 def test_the_asked_worker_finds_the_key_of_a_break_and_hands_it_on(month, pair):
-    asked, _other = pair
+    asked = pair[0]
     questions = Questions(MemoryReadModel(month), asked.owner, DESCRIPTION)
     alerts = [output_to_json(record) for record in month.last(topics.MISMATCH_ALERTS).values()]
     elsewhere = [a for a in alerts if a["lifecycle"] != "resolved" and not asked.owner.holds(a["key_kind"], a["key"])]
