@@ -102,10 +102,7 @@ def _recovering(vitals: Vitals) -> str:
 
 
 def serve_health(app: Any, vitals: Callable[[], Vitals]) -> None:
-    """Answer /livez and /readyz: 200 or 503, with the reason as JSON. The root answers as /readyz does.
-
-    Faust's own index says OK there, whatever happens.
-    """
+    """Answer /livez and /readyz: 200 or 503, with the reason as JSON."""
 
     def page(path: str, name: str, judge: Callable[[Vitals], Verdict]) -> None:
         async def answer(web: Any, request: Any) -> Any:
@@ -123,4 +120,3 @@ def serve_health(app: Any, vitals: Callable[[], Vitals]) -> None:
 
     page("/livez", "livez", live)
     page("/readyz", "readyz", ready)
-    page("/", "index", ready)

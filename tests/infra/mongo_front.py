@@ -129,7 +129,7 @@ def _exactly(peer: socket.socket, size: int) -> bytes | None:
 
 def _command(message: bytes) -> dict[str, Any]:
     is_message = struct.unpack_from("<i", message, 12)[0] == _OP_MSG
-    # Behind header, flags and the kind of the first section; in the OP_QUERY of a first handshake behind flags and name.
+    # Behind header, flags and the kind of the first section; in a first handshake's OP_QUERY behind flags and name.
     start = 21 if is_message else message.index(b"\0", 20) + 9
     size = struct.unpack_from("<i", message, start)[0]
     decoded: dict[str, Any] = bson.decode(message[start : start + size])

@@ -145,13 +145,13 @@ def machinery_is_told(installation: Installation) -> None:
     assert now["rentmatch_recovery_seconds", ()] > 0
 
 
-def test_faust_s_own_index_is_no_health(kafka: str, topic_prefix: str, tmp_path: Path) -> None:
-    """The root says what /readyz says; and OpenMetrics is told to whom asks for it."""
+def test_health_and_metrics_answer_as_they_are_asked(kafka: str, topic_prefix: str, tmp_path: Path) -> None:
+    """OpenMetrics is told to whom asks for it."""
     scenario = simulate(SEED, 1)
     with installation_of(kafka, topic_prefix, tmp_path, scenario) as installation:
         worker = installation.worker("a")
         worker.wait_ready()
-        for path, state in (("/", "reconciling"), ("/readyz", "reconciling"), ("/livez", "working")):
+        for path, state in (("/readyz", "reconciling"), ("/livez", "working")):
             with urllib.request.urlopen(worker.url + path, timeout=5) as response:
                 told = json.load(response)
             assert (told["ok"], told["state"]) == (True, state)

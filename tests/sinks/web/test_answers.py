@@ -253,7 +253,7 @@ def test_the_worker_serves_its_own_routes_and_nothing_of_fausts():
     app = composition.create_app(Settings(http_port=1))
     app.web.init_server()  # where Faust would add its pages
     served = {(route.method, route.resource.canonical) for route in app.web.web_app.router.routes()}
-    ours = {route.path for route in ROUTES} | {"/", "/livez", "/readyz", "/metrics"}
+    ours = {route.path for route in ROUTES} | {"/livez", "/readyz", "/metrics"}
     assert {path for _, path in served} == ours
     assert {method for method, _ in served} == {"GET", "HEAD"}
 

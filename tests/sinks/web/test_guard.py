@@ -211,16 +211,16 @@ def test_every_answer_says_that_it_is_not_to_be_kept(open_, closed):
 
 def test_a_bug_is_told_by_an_incident(caplog):
     model = Model()
-    model.fail = RuntimeError("the tenant's secret is 42")
+    model.fail = RuntimeError("the tenant's secret is hunter2")
     with caplog.at_level(logging.INFO), serving(model) as served:
         answer = served.ask("/v1/payments/P-1")
         assert (answer.status, answer.code) == (500, "internal")
         incident = answer.json["error"]["message"].split()[1].rstrip(";")
-        assert b"42" not in answer.body
+        assert b"hunter2" not in answer.body
         assert b"Traceback" not in answer.body
     (logged,) = [record for record in caplog.records if incident in record.getMessage()]
     assert logged.exc_info is not None
-    assert str(logged.exc_info[1]) == "the tenant's secret is 42"
+    assert str(logged.exc_info[1]) == "the tenant's secret is hunter2"
 
 
 def test_an_answer_that_takes_too_long_is_given_up():
