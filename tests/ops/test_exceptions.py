@@ -319,6 +319,6 @@ def test_amounts_have_the_decimals_of_their_currency() -> None:
         decimals.setdefault(len(amount_text(1, currency).partition(".")[2]), set()).add(currency)
     none = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
     assert decimals.pop(0) == set(none.split())
-    assert decimals.pop(3) == set(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"])
+    assert decimals.pop(3) == {"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"}
     assert decimals.pop(4) == {"CLF", "UYW"}
     assert set(decimals) == {2}
