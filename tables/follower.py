@@ -8,6 +8,7 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, Message
 from confluent_kafka import TopicPartition as KafkaPartition
 
+from streams.cluster import look_up
 from tables.recovery import Changelog, Watermarks, consumer_conf
 from tables.store import Store
 
@@ -55,6 +56,7 @@ class Follower:
         try:
             consumer = Consumer(self._conf)
             try:
+                look_up(consumer, [self._progress, *(name for name, _ in warm)])
                 consumer.assign(
                     [KafkaPartition(self._progress, 0, progress_offset)]
                     + [KafkaPartition(*place, offset) for place, offset in self._starts(warm).items()]
