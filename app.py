@@ -324,7 +324,8 @@ def create_app(
         broker_credentials=faust_credentials(settings),
         broker_session_timeout=settings.session_timeout_ms / 1_000,
         broker_request_timeout=max(90.0, settings.session_timeout_ms / 1_000),
-        broker_heartbeat_interval=min(3.0, settings.session_timeout_ms / 4_000),
+        # A member learns of a rebalance by its next heartbeat, and all others stand still until the last one knows.
+        broker_heartbeat_interval=min(0.5, settings.session_timeout_ms / 4_000),
         broker_max_poll_interval=86_400.0,
         autodiscover=False,
         origin="app",

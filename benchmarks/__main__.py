@@ -13,12 +13,14 @@ from rich.console import Console
 
 from benchmarks.backlog import run_backlog, run_scaling
 from benchmarks.events import Backlog, make_backlog
+from benchmarks.failover import run_failover
 from benchmarks.latency import run_latency
 from benchmarks.memory import run_memory
 from benchmarks.naive_run import run_naive
 from benchmarks.profiling import run_profile
 from benchmarks.recovery import run_recovery
 from benchmarks.report import Result, median_of, show, write_json
+from benchmarks.rolling import run_rolling
 from ops.local.kafka import KafkaCluster
 
 EVENTS = 2_000_000
@@ -27,7 +29,9 @@ KEYS = 1_000_000
 PROFILE_EVENTS = 200_000
 PAYMENTS = 200_000
 
-EVERYTHING = ("naive", "backlog", "recovery", "latency", "memory", "scaling", "profile")
+FAILOVER_KEYS = 400_000
+
+EVERYTHING = ("naive", "backlog", "recovery", "latency", "memory", "scaling", "failover", "rolling", "profile")
 """In this order; backlog tells its ratio to naive where both are run."""
 
 RATIO = 100.0
@@ -40,6 +44,8 @@ def arguments(given: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--events", type=int, default=EVENTS, help="of the backlog (default: 2,000,000)")
     parser.add_argument("--naive-events", type=int, default=NAIVE_EVENTS, help="for the naive job (default: 20,000)")
     parser.add_argument("--keys", type=int, default=KEYS, help="to recover (default: 1,000,000)")
+    parser.add_argument("--failover-keys", type=int, default=FAILOVER_KEYS, help="to take over (default: 400,000)")
+    parser.add_argument("--gap-rate", type=int, default=400, help="events a second for failover and rolling (400)")
     parser.add_argument("--payments", type=int, default=PAYMENTS, help="to keep in memory (default: 200,000)")
     parser.add_argument("--profile-events", type=int, default=PROFILE_EVENTS, help="to profile (default: 200,000)")
     parser.add_argument("--rate", type=int, default=2_000, help="events a second for the latency (default: 2,000)")
@@ -88,6 +94,8 @@ def run(options: argparse.Namespace, directory: Path, console: Console) -> list[
             "latency": lambda own: run_latency(broker(), own, rate=options.rate, seconds=options.seconds),
             "memory": lambda own: run_memory(options.payments),
             "scaling": lambda own: run_scaling(broker(), own, backlog()),
+            "failover": lambda own: run_failover(broker(), own, keys=options.failover_keys, rate=options.gap_rate),
+            "rolling": lambda own: run_rolling(broker(), own, rate=options.gap_rate),
             "profile": lambda own: run_profile(make_backlog(options.profile_events)),
         }
         names = [name for name in EVERYTHING if name in wanted]

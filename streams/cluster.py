@@ -1,5 +1,6 @@
 """The broker as every part of rentmatch meets it: connecting, which topics there are, and what they are."""
 
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
@@ -9,6 +10,8 @@ from confluent_kafka.admin import AdminClient
 from streams import topics
 from streams.settings import Settings
 from streams.topics import Topic
+
+log = logging.getLogger(__name__)
 
 ANSWER_SECONDS_MAX = 10.0
 """How long a broker may take to answer before we say that it does not."""
@@ -102,6 +105,18 @@ def partition_counts(settings: Settings) -> dict[Topic, int]:
                 "must be equal. `rentmatch provision --check` says more."
             )
     return counts
+
+
+def look_up(consumer: Any, names: Iterable[str]) -> None:
+    """Have a client know topics before it is assigned their partitions.
+
+    One that does not looks for their leaders once a second only, and that second is one in which nothing is told.
+    """
+    for name in set(names):
+        try:
+            consumer.list_topics(name, 10)
+        except KafkaException as error:
+            log.warning("%s cannot be looked up: %s", name, error)
 
 
 def is_mock(cluster: Any) -> bool:

@@ -14,6 +14,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message
 from confluent_kafka import TopicPartition as KafkaPartition
 
 from streams.batch import Batch, RawRecord, TopicPartition
+from streams.cluster import look_up
 from streams.topics import Topic
 
 log = logging.getLogger(__name__)
@@ -128,6 +129,7 @@ class Fetcher:
         try:
             consumer = Consumer(self._conf)
             try:
+                look_up(consumer, self._names.values())
                 while self._read(consumer):
                     pass
             finally:

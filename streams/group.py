@@ -103,10 +103,10 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         arrived = self.pipeline.arrived
         try:
             while not (self.should_stop or fetcher.should_stop):
-                try:
-                    batches = await asyncio.wait_for(arrived.get(), 1.0)
-                except TimeoutError:
-                    continue
+                # Not asyncio.wait_for: before Python 3.12 it loses a cancellation that comes together with a batch.
+                batches = await arrived.get()
+                if fetcher.should_stop:
+                    return  # the flow of messages is suspended by now: whoever hands one on waits for ever
                 await self.callback(self._message(batches))
         except asyncio.CancelledError:
             # Being told to stop is an end; while a rebalance goes on Faust would take it for a crash.

@@ -8,6 +8,7 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, Message
 from confluent_kafka import TopicPartition as KafkaPartition
 
+from streams.cluster import look_up
 from tables.recovery import Changelog, Watermarks, consumer_conf
 from tables.store import Store
 
@@ -55,12 +56,16 @@ class Follower:
         try:
             consumer = Consumer(self._conf)
             try:
+                look_up(consumer, [self._progress, *(name for name, _ in warm)])
                 consumer.assign(
                     [KafkaPartition(self._progress, 0, progress_offset)]
                     + [KafkaPartition(*place, offset) for place, offset in self._starts(warm).items()]
                 )
+                cold = set(warm)
                 while not stop.is_set():
-                    self._take(consumer.consume(5_000, 0.1), warm)
+                    reached = self._take(consumer.consume(5_000, 0.1), warm)
+                    if cold and not (cold := cold - reached):
+                        log.info("standby of %d partitions is warm", len(warm))
             finally:
                 consumer.close()
         except BaseException as error:
@@ -82,13 +87,17 @@ class Follower:
             offset = 0
         return max(low, offset)
 
-    def _take(self, messages: list[Message], warm: dict[tuple[str, int], Changelog]) -> None:
+    def _take(self, messages: list[Message], warm: dict[tuple[str, int], Changelog]) -> set[tuple[str, int]]:
+        """Keep what came; the partitions that were read to their end."""
+        reached: set[tuple[str, int]] = set()
         states: dict[tuple[str, int], list[tuple[bytes, bytes | None]]] = {}
         ends: dict[tuple[str, int], int] = {}
         for message in messages:
             error = message.error()
             if error is not None:
-                if error.code() != KafkaError._PARTITION_EOF:
+                if error.code() == KafkaError._PARTITION_EOF:
+                    reached.add((message.topic(), message.partition()))
+                else:
                     log.warning("following %s: %s", message.topic(), error)
                 continue
             if message.topic() == self._progress:
@@ -100,3 +109,4 @@ class Follower:
             ends[place] = message.offset() + 1
         for place, records in states.items():
             self._store.recover(warm[place].place, records, ends[place])
+        return reached

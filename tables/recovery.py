@@ -14,6 +14,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException
 from confluent_kafka import TopicPartition as KafkaPartition
 
 from streams.batch import TopicPartition
+from streams.cluster import look_up
 from streams.topics import Topic
 from tables.store import Place, Store
 
@@ -21,6 +22,10 @@ log = logging.getLogger(__name__)
 
 CHUNK_RECORDS = 10_000
 """Records read at a time; they go into the store in one write a partition."""
+
+
+POLL_S = 0.05
+"""A poll for so many waits this long: the last one always does."""
 
 
 class RecoveryFailed(RuntimeError):
@@ -211,6 +216,7 @@ class Recovery:
             return
         at = dict(starts)
         consumer = self._consumer
+        look_up(consumer, (name for name, _ in starts))
         consumer.assign([KafkaPartition(name, number, offset) for (name, number), offset in starts.items()])
         try:
             while waiting:
@@ -218,7 +224,7 @@ class Recovery:
                     raise RecoveryFailed("another rebalance began")
                 records: dict[tuple[str, int], list[tuple[bytes, bytes | None]]] = {}
                 ends: dict[tuple[str, int], int] = {}
-                for message in consumer.consume(CHUNK_RECORDS, 0.2):
+                for message in consumer.consume(CHUNK_RECORDS, POLL_S):
                     place = (message.topic(), message.partition())
                     error = message.error()
                     if error is None:

@@ -1,0 +1,174 @@
+"""How long nothing comes out, as a reader downstream sees it, while workers are killed or restarted one by one.
+
+A steady load touches every partition many times a second. A gap is the time between two outputs that follow each other
+of the keys of one partition of a table (of those that one worker keeps together); the longest is what counts.
+"""
+
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from typing import NamedTuple
+
+from confluent_kafka import OFFSET_END, Consumer, KafkaError, Message, Producer, TopicPartition
+
+from benchmarks.installation import Installation
+from benchmarks.latency import LEAD_S, TICK_S, plan
+from streams import topics
+from streams.partitioning import partition_of
+
+KINDS = {topics.PAYMENT_RECONCILIATIONS: "payments", topics.OBLIGATION_RECONCILIATIONS: "obligations"}
+
+Place = tuple[str, int]
+"""A table and the number of one of its partitions."""
+
+
+class Gap(NamedTuple):
+    """A time without outputs of a partition, in seconds on the clock of `time.monotonic`."""
+
+    place: Place
+    began: float
+    ended: float
+
+    @property
+    def seconds(self) -> float:
+        """How long it was."""
+        return self.ended - self.began
+
+
+class Load(threading.Thread):
+    """Sends rents at a steady rate, open loop, until it is told to stop."""
+
+    def __init__(self, installation: Installation, rate: int, seconds: int) -> None:
+        super().__init__(name="load", daemon=True)
+        self._names = {topic: installation.topic(topic) for topic in topics.INPUTS}
+        self._producer = Producer(installation.kafka({"linger.ms": 20, "partitioner": "murmur2_random"}))
+        self._planned, _ = plan(time.time_ns() // 1_000 + LEAD_S * 1_000_000, rate, seconds)
+        self._stopping = threading.Event()
+        self._failed: list[KafkaError] = []
+        self.sent = 0
+
+    def run(self) -> None:
+        """Send each event when it is due."""
+        for at, topic, key, value in self._planned:
+            while (now := time.time_ns() // 1_000) < at:
+                self._producer.poll(0)
+                time.sleep(min(TICK_S, (at - now) / 1_000_000))
+            if self._stopping.is_set():
+                break
+            self._producer.produce(self._names[topic], value, key, on_delivery=self._note)
+            self.sent += 1
+        self._producer.flush(60)
+
+    def _note(self, error: KafkaError | None, message: Message) -> None:
+        if error is not None:
+            self._failed.append(error)
+
+    def stop(self) -> None:
+        """End it.
+
+        Raises:
+            RuntimeError: an event was not delivered, or the plan ended before the measurement did.
+
+        """
+        ended_early = not self.is_alive()
+        self._stopping.set()
+        self.join(90)
+        if self._failed or ended_early:
+            raise RuntimeError(f"the load did not last: {self._failed[:3] or 'the plan was too short'}")
+
+
+class Reader(threading.Thread):
+    """Reads both reconciliation topics read_committed, from their ends, and notes when what was told of."""
+
+    def __init__(self, installation: Installation) -> None:
+        super().__init__(name="reader", daemon=True)
+        self._partitions = installation.settings.partitions
+        self._kinds = {installation.topic(topic): kind for topic, kind in KINDS.items()}
+        self._consumer = Consumer(
+            installation.kafka(
+                {"group.id": f"{installation.name}-reader", "enable.auto.commit": False, "fetch.wait.max.ms": 20}
+                | {"isolation.level": "read_committed", "auto.offset.reset": "error"}
+            )
+        )
+        self._consumer.assign(
+            [TopicPartition(name, number, OFFSET_END) for name in self._kinds for number in range(self._partitions)]
+        )
+        self._stopping = threading.Event()
+        self._told: dict[Place, list[float]] = {place: [] for place in self.places()}
+
+    def places(self) -> Iterable[Place]:
+        """All that is listened for."""
+        return [(kind, number) for kind in KINDS.values() for number in range(self._partitions)]
+
+    def run(self) -> None:
+        """Until told to stop."""
+        while not self._stopping.is_set():
+            for message in self._consumer.consume(1_000, 0.02):
+                if message.error() is None:
+                    kind = self._kinds[message.topic() or ""]
+                    # Not the output's own partition: the one in which a worker keeps the key.
+                    number = partition_of((message.key() or b"").decode(), self._partitions)
+                    self._told[kind, number].append(time.monotonic())
+        self._consumer.close()
+
+    def stop(self) -> None:
+        """End it."""
+        self._stopping.set()
+        self.join(30)
+
+    def heard_everywhere(self, since: float) -> bool:
+        """Whether each partition has been told of since then."""
+        return all(told and told[-1] > since for told in self._told.values())
+
+    def longest(self, since: float, until: float) -> list[Gap]:
+        """Of each partition the longest gap that touches this time, the longest of all first."""
+        return sorted((self._longest(place, since, until) for place in self._told), key=lambda gap: -gap.seconds)
+
+    def _longest(self, place: Place, since: float, until: float) -> Gap:
+        told = self._told[place]
+        # A gap that was open at `since` began before, with the last output before.
+        first = max((at for at in told if at <= since), default=since)
+        edges = [
+            first,
+            *(at for at in told if since < at < until),
+            min((at for at in told if at >= until), default=until),
+        ]
+        began, ended = max(pairwise(edges), key=lambda gap: gap[1] - gap[0])
+        return Gap(place, began, ended)
+
+
+@contextmanager
+def under_load(installation: Installation, rate: int, seconds: int) -> Iterator[Reader]:
+    """Load, and a reader of what comes of it, from the moment on when all partitions are told of.
+
+    Raises:
+        TimeoutError: nothing comes of some partitions.
+
+    """
+    reader = Reader(installation)
+    reader.start()
+    load = Load(installation, rate, seconds)
+    load.start()
+    try:
+        wait_heard(reader, time.monotonic(), 60)
+        yield reader
+        load.stop()
+    finally:
+        load._stopping.set()
+        reader.stop()
+
+
+def wait_heard(reader: Reader, since: float, timeout_s: float) -> None:
+    """Wait until each partition has been told of since then.
+
+    Raises:
+        TimeoutError: one was not.
+
+    """
+    until = time.monotonic() + timeout_s
+    while not reader.heard_everywhere(since):
+        if time.monotonic() > until:
+            raise TimeoutError(f"some partitions were not told of for {timeout_s:.0f} s")
+        time.sleep(0.02)

@@ -1,0 +1,71 @@
+"""Three workers under a steady load are restarted one after the other: how long is nothing told of a partition?"""
+
+import statistics
+import time
+from pathlib import Path
+
+from benchmarks.gaps import Gap, under_load, wait_heard
+from benchmarks.installation import Installation
+from benchmarks.report import Result
+from benchmarks.running import RECOVERED, wait_for
+
+WORKERS = 3
+
+SETTLE_S = 3.0
+"""Between two strikes, so that each one's gaps are its own."""
+
+
+def run_rolling(broker: str, directory: Path, *, rate: int) -> Result:
+    """Measure the longest gap of an output while workers leave and come back."""
+    installation = Installation(broker)
+    workers = [installation.worker(directory / f"rolling-{number}") for number in range(WORKERS)]
+    result = Result(
+        "rolling", f"{rate:,} events/s, {WORKERS} workers, each ended with SIGTERM and started again in turn"
+    )
+    stops: list[float] = []
+    starts: list[float] = []
+    leaving: list[Gap] = []
+    joining: list[Gap] = []
+    try:
+        for worker in workers:
+            worker.start()
+            wait_for(worker, RECOVERED, 60)
+            worker.wait_ready(60)
+        with under_load(installation, rate, 60 * WORKERS + 60) as reader:
+            time.sleep(SETTLE_S)
+            calm = reader.longest(time.monotonic() - SETTLE_S, time.monotonic())[0].seconds
+            began = time.monotonic()
+            for worker in workers:
+                asked = time.monotonic()
+                status = worker.term(60)
+                if status != 0:
+                    raise RuntimeError(f"a worker ended with {status}\n{worker.log_tail()}")
+                stops.append(time.monotonic() - asked)
+                # Those that remain take over before it comes back, as when a machine is patched meanwhile.
+                wait_heard(reader, time.monotonic(), 60)
+                time.sleep(SETTLE_S)
+                leaving += reader.longest(asked, time.monotonic() - 0.1)
+                log_start = worker.log.stat().st_size
+                started = time.monotonic()
+                worker.start()
+                wait_for(worker, RECOVERED, 60, log_start)
+                starts.append(time.monotonic() - started)
+                wait_heard(reader, time.monotonic(), 60)
+                time.sleep(SETTLE_S)
+                joining += reader.longest(started, time.monotonic() - 0.1)
+            whole = time.monotonic() - began
+    finally:
+        for worker in workers:
+            worker.close()
+        installation.remove()
+    longest = max(gap.seconds for gap in leaving + joining)
+    result.add("longest gap of a partition", longest, "s")
+    for name, gaps in (("a worker leaves", leaving), ("it comes back", joining)):
+        result.add(f"{name}: longest gap", max(gap.seconds for gap in gaps), "s")
+        result.add(f"{name}: longest gap of the median partition", statistics.median(g.seconds for g in gaps), "s")
+    result.add("longest gap before anything was done", calm, "s")
+    result.add("SIGTERM to the end of the process, at most", max(stops), "s")
+    result.add("start of the process to recovered, at most", max(starts), "s")
+    result.add("all three restarted within", whole, "s")
+    result.details |= {"stops_s": stops, "starts_s": starts}
+    return result
