@@ -28,7 +28,8 @@ class MakeCluster(Protocol):
     ) -> KafkaCluster: ...
 
 
-def _go_without(config: pytest.Config, what: str, error: MissingToolError) -> NoReturn:
+def go_without(config: pytest.Config, what: str, error: MissingToolError) -> NoReturn:
+    """Skip, loudly, or fail where nothing may be skipped."""
     if REQUIRE_KAFKA:
         pytest.fail(f"RENTMATCH_REQUIRE_KAFKA=1, and {what} cannot be had: {error}", pytrace=False)
     config.stash.setdefault(_MISSING, {})[what] = str(error)
@@ -68,7 +69,7 @@ def kafka(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory)
     try:
         cluster = KafkaCluster(directory)
     except MissingToolError as error:
-        _go_without(pytestconfig, "a real Kafka", error)
+        go_without(pytestconfig, "a real Kafka", error)
     cluster.start()
     yield cluster.bootstrap
     _discard(cluster, directory)
@@ -98,7 +99,7 @@ def kafka_cluster_factory(
                 directory, nodes=nodes, extra_properties=extra_properties, format_arguments=format_arguments
             )
         except MissingToolError as error:
-            _go_without(pytestconfig, "a real Kafka", error)
+            go_without(pytestconfig, "a real Kafka", error)
         made.append((cluster, directory))
         cluster.start()
         return cluster
@@ -121,7 +122,7 @@ def schema_registry_url(pytestconfig: pytest.Config, tmp_path_factory: pytest.Te
     try:
         registry = ApicurioRegistry(tmp_path_factory.mktemp("apicurio"))
     except MissingToolError as error:
-        _go_without(pytestconfig, "a real schema registry", error)
+        go_without(pytestconfig, "a real schema registry", error)
     try:
         registry.start()
         yield registry.url
