@@ -107,10 +107,10 @@ $(CREATED):
 	@$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-$(RUNTIME): requirements.lock pyproject.toml | $(CREATED)
+$(RUNTIME): requirements.lock pyproject.toml streams/_avro.c | $(CREATED)
 	@echo "installing what rentmatch runs on"
 	$(call install,requirements.lock)
 
-$(DEV): requirements-dev.lock pyproject.toml | $(CREATED)
+$(DEV): requirements-dev.lock pyproject.toml streams/_avro.c | $(CREATED)
 	@echo "installing what rentmatch is developed with"
 	$(call install,requirements-dev.lock)

@@ -182,7 +182,9 @@ class Pipeline:
         of = await asyncio.to_thread(identity, settings, CHANGELOG_OF.values())
         self.store = Store(self._slot.folder / "store", of)
         registry = _registry(settings)
-        stages = stages_of(settings, self.store, Codec(registry), self.partitions, self.clocks)
+        codec = Codec(registry, compiled=settings.compiled_codec)
+        log.info("the Avro codec is %s", "compiled" if codec.is_compiled else "plain Python")
+        stages = stages_of(settings, self.store, codec, self.partitions, self.clocks)
         engine = Engine(stages, Progress(self.partitions), self.clocks.service)
         self.committed = Committed(self.store, engine, self.partitions, settings.policy)
 

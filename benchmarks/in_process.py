@@ -5,7 +5,7 @@ It shows where Python's time goes, which a profile of the worker process would s
 
 import gc
 import tempfile
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
@@ -20,6 +20,7 @@ from streams.commit import Commit, Stage
 from streams.engine import Engine, Verdict
 from streams.partitioning import partition_of
 from streams.progress import Progress
+from streams.pump import PENDING_MAX
 from streams.settings import load
 from streams.topics import Topic
 from tables.keyed import write_stores
@@ -28,8 +29,6 @@ from tables.store import Store
 POLL = 1_000
 """Records of a poll, as the fetcher has it."""
 
-COMMIT_RECORDS = 4_000
-"""Input records between two commits: about what a worker takes in within its commit interval in a backlog."""
 
 EPOCH = 1
 
@@ -45,9 +44,15 @@ class InProcess:
             for topic in (*topics.INPUTS, topics.PAYMENT_FACTS, topics.OBLIGATION_FACTS)
             for number in range(partitions)
         }
-        for name, key, value in backlog.records:
-            source = TopicPartition(TOPIC_OF[name], partition_of(key.decode(), partitions))
-            self._append(source, key, value)
+        self._polls: deque[dict[TopicPartition, int]] = deque()
+        """What is read at a time: the offsets up to which. In the order of arrival, as a worker reads a backlog."""
+        for begin in range(0, len(backlog.records), POLL):
+            ends: dict[TopicPartition, int] = {}
+            for name, key, value in backlog.records[begin : begin + POLL]:
+                source = TopicPartition(TOPIC_OF[name], partition_of(key.decode(), partitions))
+                self._append(source, key, value)
+                ends[source] = len(self._logs[source])
+            self._polls.append(ends)
         clocks = Clocks(lambda: backlog.closes_at, composition.system_clock)
         self.store = Store(folder, "benchmark")
         self.stages: list[Stage] = composition.stages_of(settings, self.store, Codec(), self._counts, clocks)
@@ -73,9 +78,15 @@ class InProcess:
         engine = self.engine
         for ask in engine.wanted():
             engine.progress.asked(ask, len(self._logs[ask.source]))
-        moved = self._read(topics.PAYMENT_FACTS, topics.OBLIGATION_FACTS)
-        while engine.pending() < COMMIT_RECORDS and self._read(*topics.INPUTS):
+        moved = False
+        while self._polls and engine.pending() < PENDING_MAX:
+            for source, end in self._polls.popleft().items():
+                self._read(source, end)
             moved = True
+        for source, log in self._logs.items():
+            if source.topic not in topics.INPUTS and engine.expected[source] < len(log):
+                self._read(source, len(log))
+                moved = True
         commit = engine.freeze()
         if commit is None:
             return moved
@@ -83,17 +94,11 @@ class InProcess:
         engine.committed(commit)
         return True
 
-    def _read(self, *of: Topic) -> bool:
-        moved = False
-        for source, log in self._logs.items():
-            start = self.engine.expected[source]
-            if source.topic in of and start < len(log):
-                records = log[start : start + POLL]
-                batch = Batch(source, EPOCH, start, start + len(records), records)
-                if self.engine.process(batch) is not Verdict.PROCESSED:
-                    raise RuntimeError(f"a batch of {source} was not expected")
-                moved = True
-        return moved
+    def _read(self, source: TopicPartition, end: int) -> None:
+        start = self.engine.expected[source]
+        batch = Batch(source, EPOCH, start, end, self._logs[source][start:end])
+        if self.engine.process(batch) is not Verdict.PROCESSED:
+            raise RuntimeError(f"a batch of {source} was not expected")
 
     def _write(self, commit: Commit) -> None:
         self.commits += 1

@@ -9,39 +9,48 @@ lets the general reader, which knows every case and every error message, read th
 of its own: its guard only knows records that are surely good, and leaves the others to `streams/validation.py`.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
-from streams.schemas import INPUT_TYPES, OURS, RENAMED, STRUCT_ENUMS, kind, logical_type, short_name
-from streams.validation import is_id
+from streams.schemas import INPUT_TYPES, OURS, RENAMED, STRUCT_ENUMS, STRUCTURES, kind, logical_type, short_name
+from streams.validation import AMOUNT_MAX, DAY_MAX, DAY_MIN, GRACE_DAYS_MAX, INSTANT_MAX, INSTANT_MIN, is_id
 
-_ABOVE_0 = "0 < {} <= AMOUNT_MAX"
-_FROM_0 = "0 <= {} <= AMOUNT_MAX"
-_EITHER = "-AMOUNT_MAX <= {} <= AMOUNT_MAX"
-_DAY = "DAY_MIN <= {} <= DAY_MAX"
 
-GUARDS: dict[str, dict[str, str]] = {
-    "PaymentInitiated": {"amount_minor": _ABOVE_0},
+class Bounds(NamedTuple):
+    """Within which, inclusive, a number is surely good."""
+
+    low: int
+    high: int
+    not_0: bool = False
+
+
+_ABOVE_0 = Bounds(1, AMOUNT_MAX)
+_FROM_0 = Bounds(0, AMOUNT_MAX)
+_DAY = Bounds(DAY_MIN, DAY_MAX)
+_INSTANT = Bounds(INSTANT_MIN, INSTANT_MAX)
+
+BOUNDS: dict[str, dict[str, Bounds]] = {
+    "PaymentInitiated": {"occurred_at": _INSTANT, "amount_minor": _ABOVE_0},
     "ProcessorSettled": {
+        "occurred_at": _INSTANT,
         "gross_minor": _ABOVE_0,
         "fee_minor": _FROM_0,
-        "net_minor": _EITHER,
-        "value_date": "({0} is None or DAY_MIN <= {0} <= DAY_MAX)",
+        "net_minor": Bounds(-AMOUNT_MAX, AMOUNT_MAX),
+        "value_date": _DAY,
     },
     "ObligationCharged": {
+        "occurred_at": _INSTANT,
         "amount_minor": _FROM_0,
         "due_date": _DAY,
-        "grace_days": "0 <= {} <= GRACE_DAYS_MAX",
-        "period": "is_period({})",
-        "time_zone": "{} in TIME_ZONES",
+        "grace_days": Bounds(0, GRACE_DAYS_MAX),
     },
-    "PlanChanged": {"plan_version": "{} > 0"},
-    "ObligationAdjusted": {"amount_delta_minor": "{0} and -AMOUNT_MAX <= {0} <= AMOUNT_MAX"},
-    "ObligationCancelled": {},
-    "PaymentPosted": {"amount_minor": _ABOVE_0},
-    "PostingReversed": {"amount_minor": _ABOVE_0},
+    "PlanChanged": {"occurred_at": _INSTANT, "plan_version": Bounds(1, (1 << 63) - 1)},
+    "ObligationAdjusted": {"occurred_at": _INSTANT, "amount_delta_minor": Bounds(-AMOUNT_MAX, AMOUNT_MAX, True)},
+    "ObligationCancelled": {"occurred_at": _INSTANT},
+    "PaymentPosted": {"occurred_at": _INSTANT, "amount_minor": _ABOVE_0},
+    "PostingReversed": {"occurred_at": _INSTANT, "amount_minor": _ABOVE_0},
     "Installment": {"amount_minor": _ABOVE_0, "due_date": _DAY},
 }
-"""What a good record keeps, by record and field; ids, instants and currencies are the same everywhere."""
+"""What the numbers of a good record keep, by record and field."""
 
 
 class _Lines:
@@ -98,12 +107,22 @@ def _decoder(record: str) -> str:
 
 def _guards(record: str, values: dict[str, str]) -> list[str]:
     """The conditions under which a record is surely good."""
-    found = [] if "occurred_at" not in values else [f"INSTANT_MIN <= {values['occurred_at']} <= INSTANT_MAX"]
-    types = {field["name"]: field["type"] for field in OURS[record].parsed["fields"]} if record in OURS else {}
+    fields = {field["name"]: field["type"] for field in STRUCTURES[record]["fields"]}
+    found = []
     for name, value in values.items():
+        optional = kind(fields[name]) == "union"
+        bounds = BOUNDS[record].get(name)
         if is_id(name):
-            found.append(f"{value} != ''" if kind(types.get(name, "string")) == "union" else value)
-    found += [guard.format(values[name]) for name, guard in GUARDS[record].items()]
+            found.append(f"{value} != ''" if optional else value)
+        elif name == "period":
+            found.append(f"is_period({value})")
+        elif name == "time_zone":
+            found.append(f"{value} in TIME_ZONES")
+        elif bounds is not None:
+            within = f"{bounds.low} <= {value} <= {bounds.high}"
+            found.append(f"({value} is None or {within})" if optional else within)
+            if bounds.not_0:
+                found.append(value)
     return found
 
 

@@ -4,14 +4,13 @@ Subjects in a Schema Registry: `<topic>-value` where a topic holds one record (t
 `<topic>-<record's full name>` (TopicRecordNameStrategy) on the ledger's topic, which holds six.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from domain.facts import InputFact
 from domain.records import Output
-from streams import framing, topics
-from streams.avro_generated import DECODE, ENCODE
+from streams import avro_compiled, avro_generated, framing, topics
 from streams.dead_letters import BadInput, DeadLetterClass
 from streams.registry import SchemaRegistry
 from streams.resolution import IncompatibleError, resolve
@@ -36,11 +35,16 @@ class Codec:
     Args:
         registry: where schemas in Confluent's framing are looked up. With one, what is encoded is framed so too;
             without, in Avro single-object encoding.
+        compiled: use the compiled bodies where they were built; False: plain Python, for comparison.
 
     """
 
-    def __init__(self, registry: SchemaRegistry | None = None) -> None:
+    def __init__(self, registry: SchemaRegistry | None = None, *, compiled: bool = True) -> None:
         self._registry = registry
+        self.is_compiled = compiled and bool(avro_compiled.BODIES)
+        bodies = avro_compiled if self.is_compiled else avro_generated
+        self._decode_bodies: Mapping[str, _Decode] = bodies.DECODE
+        self._encode_bodies: Mapping[str, avro_generated.Encode] = bodies.ENCODE
         self._input_decoders: dict[str, dict[bytes, _Decode]] = {topic.name: {} for topic in topics.INPUTS}
         self._output_decoders: dict[bytes, _Decode] = {}
         self._frames: dict[tuple[str, str], bytes] = {}
@@ -106,7 +110,7 @@ class Codec:
         frame = self._frames.get((name, topic_name))
         if frame is None:
             frame = self._frames[name, topic_name] = self._frame(name, topic_name)
-        return ENCODE[name](record, frame)
+        return self._encode_bodies[name](record, frame)
 
     def _frame(self, name: str, topic_name: str) -> bytes:
         schema = OURS[name]
@@ -124,7 +128,7 @@ class Codec:
         frame = value[:size]
         decode = decoders.get(frame)
         if decode is None:
-            decode = decoder(self._writer(frame), records, place)
+            decode = decoder(self._writer(frame), records, place, self._decode_bodies)
             decoders[frame] = decode
         return decode(value, size)
 
@@ -150,7 +154,12 @@ class Codec:
         return self._registry.schema(schema_id)
 
 
-def decoder(writer: Schema, records: frozenset[str], place: str) -> _Decode:
+def decoder(
+    writer: Schema,
+    records: frozenset[str],
+    place: str,
+    ours: Mapping[str, _Decode] = avro_generated.DECODE,
+) -> _Decode:
     """How to read the bodies of a writer's schema: a record, or a union of records.
 
     Where no record of this writer can be read, the function that is given back says so of each (`BadInput`).
@@ -159,10 +168,11 @@ def decoder(writer: Schema, records: frozenset[str], place: str) -> _Decode:
         writer: the schema that wrote them.
         records: names of the records that may be there.
         place: where that is, for messages.
+        ours: how bodies of our own schemas are read, by record name.
 
     """
     if kind(writer.parsed) == "union":
-        return _union_decoder(writer, records, place)
+        return _union_decoder(writer, records, place, ours)
     definition = writer.names.get(kind(writer.parsed), writer.parsed)
     written = short_name(definition["name"]) if kind(definition) in {"record", "error"} else kind(definition)
     name = next((name for name in sorted(records) if written in _names_of(OURS[name])), None)
@@ -170,7 +180,7 @@ def decoder(writer: Schema, records: frozenset[str], place: str) -> _Decode:
         allowed = ", ".join(sorted(records))
         return _refusing(DeadLetterClass.WRONG_RECORD, f"{written} does not belong on {place}; it takes {allowed}")
     if writer.identity == OURS[name].identity:
-        return DECODE[name]
+        return ours[name]
     try:
         read = resolve(replace(writer, parsed=definition), OURS[name])
     except IncompatibleError as error:
@@ -196,9 +206,9 @@ def _refusing(error_class: DeadLetterClass, message: str) -> _Decode:
     return decode
 
 
-def _union_decoder(writer: Schema, records: frozenset[str], place: str) -> _Decode:
+def _union_decoder(writer: Schema, records: frozenset[str], place: str, ours: Mapping[str, _Decode]) -> _Decode:
     """A writer whose schema is a union of the records of a topic: the branch's index comes before the body."""
-    branches = [decoder(replace(writer, parsed=branch, identity=""), records, place) for branch in writer.parsed]
+    branches = [decoder(replace(writer, parsed=branch, identity=""), records, place, ours) for branch in writer.parsed]
 
     def decode(data: bytes, start: int) -> Any:
         # The index of any union that a person wrote fits into one byte of zigzag.

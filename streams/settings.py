@@ -113,6 +113,10 @@ class Settings(BaseSettings):
         0, ge=0, le=10, description="how many other workers keep a warm copy of each table partition"
     )
 
+    compiled_codec: bool = Field(
+        True, description="use the compiled Avro codec where it was built; `false`: plain Python, for comparison"
+    )
+
     partitions: int = Field(8, ge=1, le=10_000, description="partitions that `provision` gives a topic that it creates")
     replication_factor: int = Field(
         0,

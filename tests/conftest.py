@@ -30,7 +30,8 @@ class MakeCluster(Protocol):
     ) -> KafkaCluster: ...
 
 
-def _go_without(config: pytest.Config, what: str, error: Exception) -> NoReturn:
+def go_without(config: pytest.Config, what: str, error: Exception) -> NoReturn:
+    """Skip, loudly, or fail where nothing may be skipped."""
     if REQUIRE_KAFKA:
         pytest.fail(f"RENTMATCH_REQUIRE_KAFKA=1, and {what} cannot be had: {error}", pytrace=False)
     config.stash.setdefault(_MISSING, {})[what] = str(error)
@@ -73,7 +74,7 @@ def kafka(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory)
     try:
         cluster = KafkaCluster(directory)
     except MissingToolError as error:
-        _go_without(pytestconfig, "a real Kafka", error)
+        go_without(pytestconfig, "a real Kafka", error)
     cluster.start()
     yield cluster.bootstrap
     _discard(cluster, directory)
@@ -103,7 +104,7 @@ def kafka_cluster_factory(
                 directory, nodes=nodes, extra_properties=extra_properties, format_arguments=format_arguments
             )
         except MissingToolError as error:
-            _go_without(pytestconfig, "a real Kafka", error)
+            go_without(pytestconfig, "a real Kafka", error)
         made.append((cluster, directory))
         cluster.start()
         return cluster
@@ -126,7 +127,7 @@ def schema_registry_url(pytestconfig: pytest.Config, tmp_path_factory: pytest.Te
     try:
         registry = ApicurioRegistry(tmp_path_factory.mktemp("apicurio"))
     except MissingToolError as error:
-        _go_without(pytestconfig, "a real schema registry", error)
+        go_without(pytestconfig, "a real schema registry", error)
     try:
         registry.start()
         yield registry.url
@@ -165,7 +166,7 @@ def _debian_program(config: pytest.Config, program: debian.Program) -> Path:
     try:
         return debian.find(program, CACHE, cache.announce)
     except debian.MissingProgramError as error:
-        _go_without(config, program.name, error)
+        go_without(config, program.name, error)
 
 
 @pytest.fixture

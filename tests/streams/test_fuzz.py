@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 
 from streams import topics
-from streams.avro_generated import DECODE, number
+from streams.avro_generated import number
 from streams.codec import Codec
 from streams.dead_letters import BadInput
 from streams.resolution import resolve
 from streams.schemas import OURS, parse_writer
 from streams.validation import check
 from tests.streams import avro_samples as samples
+from tests.streams.bodies import BOTH
 from tests.streams.test_codec import written
 from tests.streams.test_codec_resolution import EXTRA
 
@@ -67,7 +68,7 @@ def told(read: Callable[..., Any], *arguments: Any) -> Any:
 
 def test_mutated_facts_are_facts_or_bad_input() -> None:
     dice = random.Random(SEED)
-    codec = Codec()
+    codec, plain = Codec(), Codec(compiled=False)
     values = [(fact, codec.encode_fact(fact, "any")) for fact in samples.FACTS]
     general = {name: resolve(schema, schema) for name, schema in OURS.items()}
     good = 0
@@ -75,6 +76,7 @@ def test_mutated_facts_are_facts_or_bad_input() -> None:
         fact, value = values[turn % len(values)]
         hostile = mutated(value, dice)
         found = told(codec.decode_input, samples.TOPIC_OF[fact], hostile)
+        assert told(plain.decode_input, samples.TOPIC_OF[fact], hostile) == found
         if isinstance(found, tuple):
             continue
         good += 1
@@ -88,12 +90,13 @@ def test_mutated_facts_are_facts_or_bad_input() -> None:
 
 def test_mutated_outputs_are_outputs_or_bad_input() -> None:
     dice = random.Random(SEED + 1)
-    codec = Codec()
+    codec, plain = Codec(), Codec(compiled=False)
     values = [codec.encode_output(record, "any") for record in samples.OUTPUTS]
     for turn in range(MUTATIONS // 10):
         hostile = mutated(values[turn % len(values)], dice)
         found = told(codec.decode_output, hostile)
         assert isinstance(found, tuple) or type(found).__name__ in OURS
+        assert told(plain.decode_output, hostile) == found
 
 
 def test_noise_is_bad_input_on_every_input() -> None:
@@ -123,8 +126,9 @@ def test_mutated_bytes_of_an_evolved_writer() -> None:
             assert isinstance(found, tuple) or type(found) is type(samples.PLAN_CHANGED)
 
 
+@BOTH
 @pytest.mark.parametrize("fact", samples.FACTS, ids=lambda fact: type(fact).__name__)
-def test_every_cut_and_every_byte(fact: Any) -> None:
+def test_every_cut_and_every_byte(bodies: Any, fact: Any) -> None:
     """Each prefix is truncated, and each byte at each place gives what the general reader and the rules give."""
     name = type(fact).__name__
     value = Codec().encode_fact(fact, "any")
@@ -137,8 +141,8 @@ def test_every_cut_and_every_byte(fact: Any) -> None:
 
     for end in range(10, len(value)):
         with pytest.raises(BadInput):
-            DECODE[name](value[:end], 10)
+            bodies.DECODE[name](value[:end], 10)
     for at in range(10, len(value)):
         for byte in (0, 1, 2, 3, 0x3F, 0x40, 0x7F, 0x80, 0x81, 0xC3, 0xFF):
             hostile = value[:at] + bytes((byte,)) + value[at + 1 :]
-            assert told(DECODE[name], hostile, 10) == told(plainly, hostile)
+            assert told(bodies.DECODE[name], hostile, 10) == told(plainly, hostile)
