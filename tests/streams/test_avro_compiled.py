@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
+from ops.local.cache import MissingToolError
 from streams import avro_compiled
 from streams.avro_generated import ENCODE
 from streams.codec import Codec
 from streams.dead_letters import BadInput
 from tests.conftest import go_without
-from tests.infra.environment import MissingToolError
 from tests.streams import avro_samples as samples
 from tests.streams.test_fuzz import mutated
 
