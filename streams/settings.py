@@ -275,7 +275,7 @@ class Settings(BaseSettings):
 
     def secrets(self) -> set[str]:
         """Every value that no log may hold: the secret settings, and the passwords inside of URLs."""
-        found: set[str] = set()
+        found = {token.decode() for token in self.http_tokens}
         for name in type(self).model_fields:
             value = getattr(self, name)
             text = value.get_secret_value() if isinstance(value, SecretStr) else value

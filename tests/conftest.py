@@ -12,6 +12,7 @@ from ops.local import cache, debian
 from ops.local.apicurio import ApicurioRegistry
 from ops.local.cache import MissingToolError
 from ops.local.kafka import KafkaCluster
+from ops.local.topology import require_tools
 from ops.local.worker import WorkerProcess
 from tests.infra.environment import CACHE, REQUIRE_KAFKA, TEST_BROKER
 from tests.infra.mongo import MongoServer
@@ -182,3 +183,12 @@ def worker_factory(tmp_path: Path) -> Iterator[Callable[[Mapping[str, str]], Wor
     yield make
     for worker in made:
         worker.close()
+
+
+@pytest.fixture
+def topology_tools(pytestconfig: pytest.Config) -> None:
+    """All that `make up` needs is here: Java, the fetched programs, the server of the read model."""
+    try:
+        require_tools()
+    except (MissingToolError, debian.MissingProgramError) as error:
+        go_without(pytestconfig, "the whole topology", error)

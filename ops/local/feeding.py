@@ -25,6 +25,8 @@ from streams.settings import Settings
 
 MONTHS = 4
 CONFIRM_EVERY_S = 1.0
+SLEEP_S_MAX = 60.0
+"""A machine that was suspended must not sleep on for hours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,30 +89,30 @@ def feed(
         producer.require(name)
     deliveries = progress.scenario().deliveries
     left = deliveries[progress.published :]
-    published, confirmed_at = progress.published, clock()
+    published, last = progress.published, None
+    confirmed, confirmed_at = -1, 0
 
-    def confirm(delivery: Delivery | None) -> None:
+    def confirm() -> None:
+        nonlocal confirmed, confirmed_at
         producer.finish()
         if producer.undelivered:
             lost = producer.undelivered[0]
             raise BrokerError(f"{lost.label} was not taken: {lost.reason}")
-        _note(path, progress, published, len(deliveries), delivery)
+        _note(path, progress, published, len(deliveries), last)
+        confirmed, confirmed_at = published, clock()
 
-    before: Delivery | None = deliveries[progress.published - 1] if progress.published else None
-    confirm(before)
     for at, delivery in due(left, clock(), catching_up_s * 1_000_000):
-        while (wait := at - clock()) > 0:
-            if published > progress.published and clock() - confirmed_at > CONFIRM_EVERY_S * 1_000_000:
-                confirm(before)
-                confirmed_at = clock()
-            sleep(min(wait / 1_000_000, CONFIRM_EVERY_S))
+        while True:
+            if published > confirmed and clock() - confirmed_at >= CONFIRM_EVERY_S * 1_000_000:
+                confirm()
+            wait_s = (at - clock()) / 1_000_000
+            if wait_s <= 0:
+                break
+            sleep(min(wait_s, CONFIRM_EVERY_S if published > confirmed else SLEEP_S_MAX))
         value = value_of(delivery, lambda fact, topic: codec.encode_fact(fact, names[topic]))
         producer.send(names[delivery.topic], delivery.key.encode("utf-8"), value, label=f"delivery {published}")
-        published, before = published + 1, delivery
-        if clock() - confirmed_at > CONFIRM_EVERY_S * 1_000_000:
-            confirm(before)
-            confirmed_at = clock()
-    confirm(before)
+        published, last = published + 1, delivery
+    confirm()
     return len(left)
 
 

@@ -32,7 +32,7 @@ def write_config(path: Path, targets: Mapping[str, Sequence[int]]) -> None:
 
     It is JSON, which YAML takes as well.
     """
-    rules = sorted(str(file) for file in (OPS / "prometheus").glob("**/*rules*.y*ml"))
+    rules = sorted(str(file) for file in (OPS / "prometheus" / "rules").glob("*.yml"))
     jobs = [
         {"job_name": job, "static_configs": [{"targets": [f"127.0.0.1:{port}" for port in ports]}]}
         for job, ports in targets.items()

@@ -3,12 +3,12 @@
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ops.cli import COMMANDS
-from ops.local import apicurio, maven, prometheus
+from ops.local import apicurio, cache, debian, maven, prometheus
 from ops.local.cache import MissingToolError
 from ops.local.feeding import Fed
 from ops.local.folder import Folder
@@ -82,7 +82,7 @@ class Plan:
 
 
 def require_tools() -> None:
-    """See at once that all is here that cannot be fetched.
+    """See at once that all is here, or fetch it.
 
     Raises:
         MissingToolError: something is not; the message says what to install.
@@ -91,10 +91,16 @@ def require_tools() -> None:
     if not sys.platform.startswith("linux"):
         raise MissingToolError("the topology runs on Linux alone: its processes must end with whoever started them")
     lacks = []
-    for find in (maven.java, lambda: maven.jars(maven.KAFKA), lambda: maven.unpacked(maven.APICURIO)):
+    finds: list[Callable[[], object]] = [
+        maven.java,
+        lambda: maven.jars(maven.KAFKA),
+        lambda: maven.unpacked(maven.APICURIO),
+        lambda: debian.find(debian.PROMETHEUS, cache.folder, cache.announce),
+    ]
+    for find in finds:
         try:
             find()
-        except MissingToolError as error:
+        except (MissingToolError, debian.MissingProgramError) as error:
             lacks.append(str(error))
     if _mongo_server() is None:
         lacks.append("no nx-27017, the server in MongoDB's protocol: pip install -e '.[dev]'")

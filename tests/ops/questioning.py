@@ -1,0 +1,143 @@
+"""Every question of the HTTP API, asked of a running topology from outside and held to the simulator's truth."""
+
+import json
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections import defaultdict
+from typing import Any
+
+from simulator.compare import differences_of, found_from_json
+from simulator.truth import Truth
+from simulator.truth_facts import Row
+
+PAGE = 100
+
+
+class Questions:
+    """Asks a worker with a token."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self._url = url
+        self._token = token
+
+    def ask(self, path: str, *, token: str | None = "") -> tuple[int, Any]:
+        """Status and JSON; `token` None sends none."""
+        request = urllib.request.Request(f"{self._url}/v1/{path}")
+        if token is not None:
+            request.add_header("Authorization", f"Bearer {token or self._token}")
+        try:
+            with urllib.request.urlopen(request, timeout=20) as response:
+                return response.status, json.load(response)
+        except urllib.error.HTTPError as error:
+            return error.code, json.load(error)
+
+    def good(self, path: str) -> Any:
+        """The answer to a question that has one."""
+        status, answer = self.ask(path)
+        assert status == 200, (path, status, answer)
+        return answer
+
+    def all_of(self, path: str) -> list[dict[str, Any]]:
+        """The items of all pages."""
+        items: list[dict[str, Any]] = []
+        after = ""
+        while True:
+            page = self.good(f"{path}{'&' if '?' in path else '?'}limit={PAGE}{after}")
+            items += page["items"]
+            if page["next"] is None:
+                return items
+            after = f"&after={urllib.parse.quote(page['next'])}"
+
+
+def quoted(key: str) -> str:
+    return urllib.parse.quote(key, safe="")
+
+
+def read_model_is_behind(questions: Questions, truth: Truth) -> bool:
+    """Whether the read model does not have the truth yet: by what is open, and by every payment and obligation."""
+    status, _ = questions.ask("exceptions")
+    if status != 200:
+        return True
+    if {one["break_id"] for one in questions.all_of("exceptions?state=open")} != set(truth.open_breaks):
+        return True
+    if {one["alert_id"] for one in questions.all_of("late-alerts?state=live")} != set(truth.live_alerts):
+        return True
+    return bool(faults_of_items(questions, truth, live=False))
+
+
+def faults_of_items(questions: Questions, truth: Truth, *, live: bool) -> list[str]:
+    """How single payments and obligations differ from the truth, from the read model or from their owners."""
+    suffix = "?live=true" if live else ""
+    records = []
+    for kind, keys in (("payments", truth.payments), ("obligations", truth.obligations)):
+        for key in keys:
+            status, answer = questions.ask(f"{kind}/{quoted(key)}{suffix}")
+            if status != 200:
+                return [f"{kind} {key}: {status} {answer}"]
+            records.append({name: value for name, value in answer.items() if name != "live"})
+    found = found_from_json(records)
+    return [
+        str(fault)
+        for fault in (
+            *differences_of("payment", truth.payments, found.payments),
+            *differences_of("obligation", truth.obligations, found.obligations),
+        )
+    ]
+
+
+def check_lists(questions: Questions, truth: Truth) -> None:
+    """Open exceptions by filter, late alerts, the obligations of each tenant and property, and ageing to the cent."""
+    for name in ("class", "priority", "currency"):
+        by_value: dict[Any, set[str]] = defaultdict(set)
+        for row in truth.open_breaks.values():
+            by_value[row[name]].add(row["break_id"])
+        for value, wanted in by_value.items():
+            found = questions.all_of(f"exceptions?state=open&{name}={value}")
+            assert {one["break_id"] for one in found} == wanted, (name, value)
+    found = questions.all_of("exceptions?state=open")
+    drift = {row["break_id"]: row["drift_minor"] for row in truth.open_breaks.values()}
+    assert {one["break_id"]: one["drift_minor"] for one in found} == drift
+    for field, path in (("tenant_id", "tenants"), ("property_id", "properties")):
+        of: dict[str, set[str]] = defaultdict(set)
+        for row in truth.obligations.values():
+            of[row[field]].add(row["obligation_id"])
+        for key, wanted in of.items():
+            items = questions.all_of(f"{path}/{quoted(key)}/obligations")
+            assert {one["obligation_id"] for one in items} == wanted, key
+    check_ageing(questions, truth)
+    assert questions.ask("exceptions", token=None)[0] == 401
+    assert questions.ask("exceptions", token="wrong-" * 4)[0] == 401
+
+
+def check_ageing(questions: Questions, truth: Truth) -> None:
+    by_property: dict[str, list[Row]] = defaultdict(list)
+    for row in truth.obligations.values():
+        by_property[row["property_id"]].append(row)
+    for property_id, rows in by_property.items():
+        wanted: dict[tuple[str, str], list[int]] = {}
+        for row in rows:
+            sums = wanted.setdefault((row["currency"], row["ageing_bucket"]), [0, 0, 0, 0, 0])
+            amounts = (1, row["balance_minor"], row["paid_minor"], row["pending_minor"])
+            owed = max(0, row["balance_minor"] - row["paid_minor"])
+            for at, amount in enumerate((*amounts, owed)):
+                sums[at] += amount
+        names = ("obligations", "balance_minor", "paid_minor", "pending_minor", "outstanding_minor")
+        answer = questions.good(f"properties/{quoted(property_id)}/ageing")
+        items = answer["items"] if isinstance(answer, dict) else answer
+        found = {(one["currency"], one["ageing_bucket"]): [one[name] for name in names] for one in items}
+        assert found == wanted, property_id
+
+
+def check_explanations(questions: Questions, truth: Truth) -> None:
+    """Each open break has a story that names it, and something that would resolve it or a reason why nothing does."""
+    seen = set()
+    for row in truth.open_breaks.values():
+        if row["class"] in seen:
+            continue
+        seen.add(row["class"])
+        told = questions.good(f"exceptions/{row['break_id']}/explanation")
+        assert told["break_id"] == row["break_id"]
+        assert told["class"] == row["class"]
+        assert told["story"]
+    assert len(seen) > 8
