@@ -187,7 +187,7 @@ class Settings(BaseSettings):
     @field_validator("http_advertised_url")
     @classmethod
     def _advertised_url_is_a_root(cls, value: str | None) -> str | None:
-        parts = urlsplit(value or "http://host")
+        parts = urlsplit("http://host" if value is None else value)
         if (
             parts.scheme not in ("http", "https")
             or not parts.hostname

@@ -43,7 +43,7 @@ def choose_port(settings: Settings) -> int:
 
 
 @click.command(cls=Command, name="worker", short_help="Start a worker.")
-@click.option("--without-web", is_flag=True, help="No web server: no health endpoints.")
+@click.option("--without-web", is_flag=True, help="No web server: no health endpoints, no questions.")
 @click.option(
     "--log-level",
     type=click.Choice(LOG_LEVELS, case_sensitive=False),
@@ -60,10 +60,10 @@ def command(without_web: bool, log_level: str | None) -> None:
 
     """
     settings = load()
-    partition_counts(settings)  # what an operator can mend is told before Faust wraps it in a log
     with_web = settings.http_port != 0 and not without_web
     if with_web:
         settings.check_web()
+    partition_counts(settings)  # what an operator can mend is told before Faust wraps it in a log
     os.environ["RENTMATCH_HTTP_PORT"] = str(choose_port(settings)) if with_web else "0"  # app.py reads the environment
     level = (log_level or settings.log_level).upper()
     os.environ["RENTMATCH_LOG_LEVEL"] = level

@@ -63,9 +63,8 @@ class Owner(Protocol):
 class LiveQuestions:
     """Sends a live question to where it can be answered."""
 
-    def __init__(self, owner: Owner, *, owner_s: float = OWNER_SECONDS_MAX) -> None:
+    def __init__(self, owner: Owner) -> None:
         self._owner = owner
-        self._owner_s = owner_s
         self._client: aiohttp.ClientSession | None = None
 
     async def ask(
@@ -139,7 +138,7 @@ class LiveQuestions:
         if self._client is None:
             self._client = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=AT_ONCE_MAX, limit_per_host=AT_ONCE_MAX),
-                timeout=aiohttp.ClientTimeout(total=self._owner_s, connect=CONNECT_SECONDS_MAX),
+                timeout=aiohttp.ClientTimeout(total=OWNER_SECONDS_MAX, connect=CONNECT_SECONDS_MAX),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trust_env=False,
             )

@@ -98,6 +98,16 @@ def test_a_worker_without_a_broker_says_so_in_one_line(bare_run: Run) -> None:
     assert "no Kafka broker answers at 127.0.0.1:1" in result.stderr
 
 
+def test_a_worker_that_anybody_could_ask_does_not_start(bare_run: Run) -> None:
+    result = bare_run("worker", env={"RENTMATCH_BROKER": "127.0.0.1:1", "RENTMATCH_HTTP_HOST": "0.0.0.0"})
+    assert result.exit_code == 2
+    assert "RENTMATCH_HTTP_TOKEN is not set" in result.stderr
+    without = bare_run(
+        "worker", "--without-web", env={"RENTMATCH_BROKER": "127.0.0.1:1", "RENTMATCH_HTTP_HOST": "0.0.0.0"}
+    )
+    assert "no Kafka broker answers" in without.stderr
+
+
 def test_a_second_worker_on_a_machine_takes_the_next_port(capsys: pytest.CaptureFixture[str]) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
