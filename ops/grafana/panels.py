@@ -11,8 +11,8 @@ COLUMNS = 24
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
 
 COUNT, RATIO, SECONDS, PER_SECOND, MINOR = "locale", "percentunit", "s", "cps", "locale"
-"""Grafana's units. Minor units are shown as the whole numbers they are, with separators: the currency stands in the legend,
-and how many minor units make a major one differs by currency, so that no panel divides."""
+"""Grafana's units. Minor units are shown as the whole numbers they are, with separators: the currency stands in the
+legend, and how many minor units make a major one differs by currency, so that no panel divides."""
 
 
 @dataclass(frozen=True)

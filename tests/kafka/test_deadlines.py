@@ -25,8 +25,8 @@ def last_month_recorded(now: datetime) -> date:
 
 def test_a_backlog_in_which_all_was_paid_on_time_raises_nothing(kafka: str, topic_prefix: str, tmp_path: Path) -> None:
     now = datetime.now(UTC)
-    scenario = simulate(5, 300, start=last_month_recorded(now), anomalies=NONE)
-    # Small steps, so that the worker meets the months with their payments still unread, over and over.
+    scenario = simulate(5, 1_200, start=last_month_recorded(now), anomalies=NONE)
+    # More than a commit takes, so that the workers meet the months with their payments still unread.
     with Installation(
         kafka, topic_prefix, tmp_path, clock=None, commit_interval_ms=1, progress_interval_ms=20
     ) as installation:

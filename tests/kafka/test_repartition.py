@@ -23,7 +23,7 @@ def repartition(installation: Installation, *words: str) -> subprocess.Completed
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("partitions", [1, 7])
+@pytest.mark.parametrize("partitions", [pytest.param(1, marks=pytest.mark.soak), 7])
 def test_a_month_goes_on_in_other_partitions(kafka: str, topic_prefix: str, tmp_path: Path, partitions: int) -> None:
     scenario = simulate(partitions, 250)
     half = len(scenario.deliveries) // 2

@@ -1,0 +1,35 @@
+# rentmatch in a container: `docker build -t rentmatch .`; one image for workers, the projector and every command.
+# The versions of both bases are pinned; every package comes from requirements.lock, with its hash.
+
+FROM python:3.11.14-slim-bookworm AS build
+# The compiler builds the optional twin of the Avro codec; nothing of it is in the final image.
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends gcc libc6-dev \
+    && rm -rf /var/lib/apt/lists/*
+RUN python -m venv /opt/rentmatch
+WORKDIR /build
+COPY requirements.lock ./
+RUN /opt/rentmatch/bin/python -m pip install --no-cache-dir --require-hashes -r requirements.lock
+COPY . .
+RUN /opt/rentmatch/bin/python -m pip install --no-cache-dir --no-deps --no-build-isolation .
+
+FROM python:3.11.14-slim-bookworm
+RUN groupadd --gid 10001 rentmatch \
+    && useradd --uid 10001 --gid 10001 --no-create-home --shell /usr/sbin/nologin rentmatch \
+    && install -d -o rentmatch -g rentmatch /var/lib/rentmatch
+COPY --from=build /opt/rentmatch /opt/rentmatch
+ENV PATH=/opt/rentmatch/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    RENTMATCH_STATE_DIR=/var/lib/rentmatch \
+    RENTMATCH_HTTP_HOST=0.0.0.0 \
+    RENTMATCH_LOG_FORMAT=json
+USER 10001:10001
+WORKDIR /var/lib/rentmatch
+VOLUME /var/lib/rentmatch
+EXPOSE 6066
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=6 \
+    CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:6066/livez', timeout=4)"]
+# The exec form: SIGTERM reaches Python, which commits what is done and leaves the group.
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["rentmatch"]
+CMD ["worker"]

@@ -1,0 +1,173 @@
+"""docker-compose.yml, Dockerfile and .env.example agree with each other and with the service.
+
+There is no Docker engine where this runs: what is checked is what can be read. The same topology is really run, without
+containers, by test_topology.py.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ops.cli import COMMANDS
+from streams.settings import PREFIX, Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+EXAMPLE = (ROOT / ".env.example").read_text(encoding="utf-8")
+COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+OURS = [name for name, service in SERVICES.items() if service["image"].startswith("rentmatch:")]
+ONCE = {"mongo-key", "mongo-init", "provision", "simulator"}
+"""They do their work and end."""
+
+
+def variables(text: str) -> set[str]:
+    return set(re.findall(r"\$\{(\w+)", text))
+
+
+def test_every_part_of_the_topology_is_there() -> None:
+    assert {"kafka-1", "kafka-2", "kafka-3", "registry", "mongo-1", "mongo-2", "mongo-3"} <= set(SERVICES)
+    assert {"worker", "projector", "provision", "simulator", "prometheus", "grafana"} <= set(SERVICES)
+    assert SERVICES["worker"]["deploy"]["replicas"] == "${RENTMATCH_WORKERS:-2}"
+    assert SERVICES["simulator"]["profiles"] == ["simulator"]
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES))
+def test_a_service_is_pinned_bounded_and_nobody(name: str) -> None:
+    service = SERVICES[name]
+    tag = service["image"].partition(":")[2]
+    assert re.search(r"\d+\.\d+", tag), service["image"]
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert "mem_limit" in service
+    assert "restart" in service
+    assert service.get("user"), name
+    if name != "mongo-key":  # it must give the key to somebody else, and ends
+        assert not str(service["user"]).startswith("0"), name
+    if name not in ONCE:
+        assert "test" in service["healthcheck"], name
+        assert service["restart"] == "unless-stopped"
+
+
+def test_whoever_is_waited_for_is_there_and_can_be_waited_for() -> None:
+    for name, service in SERVICES.items():
+        for other, how in service.get("depends_on", {}).items():
+            ends = how["condition"] == "service_completed_successfully"
+            assert (other in ONCE) == ends, f"{name} waits for {other}"
+
+
+def test_nothing_listens_to_others_than_this_machine() -> None:
+    for name, service in SERVICES.items():
+        for port in service.get("ports", ()):
+            assert port.startswith("127.0.0.1:"), f"{name}: {port}"
+    assert COMPOSE["networks"]["inside"] == {"internal": True}
+
+
+def test_our_settings_are_settings_and_our_commands_commands() -> None:
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    assert set(OURS) == {"provision", "worker", "projector", "simulator"}
+    for name in OURS:
+        service = SERVICES[name]
+        assert set(service["environment"]) <= known, name
+        assert service["command"][0] in COMMANDS, name
+        assert service["read_only"] is True
+    assert set(re.findall(r"RENTMATCH_[A-Z_]+", DOCKERFILE)) <= known
+
+
+def test_every_variable_is_explained_and_none_is_for_nothing() -> None:
+    explained = set(re.findall(r"^(\w+)=", EXAMPLE, re.MULTILINE))
+    assert variables(TEXT) == explained
+    for line in EXAMPLE.splitlines():
+        assert not line or line.startswith("#") or "=" in line
+
+
+def test_no_password_works_without_being_chosen() -> None:
+    for name in ("RENTMATCH_HTTP_TOKEN", "MONGO_PASSWORD", "MONGO_ADMIN_PASSWORD", "GRAFANA_ADMIN_PASSWORD"):
+        assert f"${{{name}:?" in TEXT
+        assert re.search(rf"^{name}=$", EXAMPLE, re.MULTILINE)
+
+
+def test_what_is_mounted_is_there() -> None:
+    volumes = set(COMPOSE["volumes"])
+    used = set()
+    for service in SERVICES.values():
+        for mount in service.get("volumes", ()):
+            source = mount.partition(":")[0]
+            if source.startswith("./"):
+                assert (ROOT / source).exists(), source
+                assert mount.endswith(":ro")
+            else:
+                used.add(source)
+    assert used == volumes
+
+
+def test_prometheus_finds_the_services_by_their_names() -> None:
+    config = yaml.safe_load((ROOT / "ops" / "prometheus" / "prometheus.yml").read_text(encoding="utf-8"))
+    names = {d["names"][0] for job in config["scrape_configs"] for d in job["dns_sd_configs"]}
+    ports = {d["port"] for job in config["scrape_configs"] for d in job["dns_sd_configs"]}
+    assert names == {"worker", "projector"}
+    assert ports == {Settings.model_fields["http_port"].default}
+    source = (ROOT / "ops/grafana/provisioning/datasources/prometheus.yml").read_text(encoding="utf-8")
+    assert yaml.safe_load(source)["datasources"][0]["url"] == "http://prometheus:9090"
+
+
+def test_the_image_is_small_pinned_and_nobodys() -> None:
+    stages = DOCKERFILE.split("\nFROM ")
+    assert len(stages) == 3
+    final = stages[-1]
+    bases = re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
+    assert all(re.fullmatch(r"python:3\.\d+\.\d+-slim-\w+", base) for base in bases)
+    assert "--require-hashes -r requirements.lock" in stages[1]
+    assert "gcc" not in final
+    assert "pip install" not in final
+    assert re.search(r"^USER 10001", final, re.MULTILINE)
+    assert re.search(r'^ENTRYPOINT \["rentmatch"\]$', final, re.MULTILINE)
+    assert "HEALTHCHECK" in final
+    ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8").split()
+    assert {".env", ".git", ".venv", "tests"} <= set(ignored)
+    assert not {"schemas", "app.py", "pyproject.toml", "README.md", "requirements.lock"} & set(ignored)
+
+
+def test_an_installed_wheel_is_whole(tmp_path: Path) -> None:
+    """What the image installs: a wheel without the repository beside it has its schemas and its commands."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--disable-pip-version-check",
+         "--quiet", "--wheel-dir", tmp_path, "."],
+        cwd=_copied(tmp_path), capture_output=True, text=True, timeout=200, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (wheel,) = tmp_path.glob("*.whl")
+    names = subprocess.run(
+        [sys.executable, "-m", "zipfile", "-l", wheel], capture_output=True, text=True, check=True
+    ).stdout
+    for path in (
+        "app.py",
+        "schemas/avro/PaymentInitiated.avsc",
+        "sinks/web/server.py",
+        "domain/tally.py",
+        "ops/cli.py",
+    ):
+        assert path in names
+    assert "tests/" not in names
+    assert "benchmarks/" not in names
+
+
+def _copied(folder: Path) -> Path:
+    """The tracked files alone: a build must not leave anything in the repository."""
+    target = folder / "source"
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    ).stdout.split("\0")  # fmt: skip
+    for name in filter(None, listed):
+        if (ROOT / name).is_file() and not name.startswith(("tests/", "benchmarks/")):
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, target / name)
+    return target
