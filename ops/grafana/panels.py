@@ -161,7 +161,7 @@ def _variable(variable: Variable) -> dict[str, Any]:
 
 
 def _panel(panel: Panel, number: int, left: int, top: int) -> dict[str, Any]:
-    steps = [{"color": panel.base_color, "value": None}]
+    steps: list[dict[str, Any]] = [{"color": panel.base_color, "value": None}]
     steps += [{"color": color, "value": value} for value, color in panel.limits]
     defaults: dict[str, Any] = {"unit": panel.unit, "thresholds": {"mode": "absolute", "steps": steps}}
     if panel.decimals is not None:

@@ -149,7 +149,7 @@ def test_an_installed_wheel_is_whole(tmp_path: Path) -> None:
     ).stdout
     for path in (
         "app.py",
-        "schemas/avro/PaymentInitiated.avsc",
+        "schemas/avro/payment_initiated.avsc",
         "sinks/web/server.py",
         "domain/tally.py",
         "ops/cli.py",
