@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import MakeCluster
 from tests.infra.environment import TEST_SEED
-from tests.kafka import rows, rows_of_surroundings
+from tests.kafka import rows, rows_of_surroundings, rows_of_taking_over
 from tests.kafka.rows import Row, Stage
 
 pytestmark = pytest.mark.kafka
@@ -36,6 +36,8 @@ WORKER_ROWS: list[Row] = [
     rows.zombie_with_a_commit_in_hand,
     rows.term_in_the_middle_of_a_batch,
     rows.workers_join_and_leave,
+    rows_of_taking_over.standby_takes_over,
+    rows_of_taking_over.rolling_restart,
     rows.recovery_from_zero,
     rows_of_surroundings.produce_refused,
     rows_of_surroundings.own_code_raises,
