@@ -28,12 +28,8 @@ UPSTREAM: Mapping[Topic, tuple[Topic, ...]] = {PAYMENT_FACTS: INPUTS, OBLIGATION
 the payment-facts' time already waits for all inputs."""
 
 
-MOVED = b"moved to "
-"""How the key of the record begins that ends a progress topic; the names of the new topics follow."""
-
-
 class Repartitioned(RuntimeError):
-    """An internal topic's number of partitions was changed while it holds data, or its data has moved elsewhere."""
+    """The number of partitions of an internal topic was changed while it holds data."""
 
 
 class Mark(NamedTuple):
@@ -101,15 +97,9 @@ class Progress:
 
         Raises:
             Repartitioned: an internal topic has another number of partitions than when this was written: keys would
-                not be where their state is. Or that has moved to other topics.
+                not be where their state is.
 
         """
-        if key.startswith(MOVED):
-            names = key.removeprefix(MOVED).decode()
-            raise Repartitioned(
-                f"these topics were repartitioned: the state is in {names} now. Set the RENTMATCH_TOPIC_… variables "
-                f"that `rentmatch repartition` printed"
-            )
         name = key.decode().rpartition(":")[0]
         for topic in UPSTREAM:
             if topic.name == name and mark.partitions != self._partitions[topic]:

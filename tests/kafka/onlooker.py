@@ -34,8 +34,6 @@ class Onlooker:
         self._prefix = prefix
         self._group = group
         self._partitions = partitions
-        self.moved: dict[str, tuple[str, int]] = {}
-        """Topics (default names) that were given other names (behind the prefix) and partitions on the way."""
         quiet = {"bootstrap.servers": bootstrap, "log_level": 2}
         self._admin = AdminClient(quiet)
         # Joins nothing; under read_committed it is told no offset that an open transaction may still change.
@@ -99,8 +97,7 @@ class Onlooker:
 
     def _holds_records(self, place: Place, start: int, end: int) -> bool:
         """Whether a reader of committed records meets one from `start` on, or cannot get to `end`."""
-        name, _ = self.moved.get(place[0], (place[0], 0))
-        self._consumer.assign([TopicPartition(self._prefix + name, place[1], start)])
+        self._consumer.assign([TopicPartition(self._prefix + place[0], place[1], start)])
         try:
             while True:
                 message = self._consumer.poll(10)
@@ -135,13 +132,7 @@ class Onlooker:
         self._admin.incremental_alter_configs([resource], request_timeout=10)[resource].result(15)
 
     def _places(self, topics: Iterable[str]) -> list[TopicPartition]:
-        places = []
-        for topic in topics:
-            name, partitions = self.moved.get(topic, (topic, self._partitions))
-            places += [TopicPartition(self._prefix + name, number) for number in range(partitions)]
-        return places
+        return [TopicPartition(self._prefix + topic, number) for topic in topics for number in range(self._partitions)]
 
     def _place(self, partition: TopicPartition) -> Place:
-        name = partition.topic.removeprefix(self._prefix)
-        default = next((topic for topic, (moved, _) in self.moved.items() if moved == name), name)
-        return default, partition.partition
+        return partition.topic.removeprefix(self._prefix), partition.partition
