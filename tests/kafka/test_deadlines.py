@@ -25,14 +25,25 @@ def last_month_recorded(now: datetime) -> date:
 
 def test_a_backlog_in_which_all_was_paid_on_time_raises_nothing(kafka: str, topic_prefix: str, tmp_path: Path) -> None:
     now = datetime.now(UTC)
-    scenario = simulate(5, 1_200, start=last_month_recorded(now), anomalies=NONE)
-    # More than a commit takes, so that the workers meet the months with their payments still unread.
-    with Installation(
-        kafka, topic_prefix, tmp_path, clock=None, commit_interval_ms=1, progress_interval_ms=20
-    ) as installation:
-        installation.publish(scenario.deliveries, rng=random.Random(5), shuffled=True, spread=True)
+    scenario = simulate(5, 300, start=last_month_recorded(now), anomalies=NONE)
+    with Installation(kafka, topic_prefix, tmp_path, clock=None, progress_interval_ms=20) as installation:
+        # While a foreign transaction is open on it, nobody gets to the end of this partition: a backlog in pieces.
+        foreign = Producer(
+            {"bootstrap.servers": kafka, "transactional.id": topic_prefix, "transaction.timeout.ms": 120_000}
+        )
+        foreign.init_transactions(30)
+        foreign.begin_transaction()
+        foreign.produce(installation.name("processor-settled"), b"never committed", b"key", 1)
+        assert foreign.flush(30) == 0
         installation.worker("a")
         installation.worker("b")
+        deliveries = list(scenario.deliveries)
+        random.Random(5).shuffle(deliveries)
+        piece = len(deliveries) // 6 + 1
+        for at in range(0, len(deliveries), piece):
+            installation.publish(deliveries[at : at + piece], rng=random.Random(at), spread=True)
+            installation.watch(1)
+        foreign.abort_transaction(30)
         installation.wait_settled()
         outputs = installation.check(scenario, at=time.time_ns() // 1_000)
     assert [outputs.of(topic) for topic in ALERTS] == [[], []]
