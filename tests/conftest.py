@@ -165,8 +165,8 @@ def amtool(pytestconfig: pytest.Config) -> Path:
 
 def _debian_program(config: pytest.Config, program: debian.Program) -> Path:
     try:
-        return debian.find(program, CACHE, cache.announce)
-    except debian.MissingProgramError as error:
+        return debian.find(program)
+    except MissingToolError as error:
         go_without(config, program.name, error)
 
 
@@ -190,5 +190,5 @@ def topology_tools(pytestconfig: pytest.Config) -> None:
     """All that `make up` needs is here: Java, the fetched programs, the server of the read model."""
     try:
         require_tools()
-    except (MissingToolError, debian.MissingProgramError) as error:
+    except MissingToolError as error:
         go_without(pytestconfig, "the whole topology", error)

@@ -17,7 +17,6 @@ from rich.console import Console
 from ops.console import Command, Failure, Group, Misuse, put_json, say
 from ops.local import feeding, ports
 from ops.local.cache import MissingToolError
-from ops.local.debian import MissingProgramError
 from ops.local.folder import AlreadyRunningError, Folder
 from ops.local.showing import Shown, rows_of, shown_on, table_of
 from ops.local.supervisor import Supervisor
@@ -160,12 +159,15 @@ def _keep_running(supervisor: Supervisor, plan: Plan, shown: Shown, show: Callab
 
 def where_to_look(plan: Plan) -> str:
     """Say what can be done with it now."""
+    ask = f'curl -H "Authorization: Bearer $RENTMATCH_HTTP_TOKEN" {plan.url("worker-1")}'
     lines = [
-        f"  source {_near(plan.folder.env)}        then, in the same shell:",
-        "  rentmatch read mismatch-alerts --follow",
-        "  rentmatch simulate --to-broker           feeds a month of rent",
-        f"  workers      {plan.url('worker-1')}/readyz and {plan.url('worker-2')}/readyz",
-        f"  Prometheus   {plan.url('prometheus')}/targets",
+        f"  source {_near(plan.folder.env)}, and then in the same shell:",
+        "    rentmatch simulate --to-broker          feeds a month of rent",
+        "    rentmatch exceptions list               the breaks that it brings",
+        "    rentmatch read late-payment-alerts --follow",
+        f"    {ask}/v1/exceptions",
+        f"  API          {plan.url('worker-1')}/v1/openapi.json",
+        f"  Prometheus   {plan.url('prometheus')}/alerts",
         f"  logs         {_near(plan.folder.logs)}",
         "  Ctrl-C, or `make down` elsewhere, stops it all; data stays for the next time.",
     ]
@@ -233,7 +235,7 @@ def main() -> None:
         sys.exit(error.exit_code)
     except (ports.PortError, SettingsError) as error:
         _end(str(error), 2)
-    except (AlreadyRunningError, MissingToolError, MissingProgramError, BrokerError) as error:
+    except (AlreadyRunningError, MissingToolError, BrokerError) as error:
         _end(str(error), 1)
 
 

@@ -4,20 +4,14 @@ A package is downloaded and unpacked beside, not installed: that needs no root a
 configuration knows where packages come from, so that no host is named here.
 """
 
-import fcntl
 import shutil
 import subprocess
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from ops.local.cache import MissingToolError, cached
+
 TIMEOUT_S = 300
-
-
-class MissingProgramError(RuntimeError):
-    """A program is not on this machine and cannot be fetched; the message says how to get it."""
 
 
 class Program(NamedTuple):
@@ -32,51 +26,31 @@ PROMTOOL = Program("promtool", "prometheus")
 AMTOOL = Program("amtool", "prometheus-alertmanager")
 
 
-def default_cache() -> Path:
-    """The folder in which downloads are kept between runs; that of the tests, too."""
-    return Path.home() / ".cache" / "rentmatch"
-
-
-def find(program: Program, cache: Path, announce: Callable[[str], object] = print) -> Path:
-    """A program's path: on PATH if it is there, else unpacked into `cache`, downloaded once.
-
-    Args:
-        program: what is looked for.
-        cache: where packages are kept unpacked; made if it is not there.
-        announce: told when a download begins.
+def find(program: Program) -> Path:
+    """A program's path: on PATH if it is there, else unpacked into the cache, downloaded once.
 
     Raises:
-        MissingProgramError: it is not here, and apt is not either or cannot fetch it.
+        MissingToolError: it is not here, and apt is not either or cannot fetch it.
 
     """
     installed = shutil.which(program.name)
     if installed:
         return Path(installed)
-    found = _unpacked(program.package, cache, announce) / "usr" / "bin" / program.name
+    folder = cached("debian", program.package, lambda target: _download_and_unpack(program.package, target))
+    found = folder / "usr" / "bin" / program.name
     if not found.exists():
-        raise MissingProgramError(f"the Debian package {program.package} holds no {program.name}")
+        raise MissingToolError(f"the Debian package {program.package} holds no {program.name}")
     return found
 
 
-def _unpacked(package: str, cache: Path, announce: Callable[[str], object]) -> Path:
-    """The package's folder, filled beside its place and renamed: a torn download is never taken for whole."""
-    done = cache / f"debian-{package}"
-    if done.exists():
-        return done
+def _download_and_unpack(package: str, target: Path) -> None:
     for command in ("apt-get", "dpkg-deb"):
         if shutil.which(command) is None:
-            raise MissingProgramError(
+            raise MissingToolError(
                 f"no {package} on PATH, and no {command} to fetch it with: install {package} and put it on PATH"
             )
-    cache.mkdir(parents=True, exist_ok=True)
-    with _only_one(cache / "lock"):
-        if not done.exists():
-            announce(f"fetching the Debian package {package} into {cache}")
-            with tempfile.TemporaryDirectory(dir=cache, prefix="partial-") as partial:
-                archive = _download(package, Path(partial))
-                _run(["dpkg-deb", "-x", str(archive), "content"], Path(partial))
-                (Path(partial) / "content").rename(done)
-    return done
+    archive = _download(package, target.parent)
+    _run(["dpkg-deb", "-x", str(archive), target.name], target.parent)
 
 
 def _download(package: str, folder: Path) -> Path:
@@ -91,7 +65,7 @@ def _download(package: str, folder: Path) -> Path:
     own += ["-o", "Dir::State::status=/var/lib/dpkg/status", "-o", "APT::Sandbox::User=root"]
     try:
         _run(["apt-get", "download", package], folder)
-    except MissingProgramError:
+    except MissingToolError:
         _run(["apt-get", *own, "update"], folder)
         _run(["apt-get", *own, "download", package], folder)
     (archive,) = folder.glob("*.deb")
@@ -102,20 +76,12 @@ def _run(line: list[str], folder: Path) -> None:
     """Run a command in `folder`.
 
     Raises:
-        MissingProgramError: it failed or took too long; with the end of what it said.
+        MissingToolError: it failed or took too long; with the end of what it said.
 
     """
     try:
         done = subprocess.run(line, cwd=folder, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
     except subprocess.TimeoutExpired:
-        raise MissingProgramError(f"{line[0]} did not end within {TIMEOUT_S} s: {' '.join(line)}") from None
+        raise MissingToolError(f"{line[0]} did not end within {TIMEOUT_S} s: {' '.join(line)}") from None
     if done.returncode != 0:
-        raise MissingProgramError(f"{' '.join(line)} failed:\n{(done.stdout + done.stderr)[-2000:]}")
-
-
-@contextmanager
-def _only_one(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock on a file; the system lets go of it when a process dies."""
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+        raise MissingToolError(f"{' '.join(line)} failed:\n{(done.stdout + done.stderr)[-2000:]}")

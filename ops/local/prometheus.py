@@ -4,25 +4,27 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ops.local import cache, debian
+from ops.local import debian
 
 OPS = Path(__file__).resolve().parents[1]
 SCRAPE_INTERVAL = "5s"
+EVALUATION_INTERVAL = "30s"
+"""As in ops/prometheus/prometheus.yml: the limits of silence count evaluations."""
 
 
 def command_of(port: int, config: Path, data: Path) -> list[str]:
     """Run it on a port of 127.0.0.1, with this configuration.
 
     Raises:
-        MissingProgramError: it is not on this machine, and cannot be fetched as a Debian package.
+        MissingToolError: it is not on this machine, and cannot be fetched as a Debian package.
 
     """
-    program = debian.find(debian.PROMETHEUS, cache.folder, cache.announce)
+    program = debian.find(debian.PROMETHEUS)
     return [
         str(program),
         f"--config.file={config}",
         f"--storage.tsdb.path={data}",
-        "--storage.tsdb.retention.time=15d",
+        "--storage.tsdb.retention.time=45d",
         f"--web.listen-address=127.0.0.1:{port}",
     ]
 
@@ -38,7 +40,7 @@ def write_config(path: Path, targets: Mapping[str, Sequence[int]]) -> None:
         for job, ports in targets.items()
     ]
     config = {
-        "global": {"scrape_interval": SCRAPE_INTERVAL, "evaluation_interval": SCRAPE_INTERVAL},
+        "global": {"scrape_interval": SCRAPE_INTERVAL, "evaluation_interval": EVALUATION_INTERVAL},
         "rule_files": rules,
         "scrape_configs": jobs,
     }

@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ops.cli import COMMANDS
-from ops.local import apicurio, cache, debian, maven, prometheus
+from ops.local import apicurio, debian, maven, prometheus
 from ops.local.cache import MissingToolError
 from ops.local.feeding import Fed
 from ops.local.folder import Folder
@@ -21,8 +20,6 @@ from streams.settings import PREFIX, Settings, load
 NODES = (1, 2, 3)
 WORKERS = (1, 2)
 PROVISION = "provision"
-PROJECTOR = "project-read-model"
-"""The command of `rentmatch` that keeps the read model."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +65,7 @@ class Plan:
             "MONGO_URL": self.mongo_url,
             "HTTP_TOKEN": self.folder.token(),
         }
-        known = {PREFIX + name: value for name, value in own.items() if name.lower() in Settings.model_fields}
-        return {**self.settings, **known}
+        return {**self.settings, **{PREFIX + name: value for name, value in own.items()}}
 
     def load(self) -> Settings:
         """Load the settings that a process of rentmatch would.
@@ -95,12 +91,12 @@ def require_tools() -> None:
         maven.java,
         lambda: maven.jars(maven.KAFKA),
         lambda: maven.unpacked(maven.APICURIO),
-        lambda: debian.find(debian.PROMETHEUS, cache.folder, cache.announce),
+        lambda: debian.find(debian.PROMETHEUS),
     ]
     for find in finds:
         try:
             find()
-        except (MissingToolError, debian.MissingProgramError) as error:
+        except MissingToolError as error:
             lacks.append(str(error))
     if _mongo_server() is None:
         lacks.append("no nx-27017, the server in MongoDB's protocol: pip install -e '.[dev]'")
@@ -117,7 +113,7 @@ def parts_of(plan: Plan) -> list[Part]:
     """Give every process of the topology, in the order in which they are told; prepares what lies on the disk.
 
     Raises:
-        MissingToolError, MissingProgramError: something is not here and cannot be fetched.
+        MissingToolError: something is not here and cannot be fetched.
         RuntimeError: Kafka's storage could not be formatted.
 
     """
@@ -195,9 +191,8 @@ def _rentmatch(plan: Plan) -> list[Part]:
         _server(plan, f"worker-{number}", "worker", "rentmatch worker", [PROVISION, "registry", *brokers])
         for number in WORKERS
     ]
-    if PROJECTOR not in COMMANDS:
-        return [provision, *workers]
-    projector = _server(plan, "projector", PROJECTOR, "keeps the read model", [PROVISION, "mongo", *brokers])
+    needed = [PROVISION, "registry", "mongo", *brokers]
+    projector = _server(plan, "projector", "project-read-model", "keeps the read model", needed)
     return [provision, *workers, projector]
 
 
@@ -222,9 +217,10 @@ def _server(plan: Plan, name: str, command: str, what: str, needs: list[str]) ->
 
 def _watchers(plan: Plan) -> list[Part]:
     config, data = plan.folder.data / "prometheus.yml", plan.folder.data / "prometheus"
-    targets = {"rentmatch-worker": [plan.ports[f"worker-{number}"] for number in WORKERS]}
-    if PROJECTOR in COMMANDS:
-        targets["rentmatch-projector"] = [plan.ports["projector"]]
+    targets = {
+        "rentmatch-worker": [plan.ports[f"worker-{number}"] for number in WORKERS],
+        "rentmatch-projector": [plan.ports["projector"]],
+    }
     prometheus.write_config(config, targets)
     return [
         Part(
@@ -254,14 +250,7 @@ def _simulator(plan: Plan) -> list[Part]:
         Part(
             name="simulator",
             what="feeds made-up rent",
-            command=[
-                sys.executable,
-                "-P",
-                "-m",
-                "ops.local",
-                "feed",
-                *(word for pair in words.items() for word in pair),
-            ],
+            command=[*_python("ops.local"), "feed", *(word for pair in words.items() for word in pair)],
             directory=REPOSITORY,
             log=plan.folder.logs / "simulator.log",
             environment=_inherited() | plan.variables(),

@@ -1,5 +1,10 @@
 // Makes the replica set and its two users, once. Run from localhost of mongo-1 (docker-compose.yml); safe to repeat.
-const members = ["mongo-1", "mongo-2", "mongo-3"].map((host, _id) => ({ _id, host: `${host}:27017` }));
+// mongo-1 is to lead whenever it can: it is asked here, also when all have been down, and only a primary can answer.
+const members = ["mongo-1", "mongo-2", "mongo-3"].map((host, _id) => ({
+  _id,
+  host: `${host}:27017`,
+  priority: host === "mongo-1" ? 2 : 1,
+}));
 const admin = db.getSiblingDB("admin");
 
 try {
