@@ -189,7 +189,7 @@ class Supervisor:
         how = f"killed by signal {-status}" if status < 0 else f"ended with status {status}"
         self._turn(one, State.FAILED, how)
         last = ended.tail(1).splitlines()[-1] if ended is not None else ""
-        self._tell(f"{one.part.name} {how}; it is started again in {wait_s:.0f} s ({one.part.log}: {last[:200]})")
+        self._tell(f"{one.part.name} {how}; it is started again in {wait_s:g} s ({one.part.log}: {last[:200]})")
 
     def _probe(self, one: Supervised) -> None:
         if one.part.probe is None:
