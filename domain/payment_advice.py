@@ -170,7 +170,7 @@ def _amount_is_mended(state: PaymentState, money: Money) -> Iterator[Candidate]:
         refundable = next((each for each in collected if each[2].refunded is None), None)
         processor, reference = (_processor(state), None) if refundable is None else refundable[:2]
         yield (
-            f"{processor} refunds what was collected too much",
+            f"{processor} refunds the excess",
             processor,
             [_leg(state, "REFUNDED", too_much, currency, processor, reference)],
         )
@@ -224,7 +224,7 @@ def _ledger_follows(state: PaymentState, money: Money) -> Iterator[Candidate]:
         yield from _post_what_lacks(state, money)
         return
     back = _reverse_in_all(state, excess, currency)
-    yield "the ledger takes back what it posted too much", "the ledger", back
+    yield "the ledger takes back the excess", "the ledger", back
     live = [each for each in live_postings(state) if each[1].currency == currency]
     if target and len(live) == 1:
         posting_id, posting, amount = live[0]

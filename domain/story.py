@@ -110,7 +110,7 @@ def story_of(
         if deadline.passed
     ]
     if opened_at is not None:
-        entries.append(Entry(opened_at, OURSELVES, "The break was told first.", None, (), False, False))
+        entries.append(Entry(opened_at, OURSELVES, "The break was told for the first time.", None, (), False, False))
     if resolved_at is not None:
         entries.append(Entry(resolved_at, OURSELVES, "The break was told to be resolved.", None, (), False, False))
     return tuple(sorted(entries, key=_in_time))

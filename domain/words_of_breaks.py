@@ -172,6 +172,7 @@ def _of_obligation(state: ObligationState, one: Break, policy: Policy) -> tuple[
     by_how_much = amount_text(abs(one.actual_minor - one.expected_minor), one.currency)
     grace = counted(policy.orphan_grace_micros // MINUTE, "minute")
     about = one.subject[-1]
+    cancelled = state.cancellation is not None
     match one.break_class:
         case BreakClass.OBLIGATION_UNKNOWN:
             return (
@@ -224,8 +225,8 @@ def _of_obligation(state: ObligationState, one: Break, policy: Policy) -> tuple[
                 "More was paid than is owed",
                 f"{expected} is owed.",
                 f"{actual} stands: {by_how_much} is on no installment.",
-                "Refund it, or have the ledger charge what it was for. (rentmatch carries nothing over to another "
-                "month.)",
+                ("Refund it" if cancelled else "Refund it, or have the ledger charge what it was for")
+                + "; rentmatch carries nothing over to another obligation.",
             )
         case _:
             return _of_conflict(one)

@@ -91,13 +91,12 @@ def put_table(columns: list[str], rows: list[list[str]], title: str | None = Non
     put_rendered(table)
 
 
-def put_rendered(what: RenderableType) -> None:
-    """Print something of rich's on stdout; as wide as the terminal, or as its content where stdout is no terminal."""
-    width = None if sys.stdout.isatty() else 10_000
-    console = Console(file=sys.stdout, width=width, highlight=False, markup=False)
-    if width is None:
-        console.print(what)
+def put_rendered(what: RenderableType, width: int = 10_000) -> None:
+    """Print something of rich's on stdout; as wide as the terminal, or up to `width` where stdout is no terminal."""
+    if sys.stdout.isatty():
+        Console(file=sys.stdout, highlight=False, markup=False).print(what)
         return
+    console = Console(file=sys.stdout, width=width, highlight=False, markup=False)
     # Without a terminal nobody sees the padding to the full width, and a file should not hold it.
     with console.capture() as captured:
         console.print(what)

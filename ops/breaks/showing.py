@@ -16,6 +16,9 @@ from streams.jsonform import instant_from_text
 
 COLUMNS = ["prio", "class", "key", "drift", "age", "due", "property", "id"]
 
+STORY_WIDTH = 110
+"""How wide a story is where there is no terminal: it goes into tickets and mails."""
+
 
 def when(text: str | None) -> str:
     """An instant of a record, as a person reads it; `-` where there is none."""
@@ -91,13 +94,13 @@ def _story(one: Json) -> Iterator[RenderableType]:
         yield Text(told)
 
     yield from _heading("What happened (the break rests on what is marked *)")
-    table = _table("", "when", "who", "what", "event")
+    table = _table("", "when", "who", "event", "what")
     for entry in one["story"]:
         event = entry["event_id"] or "-"
         if entry["also_told_by"]:
             how = "differently" if entry["conflicting"] else "likewise"
             event += f" (and {how} {', '.join(entry['also_told_by'])})"
-        table.add_row("*" if entry["rests"] else "", when(entry["at"]), entry["source"], entry["text"], event)
+        table.add_row("*" if entry["rests"] else "", when(entry["at"]), entry["source"], event, entry["text"])
     yield Padding(table, (0, 0, 0, 2))
 
     yield from _heading("What was expected")

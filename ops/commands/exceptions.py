@@ -146,4 +146,4 @@ def explain(break_id: str, url: str | None, from_topics: bool, as_json: bool) ->
     if as_json:
         put_json(explanation)
     else:
-        put_rendered(showing.story(explanation))
+        put_rendered(showing.story(explanation), showing.STORY_WIDTH)

@@ -1,12 +1,15 @@
 """`rentmatch exceptions`: from the topics and from an API, and the stories as finance people read them."""
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import msgspec
 import pytest
 from confluent_kafka import Producer
 
@@ -292,8 +295,8 @@ def test_where_the_api_does_not_answer_the_topics_are_read(written: Run, api: An
 
 def told_text(facts: str, at: str, break_class: str, capsys: pytest.CaptureFixture[str]) -> str:
     world = World()
-    for fact in read_facts(facts):
-        world.learn(fact)
+    for number, fact in enumerate(read_facts(facts), start=1):
+        world.learn(msgspec.structs.replace(fact, event_id=f"e-{number}"))
     now = instant(at)
     world.look(now)
     (text,) = (
@@ -303,8 +306,45 @@ def told_text(facts: str, at: str, break_class: str, capsys: pytest.CaptureFixtu
         for one in views[key].breaks  # type: ignore[index]
         if one.break_class == break_class
     )
-    put_rendered(showing.story(text))
+    put_rendered(showing.story(text), showing.STORY_WIDTH)
     return capsys.readouterr().out
+
+
+STORIES = {
+    "posting_missing": """
+        2026-03-01 12:00 O1 charged 1000.00 KWD due 2026-04-01
+        2026-03-02 15:00 P1 initiated 1000.00 KWD CARD for O1
+        2026-03-03 15:00 P1 SETTLED 1000.00 KWD fee 30.00
+    """,
+    "overpayment": """
+        2026-03-01 12:00 O1 charged 900.00 due 2026-04-01 plan A1:450.00:2026-04-01 A2:450.00:2026-04-15
+        2026-03-02 15:00 P1 initiated 450.00 CARD for O1 naming A1
+        2026-03-03 15:00 P1 SETTLED 450.00
+        2026-03-04 12:00 O1 cancelled
+    """,
+    "conflicting_fact": """
+        2026-03-02 15:00 P1 initiated 450.00 CARD for O1 naming A1
+        2026-03-02 15:10 P1 initiated 450.00 CARD for O2
+        2026-03-03 15:00 P1 SETTLED 450.00
+        2026-03-03 17:00 P1 posted 450.00 to O1 as L1
+    """,
+}
+
+
+@pytest.mark.parametrize("break_class", STORIES)
+def test_a_story_reads_as_it_should(break_class: str, capsys: pytest.CaptureFixture[str]) -> None:
+    told = told_text(STORIES[break_class], "2026-03-20 12:00", break_class, capsys)
+    golden = (Path(__file__).parent / "stories" / f"{break_class}.txt").read_text()
+    assert told == golden, f"if that is better, put it into stories/{break_class}.txt:\n{told}"
+
+
+def test_the_page_for_operations_shows_the_real_story(written: Run) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "exceptions.md").read_text()
+    shown = re.search(rf"```console\n\$ rentmatch exceptions explain {BREAK}\n(.*?)```", page, re.DOTALL)
+    assert shown is not None
+    told = written("exceptions", "explain", BREAK, "--from-topics", env=WITH_CLOCK)
+    assert told.exit_code == 0
+    assert told.stdout == shown[1], told.stdout
 
 
 def test_amounts_have_the_decimals_of_their_currency() -> None:
