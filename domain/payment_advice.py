@@ -224,7 +224,7 @@ def _ledger_follows(state: PaymentState, money: Money) -> Iterator[Candidate]:
         yield from _post_what_lacks(state, money)
         return
     back = _reverse_in_all(state, excess, currency)
-    yield "the ledger takes back the excess", "the ledger", back
+    yield "the ledger takes back what it posted too much", "the ledger", back
     live = [each for each in live_postings(state) if each[1].currency == currency]
     if target and len(live) == 1:
         posting_id, posting, amount = live[0]

@@ -157,6 +157,8 @@ def _leg_text(leg: Leg, processor: str, reference: str, outcome: str) -> str:
     if outcome == "SETTLED":
         fee, net = amount_text(leg.fee_minor, leg.currency), amount_text(leg.net_minor, leg.currency)
         text += f", fee {fee}, net {net}"
+    if leg.reason_code is not None:
+        text += f", reason {leg.reason_code}"
     return text + "."
 
 

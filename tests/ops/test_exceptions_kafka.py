@@ -1,0 +1,58 @@
+"""`rentmatch exceptions --from-topics` on a real Kafka: what a worker wrote, and nothing else to ask."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from domain.facts import InputFact, PostingReversed
+from simulator.deliver import Delivery, InputTopic
+from streams.jsonform import fact_from_json, instant_from_text
+from tests.installation import Installation
+from tests.ops.conftest import Run
+from tests.ops.test_exceptions import BREAK, NOW
+from tests.test_readme import example_input
+
+pytestmark = pytest.mark.kafka
+
+
+def delivered(fact: InputFact, topic: InputTopic) -> Delivery:
+    key = fact.obligation_id if topic == "ledger-events" else fact.payment_id  # type: ignore[union-attr]
+    return Delivery(topic, key, fact.occurred_at, fact)
+
+
+def test_a_break_is_found_explained_and_seen_to_end(
+    kafka: str, topic_prefix: str, tmp_path: Path, bare_run: Run
+) -> None:
+    now = instant_from_text(NOW)
+    with Installation(kafka, topic_prefix, tmp_path, clock=now, progress_interval_ms=50) as installation:
+        installation.publish([delivered(fact_from_json(record), topic) for topic, record in example_input()])
+        installation.worker()
+        installation.wait_settled()
+
+        def asked(*words: str) -> list[dict[str, Any]]:
+            found = bare_run("exceptions", *words, "--from-topics", "--json", env=installation.env)
+            assert found.exit_code == 0, found.output
+            return [json.loads(line) for line in found.stdout.splitlines()]
+
+        (alert,) = asked("list", "--properties")
+        assert (alert["break_id"], alert["property_id"]) == (BREAK, "H-3")
+        (story,) = asked("explain", BREAK)
+        assert [entry["event_id"] for entry in story["story"]] == ["e-2", "e-3", "e-4", "e-5", None, None]
+
+        # The ledger does what is advised.
+        advised = story["resolutions"][0]["events"][0]
+        fact = fact_from_json(
+            {"type": advised["type"], **advised["fields"]}
+            | {"event_id": "e-6", "occurred_at": NOW, "reversal_id": "V-1", "reason": "returned, R01"}
+        )
+        assert isinstance(fact, PostingReversed)
+        installation.publish([delivered(fact, "ledger-events")])
+        installation.wait_settled()
+        assert asked("list") == []
+        assert [record["lifecycle"] for record in asked("show", BREAK)] == ["opened", "resolved"]
+        (story,) = asked("explain", BREAK)
+        assert story["resolved_at"] == story["opened_at"] == "2026-07-08T12:00:00.000000Z"
+        assert story["resolutions"] == []
+        assert "e-6" in [entry["event_id"] for entry in story["story"]]
