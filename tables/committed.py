@@ -16,7 +16,6 @@ from domain import obligation, obligation_state, payment, payment_state
 from domain.facts import Micros
 from domain.held import Held
 from domain.history import History
-from domain.obligation import ObligationState
 from domain.payment import PaymentState
 from domain.policy import Policy
 from domain.records import ObligationReconciliation, PaymentReconciliation
@@ -24,6 +23,7 @@ from streams.batch import TopicPartition
 from streams.engine import Engine
 from streams.partitioning import partition_of
 from streams.topics import OBLIGATION_FACTS, PAYMENT_FACTS, Topic
+from tables.packing import Unpacker, unpack_obligation, unpack_payment
 from tables.store import Place, Store
 
 THREADS = 2
@@ -70,12 +70,12 @@ def _count(identities: Iterator[tuple[tuple[str, ...], Held]]) -> int:
 class _Kind(NamedTuple):
     topic: Topic
     letter: bytes
-    decoder: Any
+    unpack: Unpacker[Any]
 
 
 _KINDS: Mapping[str, _Kind] = {
-    "payment": _Kind(PAYMENT_FACTS, b"p", msgspec.msgpack.Decoder(tuple[PaymentState, History])),
-    "obligation": _Kind(OBLIGATION_FACTS, b"o", msgspec.msgpack.Decoder(tuple[ObligationState, History])),
+    "payment": _Kind(PAYMENT_FACTS, b"p", unpack_payment),
+    "obligation": _Kind(OBLIGATION_FACTS, b"o", unpack_obligation),
 }
 
 
@@ -123,7 +123,7 @@ class Committed:
         packed = self._store.get(Place(kind.letter, partition), key)
         if packed is None:
             return None
-        state, history = kind.decoder.decode(memoryview(packed)[8:])
+        state, history = kind.unpack(packed)
         return see(Found(state, history, partition, caught_up, self._policy))
 
     def close(self) -> None:

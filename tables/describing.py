@@ -6,20 +6,12 @@ from typing import Any
 import msgspec
 
 from domain.facts import PaymentPart
-from domain.history import History
-from domain.obligation import ObligationState
-from domain.payment import PaymentState
 from streams import bundles, progress, topics
 from streams.jsonform import fact_to_json, instant_to_text
 from streams.reading import DESCRIBERS
+from tables.packing import Unpacker, deadline_of, unpack_obligation, unpack_payment
 from tables.store import NO_DEADLINE, TALLY_KEY
 from tables.tallies import unpack_tally
-
-_DEADLINE_BYTES = 8
-"""A state is packed behind its next deadline."""
-
-_payment = msgspec.msgpack.Decoder(tuple[PaymentState, History])
-_obligation = msgspec.msgpack.Decoder(tuple[ObligationState, History])
 
 
 def _plain(thing: Any) -> Any:
@@ -48,34 +40,18 @@ def _instant(micros: int) -> str | None:
     return None if micros in (NO_DEADLINE, progress.NEVER) else instant_to_text(micros)
 
 
-def read_payment(value: bytes) -> tuple[PaymentState, History]:
-    """Give what a record of `payments-changelog` holds: the state and what was last told.
-
-    Raises:
-        msgspec.DecodeError: it holds something else.
-
-    """
-    return _payment.decode(value[_DEADLINE_BYTES:])
-
-
-def read_obligation(value: bytes) -> tuple[ObligationState, History]:
-    """Give what a record of `obligations-changelog` holds; as `read_payment`."""
-    return _obligation.decode(value[_DEADLINE_BYTES:])
-
-
-def _state(decoder: Any, key: bytes | None, value: bytes | None) -> Iterable[dict[str, Any]]:
+def _state(unpack: Unpacker[Any], key: bytes | None, value: bytes | None) -> Iterable[dict[str, Any]]:
     if key == TALLY_KEY:
         return [{"type": "_tally", "tally": None if value is None else _plain(unpack_tally(value))}]
     name = (key or b"").decode()
     if value is None:
         return [{"type": "_deleted", "key": name}]
-    state, history = decoder.decode(value[_DEADLINE_BYTES:])
-    deadline = int.from_bytes(value[:_DEADLINE_BYTES], "big") - (1 << 63)
+    state, history = unpack(value)
     return [
         {
             "type": "_state",
             "key": name,
-            "next_deadline": _instant(deadline),
+            "next_deadline": _instant(deadline_of(value)),
             "state": _plain(state),
             "told": _plain(history),
         }
@@ -99,6 +75,6 @@ def register() -> None:
     """Let `rentmatch read` show them."""
     DESCRIBERS.setdefault(topics.PAYMENT_FACTS.name, _payment_facts)
     DESCRIBERS.setdefault(topics.OBLIGATION_FACTS.name, _obligation_facts)
-    DESCRIBERS.setdefault(topics.PAYMENTS_CHANGELOG.name, lambda key, value: _state(_payment, key, value))
-    DESCRIBERS.setdefault(topics.OBLIGATIONS_CHANGELOG.name, lambda key, value: _state(_obligation, key, value))
+    DESCRIBERS.setdefault(topics.PAYMENTS_CHANGELOG.name, lambda key, value: _state(unpack_payment, key, value))
+    DESCRIBERS.setdefault(topics.OBLIGATIONS_CHANGELOG.name, lambda key, value: _state(unpack_obligation, key, value))
     DESCRIBERS.setdefault(topics.PROGRESS.name, _mark)

@@ -8,13 +8,12 @@ changelog for good. Store and changelog only ever see it at a commit.
 from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
 
-import msgspec
-
 from domain.facts import Micros
 from domain.history import History
 from streams.commit import Commit
 from streams.topics import Topic
-from tables.store import LONG_AGO, NO_DEADLINE, TALLY_KEY, Place, Store, Written, instant_bytes
+from tables.packing import Unpacker, deadline_of, pack
+from tables.store import LONG_AGO, NO_DEADLINE, TALLY_KEY, Place, Store, Written
 from tables.tallies import Tallies
 
 S = TypeVar("S")
@@ -49,8 +48,7 @@ class KeyedTable(Generic[S]):
         self.changelog = changelog
         self.store = store
         self._new = new
-        self._encoder = msgspec.msgpack.Encoder()
-        self._decoder = msgspec.msgpack.Decoder(tuple[state, History])  # type: ignore[valid-type]
+        self._unpack = Unpacker(state)
         self._entries: dict[int, dict[str, Entry[S]]] = {}
         self._older: dict[int, dict[str, Entry[S]]] = {}
         """The generation before: an entry that is not asked for while it is here is let go of."""
@@ -134,7 +132,7 @@ class KeyedTable(Generic[S]):
         for partition, entries in settled.items():
             written = []
             for entry, deadline in entries:
-                value = instant_bytes(deadline) + self._encoder.encode((entry.state, entry.history))
+                value = pack(deadline, entry.state, entry.history)
                 commit.send(self.changelog, partition, entry.key.encode(), value)
                 written.append(Written(entry.key, value, deadline, entry.deadline))
                 entry.deadline = deadline
@@ -156,8 +154,8 @@ class KeyedTable(Generic[S]):
     def _load(self, key: str, packed: bytes | None) -> Entry[S]:
         if packed is None:
             return Entry(key, self._new(key), History(), NO_DEADLINE, 0)
-        state, history = self._decoder.decode(memoryview(packed)[8:])
-        return Entry(key, state, history, int.from_bytes(packed[:8], "big") - (1 << 63), len(packed))
+        state, history = self._unpack(packed)
+        return Entry(key, state, history, deadline_of(packed), len(packed))
 
 
 def write_stores(commit: Commit, store: Store) -> None:

@@ -58,6 +58,11 @@ def instant_bytes(instant: Micros) -> bytes:
     return (instant + _BIAS).to_bytes(8, "big")
 
 
+def instant_of(eight: bytes) -> Micros:
+    """The instant of eight such bytes."""
+    return int.from_bytes(eight, "big") - _BIAS
+
+
 def _options(cache_mebibytes: int) -> Options:
     options = Options(raw_mode=True)
     options.create_if_missing(True)
@@ -127,7 +132,7 @@ class Store:
             key = entries.key()
             if not key.startswith(prefix) or key[6:14] > end[6:14]:
                 break
-            found.append((int.from_bytes(key[6:14], "big") - _BIAS, key[14:].decode()))
+            found.append((instant_of(key[6:14]), key[14:].decode()))
             entries.next()
         return found
 

@@ -8,7 +8,7 @@ from domain.tally import Tally
 from tables.store import NO_DEADLINE, instant_bytes
 
 _PREFIX = instant_bytes(NO_DEADLINE)
-"""What every value begins with (tables/store.py): the clock never wakes a tally."""
+"""What every value begins with (tables/packing.py): the clock never wakes a tally."""
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Tally).decode

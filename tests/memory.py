@@ -13,6 +13,7 @@ from streams.batch import Batch, RawRecord, TopicPartition
 from streams.commit import ANY_PARTITION, Commit
 from streams.partitioning import partition_of
 from streams.topics import DEAD_LETTER, Topic
+from tables.packing import deadline_of
 from tables.store import NO_DEADLINE, TALLY_KEY, Place, Written
 
 
@@ -155,7 +156,7 @@ class MemoryStore:
                 self._values[place].pop(name, None)
                 continue
             self._values[place][name] = value
-            deadline = int.from_bytes(value[:8], "big") - (1 << 63)
+            deadline = deadline_of(value)
             if deadline != NO_DEADLINE:
                 self._index[place].add((deadline, name))
         self._offsets[place] = offset

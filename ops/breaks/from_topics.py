@@ -17,7 +17,7 @@ from streams import reading, topics
 from streams.dead_letters import BadInput
 from streams.jsonform import output_to_json
 from streams.settings import Settings
-from tables import describing
+from tables.packing import unpack_obligation, unpack_payment
 
 _BETWEEN = "~"
 """Between the parts of a cursor: priority, opened_at in microseconds since 1970, break id."""
@@ -110,7 +110,7 @@ class FromTopics:
         record = reading.last_of_key(self._settings, changelog, alert.key)
         if record is None or record.value is None:
             return None, {}
-        state, history = (describing.read_payment if is_payment else describing.read_obligation)(record.value)
+        state, history = unpack_payment(record.value) if is_payment else unpack_obligation(record.value)
         return state, history.breaks
 
 
