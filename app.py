@@ -44,7 +44,7 @@ from streams import compatibility, jsonschema, progress, topics
 from streams import settings as settings_module
 from streams.batch import Batch, TopicPartition
 from streams.cluster import CHANGELOG_OF, identity, partition_counts
-from streams.codec import Codec
+from streams.codec import Codec, codec_of
 from streams.commit import Stage
 from streams.dead_letters import DeadLetterClass
 from streams.engine import Engine
@@ -54,7 +54,6 @@ from streams.jsonform import output_to_json
 from streams.observer import Observer, look
 from streams.progress import Progress
 from streams.pump import Pump
-from streams.registry import SchemaRegistry
 from streams.schemas import RECORDS_ON
 from streams.security import faust_credentials
 from streams.settings import Settings, SettingsError
@@ -181,8 +180,7 @@ class Pipeline:
         self._slot = slots.take(settings.state_dir, settings.topic_prefix + settings.application_id, settings.worker_id)
         of = await asyncio.to_thread(identity, settings, CHANGELOG_OF.values())
         self.store = Store(self._slot.folder / "store", of)
-        registry = _registry(settings)
-        codec = Codec(registry, compiled=settings.compiled_codec)
+        codec = codec_of(settings)
         log.info("the Avro codec is %s", "compiled" if codec.is_compiled else "plain Python")
         stages = stages_of(settings, self.store, codec, self.partitions, self.clocks)
         engine = Engine(stages, Progress(self.partitions), self.clocks.service)
@@ -271,17 +269,6 @@ class Pipeline:
             except Exception as error:
                 log.warning("the end of %s is not known: %s", partition.topic, error)
         return ends
-
-
-def _registry(settings: Settings) -> SchemaRegistry | None:
-    if settings.schema_registry_url is None:
-        return None
-    password = settings.schema_registry_password
-    return SchemaRegistry(
-        settings.schema_registry_url,
-        username=settings.schema_registry_username,
-        password=password.get_secret_value() if password else None,
-    )
 
 
 class RentmatchApp(faust.App):  # type: ignore[misc]

@@ -15,6 +15,7 @@ from streams.dead_letters import BadInput, DeadLetterClass
 from streams.registry import SchemaRegistry
 from streams.resolution import IncompatibleError, resolve
 from streams.schemas import INPUT_TYPES, KNOWN, OURS, OUTPUT_TYPES, RECORDS_ON, Schema, kind, short_name
+from streams.settings import Settings, SettingsError
 from streams.topics import Topic
 from streams.validation import check
 
@@ -152,6 +153,27 @@ class Codec:
                 "RENTMATCH_SCHEMA_REGISTRY_URL, then re-feed",
             )
         return self._registry.schema(schema_id)
+
+
+def codec_of(settings: Settings) -> Codec:
+    """Make the codec for an installation; the registry is first spoken to when a record needs it.
+
+    Raises:
+        SettingsError: the Schema Registry's URL cannot be one.
+
+    """
+    if settings.schema_registry_url is None:
+        return Codec(compiled=settings.compiled_codec)
+    password = settings.schema_registry_password
+    try:
+        registry = SchemaRegistry(
+            settings.schema_registry_url,
+            settings.schema_registry_username,
+            None if password is None else password.get_secret_value(),
+        )
+    except ValueError as error:
+        raise SettingsError(f"RENTMATCH_SCHEMA_REGISTRY_URL: {error}") from None
+    return Codec(registry, compiled=settings.compiled_codec)
 
 
 def decoder(

@@ -12,8 +12,8 @@ from domain.records import BreakLifecycle, MismatchAlert
 from domain.story import property_of
 from ops.breaks.source import Json, Page, Wish
 from ops.console import fail, meter, misuse
-from ops.framing import codec_of
 from streams import reading, topics
+from streams.codec import codec_of
 from streams.dead_letters import BadInput
 from streams.jsonform import output_to_json
 from streams.settings import Settings

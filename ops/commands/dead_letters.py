@@ -10,9 +10,9 @@ from typing import Any
 import click
 
 from ops.console import Command, Group, fail, json_text, misuse, put_json, put_line, put_table, say
-from ops.framing import codec_of
 from ops.producing import BulkProducer
 from streams import reading, topics
+from streams.codec import codec_of
 from streams.dead_letters import BadInput, DeadLetter, DeadLetterClass
 from streams.jsonform import fact_to_json
 from streams.reading import RawRecord

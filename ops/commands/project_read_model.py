@@ -10,7 +10,6 @@ from confluent_kafka import KafkaException
 
 from ops.commands.worker import LOG_LEVELS, choose_port
 from ops.console import Command, fail, misuse
-from ops.framing import codec_of
 from ops.read_model.consuming import Source
 from ops.read_model.projecting import Projector
 from ops.read_model.serving import served
@@ -18,6 +17,7 @@ from sinks.mongo import Mongo, MongoMisuse
 from sinks.read_model_metrics import ReadModelMetrics
 from sinks.read_model_writer import ReadModelWriter
 from streams import topics
+from streams.codec import codec_of
 from streams.settings import Settings, load
 
 WRITE_SECONDS = 30.0

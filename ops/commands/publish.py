@@ -10,10 +10,9 @@ import msgspec
 
 from domain.facts import InputFact, PaymentInitiated, ProcessorSettled
 from ops.console import Command, fail, meter, say
-from ops.framing import codec_of
 from ops.producing import BulkProducer, Undelivered
 from streams import topics
-from streams.codec import Codec
+from streams.codec import Codec, codec_of
 from streams.dead_letters import BadInput
 from streams.jsonform import fact_from_json
 from streams.reading import resolve

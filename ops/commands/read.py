@@ -9,9 +9,8 @@ from typing import Any
 import click
 
 from ops.console import Command, fail, json_text, meter, misuse, put_json, put_line
-from ops.framing import codec_of
 from streams import reading
-from streams.codec import Codec
+from streams.codec import Codec, codec_of
 from streams.reading import RawRecord, UndecodableError
 from streams.settings import load
 from tables import describing

@@ -7,9 +7,9 @@ import click
 
 from ops.commands.project_read_model import clock, mongo_of
 from ops.console import Command, fail, meter, misuse, put_line, say
-from ops.framing import codec_of
 from ops.read_model.rebuilding import Busy, Rebuild, Rebuilt, set_group_offsets
 from sinks.mongo import MongoMisuse, MongoUnavailable
+from streams.codec import codec_of
 from streams.settings import Settings, load
 
 

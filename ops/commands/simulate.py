@@ -11,13 +11,12 @@ import click
 import msgspec
 
 from ops.console import Command, fail, meter, misuse, put_json, say
-from ops.framing import codec_of
 from ops.producing import BulkProducer
 from simulator.deliver import Delivery, value_of
 from simulator.scenario import DEFAULT_START, Scenario, simulate
 from simulator.truth import truth
 from streams import topics
-from streams.codec import Codec
+from streams.codec import Codec, codec_of
 from streams.jsonform import fact_to_json
 from streams.reading import timestamp_text
 from streams.settings import Settings, load

@@ -13,13 +13,13 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from domain.facts import Micros
-from ops.framing import codec_of
 from ops.local.supervisor import Health
 from ops.producing import BulkProducer
 from simulator.deliver import Delivery, value_of
 from simulator.scenario import Scenario, first_of_month, simulate
 from streams import topics
 from streams.cluster import BrokerError
+from streams.codec import codec_of
 from streams.reading import timestamp_text
 from streams.settings import Settings
 

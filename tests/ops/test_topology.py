@@ -17,13 +17,13 @@ import pytest
 from confluent_kafka.admin import AdminClient
 
 from domain.facts import Micros
-from ops.framing import codec_of
 from ops.local.processes import Child, wait_until
 from ops.local.worker import REPOSITORY
 from simulator.deliver import Delivery, value_of
 from simulator.scenario import Scenario, simulate
 from simulator.truth import truth_of_deliveries
 from streams import topics
+from streams.codec import codec_of
 from streams.settings import Settings, load
 from tests import gauges
 from tests.installation import Installation, instant
