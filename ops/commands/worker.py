@@ -2,11 +2,11 @@
 
 import importlib
 import os
-import socket
 
 import click
 
 from ops.console import Command, fail, say
+from ops.ports import is_free
 from streams.cluster import partition_counts
 from streams.settings import Settings, load
 
@@ -30,12 +30,8 @@ def choose_port(settings: Settings) -> int:
     if "http_port" in settings.model_fields_set:
         return settings.http_port
     for port in range(settings.http_port, settings.http_port + PORTS_TRIED):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((settings.http_host, port))
-            except OSError:
-                continue
+        if not is_free(port, settings.http_host):
+            continue
         if port != settings.http_port:
             say(f"Port {settings.http_port} is taken; this worker's web server listens on {port}.")
         return port

@@ -1,9 +1,9 @@
 """The ports of the topology, all of 127.0.0.1: usual ones, each of which can be another."""
 
-import socket
 from collections.abc import Iterable, Mapping
 
 from ops.local.processes import free_ports
+from ops.ports import is_free
 
 DEFAULTS: Mapping[str, int] = {
     "kafka-1": 9092,
@@ -55,21 +55,10 @@ def require_free(ports: Mapping[str, int]) -> None:
         PortError: somebody does; the message names all that are taken.
 
     """
-    taken = {name: port for name, port in ports.items() if not _is_free(port)}
+    taken = {name: port for name, port in ports.items() if not is_free(port)}
     if taken:
         told = ", ".join(f"{port} (for {name})" for name, port in taken.items())
         name, port = next(iter(taken.items()))
         raise PortError(
             f"taken by another process: {told}. End it, or choose another port for each: --port {name}={port + 10_000}"
         )
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        # As a server would: connections of a former one that linger do not count.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True

@@ -4,11 +4,12 @@ import ctypes
 import os
 import random
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+
+from ops.ports import is_free
 
 _LIBC = ctypes.CDLL(None)
 _PR_SET_PDEATHSIG = 1
@@ -128,12 +129,6 @@ def free_ports(count: int) -> list[int]:
     order = random.SystemRandom()
     while len(ports) < count:
         port = order.randrange(15_000, 32_000)
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        if port not in ports:
+        if port not in ports and is_free(port):
             ports.append(port)
     return ports
