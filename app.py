@@ -8,7 +8,6 @@ import asyncio
 import gc
 import logging
 import socket
-import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from importlib.metadata import version as installed_version
@@ -43,6 +42,7 @@ from sinks.worker import kept_of, machinery_of, vitals_of
 from streams import compatibility, jsonschema, progress, topics
 from streams import settings as settings_module
 from streams.batch import Batch, TopicPartition
+from streams.clocks import clock_of, system_clock
 from streams.cluster import CHANGELOG_OF, identity, partition_counts
 from streams.codec import Codec, codec_of
 from streams.commit import Stage
@@ -73,17 +73,6 @@ _LIBRDKAFKA = {"logger": logging.getLogger("librdkafka")}
 """Lets a client that is polled log as everything else does, instead of writing to standard error by itself."""
 
 SERVICE_VERSION = installed_version("rentmatch")
-
-
-def system_clock() -> Micros:
-    """The wall clock, in microseconds since 1970."""
-    return time.time_ns() // 1_000
-
-
-def clock_of(settings: Settings) -> Callable[[], Micros]:
-    """The service's clock: the system's, or one that stands still."""
-    standing = settings.standing_clock
-    return system_clock if standing is None else lambda: standing
 
 
 def stages_of(

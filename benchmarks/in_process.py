@@ -15,6 +15,7 @@ from agents.keeping import Clocks
 from benchmarks.events import TOPIC_OF, Backlog
 from streams import topics
 from streams.batch import Batch, RawRecord, TopicPartition
+from streams.clocks import system_clock
 from streams.codec import Codec
 from streams.commit import Commit, Stage
 from streams.engine import Engine, Verdict
@@ -53,7 +54,7 @@ class InProcess:
                 self._append(source, key, value)
                 ends[source] = len(self._logs[source])
             self._polls.append(ends)
-        clocks = Clocks(lambda: backlog.closes_at, composition.system_clock)
+        clocks = Clocks(lambda: backlog.closes_at, system_clock)
         self.store = Store(folder, "benchmark")
         self.stages: list[Stage] = composition.stages_of(settings, self.store, Codec(), self._counts, clocks)
         self.engine = Engine(self.stages, Progress(self._counts), clocks.service)

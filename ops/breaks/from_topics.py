@@ -1,6 +1,5 @@
 """Breaks straight from the topics: alerts from `mismatch-alerts`, the state of a key from its changelog."""
 
-import time
 from collections.abc import Iterable
 
 from domain.explanation import as_json, break_of, explain
@@ -13,6 +12,7 @@ from domain.story import property_of
 from ops.breaks.source import Json, Page, Wish
 from ops.console import fail, meter, misuse
 from streams import reading, topics
+from streams.clocks import clock_of
 from streams.codec import codec_of
 from streams.dead_letters import BadInput
 from streams.jsonform import output_to_json
@@ -74,15 +74,11 @@ class FromTopics:
                 f"there is no state of {alert.key_kind} {alert.key} on the changelog topic, though a break of it was "
                 "told. Does RENTMATCH_TOPIC_PREFIX name the whole installation? `rentmatch provision --check` looks."
             )
-        policy, now = self._settings.policy, self._now()
+        policy, now = self._settings.policy, clock_of(self._settings)()
         if one is not None:
             return as_json(explain(state, one.told, now, policy, opened_at=one.opened_at))
         resolved_at = now if alert.resolved_at is None else alert.resolved_at
         return as_json(explain(state, break_of(alert), now, policy, opened_at=alert.opened_at, resolved_at=resolved_at))
-
-    def _now(self) -> Micros:
-        standing = self._settings.standing_clock
-        return time.time_ns() // 1_000 if standing is None else standing
 
     def _alerts(self) -> Iterable[MismatchAlert]:
         with meter("reading") as progress:

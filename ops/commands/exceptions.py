@@ -1,18 +1,17 @@
 """`rentmatch exceptions`: which breaks are open, what was told of one, and its story with what would resolve it."""
 
-import time
 from collections.abc import Callable
 from typing import Any
 
 import click
 
-from domain.facts import Micros
 from domain.records import BreakClass
 from ops.breaks import showing
 from ops.breaks.from_api import FromApi, checked_url, default_url, token_of
 from ops.breaks.from_topics import FromTopics
 from ops.breaks.source import Source, Wish
 from ops.console import Command, Group, fail, misuse, put_json, put_rendered, put_table, say
+from streams.clocks import clock_of
 from streams.settings import Settings, load
 
 
@@ -50,10 +49,6 @@ def _source(settings: Settings, url: str | None, from_topics: bool, *, with_prop
     return FromTopics(settings, with_properties=with_properties)
 
 
-def _now(settings: Settings) -> Micros:
-    return time.time_ns() // 1_000 if settings.standing_clock is None else settings.standing_clock
-
-
 def _no_such(break_id: str) -> str:
     return f"there is no break {break_id}; `rentmatch exceptions list --state any` lists those that there are"
 
@@ -86,7 +81,7 @@ def list_(*, url: str | None, from_topics: bool, as_json: bool, properties: bool
         for alert in page.items:
             put_json(alert)
     elif page.items:
-        now = _now(settings)
+        now = clock_of(settings)()
         put_table(showing.COLUMNS, [showing.row(alert, now) for alert in page.items])
     else:
         say("no breaks match")
@@ -115,7 +110,7 @@ def show(break_id: str, url: str | None, from_topics: bool, as_json: bool) -> No
         for alert in told:
             put_json(alert)
         return
-    put_rendered(showing.lifecycle(told, _now(settings)))
+    put_rendered(showing.lifecycle(told, clock_of(settings)()))
     if told[-1]["resolved_at"] is None:
         say(f"what happened, and what would resolve it: rentmatch exceptions explain {break_id}")
 

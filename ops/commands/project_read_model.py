@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import signal
-import time
 
 import click
 from confluent_kafka import KafkaException
@@ -17,6 +16,7 @@ from sinks.mongo import Mongo, MongoMisuse
 from sinks.read_model_metrics import ReadModelMetrics
 from sinks.read_model_writer import ReadModelWriter
 from streams import topics
+from streams.clocks import system_clock
 from streams.codec import codec_of
 from streams.settings import Settings, load
 
@@ -38,11 +38,6 @@ def mongo_of(settings: Settings) -> Mongo:
         )  # fmt: skip
     except MongoMisuse as error:
         misuse(f"RENTMATCH_MONGO_URL, RENTMATCH_MONGO_CA_FILE: {error}")
-
-
-def clock() -> int:
-    """The wall clock, in microseconds since 1970."""
-    return time.time_ns() // 1_000
 
 
 @click.command(cls=Command, name="project-read-model", short_help="Keep the read model in MongoDB up to date.")
@@ -76,7 +71,7 @@ def command(without_web: bool, log_level: str | None) -> None:
     mongo = mongo_of(settings)
     source = Source(settings)
     metrics = ReadModelMetrics(topic.name for topic in topics.OUTPUTS)
-    projector = Projector(source, codec_of(settings), mongo, ReadModelWriter(mongo, clock), metrics)
+    projector = Projector(source, codec_of(settings), mongo, ReadModelWriter(mongo, system_clock), metrics)
     try:
         asyncio.run(_run(projector, metrics, settings.http_host, port))
     except KafkaException as error:

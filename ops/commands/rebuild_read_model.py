@@ -5,10 +5,11 @@ import logging
 
 import click
 
-from ops.commands.project_read_model import clock, mongo_of
+from ops.commands.project_read_model import mongo_of
 from ops.console import Command, fail, meter, misuse, put_line, say
 from ops.read_model.rebuilding import Busy, Rebuild, Rebuilt, set_group_offsets
 from sinks.mongo import MongoMisuse, MongoUnavailable
+from streams.clocks import system_clock
 from streams.codec import codec_of
 from streams.settings import Settings, load
 
@@ -62,7 +63,7 @@ async def _rebuild(settings: Settings, history_anew: bool) -> Rebuilt:
         await mongo.ping()
         with meter("rebuilding", total=None) as drawn:
             rebuild = Rebuild(
-                settings, mongo, codec_of(settings), clock, history_anew=history_anew, progress=drawn.reach
+                settings, mongo, codec_of(settings), system_clock, history_anew=history_anew, progress=drawn.reach
             )
             return await rebuild.run()
     except MongoUnavailable as error:

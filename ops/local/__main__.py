@@ -21,6 +21,7 @@ from ops.local.folder import AlreadyRunningError, Folder
 from ops.local.showing import Shown, rows_of, shown_on, table_of
 from ops.local.supervisor import Supervisor
 from ops.local.topology import Plan, Simulation, parts_of, require_tools
+from streams.clocks import system_clock
 from streams.cluster import BrokerError
 from streams.settings import SettingsError, load
 
@@ -221,7 +222,7 @@ def status(folder: Path, as_json: bool) -> None:
 @click.option("--catching-up", type=int, required=True)
 def feed(progress: Path, seed: int, obligations: int, catching_up: int) -> None:
     """Feed made-up rent; `up --simulate` runs this."""
-    begun = feeding.begin(progress, seed, obligations, time.time_ns() // 1_000)
+    begun = feeding.begin(progress, seed, obligations, system_clock())
     count = feeding.feed(load(), progress, begun, catching_up_s=catching_up)
     say(f"{count} events published; that was all")
 

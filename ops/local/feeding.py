@@ -18,6 +18,7 @@ from ops.producing import BulkProducer
 from simulator.deliver import Delivery, value_of
 from simulator.scenario import Scenario, first_of_month, simulate
 from streams import topics
+from streams.clocks import system_clock
 from streams.cluster import BrokerError
 from streams.codec import codec_of
 from streams.reading import timestamp_text
@@ -73,7 +74,7 @@ def feed(
     progress: Progress,
     *,
     catching_up_s: int,
-    clock: Callable[[], Micros] = lambda: time.time_ns() // 1_000,
+    clock: Callable[[], Micros] = system_clock,
     sleep: Callable[[float], object] = time.sleep,
 ) -> int:
     """Publish all that is left, each when it is due; how much that was.
