@@ -72,7 +72,7 @@ class LiveQuestions:
         request: web.Request,
         kind: KeyKind,
         key: str,
-        here: Callable[[], Awaitable[Json | None]],
+        here: Callable[[Owner], Awaitable[Json | None]],
         query: Mapping[str, str],
     ) -> Json | bytes | None:
         """Answer here if the key is held here, else let its owner answer.
@@ -81,7 +81,7 @@ class LiveQuestions:
             request: the question.
             kind: what the key is.
             key: whose worker is to answer.
-            here: the answer, if it is this one.
+            here: what to ask this one, if it is this one's key.
             query: the parameters to hand on.
 
         Returns:
@@ -94,7 +94,7 @@ class LiveQuestions:
         owner = self._owner
         if owner.holds(kind, key):
             try:
-                return await here()
+                return await here(owner)
             except owner.not_held:
                 raise _moving("the key left this worker meanwhile") from None
         if not owner.settled:

@@ -46,7 +46,6 @@ class Questions:
 
     def __init__(self, read_model: OpenReadModel | None, owner: Owner | None, description: Json) -> None:
         self._read_model = read_model
-        self._owner = owner
         self._live = None if owner is None else LiveQuestions(owner)
         self._description = msgspec.json.encode(description)
 
@@ -155,10 +154,9 @@ class Questions:
             if alert is None:
                 return None
             kind, key = alert["key_kind"], alert["key"]
-        owner = self._owning
         query = {"key_kind": str(kind), "key": str(key)}
-        return await self._asked_live(
-            request, kind, key, lambda: owner.explanation(cast(KeyKind, kind), key, break_id), query
+        return await self._holders.ask(
+            request, kind, key, lambda owner: owner.explanation(cast(KeyKind, kind), key, break_id), query
         )
 
     async def late_alerts(self, request: web.Request, values: Values) -> bytes:
@@ -182,25 +180,13 @@ class Questions:
         return self._description
 
     async def _live_record(self, request: web.Request, kind: KeyKind, key: str) -> Json | bytes | None:
-        owner = self._owning
-        return await self._asked_live(request, kind, key, lambda: owner.record(kind, key), {"live": "true"})
-
-    async def _asked_live(
-        self,
-        request: web.Request,
-        kind: KeyKind,
-        key: str,
-        here: Callable[[], Awaitable[Json | None]],
-        query: Mapping[str, str],
-    ) -> Json | bytes | None:
-        assert self._live is not None
-        return await self._live.ask(request, kind, key, here, query)
+        return await self._holders.ask(request, kind, key, lambda owner: owner.record(kind, key), {"live": "true"})
 
     @property
-    def _owning(self) -> Owner:
-        if self._owner is None:
+    def _holders(self) -> LiveQuestions:
+        if self._live is None:
             raise ApiError("no_owner", "this process holds no state; ask a worker")
-        return self._owner
+        return self._live
 
     async def _history(self, kind: Kind, key: str, values: Values) -> bytes:
         after = values["after"]

@@ -166,7 +166,7 @@ class Served:
         self.port = free_ports(1)[0]
         self.url = f"http://127.0.0.1:{self.port}"
         self.measures = HttpMeasures()
-        self.owner: Any = questions._owner
+        self.owner: Any = None if questions._live is None else questions._live._owner
         self._questions = questions
         self._guard = Guard(Access(token.encode() for token in tokens), self.measures, **limits)
         self._loop = asyncio.new_event_loop()
