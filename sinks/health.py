@@ -54,6 +54,10 @@ class Verdict(NamedTuple):
     """One word, for machines."""
     why: str
 
+    def as_json(self) -> dict[str, Any]:
+        """What a health page says."""
+        return {"ok": self.good, "state": self.state, "why": self.why}
+
 
 def live(vitals: Vitals) -> Verdict:
     """Whether the pipeline makes progress, or has nothing to do, or waits for what a restart would wait for, too."""
@@ -108,12 +112,7 @@ def serve_health(app: Any, vitals: Callable[[], Vitals]) -> None:
         async def answer(web: Any, request: Any) -> Any:
             seen = vitals()
             verdict = judge(seen)
-            body = {
-                "ok": verdict.good,
-                "state": verdict.state,
-                "why": verdict.why,
-                "caught_up_to_micros": seen.caught_up_to,
-            }
+            body = verdict.as_json() | {"caught_up_to_micros": seen.caught_up_to}
             return web.json(body, status=200 if verdict.good else 503)
 
         app.page(path, name=name)(answer)

@@ -44,4 +44,4 @@ async def served(projector: Projector, metrics: ReadModelMetrics, host: str, por
 
 
 def _answer(verdict: Verdict) -> web.Response:
-    return web.json_response({"ok": verdict.good, "why": verdict.why}, status=200 if verdict.good else 503)
+    return web.json_response(verdict.as_json(), status=200 if verdict.good else 503)
