@@ -5,7 +5,8 @@ is plain: documents are dicts of str, int, bool, None, lists and dicts, and ther
 written as int64, whatever their size, and read as int.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -139,10 +140,8 @@ class Mongo:
             MongoUnavailable: none does.
 
         """
-        try:
+        with _asking():
             await self._reading.command("ping", read_preference=ReadPreference.PRIMARY_PREFERRED)
-        except PyMongoError as error:
-            raise _unavailable(error) from error
 
     # Reading
 
@@ -176,7 +175,7 @@ class Mongo:
             cursor = self._reading[collection].find(where, shown, sort=list(sort) or None, limit=limit or 0)
             return [_plain(document) for document in await cursor.to_list(None)]
 
-        try:
+        with _asking():
             try:
                 return await ask()
             except OperationFailure as error:
@@ -184,8 +183,6 @@ class Mongo:
                 if error.code not in _COLLECTION_REPLACED:
                     raise
                 return await ask()
-        except PyMongoError as error:
-            raise _unavailable(error) from error
 
     async def find_one(self, collection: str, key: str) -> Document | None:
         """The document with this `_id`, or None.
@@ -204,10 +201,8 @@ class Mongo:
             MongoUnavailable: as `find`.
 
         """
-        try:
+        with _asking():
             return set(await self._writing.list_collection_names())
-        except PyMongoError as error:
-            raise _unavailable(error) from error
 
     # Writing
 
@@ -273,10 +268,8 @@ class Mongo:
             MongoUnavailable: it is not known to be done; do it again.
 
         """
-        try:
+        with _asking():
             await self._writing[collection].delete_many(where)
-        except PyMongoError as error:
-            raise _unavailable(error) from error
 
     async def claim(self, collection: str, document: Document, free: Document) -> bool:
         """Put a document where none with its `_id` is, or in place of one that fits `free`. False: it is another's.
@@ -285,14 +278,13 @@ class Mongo:
             MongoUnavailable: it is not known to be done; do it again.
 
         """
-        try:
-            await self._writing[collection].replace_one(
-                {"_id": document["_id"], **free}, RawBSONDocument(bson_encode(_sized(document))), upsert=True
-            )
-        except DuplicateKeyError:
-            return False
-        except PyMongoError as error:
-            raise _unavailable(error) from error
+        with _asking():
+            try:
+                await self._writing[collection].replace_one(
+                    {"_id": document["_id"], **free}, RawBSONDocument(bson_encode(_sized(document))), upsert=True
+                )
+            except DuplicateKeyError:
+                return False
         return True
 
     async def _bulk(self, collection: str, operations: Mapping[int, _Operation], result: Written) -> list[int]:
@@ -300,17 +292,16 @@ class Mongo:
         if not operations:
             return []
         places = list(operations)
-        try:
-            done = await self._writing[collection].bulk_write(list(operations.values()), ordered=False)
-            told: Mapping[str, Any] = done.bulk_api_result
-        except BulkWriteError as error:
-            told = error.details or {}
-        except OperationFailure as error:
-            if error.code not in _OF_A_DOCUMENT:
-                raise _unavailable(error) from error
-            return await self._bisect(collection, operations, result, error)
-        except PyMongoError as error:
-            raise _unavailable(error) from error
+        with _asking():
+            try:
+                done = await self._writing[collection].bulk_write(list(operations.values()), ordered=False)
+                told: Mapping[str, Any] = done.bulk_api_result
+            except BulkWriteError as error:
+                told = error.details or {}
+            except OperationFailure as error:
+                if error.code not in _OF_A_DOCUMENT:
+                    raise
+                return await self._bisect(collection, operations, result, error)
         for concern in told["writeConcernErrors"]:
             raise MongoUnavailable(f"the write concern was not met: {concern.get('errmsg')}")
         taken, refused = [], []
@@ -351,14 +342,13 @@ class Mongo:
 
         """
         models = [IndexModel(list(index.fields), name=index.name) for index in indexes]
-        try:
-            await self._writing[collection].create_indexes(models)
-        except OperationFailure as error:
-            if error.code in _INDEX_CONFLICTS:
+        with _asking():
+            try:
+                await self._writing[collection].create_indexes(models)
+            except OperationFailure as error:
+                if error.code not in _INDEX_CONFLICTS:
+                    raise
                 raise MongoMisuse(f"{collection} has an index that is in the way: {_reason(error)}") from None
-            raise _unavailable(error) from error
-        except PyMongoError as error:
-            raise _unavailable(error) from error
 
     async def drop(self, collection: str) -> None:
         """Drop a collection; one that is not there is no error.
@@ -367,10 +357,8 @@ class Mongo:
             MongoUnavailable: it is not known to be done; do it again.
 
         """
-        try:
+        with _asking():
             await self._writing[collection].drop()
-        except PyMongoError as error:
-            raise _unavailable(error) from error
 
     async def replace_collection(self, fresh: str, live: str) -> None:
         """Put a collection, with its indexes, in the place of another, in one step for every reader.
@@ -381,13 +369,12 @@ class Mongo:
             MongoUnavailable: it is not known to be done; do it again.
 
         """
-        try:
-            await self._writing[fresh].rename(live, dropTarget=True)
-        except OperationFailure as error:
-            if error.code != _NAMESPACE_NOT_FOUND:
-                raise _unavailable(error) from error
-        except PyMongoError as error:
-            raise _unavailable(error) from error
+        with _asking():
+            try:
+                await self._writing[fresh].rename(live, dropTarget=True)
+            except OperationFailure as error:
+                if error.code != _NAMESPACE_NOT_FOUND:
+                    raise
 
 
 class _Encoded(NamedTuple):
@@ -436,8 +423,18 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _unavailable(error: PyMongoError) -> MongoUnavailable:
-    return MongoUnavailable(_reason(error))
+@contextmanager
+def _asking() -> Iterator[None]:
+    """What the driver cannot do in here is that MongoDB is not available, unless it is told apart inside.
+
+    Raises:
+        MongoUnavailable: whatever else the driver raised.
+
+    """
+    try:
+        yield
+    except PyMongoError as error:
+        raise MongoUnavailable(_reason(error)) from error
 
 
 def _reason(error: PyMongoError) -> str:

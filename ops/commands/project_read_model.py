@@ -1,8 +1,9 @@
 """`rentmatch project-read-model`: a process that keeps the read model in MongoDB."""
 
 import asyncio
-import logging
+import logging.config
 import signal
+import socket
 
 import click
 from confluent_kafka import KafkaException
@@ -12,6 +13,7 @@ from ops.console import Command, fail, misuse
 from ops.read_model.consuming import Source
 from ops.read_model.projecting import Projector
 from ops.read_model.serving import served
+from sinks import logs
 from sinks.mongo import Mongo, MongoMisuse
 from sinks.read_model_metrics import ReadModelMetrics
 from sinks.read_model_writer import ReadModelWriter
@@ -64,8 +66,13 @@ def command(without_web: bool, log_level: str | None) -> None:
 
     """
     settings = load()
-    logging.basicConfig(
-        level=(log_level or settings.log_level).upper(), format="[%(asctime)s] [%(levelname)s] %(name)s: %(message)s"
+    logging.config.dictConfig(
+        logs.config(
+            settings.log_format,
+            {"application": settings.application_id, "worker": settings.worker_id or socket.gethostname()},
+            settings.secrets(),
+            (log_level or settings.log_level).upper(),
+        )
     )
     port = 0 if without_web or settings.http_port == 0 else choose_port(settings)
     mongo = mongo_of(settings)

@@ -123,8 +123,7 @@ def check_ageing(questions: Questions, truth: Truth) -> None:
             for at, amount in enumerate((*amounts, owed)):
                 sums[at] += amount
         names = ("obligations", "balance_minor", "paid_minor", "pending_minor", "outstanding_minor")
-        answer = questions.good(f"properties/{quoted(property_id)}/ageing")
-        items = answer["items"] if isinstance(answer, dict) else answer
+        items = questions.good(f"properties/{quoted(property_id)}/ageing")["items"]
         found = {(one["currency"], one["ageing_bucket"]): [one[name] for name in names] for one in items}
         assert found == wanted, property_id
 
