@@ -179,6 +179,8 @@ class Source:
     def _on_assign(self, _: Any, partitions: list[TopicPartition]) -> None:
         self._forget()
         self._assigned = {(p.topic, p.partition) for p in partitions}
+        # librdkafka keeps a partition paused through a rebalance: the next `fetch` resumes those of the new assignment.
+        self._paused = True
         self.joined = True
         log.info("reading %d partitions", len(partitions))
 

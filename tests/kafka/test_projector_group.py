@@ -1,0 +1,55 @@
+"""A projector that holds still while its group changes reads on afterwards, whatever partitions it has then."""
+
+import threading
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Producer
+
+from ops.local.processes import wait_until
+from ops.read_model.consuming import Source
+from tests.installation import Installation
+
+pytestmark = pytest.mark.kafka
+
+TOPIC = "payment-reconciliations"
+
+
+def test_what_was_paused_before_a_rebalance_is_read_after_it(kafka: str, topic_prefix: str, tmp_path: Path) -> None:
+    with Installation(kafka, topic_prefix, tmp_path, clock=0, partitions=4, session_timeout_ms=3_000) as installation:
+        first = Source(installation.settings)
+        wait_until(lambda: first.fetch() == [] and len(first._assigned) == 16, 30, "all partitions")
+        first.keep_alive()  # as while MongoDB is away
+
+        second, stop = Source(installation.settings), threading.Event()
+        taken: list[str] = []
+
+        def join() -> None:
+            while not stop.is_set():
+                taken.extend(message.key().decode() for message in second.fetch())
+                second.written()
+
+        joining = threading.Thread(target=join)
+        joining.start()
+        try:
+            # It lets go of its partitions while it holds still, …
+            wait_until(lambda: (first.keep_alive(), first._assigned)[1] == set(), 30, "the first to let go")
+            # … and is given some again when it already reads on.
+            wait_until(lambda: first.fetch() == [] and 0 < len(first._assigned) < 16, 30, "a share")
+            producer = Producer({"bootstrap.servers": kafka})
+            for partition in range(4):
+                producer.produce(installation.name(TOPIC), b"", f"P-{partition}".encode(), partition)
+            assert producer.flush(10) == 0
+            mine: list[str] = []
+
+            def all_are_read() -> bool:
+                mine.extend(message.key().decode() for message in first.fetch())
+                return sorted(mine + taken) == ["P-0", "P-1", "P-2", "P-3"]
+
+            wait_until(all_are_read, 20, f"all records; of its share {sorted(first._assigned)}")
+            assert mine != []
+        finally:
+            stop.set()
+            joining.join()
+            first.close()
+            second.close()
