@@ -158,14 +158,19 @@ def rolling_restart(stage: Stage) -> None:
             installation.worker(worker_id)
         installation.wait_members(3)
         installation.wait_progress(len(scenario.deliveries) // 10)
+        for worker in installation.workers.values():
+            worker.wait_ready()
         began_ms = time.time() * 1_000
         for _ in range(stage.strikes):
             for worker_id in stage.rng.sample("abc", 3):
                 assert installation.workers[worker_id].term() == 0
-                installation.wait_members(2, timeout_s=10)
+                installation.wait_members(2, timeout_s=3)
                 installation.watch(stage.rng.uniform(0, 1))
                 installation.worker(worker_id)
                 installation.wait_members(3)
+                # As docs/operations.md has it: the next one only when all are ready again.
+                for worker in installation.workers.values():
+                    worker.wait_ready()
         ended_ms = time.time() * 1_000
         feed.finish()
         installation.wait_settled()
