@@ -70,6 +70,7 @@ def publish(installation: Installation, backlog: Backlog) -> None:
                 "compression.type": "none",  # the naive job reads the same, and its client has fewer codecs
                 "linger.ms": 20,
                 "enable.idempotence": True,
+                "max.in.flight": 1,  # into topics that were just made (KAFKA-15591)
                 "queue.buffering.max.messages": 500_000,
             },
         )

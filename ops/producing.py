@@ -28,7 +28,9 @@ class Undelivered:
 class BulkProducer:
     """Takes records as fast as they come and waits when librdkafka's queue is full.
 
-    Idempotent: a retry inside the client never doubles a record. Keys are hashed with murmur2, as Java clients do.
+    Idempotent: a retry inside the client never doubles a record. One request at a time: a broker that becomes a
+    partition's leader between two may take the second and lose the first for good (KAFKA-15591), and librdkafka counts
+    it as delivered. Keys are hashed with murmur2, as Java clients do.
     """
 
     settings: Settings
@@ -48,6 +50,7 @@ class BulkProducer:
             Producer,
             self.settings,
             enable_idempotence=True,
+            max_in_flight=1,
             partitioner="murmur2_random",
             linger_ms=20,
             message_max_bytes=INPUT_BYTES_MAX + 1024 * 1024,

@@ -17,6 +17,21 @@ from streams.topics import DEAD_LETTER, Role, Topic
 
 log = logging.getLogger(__name__)
 
+_ON_THE_WAY_MAX = 900_000
+"""So many bytes of one partition are sent at a time, and as one batch (librdkafka's `batch.size` is 1,000,000): then no
+batch of a partition can overtake another. A broker that has just become a partition's leader takes the second of two
+that are on their way, having refused the first, and then refuses the first for good (KAFKA-15591); librdkafka counts it
+as written, because a later one is."""
+
+_BATCH_RECORDS = 10_000
+"""As many records as librdkafka puts into a batch (`batch.num.messages`)."""
+
+_RECORD_BYTES = 50
+"""What a batch adds to key and value of a record, and a little more."""
+
+_GATHER_MS = 500
+"""Nothing leaves before it is waited for, or so many milliseconds passed: what is of one partition goes together."""
+
 _GIVE_UP_AFTER_S = 120.0
 """How long a transaction step is retried while the broker is away. The broker aborts the transaction long before; then
 the next answer is an error that ends the worker, and a new one starts from what is committed."""
@@ -75,7 +90,7 @@ class Writer:
             "transaction.timeout.ms": timeout_ms,
             "partitioner": "murmur2_random",
             "compression.type": "lz4",
-            "linger.ms": 0,
+            "linger.ms": _GATHER_MS,
             "message.max.bytes": 16 << 20,
             "queue.buffering.max.messages": 2_000_000,
             "queue.buffering.max.kbytes": 1 << 20,
@@ -134,13 +149,12 @@ class Writer:
         self.after_step("begin")
         for (topic, partition), records in commit.records.items():
             self._produce(commit, topic, partition, records)
-        for key, value, headers in commit.dead_letters:
-            self._patiently(
-                lambda key=key, value=value, headers=headers: producer.produce(  # type: ignore[misc]
-                    self._names[DEAD_LETTER], key=key, value=value, headers=headers, on_delivery=self._delivered
-                )
-            )
+        self._produce_dead_letters(commit)
         self.after_step("produce")
+        # Before the offsets: the group lets them pass as long as this worker is a member. Whoever takes its partitions
+        # over after that finds all records there, and waits for the transaction; what came later would be missed.
+        self._flush()
+        self.after_step("flushed")
         offsets = [
             KafkaPartition(self._names[source.topic], source.number, offset)
             for source, offset in commit.offsets.items()
@@ -163,7 +177,12 @@ class Writer:
                     commit.changelog_ends[topic, partition] = message.offset() + 1
 
             messages[-1]["callback"] = note_end
-        name = self._names[topic]
+        for number, piece in enumerate(_pieces(messages)):
+            if number:
+                self._flush()
+            self._produce_piece(self._names[topic], partition, piece)
+
+    def _produce_piece(self, name: str, partition: int, messages: list[Any]) -> None:
         while messages:
             taken = self._patiently(lambda: self._producer.produce_batch(name, messages, partition))  # noqa: B023
             if taken == len(messages):
@@ -175,6 +194,26 @@ class Writer:
                     raise TransactionFailed(f"a record for {name} was refused: {error}")
             messages = refused
             self._producer.poll(0.05)
+
+    def _produce_dead_letters(self, commit: Commit) -> None:
+        size = 0
+        for key, value, headers in commit.dead_letters:
+            size += len(key or b"") + len(value or b"") + sum(len(text) for _, text in headers)
+            if size > _ON_THE_WAY_MAX:
+                self._flush()
+                size = 0
+            self._patiently(
+                lambda key=key, value=value, headers=headers: self._producer.produce(  # type: ignore[misc]
+                    self._names[DEAD_LETTER], key=key, value=value, headers=headers, on_delivery=self._delivered
+                )
+            )
+
+    def _flush(self) -> None:
+        """Wait until the broker has all records so far, or has refused some: the next step tells which."""
+        deadline = time.monotonic() + _GIVE_UP_AFTER_S
+        while self._producer.flush(1.0):
+            if time.monotonic() > deadline:
+                raise TransactionFailed("the broker does not confirm the records")
 
     def _patiently(self, produce: Callable[[], Any]) -> Any:
         """Produce, waiting while librdkafka's queue is full."""
@@ -201,3 +240,16 @@ class Writer:
                 if not error.retriable() or time.monotonic() > deadline:
                     raise TransactionFailed(f"the transaction did not hold: {error}") from failure
                 log.warning("the broker did not answer, trying again: %s", error)
+
+
+def _pieces(messages: list[Any]) -> list[list[Any]]:
+    """Records of one partition, in parts that go as one batch each."""
+    pieces: list[list[Any]] = [[]]
+    size = 0
+    for message in messages:
+        size += len(message["key"] or b"") + len(message["value"] or b"") + _RECORD_BYTES
+        if pieces[-1] and (size > _ON_THE_WAY_MAX or len(pieces[-1]) == _BATCH_RECORDS):
+            pieces.append([])
+            size = 0
+        pieces[-1].append(message)
+    return pieces

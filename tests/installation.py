@@ -94,6 +94,8 @@ class Installation:
                 "bootstrap.servers": bootstrap,
                 "log_level": 2,
                 "enable.idempotence": True,
+                # The topics were made a moment ago: with more on the way the first records may be lost (KAFKA-15591).
+                "max.in.flight": 1,
                 "linger.ms": 5,
                 "message.max.bytes": 16 << 20,
             }
@@ -339,11 +341,16 @@ class Feed(threading.Thread):
     """Publishes slice after slice in the background, so that there is always something going on to be disturbed."""
 
     def __init__(
-        self, installation: Installation, deliveries: Sequence[Delivery], seconds: float, rng: random.Random
+        self,
+        installation: Installation,
+        deliveries: Sequence[Delivery],
+        seconds: float,
+        rng: random.Random,
+        slice_: int = SLICE,
     ) -> None:
         super().__init__(name="feed", daemon=True)
         self._installation = installation
-        self._slices = [deliveries[at : at + SLICE] for at in range(0, len(deliveries), SLICE)]
+        self._slices = [deliveries[at : at + slice_] for at in range(0, len(deliveries), slice_)]
         self._pause_s = seconds / max(1, len(self._slices))
         self._rng = random.Random(rng.random())
         self._error: BaseException | None = None

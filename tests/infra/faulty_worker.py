@@ -3,18 +3,26 @@
 The fault is put in from outside, where the service lets its parts be handed over; the service knows nothing of it.
 
 - `FAULT=kill:offsets:3` dies by SIGKILL the third time that a transaction has got behind the step `offsets`
-- `FAULT=kill:flushed:3` behind `produce`, once the broker has all records of it: the transaction is open there
+- `FAULT=kill:flushed:3` behind `flushed`: the broker has all records of it, the transaction is open there
 - `FAULT=kill:flushed:1:last` the same, but counts only transactions of the last stage alone: those that write a
   changelog and nothing that is read on, so that they hold nobody up
 - `FAULT=stop:offsets:3` freezes there by SIGSTOP instead, with the transaction open
+- `FAULT=stop:offsets:1:apart` the same, with records that leave the worker only when they are waited for, and counts
+  only transactions that change the states of payments of which it reads no facts: who takes those over has no offsets
+  to wait for
 - `FAULT=raise:P-0000007` fails with an exception whenever it derives the view of that payment
 """
 
 import os
 import signal
+import sys
+from collections.abc import Callable
 from typing import Any
 
+from confluent_kafka import Producer
+
 import domain.payment
+import streams.writer
 from ops.cli import main
 from streams import topics
 from streams.commit import Commit
@@ -27,27 +35,51 @@ class BuiltInError(RuntimeError):
     """The fault of `raise`."""
 
 
-def signal_at(wanted: str, times: int, last_stage_only: bool, signal_: signal.Signals) -> None:
+def _any(commit: Commit) -> bool:
+    return True
+
+
+def _last(commit: Commit) -> bool:
+    """Whether it writes a changelog and nothing that is read on."""
+    written = {topic for topic, _ in commit.records}
+    return topics.OBLIGATIONS_CHANGELOG in written and not written & {topics.PAYMENT_FACTS, topics.OBLIGATION_FACTS}
+
+
+def _apart(commit: Commit) -> bool:
+    """Whether its offsets are of other partitions than the payments that it changes."""
+    changed = {number for topic, number in commit.records if topic is topics.PAYMENTS_CHANGELOG}
+    return bool(changed) and changed.isdisjoint({source.number for source in commit.offsets})
+
+
+COUNTED: dict[str, Callable[[Commit], bool]] = {"": _any, "last": _last, "apart": _apart}
+
+
+def hold_records_back() -> None:
+    """Have the producer gather records until somebody waits for them."""
+
+    def patient_producer(conf: dict[str, Any]) -> Producer:
+        return Producer(conf | {"linger.ms": 50_000})  # less than the time a transaction has
+
+    setattr(streams.writer, "Producer", patient_producer)  # noqa: B010 - mypy lets nobody assign to it
+
+
+def signal_at(wanted: str, times: int, counted: Callable[[Commit], bool], signal_: signal.Signals) -> None:
     """Have the writer send the signal to this process behind a step of a transaction, the given time it gets there."""
     write = Writer._write
-    place = "produce" if wanted == "flushed" else wanted
     passed = 0
 
     def write_with_fault(self: Writer, commit: Commit, membership: Membership) -> None:
         def after_step(step: str) -> None:
             nonlocal passed
-            if step != place or not counts:
+            if step != wanted or not counts:
                 return
             passed += 1
             if passed == times:
-                if wanted == "flushed":
-                    self._producer.flush(10)
+                places = sorted((topic.name, number) for topic, number in commit.records)
+                sys.stderr.write(f"{signal_.name} behind {wanted}: {sorted(map(str, commit.offsets))} {places}\n")
                 os.kill(os.getpid(), signal_)
 
-        written = {topic for topic, _ in commit.records}
-        counts = not last_stage_only or (
-            topics.OBLIGATIONS_CHANGELOG in written and not written & {topics.PAYMENT_FACTS, topics.OBLIGATION_FACTS}
-        )
+        counts = counted(commit)
         self.after_step = after_step
         write(self, commit, membership)
 
@@ -71,6 +103,8 @@ if __name__ == "__main__":
     if kind == "raise":
         raise_at(rest)
     else:
-        step_, times_, *more = rest.split(":")
-        signal_at(step_, int(times_), more == ["last"], SIGNALS[kind])
+        step_, times_, which = f"{rest}:".split(":")[:3]
+        if which == "apart":
+            hold_records_back()
+        signal_at(step_, int(times_), COUNTED[which], SIGNALS[kind])
     main()

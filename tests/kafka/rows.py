@@ -188,6 +188,41 @@ def _is_frozen(worker: WorkerProcess) -> bool:
     return Path(f"/proc/{worker.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] == "T"
 
 
+def zombie_with_its_records_on_the_way(stage: Stage) -> None:
+    """One of three is frozen with its offsets sent and what it wrote still on its way; the others share its keys.
+
+    Who takes over a key's state need not be who takes over the input that its last fact was read from, and so does not
+    wait for the offset of that input to be stable. What the zombie writes when it wakes up must not come too late.
+    """
+    for turn in range(stage.strikes):
+        _zombie_with_its_records_on_the_way(stage, turn)
+
+
+def _zombie_with_its_records_on_the_way(stage: Stage, turn: int) -> None:
+    scenario = simulate(stage.seed + turn, stage.obligations)
+    half = len(scenario.deliveries) // 2
+    other = Stage(stage.bootstrap, f"{stage.prefix}{turn}-", stage.directory / str(turn), stage.seed + turn)
+    with other.installation(scenario, partitions=6, transaction_timeout_ms=60_000) as installation:
+        for worker_id in ("b", "c"):
+            installation.worker(worker_id, supervised=True)
+        zombie_ = installation.worker("zombie", fault=f"stop:offsets:{stage.rng.randint(1, 3)}:apart")
+        installation.wait_members(3)
+        for worker in installation.workers.values():
+            worker.wait_ready()
+        # One by one and anywhere: commits of a few records, whose keys are rarely of the partition they came in.
+        feed = Feed(installation, scenario.deliveries[:half], 20, stage.rng, slice_=1)
+        wait_until(lambda: _is_frozen(zombie_), 60, "the worker to freeze itself")
+        installation.wait_members(2)
+        installation.watch(stage.rng.uniform(3, 6))
+        installation.supervised.add("zombie")
+        zombie_.stop_cont(frozen=False)
+        feed.finish()
+        installation.wait_members(3)
+        installation.publish(scenario.deliveries[half:], rng=stage.rng, spread=True)
+        installation.wait_settled()
+        installation.check()
+
+
 def term_in_the_middle_of_a_batch(stage: Stage) -> None:
     """SIGTERM under load: exit status 0, the group is left at once, nothing is lost."""
     scenario = stage.scenario()

@@ -34,6 +34,7 @@ WORKER_ROWS: list[Row] = [
     rows.zombie,
     rows.zombie_inside_a_transaction,
     rows.zombie_with_a_commit_in_hand,
+    rows.zombie_with_its_records_on_the_way,
     rows.term_in_the_middle_of_a_batch,
     rows.workers_join_and_leave,
     rows_of_taking_over.standby_takes_over,
