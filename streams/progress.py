@@ -28,8 +28,12 @@ UPSTREAM: Mapping[Topic, tuple[Topic, ...]] = {PAYMENT_FACTS: INPUTS, OBLIGATION
 the payment-facts' time already waits for all inputs."""
 
 
+MOVED = b"moved to "
+"""How the key of the record begins that ends a progress topic; the names of the new topics follow."""
+
+
 class Repartitioned(RuntimeError):
-    """The number of partitions of an internal topic was changed while it holds data."""
+    """An internal topic's number of partitions was changed while it holds data, or its data has moved elsewhere."""
 
 
 class Mark(NamedTuple):
@@ -97,9 +101,15 @@ class Progress:
 
         Raises:
             Repartitioned: an internal topic has another number of partitions than when this was written: keys would
-                not be where their state is.
+                not be where their state is. Or that has moved to other topics.
 
         """
+        if key.startswith(MOVED):
+            names = key.removeprefix(MOVED).decode()
+            raise Repartitioned(
+                f"these topics were repartitioned: the state is in {names} now. Set the RENTMATCH_TOPIC_… variables "
+                f"that `rentmatch repartition` printed"
+            )
         name = key.decode().rpartition(":")[0]
         for topic in UPSTREAM:
             if topic.name == name and mark.partitions != self._partitions[topic]:

@@ -75,10 +75,10 @@ def standby_takes_over(stage: Stage) -> None:
 
 def _wait_warm(installation: Installation, *worker_ids: str, since: dict[str, int] | None = None) -> None:
     for worker_id in worker_ids:
-        _wait_log(installation, worker_id, WARM, (since or {}).get(worker_id, 0))
+        wait_log(installation, worker_id, WARM, (since or {}).get(worker_id, 0))
 
 
-def _wait_log(
+def wait_log(
     installation: Installation, worker_id: str, pattern: "re.Pattern[str]", since: int, timeout_s: float = 60
 ) -> "re.Match[str]":
     """Wait for a line in a worker's log behind a position."""
@@ -115,7 +115,7 @@ def _dies_and_is_succeeded(installation: Installation, dying: str, successor: st
     installation.workers[dying].kill9()
     # Killed for good as far as the row is concerned: it is started again when its time comes.
     gone = installation.workers.pop(dying)
-    found = _wait_log(installation, successor, RECOVERED, since)
+    found = wait_log(installation, successor, RECOVERED, since)
     installation.workers[dying] = gone
     taken, partitions, standbys = map(int, found.groups())
     assert (partitions, standbys) == (2 * installation.settings.partitions, 0), found[0]

@@ -50,6 +50,8 @@ def test_each_private_name_is_there(name):
         (group.Consumer, "track_message"),
         (group.Consumer, "perform_seek"),
         (group.Consumer, "verify_event_path"),
+        (group.Consumer, "_new_consumer_thread"),
+        (group.ConsumerThread, "on_thread_stop"),
         (group.Listener, "on_partitions_assigned"),
         (manager.Manager, "recovery"),
     ],

@@ -1,0 +1,46 @@
+"""A worker that is told to stop leaves the group at once, whatever the group is doing."""
+
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+from simulator.scenario import simulate
+from tests.installation import Installation
+from tests.kafka.rows_of_taking_over import wait_log
+
+pytestmark = pytest.mark.kafka
+
+LEAVES_WITHIN_S = 5.0
+
+
+def test_a_worker_leaves_at_once_while_the_group_waits_for_another(
+    kafka: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    """A member that does not answer holds up a rebalance until its session ends; who is ended meanwhile is not held."""
+    scenario = simulate(1, 20)
+    with Installation(
+        kafka, topic_prefix, tmp_path, clock=scenario.closes_at, session_timeout_ms=25_000
+    ) as installation:
+        leaving = installation.worker("leaving")
+        silent = installation.worker("silent")
+        installation.publish(scenario.deliveries)
+        installation.wait_members(2)
+        for worker in (leaving, silent):
+            worker.wait_ready()
+        since = leaving.log.stat().st_size
+        silent.stop_cont(frozen=True)
+        installation.worker("new")
+        wait_log(installation, "leaving", re.compile(r"\(Re-\)joining group"), since)
+        installation.wait_members(3)
+
+        began = time.monotonic()
+        assert leaving.term() == 0
+        installation.wait_members(2, timeout_s=LEAVES_WITHIN_S)
+        assert time.monotonic() - began < LEAVES_WITHIN_S
+
+        installation.dismiss("leaving")
+        silent.stop_cont(frozen=False)
+        installation.wait_settled()
+        installation.check()
