@@ -10,13 +10,16 @@ The fault is put in from outside, where the service lets its parts be handed ove
 - `FAULT=stop:offsets:1:apart` the same, with records that leave the worker only when they are waited for, and counts
   only transactions that change the states of payments of which it reads no facts: who takes those over has no offsets
   to wait for
+- `FAULT=wait:produce:/some/file` waits behind `produce` as long as that file is there
 - `FAULT=raise:P-0000007` fails with an exception whenever it derives the view of that payment
 """
 
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from confluent_kafka import Producer
@@ -86,6 +89,21 @@ def signal_at(wanted: str, times: int, counted: Callable[[Commit], bool], signal
     setattr(Writer, "_write", write_with_fault)  # noqa: B010 - mypy lets nobody assign to a method
 
 
+def wait_at(wanted: str, file: Path) -> None:
+    """Have the writer wait behind a step of each transaction for a file to be gone."""
+    write = Writer._write
+
+    def write_with_fault(self: Writer, commit: Commit, membership: Membership) -> None:
+        def after_step(step: str) -> None:
+            while step == wanted and file.exists():
+                time.sleep(0.05)
+
+        self.after_step = after_step
+        write(self, commit, membership)
+
+    setattr(Writer, "_write", write_with_fault)  # noqa: B010 - mypy lets nobody assign to a method
+
+
 def raise_at(payment_id: str) -> None:
     """Have the view of one payment fail."""
     view = domain.payment.view
@@ -102,6 +120,9 @@ if __name__ == "__main__":
     kind, _, rest = os.environ["FAULT"].partition(":")
     if kind == "raise":
         raise_at(rest)
+    elif kind == "wait":
+        step_, _, file_ = rest.partition(":")
+        wait_at(step_, Path(file_))
     else:
         step_, times_, which = f"{rest}:".split(":")[:3]
         if which == "apart":

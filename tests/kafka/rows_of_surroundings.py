@@ -13,8 +13,11 @@ from typing import Any
 import pytest
 from confluent_kafka import Producer
 
+from benchmarks.usage import resident_bytes
+from domain.calendar import DAY
+from domain.facts import Micros, PaymentInitiated
 from ops.local.processes import wait_until
-from simulator.deliver import value_of
+from simulator.deliver import Delivery, value_of
 from simulator.scenario import simulate
 from tests.infra.reading import read_all
 from tests.installation import Installation
@@ -26,6 +29,15 @@ CLEANER = {"log.cleaner.backoff.ms": "200", "log.cleaner.min.compaction.lag.ms":
 
 NO_DEADLINE = b"\xff" * 8
 """How a changelog value begins that the clock alone never changes (tables/store.py)."""
+
+UNACKNOWLEDGED = 60_000
+"""Payments that wait to be read while nothing is acknowledged."""
+
+UNACKNOWLEDGED_S = 12.0
+"""For so long: with nothing to stop it a worker would read most of them."""
+
+GROWTH_MAX_MIB = 60
+"""By how much a worker may grow meanwhile. It grew by 27 when tried, and by 73 when nothing kept it from reading on."""
 
 
 def produce_refused(stage: Stage) -> None:
@@ -45,6 +57,46 @@ def produce_refused(stage: Stage) -> None:
         installation.onlooker.configure(topic, max_message_bytes="")
         installation.wait_settled()
         installation.check()
+
+
+def nothing_is_acknowledged(stage: Stage) -> None:
+    """A long backlog waits, and what is written is not acknowledged: the worker stops reading and stays small.
+
+    When it is acknowledged again, it goes on by itself. (A broker that reads and does not acknowledge cannot be had: it
+    takes `min.insync.replicas` for the number of replicas, if that is less.)
+    """
+    scenario = stage.scenario()
+    strangers = [_stranger(number, scenario.closes_at) for number in range(UNACKNOWLEDGED * stage.strikes)]
+    gate = stage.directory / "nothing-is-acknowledged"
+    with stage.installation(scenario, transaction_timeout_ms=60_000) as installation:
+        worker = installation.worker(fault=f"wait:produce:{gate}")
+        installation.publish(scenario.deliveries, rng=stage.rng)
+        installation.wait_settled()
+        gate.touch()
+        before = resident_bytes(worker.pid)
+        installation.publish(strangers)
+        peak = 0
+        until = time.monotonic() + UNACKNOWLEDGED_S
+        while time.monotonic() < until:
+            installation.watch(0.2)
+            peak = max(peak, resident_bytes(worker.pid))
+        grown = (peak - before) / 2**20
+        assert sum(installation.onlooker.lag().values()) == len(strangers), "something was acknowledged"
+        gate.unlink()
+        installation.wait_settled(180)
+        assert grown < GROWTH_MAX_MIB, f"the worker grew by {grown:.0f} MiB while nothing was acknowledged"
+        installation.check()
+
+
+def _stranger(number: int, at: Micros) -> Delivery:
+    """A payment of its own, of which nothing else is ever heard."""
+    payment_id = f"U-{number:07}"
+    fact = PaymentInitiated(
+        event_id=f"E-{payment_id}", occurred_at=at - DAY, payment_id=payment_id, tenant_id="T-1", property_id="PR-1",
+        obligation_id=f"O-{payment_id}", installment_id=None, amount_minor=50_000 + number, currency="USD",
+        method="ACH_DEBIT", processor="stranger", processor_reference=None,
+    )  # fmt: skip
+    return Delivery("payment-initiated", payment_id, at - DAY, fact)
 
 
 def _deaths(installation: Installation) -> int:

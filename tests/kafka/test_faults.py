@@ -41,6 +41,7 @@ WORKER_ROWS: list[Row] = [
     rows_of_taking_over.rolling_restart,
     rows.recovery_from_zero,
     rows_of_surroundings.produce_refused,
+    rows_of_surroundings.nothing_is_acknowledged,
     rows_of_surroundings.own_code_raises,
     rows_of_surroundings.aborted_transactions,
     rows_of_surroundings.disk_full,
