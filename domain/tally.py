@@ -96,6 +96,14 @@ class Tally(msgspec.Struct, array_like=True):
         elif held is not None:
             del sums[name]
 
+    def add(self, other: "Tally") -> None:
+        """Add all that another tally holds, but for days that are forgotten here."""
+        for name, vector in other.sums.items():
+            self.put(name, vector)
+        for day, counts in other.ach.items():
+            if day >= self.forgotten:
+                self.ach[day] = tuple(map(add, self.ach.get(day, (0, 0, 0, 0)), counts))
+
     def put_entry(self, coded: int, sign: int) -> None:
         """Add (1) or take back (-1) an ACH entry or return, coded as `4 * day + kind`."""
         day, kind = divmod(coded, 4)

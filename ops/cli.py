@@ -26,6 +26,7 @@ COMMANDS = {
     "simulate": "ops.commands.simulate",
     "project-read-model": "ops.commands.project_read_model",
     "rebuild-read-model": "ops.commands.rebuild_read_model",
+    "repartition": "ops.commands.repartition",
     "settings": "ops.commands.settings",
 }
 """Each command and the module whose `command` it is; a module is imported only when it is asked for."""

@@ -180,7 +180,7 @@ class Recovery:
             taken += len(records)
             store.recover(places[place], records, end)
 
-        self._read(starts, targets, take)
+        self.read_to(starts, targets, take)
         return taken
 
     def read_marks(self, heard: Callable[[bytes, bytes], None], name: str) -> int:
@@ -193,10 +193,10 @@ class Recovery:
                     heard(key, value)
 
         if low < high:
-            self._read({(name, 0): low}, {(name, 0): high}, take)
+            self.read_to({(name, 0): low}, {(name, 0): high}, take)
         return high
 
-    def _read(
+    def read_to(
         self,
         starts: dict[tuple[str, int], int],
         targets: dict[tuple[str, int], int],

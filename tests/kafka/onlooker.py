@@ -34,6 +34,8 @@ class Onlooker:
         self._prefix = prefix
         self._group = group
         self._partitions = partitions
+        self.moved: dict[str, tuple[str, int]] = {}
+        """Topics (default names) that were given other names (behind the prefix) and partitions on the way."""
         quiet = {"bootstrap.servers": bootstrap, "log_level": 2}
         self._admin = AdminClient(quiet)
         # Joins nothing; under read_committed it is told no offset that an open transaction may still change.
@@ -97,7 +99,8 @@ class Onlooker:
 
     def _holds_records(self, place: Place, start: int, end: int) -> bool:
         """Whether a reader of committed records meets one from `start` on, or cannot get to `end`."""
-        self._consumer.assign([TopicPartition(self._prefix + place[0], place[1], start)])
+        name, _ = self.moved.get(place[0], (place[0], 0))
+        self._consumer.assign([TopicPartition(self._prefix + name, place[1], start)])
         try:
             while True:
                 message = self._consumer.poll(10)
@@ -132,7 +135,13 @@ class Onlooker:
         self._admin.incremental_alter_configs([resource], request_timeout=10)[resource].result(15)
 
     def _places(self, topics: Iterable[str]) -> list[TopicPartition]:
-        return [TopicPartition(self._prefix + topic, number) for topic in topics for number in range(self._partitions)]
+        places = []
+        for topic in topics:
+            name, partitions = self.moved.get(topic, (topic, self._partitions))
+            places += [TopicPartition(self._prefix + name, number) for number in range(partitions)]
+        return places
 
     def _place(self, partition: TopicPartition) -> Place:
-        return partition.topic.removeprefix(self._prefix), partition.partition
+        name = partition.topic.removeprefix(self._prefix)
+        default = next((topic for topic, (moved, _) in self.moved.items() if moved == name), name)
+        return default, partition.partition

@@ -1,0 +1,175 @@
+"""`rentmatch repartition`: the state into topics with another number of partitions."""
+
+import re
+import shutil
+import time
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import mkdtemp
+
+import click
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from ops.console import Command, fail, meter, misuse, put_line, say
+from streams import progress, topics
+from streams.admin import provision
+from streams.cluster import ANSWER_SECONDS_MAX, CHANGELOG_OF, connect, identity, partition_counts
+from streams.progress import Mark
+from streams.settings import PREFIX, Settings, load
+from streams.topics import Topic
+from tables.recovery import Recovery, RecoveryFailed, Watermarks
+from tables.repartition import MOVED, Repartition, RepartitionFailed
+from tables.store import Store
+
+NEW_TOPICS = (*MOVED, topics.PROGRESS)
+_SUFFIX = re.compile(r"-p\d+$")
+
+
+@click.command(cls=Command, name="repartition", short_help="Move the state to another number of partitions.")
+@click.option("--partitions", type=click.IntRange(1, 10_000), required=True, help="How many there are to be.")
+@click.option("--again", is_flag=True, help="Delete what an interrupted run left of the new topics, and start anew.")
+@click.option(
+    "--scratch", type=click.Path(file_okay=False, path_type=Path), help="Where to sort; needs the size of all states."
+)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def command(partitions: int, again: bool, scratch: Path | None, yes: bool) -> None:
+    """Copy the state into new internal topics and changelogs with another number of partitions.
+
+    For more workers than there are partitions, or fewer partitions to commit. All workers must be stopped. The new
+    topics are called like the old ones with -p and the number behind; their settings are printed on stdout, for the
+    workers' environment. Facts that were not processed yet move along. The old topics stay as they are until you delete
+    them, but no worker starts on them any more.
+
+    Inputs and outputs are not touched. The tallies behind the gauges are counted anew and must come out the same.
+
+    Example:
+      rentmatch repartition --partitions 32 > new-topics.env
+
+    """
+    old = load()
+    counts = partition_counts(old)
+    new = _renamed(old, partitions)
+    _refuse_members(old)
+    _prepare(new, again)
+    if not yes:
+        click.confirm(
+            f"Copy the state of {counts[topics.PAYMENT_FACTS]} partitions into {partitions}?", abort=True, err=True
+        )
+    folder = Path(mkdtemp(prefix="rentmatch-repartition-", dir=scratch))
+    try:
+        before = _offsets(old, counts)
+        _create(new, MOVED)
+        store = Store(folder, identity(old, CHANGELOG_OF.values()))
+        try:
+            with meter("copying states") as drawn:
+                move = Repartition(old, new, (counts, partitions), store, drawn.step)
+                outcome = move.copy()
+        finally:
+            store.close()
+        _refuse_members(old)
+        if _offsets(old, counts) != before:
+            fail("a worker has run meanwhile. Stop them all, and run this again with --again.")
+        marks = move.retire(_marks(old))
+        _create(new, (topics.PROGRESS,))
+        move.mark(marks)
+    except (RecoveryFailed, RepartitionFailed) as error:
+        fail(f"{error}. The old topics are as they were; mend the cause and run this again with --again.")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    keys = ", ".join(f"{number} keys of {name}" for name, number in outcome.keys.items())
+    say(f"moved {keys}, and {outcome.facts} facts that were not processed yet. Start the workers with:")
+    for topic in NEW_TOPICS:
+        put_line(f"{PREFIX}{topic.setting.upper()}={getattr(new, topic.setting)}")
+    put_line(f"{PREFIX}PARTITIONS={partitions}")
+
+
+def _renamed(old: Settings, partitions: int) -> Settings:
+    names = {t.setting: _SUFFIX.sub("", getattr(old, t.setting)) + f"-p{partitions}" for t in NEW_TOPICS}
+    same = [name for setting, name in names.items() if name == getattr(old, setting)]
+    if same:
+        misuse(f"{', '.join(same)}: the topics are called so already; nothing is to be moved")
+    return old.model_copy(update=names | {"partitions": partitions})
+
+
+def _refuse_members(settings: Settings) -> None:
+    admin, _ = connect(AdminClient, settings)
+    try:
+        # Not describe_consumer_groups: librdkafka ends the whole process when the broker goes away under it (#4605).
+        with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
+            found = admin.list_groups(settings.application_id, timeout=ANSWER_SECONDS_MAX)
+        members = found[0].members if found else ()
+    except KafkaException as error:
+        fail(f"the broker does not tell who is in the group {settings.application_id}: {error.args[0].str()}")
+    if members:
+        fail(
+            f"{len(members)} workers are in the group {settings.application_id}. Stop them all first (SIGTERM); one "
+            "that was killed is in the group until its session ends."
+        )
+
+
+def _offsets(settings: Settings, counts: Mapping[Topic, int]) -> Mapping[tuple[str, int], int]:
+    """What the group has committed, of every source."""
+    read = (*topics.INPUTS, topics.PAYMENT_FACTS, topics.OBLIGATION_FACTS)
+    watermarks = Watermarks(settings.kafka(), settings.application_id)
+    try:
+        return watermarks.committed([(settings.topic(topic), n) for topic in read for n in range(counts[topic])])
+    finally:
+        watermarks.close()
+
+
+def _there(settings: Settings) -> list[Topic]:
+    _, cluster = connect(AdminClient, settings)
+    return [t for t in NEW_TOPICS if (found := cluster.topics.get(settings.topic(t))) is not None and not found.error]
+
+
+def _prepare(new: Settings, again: bool) -> None:
+    """See that none of the new topics is there, or delete them: without a progress topic nobody has used them."""
+    there = _there(new)
+    if topics.PROGRESS in there:
+        fail(
+            f"{new.topic(topics.PROGRESS)} is there: the state was moved to that number of partitions before. If "
+            "workers never ran on those topics, delete them by hand and run this again."
+        )
+    if not there:
+        return
+    names = [new.topic(topic) for topic in there]
+    if not again:
+        fail(f"{', '.join(names)} are there, left by a run that did not end. --again deletes them and starts anew.")
+    admin, _ = connect(AdminClient, new)
+    for name, future in admin.delete_topics(names, request_timeout=3 * ANSWER_SECONDS_MAX).items():
+        try:
+            future.result()
+        except KafkaException as error:
+            fail(f"{name} could not be deleted: {error.args[0].str()}")
+    _wait_until_gone(new)
+
+
+def _wait_until_gone(new: Settings) -> None:
+    deadline = time.monotonic() + 3 * ANSWER_SECONDS_MAX
+    while _there(new):
+        if time.monotonic() > deadline:
+            fail("the deleted topics are still there; run this again with --again in a moment")
+        time.sleep(0.2)
+
+
+def _create(new: Settings, wanted: tuple[Topic, ...]) -> None:
+    report = provision(new, only=wanted)
+    if report.errors:
+        fail("; ".join(report.errors))
+
+
+def _marks(old: Settings) -> Mapping[bytes, Mark]:
+    names = {topic: old.topic(topic) for topic in topics.ALL}
+    recovery = Recovery(old.kafka(), old.application_id, names, lambda: False)
+    marks: dict[bytes, Mark] = {}
+
+    def heard(key: bytes, value: bytes) -> None:
+        marks[key] = progress.read_mark(value)
+
+    try:
+        recovery.read_marks(heard, names[topics.PROGRESS])
+    finally:
+        recovery.close()
+    return marks
