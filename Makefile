@@ -41,7 +41,7 @@ status: $(DEV) ## how what `make up` runs stands
 
 .PHONY: test
 test: $(DEV) ## all tests but the soak (PYTEST_ARGS='-k name' passes options on)
-	@$(BIN)/python -m pytest -m "not soak" $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -m "not soak" -n 2 --dist loadgroup $(PYTEST_ARGS)
 
 .PHONY: soak
 soak: $(DEV) ## the long tests: hours of faults in minutes

@@ -72,6 +72,9 @@ log = logging.getLogger(__name__)
 _LIBRDKAFKA = {"logger": logging.getLogger("librdkafka")}
 """Lets a client that is polled log as everything else does, instead of writing to standard error by itself."""
 
+GC_THRESHOLDS = (50_000, 10, 20)
+"""States come and go by the thousand and hold no cycles: the collector should look at them rarely."""
+
 SERVICE_VERSION = installed_version("rentmatch")
 
 
@@ -159,9 +162,8 @@ class Pipeline:
 
         """
         compatibility.check()
-        # States come and go by the thousand and hold no cycles: the collector should look at them rarely.
         gc.freeze()
-        gc.set_threshold(50_000, 10, 20)
+        gc.set_threshold(*GC_THRESHOLDS)
         settings = self.settings
         loop = asyncio.get_running_loop()
         self._admin = AdminClient(self.kafka())

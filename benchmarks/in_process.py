@@ -71,7 +71,7 @@ class InProcess:
         """Until everything is read and every deadline up to the clock is dealt with."""
         gc.collect()
         gc.freeze()
-        gc.set_threshold(50_000, 20, 100)  # as a worker does (app.py); the backlog itself is nothing to look through
+        gc.set_threshold(*composition.GC_THRESHOLDS)
         while self._turn():
             pass
 

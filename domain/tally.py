@@ -13,8 +13,8 @@ day of its RETURNED. A FAILED alone was never an entry, and an attempt without a
 """
 
 from collections.abc import Iterable
-from operator import add
-from typing import cast
+from operator import add, neg, sub
+from typing import Any, cast
 
 import msgspec
 
@@ -28,6 +28,9 @@ from domain.payment import PaymentState, PaymentView
 
 UNCHARGED: Counted = ("",)
 """What is counted of an obligation without a charge: nothing but its breaks. Not empty: it has been counted."""
+
+_NO_OBLIGATION: Counted = ("", "", "", 0, 0)
+_NO_PAYMENT: Counted = ("", "", 0, 0, 0)
 
 LEGS = (
     "",
@@ -96,6 +99,17 @@ class Tally(msgspec.Struct, array_like=True):
         elif held is not None:
             del sums[name]
 
+    def count(self, name: str, number: int) -> None:
+        """Add to a count: `put` of a vector of one."""
+        sums = self.sums
+        held = sums.get(name)
+        if held is not None:
+            number += held[0]
+        if number:
+            sums[name] = (number,)
+        elif held is not None:
+            del sums[name]
+
     def add(self, other: "Tally") -> None:
         """Add all that another tally holds, but for days that are forgotten here."""
         for name, vector in other.sums.items():
@@ -147,9 +161,7 @@ def count_payment(tally: Tally, history: History, state: PaymentState, view: Pay
     if initiation is not None and initiation.method == "ACH_DEBIT" and state.attempts:
         now += _entries(state, today)
     if now != before:
-        if before:
-            _payment(tally, before, -1)
-        _payment(tally, now, 1)
+        _payment(tally, before or _NO_PAYMENT, now)
         history.counted = now
     if history.breaks or view.breaks:
         _count_breaks(tally, history, view.breaks, counted=bool(before))
@@ -163,9 +175,7 @@ def count_obligation(tally: Tally, history: History, state: ObligationState, vie
     if told is not None:
         now = (told.status.value, told.ageing_bucket.value, told.currency, told.balance_minor, told.paid_minor)
     if now != before:
-        if before:
-            _obligation(tally, before, -1)
-        _obligation(tally, now, 1)
+        _obligation(tally, _charged(before), _charged(now))
         history.counted = now
     if history.breaks or view.breaks:
         _count_breaks(tally, history, view.breaks, counted=bool(before))
@@ -189,7 +199,10 @@ def recounted(kind: type, histories: Iterable[History], forgotten: Day) -> Tally
     for history in histories:
         if not history.counted:
             continue
-        (_payment if kind is PaymentState else _obligation)(tally, history.counted, 1)
+        if kind is PaymentState:
+            _payment(tally, _NO_PAYMENT, history.counted)
+        else:
+            _obligation(tally, _NO_OBLIGATION, _charged(history.counted))
         for told in history.breaks.values():
             _put_break(tally, told.told, 1)
         if history.late:
@@ -197,23 +210,59 @@ def recounted(kind: type, histories: Iterable[History], forgotten: Day) -> Tally
     return tally
 
 
-def _payment(tally: Tally, counted: Counted, sign: int) -> None:
-    standing, posted, legs, *entries = cast(tuple[int, ...], counted[2:])
-    tally.put(f"status/{counted[0]}", (sign,))
-    tally.put(f"legs/{LEGS[legs]}", (sign,))
-    if standing or posted:
-        tally.put(f"money/{counted[1]}", (sign * standing, sign * posted, sign * abs(standing - posted)))
-    for coded in entries:
-        tally.put_entry(coded, sign)
+def _payment(tally: Tally, before: Counted, now: Counted) -> None:
+    """Let a payment contribute what it is now instead of what it was.
+
+    What stays the same is left alone: this is done for each event.
+    """
+    was_status, was_currency, was_standing, was_posted, was_legs, *was_entries = cast(Any, before)
+    status, currency, standing, posted, legs, *entries = cast(Any, now)
+    if status != was_status:
+        _move(tally, "status", was_status, status)
+    if legs != was_legs:
+        _move(tally, "legs", LEGS[was_legs], LEGS[legs])
+    money = standing, posted, abs(standing - posted)
+    was_money = was_standing, was_posted, abs(was_standing - was_posted)
+    if currency == was_currency:
+        if money != was_money:
+            tally.put(f"money/{currency}", tuple(map(sub, money, was_money)))
+    else:
+        tally.put(f"money/{was_currency}", tuple(map(neg, was_money)))
+        tally.put(f"money/{currency}", money)
+    if entries != was_entries:
+        for coded in was_entries:
+            tally.put_entry(coded, -1)
+        for coded in entries:
+            tally.put_entry(coded, 1)
 
 
-def _obligation(tally: Tally, counted: Counted, sign: int) -> None:
-    if counted == UNCHARGED:
+def _obligation(tally: Tally, before: Counted, now: Counted) -> None:
+    """The same of an obligation."""
+    was_status, was_bucket, was_currency, was_balance, was_paid = cast(Any, before)
+    status, bucket, currency, balance, paid = cast(Any, now)
+    if status != was_status:
+        _move(tally, "status", was_status, status)
+    if bucket != was_bucket:
+        _move(tally, "ageing", was_bucket, bucket)
+    if currency == was_currency:
+        tally.put(f"owed/{currency}", (balance - was_balance, paid - was_paid))
         return
-    balance, paid = cast(tuple[int, ...], counted[3:])
-    tally.put(f"status/{counted[0]}", (sign,))
-    tally.put(f"ageing/{counted[1]}", (sign,))
-    tally.put(f"owed/{counted[2]}", (sign * balance, sign * paid))
+    if was_currency:
+        tally.put(f"owed/{was_currency}", (-was_balance, -was_paid))
+    if currency:
+        tally.put(f"owed/{currency}", (balance, paid))
+
+
+def _charged(counted: Counted) -> Counted:
+    return counted if len(counted) > 1 else _NO_OBLIGATION
+
+
+def _move(tally: Tally, kind: str, before: str, now: str) -> None:
+    """A key is one of these now and no more of those; "" is none."""
+    if before:
+        tally.count(f"{kind}/{before}", -1)
+    if now:
+        tally.count(f"{kind}/{now}", 1)
 
 
 def _entries(state: PaymentState, today: Day) -> tuple[int, ...]:

@@ -1,10 +1,11 @@
 """Fixtures that more than one room's tests use: a real Kafka, a real schema registry, names of their own."""
 
 import shutil
+import sys
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NoReturn, Protocol
+from typing import Any, NoReturn, Protocol
 
 import pytest
 
@@ -16,6 +17,8 @@ from ops.local.topology import require_tools
 from ops.local.worker import WorkerProcess
 from tests.infra.environment import CACHE, REQUIRE_KAFKA, TEST_BROKER
 from tests.infra.mongo import MongoServer
+
+TESTS = Path(__file__).parent
 
 _MISSING = pytest.StashKey[dict[str, str]]()
 
@@ -45,14 +48,33 @@ def pytest_configure(config: pytest.Config) -> None:
     def announce(text: str) -> None:
         # Looked up when something is told: neither plugin need be registered when this conftest is configured.
         capture = config.pluginmanager.getplugin("capturemanager")
-        reporter = config.pluginmanager.getplugin("terminalreporter")
-        if capture is not None and reporter is not None:
+        if capture is not None:
             with capture.global_and_fixture_disabled():
-                reporter.write_line(f"[tests] {text}")
-                reporter.flush()
+                # Not to the reporter: the processes that pytest-xdist starts have none.
+                sys.stderr.write(f"\n[tests] {text}\n")
+                sys.stderr.flush()
 
     cache.announce = announce
     cache.folder = CACHE
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests that watch how quickly workers react in one process, one after the other (pytest-xdist)."""
+    for item in items:
+        if {"kafka", "soak"} & set(item.path.relative_to(TESTS).parts):
+            item.add_marker(pytest.mark.xdist_group("kafka"))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Tell the process that reports what was missing in this one."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["missing"] = session.config.stash.get(_MISSING, {})
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Hear from a process that pytest-xdist started."""
+    node.config.stash.setdefault(_MISSING, {}).update(getattr(node, "workeroutput", {}).get("missing", {}))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

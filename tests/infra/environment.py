@@ -1,7 +1,7 @@
 """What the environment tells the tests, taken once.
 
 These variables are for the tests alone. They are removed from the environment, because the service refuses to start
-with a RENTMATCH_ variable that is none of its settings.
+with a RENTMATCH_ variable that is none of its settings. Processes that pytest-xdist starts find them by another name.
 """
 
 import os
@@ -9,15 +9,22 @@ from pathlib import Path
 
 from ops.local import cache
 
-REQUIRE_KAFKA: bool = os.environ.pop("RENTMATCH_REQUIRE_KAFKA", "") == "1"
+
+def _taken(name: str) -> str:
+    value = os.environ.pop(f"RENTMATCH_{name}", "") or os.environ.get(f"TESTS_{name}", "")
+    os.environ[f"TESTS_{name}"] = value
+    return value
+
+
+REQUIRE_KAFKA: bool = _taken("REQUIRE_KAFKA") == "1"
 """A missing Java or broker is a failure rather than a loud skip."""
 
-TEST_BROKER: str | None = os.environ.pop("RENTMATCH_TEST_BROKER", None)
+TEST_BROKER: str | None = _taken("TEST_BROKER") or None
 """A running broker to test against, host:port; by default the tests start their own."""
 
-CACHE: Path = Path(os.environ.pop("RENTMATCH_TEST_CACHE", "") or cache.folder)
+CACHE: Path = Path(_taken("TEST_CACHE") or cache.folder)
 """Where downloaded programs are kept between runs."""
 
-TEST_SEED: int | None = int(os.environ["RENTMATCH_TEST_SEED"]) if os.environ.get("RENTMATCH_TEST_SEED") else None
+_seed = _taken("TEST_SEED")
+TEST_SEED: int | None = int(_seed) if _seed else None
 """The seed to begin with, instead of each test's own: how a failure is played again."""
-os.environ.pop("RENTMATCH_TEST_SEED", None)
