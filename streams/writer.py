@@ -171,10 +171,13 @@ class Writer:
 
     def _produce(self, commit: Commit, topic: Topic, partition: int, messages: list[Any]) -> None:
         if topic.role is Role.CHANGELOG:
+            # It must not know the commit, whose records know it: a cycle would keep all of them until the collector
+            # comes by, which is rarely.
+            ends = commit.changelog_ends
 
             def note_end(error: KafkaError | None, message: Message) -> None:
                 if error is None:
-                    commit.changelog_ends[topic, partition] = message.offset() + 1
+                    ends[topic, partition] = message.offset() + 1
 
             messages[-1]["callback"] = note_end
         for number, piece in enumerate(_pieces(messages)):
@@ -198,10 +201,11 @@ class Writer:
     def _produce_dead_letters(self, commit: Commit) -> None:
         size = 0
         for key, value, headers in commit.dead_letters:
-            size += len(key or b"") + len(value or b"") + sum(len(text) for _, text in headers)
-            if size > _ON_THE_WAY_MAX:
+            own = len(key or b"") + len(value or b"") + sum(len(text) for _, text in headers) + 10 * _RECORD_BYTES
+            if size + own > _ON_THE_WAY_MAX:
                 self._flush()
                 size = 0
+            size += own
             self._patiently(
                 lambda key=key, value=value, headers=headers: self._producer.produce(  # type: ignore[misc]
                     self._names[DEAD_LETTER], key=key, value=value, headers=headers, on_delivery=self._delivered
@@ -247,9 +251,10 @@ def _pieces(messages: list[Any]) -> list[list[Any]]:
     pieces: list[list[Any]] = [[]]
     size = 0
     for message in messages:
-        size += len(message["key"] or b"") + len(message["value"] or b"") + _RECORD_BYTES
-        if pieces[-1] and (size > _ON_THE_WAY_MAX or len(pieces[-1]) == _BATCH_RECORDS):
+        own = len(message["key"] or b"") + len(message["value"] or b"") + _RECORD_BYTES
+        if pieces[-1] and (size + own > _ON_THE_WAY_MAX or len(pieces[-1]) == _BATCH_RECORDS):
             pieces.append([])
             size = 0
         pieces[-1].append(message)
+        size += own
     return pieces

@@ -1,0 +1,121 @@
+"""What the writer sends when, on a broker inside this process. What a real one makes of it: tests/kafka."""
+
+import gc
+import weakref
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from confluent_kafka import Consumer, Producer
+from confluent_kafka import TopicPartition as KafkaPartition
+
+from streams import topics
+from streams.batch import TopicPartition
+from streams.commit import Commit
+from streams.writer import _BATCH_RECORDS, _ON_THE_WAY_MAX, Membership, Writer, _pieces
+
+MEMBER = Membership("group", 1, "member")
+SOURCE = TopicPartition(topics.INPUTS[0], 0)
+CHANGELOG = topics.PAYMENTS_CHANGELOG
+
+
+class Record(dict[str, Any]):
+    """A record that can be watched."""
+
+
+@pytest.fixture
+def broker() -> Iterator[str]:
+    keeper = Producer({"bootstrap.servers": "unused:1", "test.mock.num.brokers": 1, "log_level": 2})
+    found = next(iter(keeper.list_topics(timeout=10).brokers.values()))
+    for topic in (SOURCE.topic, CHANGELOG):
+        keeper.list_topics(topic.name, 10)  # makes it
+    yield f"{found.host}:{found.port}"
+    keeper.flush(0)
+
+
+@pytest.fixture
+def writer(broker: str) -> Iterator[Writer]:
+    names = {topic: topic.name for topic in topics.ALL}
+    made = Writer({"bootstrap.servers": broker, "log_level": 2}, names, "writer", 10_000, lambda commit: None)
+    made.start(30)
+    yield made
+    made.stop()
+
+
+def commit_of(*values: bytes, offset: int = 1) -> Commit:
+    commit = Commit()
+    for number, value in enumerate(values):
+        commit.send(CHANGELOG, 0, f"key-{number}".encode(), value)
+    commit.offsets = {SOURCE: offset}
+    return commit
+
+
+def end_of(broker: str, topic: str) -> int:
+    consumer = Consumer({"bootstrap.servers": broker, "group.id": "onlooker", "log_level": 2})
+    try:
+        return int(consumer.get_watermark_offsets(KafkaPartition(topic, 0), 10)[1])
+    finally:
+        consumer.close()
+
+
+def test_the_broker_has_all_records_before_the_offsets_are_sent(broker: str, writer: Writer) -> None:
+    ends: dict[str, int] = {}
+
+    def look(step: str) -> None:
+        if step in ("flushed", "offsets"):
+            ends[step] = end_of(broker, CHANGELOG.name)
+
+    writer.after_step = look
+    writer.submit(commit_of(b"one", b"two", b"three"), MEMBER).result(30)
+    assert ends == {"flushed": 3, "offsets": 3}
+
+
+def test_records_of_one_partition_go_in_parts_and_none_is_left_out(broker: str, writer: Writer) -> None:
+    parts: list[int] = []
+    flush = writer._flush
+
+    def watched() -> None:
+        flush()
+        parts.append(end_of(broker, CHANGELOG.name))
+
+    setattr(writer, "_flush", watched)  # noqa: B010 - mypy lets nobody assign to a method
+    half = b"x" * (_ON_THE_WAY_MAX // 2)
+    commit = commit_of(half, half, half, half, half)
+    writer.submit(commit, MEMBER).result(60)
+    assert parts == [1, 2, 3, 4, 5]  # two halves and what a batch adds are more than one batch
+    assert commit.changelog_ends == {(CHANGELOG, 0): 5}
+
+
+@pytest.mark.parametrize(
+    ("sizes", "parts"),
+    [
+        ([], [0]),
+        ([10, 10], [2]),
+        ([_ON_THE_WAY_MAX + 1], [1]),
+        ([10, _ON_THE_WAY_MAX + 1, 10], [1, 1, 1]),
+        ([0] * (_BATCH_RECORDS + 1), [_BATCH_RECORDS, 1]),
+        ([_ON_THE_WAY_MAX // 3 - 100] * 7, [3, 3, 1]),
+    ],
+)
+def test_a_part_is_one_batch(sizes: list[int], parts: list[int]) -> None:
+    messages = [{"key": None, "value": bytes(size)} for size in sizes]
+    made = _pieces(messages)
+    assert [len(piece) for piece in made] == parts
+    assert [message for piece in made for message in piece] == messages
+
+
+def test_a_commit_that_holds_is_let_go_of_without_the_collector(writer: Writer) -> None:
+    record = Record(key=b"key", value=b"value")
+    gone = weakref.ref(record)
+    commit = Commit()
+    commit.records[CHANGELOG, 0] = [record]
+    commit.offsets = {SOURCE: 1}
+    gc.collect()
+    gc.disable()
+    try:
+        writer.submit(commit, MEMBER).result(30)
+        del commit, record
+        writer.submit(commit_of(b"next", offset=2), MEMBER).result(30)  # the last one is held until the next comes
+        assert gone() is None
+    finally:
+        gc.enable()
