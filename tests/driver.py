@@ -96,6 +96,7 @@ class Worker:
         """What a rebalance does: recover from the changelogs, hear the marks, read on from the committed offsets."""
         broker = self.world.broker
         mine = list(sources)
+        broker.stable_offsets(mine)  # only then the changelogs' ends
         for source in mine:
             changelog, letter = {
                 topics.PAYMENT_FACTS: (topics.PAYMENTS_CHANGELOG, b"p"),
@@ -103,22 +104,23 @@ class Worker:
             }.get(source.topic, (None, b""))
             if changelog is not None:
                 place = Place(letter, source.number)
-                log = broker.logs[changelog, source.number]
-                records = [(r.key or b"", r.value) for r in log[self.store.offset(place) :] if r is not None]
-                self.store.recover(place, records, len(log))
+                records, end = broker.read_to_the_end(changelog, source.number, self.store.offset(place))
+                self.store.recover(place, [(r.key or b"", r.value) for r in records], end)
         self._heard = 0
-        self.hear()
+        self.hear(to_the_end=True)
         self.generation = generation
         everywhere = {source: broker.offsets.get(source, 0) for source in all_sources(self.world)}
-        self.engine.assigned(generation, {source: everywhere[source] for source in mine}, everywhere)
+        self.engine.assigned(generation, broker.stable_offsets(mine), everywhere)
 
-    def hear(self) -> None:
-        """Read on in the progress topic."""
-        log = self.world.broker.logs[topics.PROGRESS, 0]
-        for record in log[self._heard :]:
-            if record is not None:
-                self.engine.progress.heard(record.key or b"", progress.read_mark(record.value or b""))
-        self._heard = len(log)
+    def hear(self, *, to_the_end: bool = False) -> None:
+        """Read on in the progress topic; to the high watermark if asked to, whatever has to be waited for."""
+        if to_the_end:
+            records, self._heard = self.world.broker.read_to_the_end(topics.PROGRESS, 0, self._heard)
+        else:
+            batch = self.world.broker.read(TopicPartition(topics.PROGRESS, 0), 0, self._heard, 1 << 30)
+            records, self._heard = batch.records, batch.next  # type: ignore[assignment]
+        for record in records:
+            self.engine.progress.heard(record.key or b"", progress.read_mark(record.value or b""))
 
     def read(self, source: TopicPartition, most: int) -> bool:
         """Read and process up to `most` offsets; whether there was anything."""

@@ -1,5 +1,5 @@
-"""Whole histories of a group of workers, drawn from a seed: batches, commits, deaths at each step, rebalances, zombies,
-lost disks, clocks that go on; and what must be true behind each of them.
+"""Whole histories of a group of workers, drawn from a seed: batches, commits step by step, deaths behind each step,
+rebalances, zombies, lost disks, clocks that go on; and what must be true behind each of them.
 
 A history is a function of its seed: `python -m tests.histories SEED` plays one again.
 """
@@ -22,21 +22,34 @@ from sinks.metrics_state import Kept, state_metrics
 from streams import topics
 from streams.commit import Commit
 from tests import gauges
-from tests.driver import Crash, FencedError, Worker, World, all_sources
-from tests.memory import MemoryStore
+from tests.driver import FencedError, Worker, World, all_sources
+from tests.memory import AbortedError, MemoryStore, State, Transaction
 
 TOPIC_BY_NAME = {topic.name: topic for topic in topics.ALL}
 HOUR = 3_600 * 1_000_000
 DAY = 24 * HOUR
 
 
-@dataclass
+RECORDS_FIRST = ("records", "offsets", "commit", "store")
+"""What becomes of a commit, step by step, as streams/writer.py has it."""
+
+OFFSETS_FIRST = ("offsets", "records", "commit", "store")
+"""What it must not be: the group would let offsets pass whose records come after others have taken over."""
+
+
+ZOMBIES = 6
+
+
+@dataclass(eq=False)
 class Member:
-    """A worker, its disk, and the commit that it froze and has not written yet."""
+    """A worker, its disk, and the commit that it froze and has not written yet, or not wholly."""
 
     worker: Worker
     store: MemoryStore
     frozen: Commit | None = None
+    transaction: Transaction | None = None
+    left: list[str] = field(default_factory=list)
+    """Steps of the commit that are still to be done."""
     zombie: bool = False
 
 
@@ -46,14 +59,16 @@ class History:
 
     seed: int
     obligations: int = 4
-    steps: int = 250
+    steps: int = 300
+    order: tuple[str, ...] = RECORDS_FIRST
     told: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.rng = random.Random(self.seed)
         self.scenario: Scenario = simulate(self.seed, self.obligations)
         self.deliveries = list(self.scenario.deliveries)
-        self.world = World(self.rng.choice([1, 2, 3]), min(d.arrives_at for d in self.deliveries) - DAY)
+        self.world = World(self.rng.choice([1, 2, 3, 4]), min(d.arrives_at for d in self.deliveries) - DAY)
+        self.world.broker.wait_for = self._wait_for
         self.members: list[Member] = []
         self.disks = [MemoryStore() for _ in range(3)]
         self.sent = 0
@@ -64,17 +79,31 @@ class History:
         actions: list[tuple[int, Callable[[], None]]] = [
             (20, self._deliver),
             (40, self._read),
-            (25, self._freeze_or_write),
+            (60, self._freeze_or_write),
             (6, self._ask),
             (4, self._go_on),
             (2, self._die),
             (2, lambda: self._rebalance(self.rng.choice([1, 2, 3]))),
-            (1, self._stall),
+            (2, self._stall),
+            (1, self._run_out_of_patience),
             (1, self._lose_a_disk),
         ]
         weights = [weight for weight, _ in actions]
         for _ in range(self.steps):
             self.rng.choices(actions, weights)[0][1]()
+        self._finish()
+        self.check()
+
+    def play_zombies(self) -> None:
+        """Another kind of history: one of three after the other is frozen in a transaction, while the others go on."""
+        work = (self._deliver, self._read, self._read, self._freeze_or_write, self._freeze_or_write, self._ask)
+        for _ in range(ZOMBIES):
+            self._rebalance(3)
+            for _ in range(30):
+                self.rng.choice(work)()
+            self._stall()
+            for _ in range(60):
+                self.rng.choice(work)()
         self._finish()
         self.check()
 
@@ -98,22 +127,60 @@ class History:
     def _freeze_or_write(self) -> None:
         member = self.rng.choice(self.members)
         if member.frozen is None:
-            member.frozen = member.worker.engine.freeze()
+            self._freeze(member)
         else:
-            self._write(member)
+            self._step(member)
+
+    def _freeze(self, member: Member) -> None:
+        member.frozen = member.worker.engine.freeze()
+        member.left = [] if member.frozen is None else list(self.order)
+
+    def _step(self, member: Member) -> None:
+        """Do the next step of the commit in hand."""
+        broker, commit = self.world.broker, member.frozen
+        assert commit is not None
+        if member.transaction is None:
+            member.transaction = broker.begin()
+        transaction = member.transaction
+        step = member.left.pop(0)
+        try:
+            if step == "records":
+                broker.append(transaction, commit)
+            elif step == "offsets":
+                broker.send_offsets(transaction, member.worker.generation, commit)
+            elif step == "commit":
+                broker.finish(transaction, State.COMMITTED)
+            else:
+                member.worker.write(commit)
+                member.worker.engine.committed(commit)
+                member.frozen = member.transaction = None
+        except (FencedError, AbortedError) as error:
+            self.told.append(type(error).__name__)
+            if transaction.state is State.OPEN:
+                broker.finish(transaction, State.ABORTED)
+            self._bury(member)
+            member.frozen = None
 
     def _write(self, member: Member) -> None:
-        commit, member.frozen = member.frozen, None
-        if commit is None:
-            return
-        try:
-            self.world.broker.transact(member.worker.generation, commit)
-        except FencedError:
-            self.told.append("fenced")
-            self._bury(member)
-            return
-        member.worker.write(commit)
-        member.worker.engine.committed(commit)
+        """Do all that is left of the commit in hand."""
+        while member.frozen is not None:
+            self._step(member)
+
+    def _wait_for(self, transaction: Transaction) -> None:
+        """Somebody waits for it: its owner wakes up in time and does the rest, or the broker aborts it."""
+        owner = next((member for member in self.members if member.transaction is transaction), None)
+        if owner is not None and self.rng.random() < 0.7:
+            while transaction.state is State.OPEN:
+                self._step(owner)
+        else:
+            self.world.broker.finish(transaction, State.ABORTED)
+
+    def _run_out_of_patience(self) -> None:
+        """The broker aborts a transaction that has been open for long: a dead worker's, or a zombie's."""
+        busy = [member.transaction for member in self._alive()]
+        abandoned = [transaction for transaction in self.world.broker.open if transaction not in busy]
+        if abandoned:
+            self.world.broker.finish(self.rng.choice(abandoned), State.ABORTED)
 
     def _ask(self) -> None:
         for member in self.members:
@@ -124,20 +191,17 @@ class History:
         self.world.now += self.rng.choice([HOUR // 60, HOUR, DAY, 3 * DAY])
 
     def _die(self) -> None:
-        """SIGKILL at some step of a commit; the others, or a new one, take over."""
+        """SIGKILL behind some step of a commit, or before the first; the others, or a new one, take over.
+
+        A transaction that was open then stays open.
+        """
         member = self.rng.choice(self._alive())
-        where = self.rng.choice(list(Crash))
-        self.told.append(where.name)
         if member.frozen is None:
-            member.frozen = member.worker.engine.freeze()
-        if member.frozen is not None and where is not Crash.BEFORE_TRANSACTION:
-            try:
-                aborted = where is Crash.ABORTED
-                self.world.broker.transact(member.worker.generation, member.frozen, aborted=aborted)
-                if where is Crash.AFTER_STORE:
-                    member.worker.write(member.frozen)
-            except FencedError:
-                pass
+            self._freeze(member)
+        for _ in range(self.rng.randint(0, len(member.left))):
+            if member.frozen is not None:
+                self._step(member)
+        self.told.append(f"died, left {', '.join(member.left) or 'nothing'}")
         self._bury(member)
         self._rebalance(self.rng.choice([1, 2]))
 
@@ -153,6 +217,11 @@ class History:
         if len(alive) < 2:
             return
         zombie = self.rng.choice(alive)
+        # Mostly in the middle of a transaction: then it matters what is at the broker and what is not.
+        if zombie.frozen is None:
+            self._freeze(zombie)
+        for _ in range(self.rng.randint(0, max(0, len(zombie.left) - 2))):
+            self._step(zombie)
         zombie.zombie = True
         self.told.append("zombie")
         self._rebalance(len(alive) - 1)
@@ -164,7 +233,7 @@ class History:
         """Those who are alive commit what is open, and the partitions are shared out anew."""
         for member in self._alive():
             if member.frozen is None:
-                member.frozen = member.worker.engine.freeze()
+                self._freeze(member)
             self._write(member)
             member.worker.engine.revoked()
         alive = self._alive()
@@ -188,6 +257,8 @@ class History:
         for member in [member for member in self.members if member.zombie]:
             self._freeze_or_write_zombie(member)
         self._rebalance(2)
+        for transaction in list(self.world.broker.open):
+            self.world.broker.finish(transaction, State.ABORTED)
         self.world.now = (
             max(self.world.now, *(d.arrives_at for d in self.deliveries)) + self.rng.choice([0, 3, 40]) * DAY
         )
@@ -203,7 +274,7 @@ class History:
 
     def _freeze_or_write_zombie(self, member: Member) -> None:
         if member.frozen is None:
-            member.frozen = member.worker.engine.freeze()
+            self._freeze(member)
         self._write(member)
         if member in self.members:
             self.members.remove(member)

@@ -1,12 +1,14 @@
 """A broker and a disk in memory, for histories that no broker would run thousands of in a minute.
 
-They keep the rules that the transport leans on: a transaction is whole or not at all, its markers take offsets and
-hold nothing, offsets are fenced by the group's generation, and a disk that was not told of a commit does not know it.
+They keep the rules that the transport leans on: a transaction is whole or not at all; while it is open its records have
+offsets and nobody reads past the first of them; its markers take offsets and hold nothing; offsets are fenced by the
+group's generation when they are sent, and by nothing later; a disk that was not told of a commit does not know it.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 
 from domain.facts import Micros
 from streams.batch import Batch, RawRecord, TopicPartition
@@ -25,6 +27,27 @@ MARKER = None
 """A control record: an offset without a record."""
 
 
+class State(Enum):
+    """How a transaction stands."""
+
+    OPEN = 1
+    COMMITTED = 2
+    ABORTED = 3
+
+
+class AbortedError(Exception):
+    """The transaction was aborted meanwhile: it had been open for too long."""
+
+
+@dataclass(eq=False)
+class Transaction:
+    """Records and offsets that count when it is committed."""
+
+    state: State = State.OPEN
+    places: set[tuple[Topic, int]] = field(default_factory=set)
+    offsets: dict[TopicPartition, int] = field(default_factory=dict)
+
+
 @dataclass
 class LogRecord:
     """A record in a log."""
@@ -32,6 +55,12 @@ class LogRecord:
     key: bytes | None
     value: bytes | None
     headers: list[tuple[str, bytes]] = field(default_factory=list)
+    transaction: Transaction | None = None
+
+    @property
+    def state(self) -> State:
+        """Whether it counts."""
+        return State.COMMITTED if self.transaction is None else self.transaction.state
 
 
 class MemoryBroker:
@@ -44,6 +73,9 @@ class MemoryBroker:
         }
         self.offsets: dict[TopicPartition, int] = {}
         self.generation = 0
+        self.open: list[Transaction] = []
+        self.wait_for: Callable[[Transaction], None] = lambda transaction: self.finish(transaction, State.ABORTED)
+        """Whoever has to wait for a transaction lets its owner go on, or the broker run out of patience."""
 
     def publish(self, topic: Topic, key: bytes | None, value: bytes | None, partition: int | None = None) -> None:
         """What a producer outside of rentmatch writes."""
@@ -52,48 +84,106 @@ class MemoryBroker:
         self.logs[topic, partition].append(LogRecord(key, value))
 
     def end(self, source: TopicPartition) -> int:
-        """The end offset."""
+        """The end offset, open transactions included: the high watermark."""
         return len(self.logs[source.topic, source.number])
+
+    def _stable_end(self, topic: Topic, number: int) -> int:
+        """The last stable offset: nobody reads on past the first record of an open transaction."""
+        log = self.logs[topic, number]
+        if not any((topic, number) in transaction.places for transaction in self.open):
+            return len(log)
+        return next(at for at, record in enumerate(log) if record is not None and record.state is State.OPEN)
 
     def read(self, source: TopicPartition, epoch: int, start: int, most: int) -> Batch:
         """Up to `most` offsets from `start`."""
         log = self.logs[source.topic, source.number]
-        end = min(len(log), start + most)
+        end = max(start, min(self._stable_end(source.topic, source.number), start + most))
         records = [
             RawRecord(record.key, record.value, start + index)
             for index, record in enumerate(log[start:end])
-            if record is not None
+            if record is not None and record.state is State.COMMITTED
         ]
         return Batch(source, epoch, start, end, records)
 
-    def transact(self, generation: int, commit: Commit, *, aborted: bool = False) -> None:
-        """Write a commit whole; or, aborted, only the markers that an aborted transaction leaves."""
-        assert commit.offsets, "a transaction without offsets is fenced by nobody"
-        if not aborted and generation != self.generation:
-            raise FencedError
-        touched = set()
+    def read_to_the_end(self, topic: Topic, number: int, start: int) -> tuple[list[LogRecord], int]:
+        """The committed records from `start` to the high watermark of now, and that, once nothing before it is open."""
+        log = self.logs[topic, number]
+        end = len(log)
+        while self._stable_end(topic, number) < end:
+            self.wait_for(next(t for t in self.open if (topic, number) in t.places))
+        return [r for r in log[start:end] if r is not None and r.state is State.COMMITTED], end
+
+    def stable_offsets(self, sources: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        """The group's offsets of these, once no open transaction would change one of them; 0 where there is none."""
+        asked = list(sources)
+        for transaction in list(self.open):
+            if transaction.state is State.OPEN and not transaction.offsets.keys().isdisjoint(asked):
+                self.wait_for(transaction)
+        return {source: self.offsets.get(source, 0) for source in asked}
+
+    def begin(self) -> Transaction:
+        """Open a transaction."""
+        transaction = Transaction()
+        self.open.append(transaction)
+        return transaction
+
+    def append(self, transaction: Transaction, commit: Commit) -> None:
+        """Take the records of a commit into a transaction."""
+        self._refuse_aborted(transaction)
         for (topic, partition), records in commit.records.items():
             for record in records:
                 key, value = record["key"], record["value"]
                 number = partition
                 if partition == ANY_PARTITION:
                     number = partition_of((key or b"").decode(), self.partitions[topic])
-                touched.add((topic, number))
-                self.logs[topic, number].append(MARKER if aborted else LogRecord(key, value))
+                transaction.places.add((topic, number))
+                self.logs[topic, number].append(LogRecord(key, value, transaction=transaction))
                 commit.changelog_ends[topic, partition] = len(self.logs[topic, number])
         for key, value, headers in commit.dead_letters:
-            touched.add((DEAD_LETTER, 0))
-            self.logs[DEAD_LETTER, 0].append(MARKER if aborted else LogRecord(key, value, headers))
-        for place in touched:
+            transaction.places.add((DEAD_LETTER, 0))
+            self.logs[DEAD_LETTER, 0].append(LogRecord(key, value, headers, transaction))
+
+    def send_offsets(self, transaction: Transaction, generation: int, commit: Commit) -> None:
+        """Take the offsets of a commit into a transaction, if they come from a member of the group as it is now."""
+        self._refuse_aborted(transaction)
+        assert commit.offsets, "a transaction without offsets is fenced by nobody"
+        if generation != self.generation:
+            raise FencedError
+        transaction.offsets = commit.offsets
+
+    def finish(self, transaction: Transaction, state: State) -> None:
+        """Commit or abort."""
+        self._refuse_aborted(transaction)
+        transaction.state = state
+        self.open.remove(transaction)
+        for place in transaction.places:
             self.logs[place].append(MARKER)
-        if not aborted:
-            self.offsets.update(commit.offsets)
+        if state is State.COMMITTED:
+            self.offsets.update(transaction.offsets)
+
+    def _refuse_aborted(self, transaction: Transaction) -> None:
+        if transaction.state is State.ABORTED:
+            raise AbortedError
+
+    def transact(self, generation: int, commit: Commit, *, aborted: bool = False) -> None:
+        """Write a commit whole; or, aborted, only what an aborted transaction leaves."""
+        transaction = self.begin()
+        self.append(transaction, commit)
+        if aborted:
+            self.finish(transaction, State.ABORTED)
+            return
+        try:
+            self.send_offsets(transaction, generation, commit)
+        except FencedError:
+            self.finish(transaction, State.ABORTED)
+            raise
+        self.finish(transaction, State.COMMITTED)
 
     def records(self, topic: Topic) -> Iterator[LogRecord]:
         """All records of a topic, partition by partition."""
         for number in range(self.partitions[topic]):
             for record in self.logs[topic, number]:
-                if record is not None:
+                if record is not None and record.state is State.COMMITTED:
                     yield record
 
     def last(self, topic: Topic) -> dict[bytes, bytes]:

@@ -21,6 +21,7 @@ from streams import topics
 from streams.codec import Codec
 from tests.driver import Driver
 from tests.kafka import wire
+from tests.memory import State
 
 TOPICS = {
     "payments": topics.PAYMENT_RECONCILIATIONS,
@@ -62,7 +63,7 @@ def _arrived(driver: Driver) -> Iterable[Arrived]:
     for kind, topic in TOPICS.items():
         for number in range(driver.world.broker.partitions[topic]):
             for offset, record in enumerate(driver.world.broker.logs[topic, number]):
-                if record is not None:
+                if record is not None and record.state is State.COMMITTED:
                     told = driver.world.codec.decode_output(record.value)
                     yield Arrived(kind, topic.name, number, offset, record.key, record.value, told)
 
