@@ -354,6 +354,7 @@ class Feed(threading.Thread):
         self._pause_s = seconds / max(1, len(self._slices))
         self._rng = random.Random(rng.random())
         self._error: BaseException | None = None
+        self._hurry = threading.Event()
         self.start()
 
     def run(self) -> None:
@@ -361,16 +362,18 @@ class Feed(threading.Thread):
         try:
             for number, deliveries in enumerate(self._slices):
                 self._installation.publish(deliveries, rng=self._rng, spread=number % 2 == 1)
-                time.sleep(self._pause_s)
+                self._hurry.wait(self._pause_s)
         except BaseException as error:
             self._error = error
 
-    def finish(self) -> None:
-        """Wait until all is published.
+    def finish(self, *, hurry: bool = False) -> None:
+        """Wait until all is published; with `hurry` what is left goes without a pause.
 
         Raises:
             RuntimeError: it could not be published.
         """
+        if hurry:
+            self._hurry.set()
         self.join(300)
         if self._error is not None or self.is_alive():
             raise RuntimeError("the inputs could not be published") from self._error

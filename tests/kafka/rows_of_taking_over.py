@@ -153,7 +153,8 @@ def rolling_restart(stage: Stage) -> None:
     """Three workers under load are ended with SIGTERM and started again, one after the other."""
     scenario = stage.scenario()
     with stage.installation(scenario, session_timeout_ms=30_000) as installation:
-        feed = stage.feed(installation, scenario, 14 * stage.strikes)
+        # Longer than it takes anywhere: when there is nothing to tell any more, a gap means nothing.
+        feed = stage.feed(installation, scenario, 80 * stage.strikes)
         for worker_id in "abc":
             installation.worker(worker_id)
         installation.wait_members(3)
@@ -172,7 +173,8 @@ def rolling_restart(stage: Stage) -> None:
                 for worker in installation.workers.values():
                     worker.wait_ready()
         ended_ms = time.time() * 1_000
-        feed.finish()
+        assert feed.is_alive(), "all was published before the last worker was back"
+        feed.finish(hurry=True)
         installation.wait_settled()
         installation.check()
         gap_s = longest_gap_s(installation, began_ms, ended_ms)
