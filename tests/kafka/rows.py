@@ -210,13 +210,13 @@ def _zombie_with_its_records_on_the_way(stage: Stage, turn: int) -> None:
         for worker in installation.workers.values():
             worker.wait_ready()
         # One by one and anywhere: commits of a few records, whose keys are rarely of the partition they came in.
-        feed = Feed(installation, scenario.deliveries[:half], 20, stage.rng, slice_=1)
+        feed = Feed(installation, scenario.deliveries[:half], half / 10, stage.rng, slice_=1)
         wait_until(lambda: _is_frozen(zombie_), 60, "the worker to freeze itself")
         installation.wait_members(2)
         installation.watch(stage.rng.uniform(3, 6))
         installation.supervised.add("zombie")
         zombie_.stop_cont(frozen=False)
-        feed.finish()
+        feed.finish(hurry=True)
         installation.wait_members(3)
         installation.publish(scenario.deliveries[half:], rng=stage.rng, spread=True)
         installation.wait_settled()
