@@ -54,7 +54,7 @@ def standby_takes_over(stage: Stage) -> None:
             _dies_and_is_succeeded(installation, second, first)
 
             feed.finish()
-            feed = Feed(installation, parts.pop(0), 6, stage.rng)
+            feed = Feed(installation, parts.pop(0), 30, stage.rng)  # for as many commits as it may take
             # From its second commit on, with records at the broker that will be aborted; the standby follows them.
             dying = installation.worker(second, fault=f"kill:flushed:{stage.rng.randint(2, 12)}")
             assert dying.wait(60) == -9, dying.log_tail()
@@ -64,7 +64,7 @@ def standby_takes_over(stage: Stage) -> None:
                 stores_hold_what_is_committed(installation, worker_id)
             for worker_id in (first, second):
                 installation.worker(worker_id)
-            feed.finish()
+            feed.finish(hurry=True)
         installation.wait_settled()
         installation.check()
         for worker_id in "ab":
