@@ -211,7 +211,7 @@ def _zombie_with_its_records_on_the_way(stage: Stage, turn: int) -> None:
             worker.wait_ready()
         # One by one and anywhere: commits of a few records, whose keys are rarely of the partition they came in.
         feed = Feed(installation, scenario.deliveries[:half], half / 10, stage.rng, slice_=1)
-        wait_until(lambda: _is_frozen(zombie_), 60, "the worker to freeze itself")
+        wait_until(lambda: _is_frozen(zombie_), 150, "the worker to freeze itself")
         installation.wait_members(2)
         installation.watch(stage.rng.uniform(3, 6))
         installation.supervised.add("zombie")
