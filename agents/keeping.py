@@ -19,7 +19,7 @@ from domain.records import (
 )
 from domain.tally import Tally
 from streams.codec import Codec
-from streams.commit import ANY_PARTITION, Commit
+from streams.commit import ANY_PARTITION, Commit, DeadRecord
 from streams.dead_letters import BadInput, DeadLetter, DeadLetterClass, quoted
 from streams.topics import (
     LATE_PAYMENT_ALERTS,
@@ -101,7 +101,7 @@ class Keeping(Generic[S]):
         self._encode_fact = shared.codec.encode_fact
         self._names = shared.names
         self._version = shared.version
-        self._dead: list[tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]] = []
+        self._dead: list[DeadRecord] = []
         self._counts: Counter[tuple[str, ...]] = Counter()
         name = table.changelog.name.removesuffix("-changelog")
         self._learned, self._repeated = ("facts", name, "learned"), ("facts", name, "repeated")

@@ -7,7 +7,7 @@ from agents.courier import Courier, Origin
 from agents.keeping import Shared
 from domain.facts import InputFact, Micros, PaymentInitiated, PaymentPosted, PostingReversed, ProcessorSettled
 from streams.batch import Batch
-from streams.commit import Commit
+from streams.commit import Commit, DeadRecord
 from streams.dead_letters import BadInput, DeadLetter
 from streams.topics import INPUTS
 
@@ -26,7 +26,7 @@ class RouteInputs:
         self._to_payments = to_payments
         self._to_obligations = to_obligations
         self._record_name = shared.codec.record_name
-        self._dead: list[tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]] = []
+        self._dead: list[DeadRecord] = []
         self._counts: Counter[tuple[str, ...]] = Counter()
         self._occurred: list[Micros] = []
         self._stamped_ms: list[int] = []

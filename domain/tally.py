@@ -100,7 +100,7 @@ class Tally(msgspec.Struct, array_like=True):
             del sums[name]
 
     def count(self, name: str, number: int) -> None:
-        """Add to a count: `put` of a vector of one."""
+        """Add to a count: what `put` does with a vector of one, in a third of the time, some times for each event."""
         sums = self.sums
         held = sums.get(name)
         if held is not None:
@@ -221,14 +221,8 @@ def _payment(tally: Tally, before: Counted, now: Counted) -> None:
         _move(tally, "status", was_status, status)
     if legs != was_legs:
         _move(tally, "legs", LEGS[was_legs], LEGS[legs])
-    money = standing, posted, abs(standing - posted)
     was_money = was_standing, was_posted, abs(was_standing - was_posted)
-    if currency == was_currency:
-        if money != was_money:
-            tally.put(f"money/{currency}", tuple(map(sub, money, was_money)))
-    else:
-        tally.put(f"money/{was_currency}", tuple(map(neg, was_money)))
-        tally.put(f"money/{currency}", money)
+    _pay(tally, "money", was_currency, was_money, currency, (standing, posted, abs(standing - posted)))
     if entries != was_entries:
         for coded in was_entries:
             tally.put_entry(coded, -1)
@@ -244,13 +238,7 @@ def _obligation(tally: Tally, before: Counted, now: Counted) -> None:
         _move(tally, "status", was_status, status)
     if bucket != was_bucket:
         _move(tally, "ageing", was_bucket, bucket)
-    if currency == was_currency:
-        tally.put(f"owed/{currency}", (balance - was_balance, paid - was_paid))
-        return
-    if was_currency:
-        tally.put(f"owed/{was_currency}", (-was_balance, -was_paid))
-    if currency:
-        tally.put(f"owed/{currency}", (balance, paid))
+    _pay(tally, "owed", was_currency, (was_balance, was_paid), currency, (balance, paid))
 
 
 def _charged(counted: Counted) -> Counted:
@@ -263,6 +251,17 @@ def _move(tally: Tally, kind: str, before: str, now: str) -> None:
         tally.count(f"{kind}/{before}", -1)
     if now:
         tally.count(f"{kind}/{now}", 1)
+
+
+def _pay(
+    tally: Tally, kind: str, was_currency: str, before: tuple[int, ...], currency: str, now: tuple[int, ...]
+) -> None:
+    """A key has this money now instead of that; in the currency "" it has none."""
+    if currency != was_currency:
+        tally.put(f"{kind}/{was_currency}", tuple(map(neg, before)))
+        tally.put(f"{kind}/{currency}", now)
+    elif now != before:
+        tally.put(f"{kind}/{currency}", tuple(map(sub, now, before)))
 
 
 def _entries(state: PaymentState, today: Day) -> tuple[int, ...]:

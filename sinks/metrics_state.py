@@ -55,11 +55,7 @@ def state_metrics(kept: Kept, today: Day) -> Iterator[Metric]:
 def _total(tallies: Iterable[Tally]) -> Tally:
     total = Tally()
     for tally in tallies:
-        for name, vector in tally.sums.items():
-            total.put(name, vector)
-        for day, counts in tally.ach.items():
-            held = total.ach.get(day)
-            total.ach[day] = counts if held is None else tuple(map(sum, zip(held, counts, strict=True)))
+        total.add(tally)
     return total
 
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from domain.facts import Micros
 from streams.batch import Batch, TopicPartition
@@ -10,6 +10,9 @@ from streams.topics import DEAD_LETTER, Role, Topic
 
 ANY_PARTITION = -1
 """The producer's partitioner chooses (murmur2 of the key, as Java clients do)."""
+
+DeadRecord: TypeAlias = tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]
+"""A record of the dead-letter topic: key, value, headers."""
 
 
 class Commit:
@@ -22,7 +25,7 @@ class Commit:
     def __init__(self) -> None:
         self.records: dict[tuple[Topic, int], list[dict[str, bytes | None]]] = {}
         """By topic and partition, in the shape that librdkafka's batch call takes: `key` and `value`."""
-        self.dead_letters: list[tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]] = []
+        self.dead_letters: list[DeadRecord] = []
         self.offsets: dict[TopicPartition, int] = {}
         self.changelog_ends: dict[tuple[Topic, int], int] = {}
         """Filled by the writer: the offset behind the last record written to each changelog partition."""

@@ -5,17 +5,19 @@ import queue
 import struct
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from confluent_kafka import TopicPartition as KafkaPartition
 
-from streams.commit import Commit
+from streams.commit import Commit, DeadRecord
 from streams.topics import DEAD_LETTER, Role, Topic
 
 log = logging.getLogger(__name__)
+
+R = TypeVar("R")
 
 _ON_THE_WAY_MAX = 900_000
 """So many bytes of one partition are sent at a time, and as one batch (librdkafka's `batch.size` is 1,000,000): then no
@@ -180,9 +182,7 @@ class Writer:
                     ends[topic, partition] = message.offset() + 1
 
             messages[-1]["callback"] = note_end
-        for number, piece in enumerate(_pieces(messages)):
-            if number:
-                self._flush()
+        for piece in self._pieces_in_turn(messages, _bytes_of_message):
             self._produce_piece(self._names[topic], partition, piece)
 
     def _produce_piece(self, name: str, partition: int, messages: list[Any]) -> None:
@@ -199,18 +199,20 @@ class Writer:
             self._producer.poll(0.05)
 
     def _produce_dead_letters(self, commit: Commit) -> None:
-        size = 0
-        for key, value, headers in commit.dead_letters:
-            own = len(key or b"") + len(value or b"") + sum(len(text) for _, text in headers) + 10 * _RECORD_BYTES
-            if size + own > _ON_THE_WAY_MAX:
-                self._flush()
-                size = 0
-            size += own
-            self._patiently(
-                lambda key=key, value=value, headers=headers: self._producer.produce(  # type: ignore[misc]
-                    self._names[DEAD_LETTER], key=key, value=value, headers=headers, on_delivery=self._delivered
+        for piece in self._pieces_in_turn(commit.dead_letters, _bytes_of_dead_letter):
+            for key, value, headers in piece:
+                self._patiently(
+                    lambda key=key, value=value, headers=headers: self._producer.produce(  # type: ignore[misc]
+                        self._names[DEAD_LETTER], key=key, value=value, headers=headers, on_delivery=self._delivered
+                    )
                 )
-            )
+
+    def _pieces_in_turn(self, records: list[R], bytes_of: Callable[[R], int]) -> Iterator[list[R]]:
+        """Records of one topic, as many at a time as may be on the way; the next ones when the broker has these."""
+        for number, piece in enumerate(_pieces(records, bytes_of)):
+            if number:
+                self._flush()
+            yield piece
 
     def _flush(self) -> None:
         """Wait until the broker has all records so far, or has refused some: the next step tells which."""
@@ -246,15 +248,24 @@ class Writer:
                 log.warning("the broker did not answer, trying again: %s", error)
 
 
-def _pieces(messages: list[Any]) -> list[list[Any]]:
+def _pieces(records: list[R], bytes_of: Callable[[R], int]) -> list[list[R]]:
     """Records of one partition, in parts that go as one batch each."""
-    pieces: list[list[Any]] = [[]]
+    pieces: list[list[R]] = [[]]
     size = 0
-    for message in messages:
-        own = len(message["key"] or b"") + len(message["value"] or b"") + _RECORD_BYTES
+    for record in records:
+        own = bytes_of(record)
         if pieces[-1] and (size + own > _ON_THE_WAY_MAX or len(pieces[-1]) == _BATCH_RECORDS):
             pieces.append([])
             size = 0
-        pieces[-1].append(message)
+        pieces[-1].append(record)
         size += own
     return pieces
+
+
+def _bytes_of_message(message: Mapping[str, Any]) -> int:
+    return len(message["key"] or b"") + len(message["value"] or b"") + _RECORD_BYTES
+
+
+def _bytes_of_dead_letter(letter: DeadRecord) -> int:
+    key, value, headers = letter
+    return len(key or b"") + len(value or b"") + sum(len(text) for _, text in headers) + 10 * _RECORD_BYTES

@@ -16,11 +16,9 @@ from collections.abc import Callable, Iterable, Mapping
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-import msgspec
 from confluent_kafka import KafkaError, Message, Producer
 
 from domain.facts import Day
-from domain.history import History
 from domain.obligation import ObligationState
 from domain.payment import PaymentState
 from domain.tally import Tally, recounted
@@ -31,6 +29,7 @@ from streams.partitioning import partition_of
 from streams.progress import Mark
 from streams.settings import Settings
 from streams.topics import Topic
+from tables.packing import Unpacker, unpack_obligation, unpack_payment
 from tables.recovery import Changelog, Recovery, Watermarks
 from tables.store import TALLY_KEY, Place, Store
 from tables.tallies import pack_tally, unpack_tally
@@ -48,13 +47,16 @@ class _Kind(NamedTuple):
 
     letter: bytes
     state: type[Any]
+    unpack: Unpacker[Any]
     read: Callable[[bytes], list[Any]]
     key: Callable[[Any], str]
 
 
 _KINDS: Mapping[Topic, _Kind] = {
-    topics.PAYMENT_FACTS: _Kind(b"p", PaymentState, bundles.payment_facts, attrgetter("payment_id")),
-    topics.OBLIGATION_FACTS: _Kind(b"o", ObligationState, bundles.obligation_facts, attrgetter("obligation_id")),
+    topics.PAYMENT_FACTS: _Kind(b"p", PaymentState, unpack_payment, bundles.payment_facts, attrgetter("payment_id")),
+    topics.OBLIGATION_FACTS: _Kind(
+        b"o", ObligationState, unpack_obligation, bundles.obligation_facts, attrgetter("obligation_id")
+    ),
 }
 
 
@@ -167,7 +169,6 @@ class Repartition:
         return [TopicPartition(facts, number) for facts in _KINDS for number in range(self._before[facts])]
 
     def _copy_states(self, facts: Topic, kind: _Kind) -> int:
-        decoder = msgspec.msgpack.Decoder(tuple[kind.state, History])  # type: ignore[name-defined]
         changelog = self._new.topic(CHANGELOG_OF[facts])
         tallies = [Tally() for _ in range(self._after)]
         places = [Place(kind.letter, number) for number in range(self._before[facts])]
@@ -176,7 +177,7 @@ class Repartition:
         count = 0
         for place in places:
             for key, value in self._scratch.items(place):
-                _, history = decoder.decode(memoryview(value)[8:])
+                _, history = kind.unpack(value)
                 target = partition_of(key, self._after)
                 tallies[target].add(recounted(kind.state, [history], forgotten))
                 self._send(changelog, target, key.encode(), value)

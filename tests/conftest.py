@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
 import pytest
+from confluent_kafka import Producer
 
 from ops.local import cache, debian
 from ops.local.apicurio import ApicurioRegistry
@@ -101,6 +102,15 @@ def kafka(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory)
     cluster.start()
     yield cluster.bootstrap
     _discard(cluster, directory)
+
+
+@pytest.fixture
+def mock_broker() -> Iterator[str]:
+    """The address of a fresh mock cluster; it lives as long as the producer that started it."""
+    keeper = Producer({"bootstrap.servers": "unused:1", "test.mock.num.brokers": 1, "log_level": 2})
+    broker = next(iter(keeper.list_topics(timeout=10).brokers.values()))
+    yield f"{broker.host}:{broker.port}"
+    keeper.flush(0)
 
 
 @pytest.fixture

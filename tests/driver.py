@@ -12,7 +12,7 @@ from domain.obligation import ObligationState
 from domain.payment import PaymentState
 from domain.records import Output
 from streams import progress, topics
-from streams.batch import TopicPartition
+from streams.batch import Batch, TopicPartition
 from streams.codec import Codec
 from streams.commit import Commit
 from streams.engine import Engine, Verdict
@@ -22,6 +22,8 @@ from streams.topics import Topic
 from tables.keyed import write_stores
 from tables.store import Place
 from tests.memory import FencedError, MemoryBroker, MemoryStore
+
+MARKS = TopicPartition(topics.PROGRESS, 0)
 
 
 class Crash(Enum):
@@ -104,23 +106,21 @@ class Worker:
             }.get(source.topic, (None, b""))
             if changelog is not None:
                 place = Place(letter, source.number)
-                records, end = broker.read_to_the_end(changelog, source.number, self.store.offset(place))
-                self.store.recover(place, [(r.key or b"", r.value) for r in records], end)
-        self._heard = 0
-        self.hear(to_the_end=True)
+                batch = broker.read_to_the_end(TopicPartition(changelog, source.number), self.store.offset(place))
+                self.store.recover(place, [(r.key or b"", r.value) for r in batch.records], batch.next)
+        self._take_in(broker.read_to_the_end(MARKS, 0))
         self.generation = generation
         everywhere = {source: broker.offsets.get(source, 0) for source in all_sources(self.world)}
         self.engine.assigned(generation, broker.stable_offsets(mine), everywhere)
 
-    def hear(self, *, to_the_end: bool = False) -> None:
-        """Read on in the progress topic; to the high watermark if asked to, whatever has to be waited for."""
-        if to_the_end:
-            records, self._heard = self.world.broker.read_to_the_end(topics.PROGRESS, 0, self._heard)
-        else:
-            batch = self.world.broker.read(TopicPartition(topics.PROGRESS, 0), 0, self._heard, 1 << 30)
-            records, self._heard = batch.records, batch.next  # type: ignore[assignment]
-        for record in records:
+    def hear(self) -> None:
+        """Read on in the progress topic."""
+        self._take_in(self.world.broker.read(MARKS, 0, self._heard, 1 << 30))
+
+    def _take_in(self, marks: Batch) -> None:
+        for record in marks.records:
             self.engine.progress.heard(record.key or b"", progress.read_mark(record.value or b""))
+        self._heard = marks.next
 
     def read(self, source: TopicPartition, most: int) -> bool:
         """Read and process up to `most` offsets; whether there was anything."""

@@ -9,9 +9,6 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import msgspec
-
-from domain.history import History as ToldHistory
 from domain.records import BreakLifecycle, LateLifecycle, LatePaymentAlert, MismatchAlert
 from domain.tally import recounted
 from simulator.compare import compare, found_from_records
@@ -21,6 +18,7 @@ from simulator.truth import truth
 from sinks.metrics_state import Kept, state_metrics
 from streams import topics
 from streams.commit import Commit
+from tables.packing import Unpacker
 from tests import gauges
 from tests.driver import FencedError, Worker, World, all_sources
 from tests.memory import AbortedError, MemoryStore, State, Transaction
@@ -36,8 +34,8 @@ RECORDS_FIRST = ("records", "offsets", "commit", "store")
 OFFSETS_FIRST = ("offsets", "records", "commit", "store")
 """What it must not be: the group would let offsets pass whose records come after others have taken over."""
 
-
 ZOMBIES = 6
+"""How many are frozen in a history of zombies."""
 
 
 @dataclass(eq=False)
@@ -132,8 +130,10 @@ class History:
             self._step(member)
 
     def _freeze(self, member: Member) -> None:
-        member.frozen = member.worker.engine.freeze()
-        member.left = [] if member.frozen is None else list(self.order)
+        """Take a commit in hand, unless there is one, if there is anything to commit."""
+        if member.frozen is None:
+            member.frozen = member.worker.engine.freeze()
+            member.left = [] if member.frozen is None else list(self.order)
 
     def _step(self, member: Member) -> None:
         """Do the next step of the commit in hand."""
@@ -161,8 +161,9 @@ class History:
             self._bury(member)
             member.frozen = None
 
-    def _write(self, member: Member) -> None:
-        """Do all that is left of the commit in hand."""
+    def _write_all(self, member: Member) -> None:
+        """Take what is open in hand, and do all that is left of it."""
+        self._freeze(member)
         while member.frozen is not None:
             self._step(member)
 
@@ -196,8 +197,7 @@ class History:
         A transaction that was open then stays open.
         """
         member = self.rng.choice(self._alive())
-        if member.frozen is None:
-            self._freeze(member)
+        self._freeze(member)
         for _ in range(self.rng.randint(0, len(member.left))):
             if member.frozen is not None:
                 self._step(member)
@@ -218,8 +218,7 @@ class History:
             return
         zombie = self.rng.choice(alive)
         # Mostly in the middle of a transaction: then it matters what is at the broker and what is not.
-        if zombie.frozen is None:
-            self._freeze(zombie)
+        self._freeze(zombie)
         for _ in range(self.rng.randint(0, max(0, len(zombie.left) - 2))):
             self._step(zombie)
         zombie.zombie = True
@@ -232,9 +231,7 @@ class History:
     def _rebalance(self, size: int) -> None:
         """Those who are alive commit what is open, and the partitions are shared out anew."""
         for member in self._alive():
-            if member.frozen is None:
-                self._freeze(member)
-            self._write(member)
+            self._write_all(member)
             member.worker.engine.revoked()
         alive = self._alive()
         for member in alive[size:]:
@@ -255,7 +252,9 @@ class History:
         while self.sent < len(self.deliveries):
             self._deliver()
         for member in [member for member in self.members if member.zombie]:
-            self._freeze_or_write_zombie(member)
+            self._write_all(member)
+            if member in self.members:
+                self.members.remove(member)
         self._rebalance(2)
         for transaction in list(self.world.broker.open):
             self.world.broker.finish(transaction, State.ABORTED)
@@ -271,13 +270,6 @@ class History:
                 worker.ask()
                 moved = [worker.read(source, 50) for source in list(worker.engine.expected)]
                 busy |= worker.commit() | any(moved)
-
-    def _freeze_or_write_zombie(self, member: Member) -> None:
-        if member.frozen is None:
-            self._freeze(member)
-        self._write(member)
-        if member in self.members:
-            self.members.remove(member)
 
     def check(self) -> None:
         """Hold the outputs to the truth, and to what any reader may rely on."""
@@ -298,9 +290,9 @@ class History:
     def _tallies_are_what_the_keys_come_to(self, member: Member) -> None:
         """What was added and taken back step by step, held to what the histories on this worker's disk add up to."""
         for state, table in member.worker.tables.items():
-            decode = msgspec.msgpack.Decoder(tuple[state, ToldHistory]).decode  # type: ignore[valid-type]
+            unpack = Unpacker(state)
             for number, tally in table.tallies.committed.items():
-                told = [decode(value[8:])[1] for _, value in member.store.items(table.place(number))]
+                told = [unpack(value)[1] for _, value in member.store.items(table.place(number))]
                 assert tally == recounted(state, told, tally.forgotten), f"{table.changelog.name}[{number}]"
 
     def _gauges(self) -> dict[gauges.Sample, int]:

@@ -105,13 +105,12 @@ class MemoryBroker:
         ]
         return Batch(source, epoch, start, end, records)
 
-    def read_to_the_end(self, topic: Topic, number: int, start: int) -> tuple[list[LogRecord], int]:
-        """The committed records from `start` to the high watermark of now, and that, once nothing before it is open."""
-        log = self.logs[topic, number]
-        end = len(log)
-        while self._stable_end(topic, number) < end:
-            self.wait_for(next(t for t in self.open if (topic, number) in t.places))
-        return [r for r in log[start:end] if r is not None and r.state is State.COMMITTED], end
+    def read_to_the_end(self, source: TopicPartition, start: int) -> Batch:
+        """What is between `start` and the high watermark of now, once nothing before that is open."""
+        end = self.end(source)
+        while self._stable_end(source.topic, source.number) < end:
+            self.wait_for(next(t for t in self.open if (source.topic, source.number) in t.places))
+        return self.read(source, 0, start, end - start)
 
     def stable_offsets(self, sources: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """The group's offsets of these, once no open transaction would change one of them; 0 where there is none."""

@@ -19,6 +19,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -66,42 +67,42 @@ def hold_records_back() -> None:
     setattr(streams.writer, "Producer", patient_producer)  # noqa: B010 - mypy lets nobody assign to it
 
 
-def signal_at(wanted: str, times: int, counted: Callable[[Commit], bool], signal_: signal.Signals) -> None:
-    """Have the writer send the signal to this process behind a step of a transaction, the given time it gets there."""
+def behind_each_step(act: Callable[[Commit, str], None]) -> None:
+    """Have something done behind each step of each transaction that the writer writes."""
     write = Writer._write
-    passed = 0
 
-    def write_with_fault(self: Writer, commit: Commit, membership: Membership) -> None:
-        def after_step(step: str) -> None:
-            nonlocal passed
-            if step != wanted or not counts:
-                return
-            passed += 1
-            if passed == times:
-                places = sorted((topic.name, number) for topic, number in commit.records)
-                sys.stderr.write(f"{signal_.name} behind {wanted}: {sorted(map(str, commit.offsets))} {places}\n")
-                os.kill(os.getpid(), signal_)
-
-        counts = counted(commit)
-        self.after_step = after_step
+    def write_and_act(self: Writer, commit: Commit, membership: Membership) -> None:
+        self.after_step = partial(act, commit)
         write(self, commit, membership)
 
-    setattr(Writer, "_write", write_with_fault)  # noqa: B010 - mypy lets nobody assign to a method
+    setattr(Writer, "_write", write_and_act)  # noqa: B010 - mypy lets nobody assign to a method
+
+
+def signal_at(wanted: str, times: int, counted: Callable[[Commit], bool], signal_: signal.Signals) -> None:
+    """Have the writer send the signal to this process behind a step of a transaction, the given time it gets there."""
+    passed = 0
+
+    def act(commit: Commit, step: str) -> None:
+        nonlocal passed
+        if step != wanted or not counted(commit):
+            return
+        passed += 1
+        if passed == times:
+            places = sorted((topic.name, number) for topic, number in commit.records)
+            sys.stderr.write(f"{signal_.name} behind {wanted}: {sorted(map(str, commit.offsets))} {places}\n")
+            os.kill(os.getpid(), signal_)
+
+    behind_each_step(act)
 
 
 def wait_at(wanted: str, file: Path) -> None:
     """Have the writer wait behind a step of each transaction for a file to be gone."""
-    write = Writer._write
 
-    def write_with_fault(self: Writer, commit: Commit, membership: Membership) -> None:
-        def after_step(step: str) -> None:
-            while step == wanted and file.exists():
-                time.sleep(0.05)
+    def act(commit: Commit, step: str) -> None:
+        while step == wanted and file.exists():
+            time.sleep(0.05)
 
-        self.after_step = after_step
-        write(self, commit, membership)
-
-    setattr(Writer, "_write", write_with_fault)  # noqa: B010 - mypy lets nobody assign to a method
+    behind_each_step(act)
 
 
 def raise_at(payment_id: str) -> None:

@@ -37,6 +37,13 @@ class Stage:
     def __post_init__(self) -> None:
         self.rng = random.Random(self.seed)
 
+    def turn(self, number: int) -> "Stage":
+        """A stage of its own for each turn of a row that is played from its beginning more than once."""
+        return Stage(
+            self.bootstrap, f"{self.prefix}{number}-", self.directory / str(number), self.seed + number,
+            self.obligations,
+        )  # fmt: skip
+
     def scenario(self) -> Scenario:
         """What happens, from the seed."""
         return simulate(self.seed, self.obligations)
@@ -110,9 +117,9 @@ def two_take_over_behind_an_open_transaction(stage: Stage) -> None:
     disk is empty.
     """
     for turn in range(stage.strikes):
-        scenario = simulate(stage.seed + turn, stage.obligations)
+        other = stage.turn(turn)
+        scenario = other.scenario()
         half = len(scenario.deliveries) // 2
-        other = Stage(stage.bootstrap, f"{stage.prefix}{turn}-", stage.directory / str(turn), stage.seed + turn)
         with other.installation(scenario, transaction_timeout_ms=12_000) as installation:
             feed = Feed(installation, scenario.deliveries[:half], 6, stage.rng)
             first = installation.worker("first", fault="kill:flushed:1:last")
@@ -154,9 +161,9 @@ def zombie_with_a_commit_in_hand(stage: Stage) -> None:
 
 def _one_zombie(stage: Stage, turn: int, step: str | None, **settings: int) -> str:
     """Play a worker's death and resurrection, and give its log."""
-    scenario = simulate(stage.seed + turn, stage.obligations)
+    other = stage.turn(turn)
+    scenario = other.scenario()
     half = len(scenario.deliveries) // 2
-    other = Stage(stage.bootstrap, f"{stage.prefix}{turn}-", stage.directory / str(turn), stage.seed + turn)
     with other.installation(scenario, **settings) as installation:
         feed = Feed(installation, scenario.deliveries[:half], 8, stage.rng)
         fault = None if step is None else f"stop:{step}:{stage.rng.randint(4, 8)}"
@@ -199,9 +206,9 @@ def zombie_with_its_records_on_the_way(stage: Stage) -> None:
 
 
 def _zombie_with_its_records_on_the_way(stage: Stage, turn: int) -> None:
-    scenario = simulate(stage.seed + turn, stage.obligations)
+    other = stage.turn(turn)
+    scenario = other.scenario()
     half = len(scenario.deliveries) // 2
-    other = Stage(stage.bootstrap, f"{stage.prefix}{turn}-", stage.directory / str(turn), stage.seed + turn)
     with other.installation(scenario, partitions=6, transaction_timeout_ms=60_000) as installation:
         for worker_id in ("b", "c"):
             installation.worker(worker_id, supervised=True)

@@ -1,25 +1,15 @@
-"""A broker inside this process (librdkafka's mock cluster) and the command line pointed at it."""
+"""The command line, pointed at a broker inside this process (librdkafka's mock cluster)."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from click.testing import CliRunner, Result
-from confluent_kafka import Producer
 
 from ops.cli import cli
 
 Run = Callable[..., Result]
 """Runs `rentmatch` with these words, `stdin` as its input and `env` over the fixture's environment."""
-
-
-@pytest.fixture
-def mock_broker() -> Iterator[str]:
-    """The address of a fresh mock cluster; it lives as long as the producer that started it."""
-    keeper = Producer({"bootstrap.servers": "unused:1", "test.mock.num.brokers": 1, "log_level": 2})
-    broker = next(iter(keeper.list_topics(timeout=10).brokers.values()))
-    yield f"{broker.host}:{broker.port}"
-    keeper.flush(0)
 
 
 @pytest.fixture

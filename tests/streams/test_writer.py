@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, Producer
+from confluent_kafka import Consumer
 from confluent_kafka import TopicPartition as KafkaPartition
+from confluent_kafka.admin import AdminClient
 
 from streams import topics
 from streams.batch import TopicPartition
 from streams.commit import Commit
-from streams.writer import _BATCH_RECORDS, _ON_THE_WAY_MAX, Membership, Writer, _pieces
+from streams.writer import _BATCH_RECORDS, _ON_THE_WAY_MAX, Membership, Writer, _bytes_of_message, _pieces
 
 MEMBER = Membership("group", 1, "member")
 SOURCE = TopicPartition(topics.INPUTS[0], 0)
@@ -24,13 +25,11 @@ class Record(dict[str, Any]):
 
 
 @pytest.fixture
-def broker() -> Iterator[str]:
-    keeper = Producer({"bootstrap.servers": "unused:1", "test.mock.num.brokers": 1, "log_level": 2})
-    found = next(iter(keeper.list_topics(timeout=10).brokers.values()))
+def broker(mock_broker: str) -> str:
+    admin = AdminClient({"bootstrap.servers": mock_broker, "log_level": 2})
     for topic in (SOURCE.topic, CHANGELOG):
-        keeper.list_topics(topic.name, 10)  # makes it
-    yield f"{found.host}:{found.port}"
-    keeper.flush(0)
+        admin.list_topics(topic.name, 10)  # makes it
+    return mock_broker
 
 
 @pytest.fixture
@@ -99,7 +98,7 @@ def test_records_of_one_partition_go_in_parts_and_none_is_left_out(broker: str, 
 )
 def test_a_part_is_one_batch(sizes: list[int], parts: list[int]) -> None:
     messages = [{"key": None, "value": bytes(size)} for size in sizes]
-    made = _pieces(messages)
+    made = _pieces(messages, _bytes_of_message)
     assert [len(piece) for piece in made] == parts
     assert [message for piece in made for message in piece] == messages
 
