@@ -29,15 +29,15 @@ demo: $(RUNTIME) ## a month of rent through the service, checked: OBLIGATIONS=20
 
 .PHONY: up
 up: $(DEV) ## the whole topology on this machine: SIMULATE=1 feeds it, FRESH=1 forgets what was, UP='--port registry=8085'
-	@$(BIN)/python -m ops.local up $(if $(filter 1,$(SIMULATE)),--simulate --seed $(SEED) --obligations $(OBLIGATIONS)) $(if $(filter 1,$(FRESH)),--fresh) $(UP)
+	@$(BIN)/python -m tools.local up $(if $(filter 1,$(SIMULATE)),--simulate --seed $(SEED) --obligations $(OBLIGATIONS)) $(if $(filter 1,$(FRESH)),--fresh) $(UP)
 
 .PHONY: down
 down: $(DEV) ## stop what `make up` runs; its data stays
-	@$(BIN)/python -m ops.local down
+	@$(BIN)/python -m tools.local down
 
 .PHONY: status
 status: $(DEV) ## how what `make up` runs stands
-	@$(BIN)/python -m ops.local status
+	@$(BIN)/python -m tools.local status
 
 .PHONY: test
 test: $(DEV) ## all tests but the soak (PYTEST_ARGS='-k name' passes options on)
@@ -64,7 +64,7 @@ format: $(DEV) ## lay the code out, and mend what can be mended safely
 .PHONY: types
 types: $(DEV) ## types, strictly; the test infrastructure too, because other tests stand on it
 	@$(BIN)/mypy
-	@$(BIN)/mypy tests/conftest.py tests/infra
+	@$(BIN)/mypy tests/conftest.py $(addprefix tests/kit/,certificates.py environment.py faulty_worker.py mongo.py mongo_child.py mongo_front.py reading.py)
 
 .PHONY: audit
 audit: $(CREATED) ## ask the advisory database about every pinned package; fails where it cannot be asked
@@ -107,10 +107,10 @@ $(CREATED):
 	@$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-$(RUNTIME): requirements.lock pyproject.toml streams/_avro.c | $(CREATED)
+$(RUNTIME): requirements.lock pyproject.toml streams/codec/_avro.c | $(CREATED)
 	@echo "installing what rentmatch runs on"
 	$(call install,requirements.lock)
 
-$(DEV): requirements-dev.lock pyproject.toml streams/_avro.c | $(CREATED)
+$(DEV): requirements-dev.lock pyproject.toml streams/codec/_avro.c | $(CREATED)
 	@echo "installing what rentmatch is developed with"
 	$(call install,requirements-dev.lock)

@@ -25,46 +25,48 @@ from agents.keeping import Clocks, Keeping, Shared
 from agents.match_payments import PAYMENT_ID, MatchPayments
 from agents.route_inputs import RouteInputs
 from domain.facts import Micros
-from domain.obligation import ObligationState, new_obligation
-from domain.payment import PaymentState, new_payment
+from domain.obligations.view import ObligationState, new_obligation
+from domain.payments.view import PaymentState, new_payment
+from gateway.rest.access import Access
+from gateway.rest.handlers import Questions
+from gateway.rest.http_metrics import HttpMeasures
+from gateway.rest.live_keys import LiveKeys
+from gateway.rest.openapi import describe
+from gateway.rest.request_limits import Guard
+from gateway.rest.server import WebServer, serve_questions
+from read_model.mongo import MongoMisuse
+from read_model.queries import MongoReadModel
 from sinks import logs
 from sinks.health import serve_health
 from sinks.metrics import Metrics, Names, serve_metrics
-from sinks.mongo import MongoMisuse
-from sinks.read_model_queries import MongoReadModel
-from sinks.web.access import Access
-from sinks.web.guard import Guard
-from sinks.web.measures import HttpMeasures
-from sinks.web.openapi import describe
-from sinks.web.questions import Questions
-from sinks.web.server import WebServer, serve_questions
 from sinks.worker import kept_of, machinery_of, vitals_of
-from streams import compatibility, jsonschema, progress, topics
 from streams import settings as settings_module
-from streams.batch import Batch, TopicPartition
+from streams import topics
+from streams.broker.cluster import CHANGELOG_OF, identity, partition_counts
+from streams.broker.security import faust_credentials
 from streams.clocks import clock_of, system_clock
-from streams.cluster import CHANGELOG_OF, identity, partition_counts
-from streams.codec import Codec, codec_of
-from streams.commit import Stage
-from streams.dead_letters import DeadLetterClass
-from streams.engine import Engine
-from streams.fetcher import Fetcher
-from streams.group import as_batches
-from streams.jsonform import output_to_json
-from streams.observer import Observer, look
-from streams.progress import Progress
-from streams.pump import Pump
-from streams.schemas import RECORDS_ON
-from streams.security import faust_credentials
+from streams.codec import json_schema
+from streams.codec.avro_schemas import RECORDS_ON
+from streams.codec.codec import Codec, codec_of
+from streams.codec.dead_letters import DeadLetterClass
+from streams.codec.json_form import output_to_json
 from streams.settings import Settings, SettingsError
 from streams.topics import Topic
-from streams.writer import Membership, Writer
+from streams.transport import compatibility, watermarks
+from streams.transport.batch import Batch, TopicPartition
+from streams.transport.commit import Stage
+from streams.transport.commit_loop import Pump
+from streams.transport.engine import Engine
+from streams.transport.faust_group import as_batches
+from streams.transport.fetcher import Fetcher
+from streams.transport.lag import Observer, look
+from streams.transport.watermarks import Progress
+from streams.transport.writer import Membership, Writer
 from tables import slots
 from tables.committed import Committed
-from tables.follower import Follower
 from tables.keyed import KeyedTable, write_stores
-from tables.live import LiveKeys
-from tables.manager import Manager
+from tables.rebalance import Manager
+from tables.standby import Follower
 from tables.store import Store
 
 log = logging.getLogger(__name__)
@@ -157,7 +159,7 @@ class Pipeline:
         """Check the topics, take a slot, open the store, make the clients.
 
         Raises:
-            streams.cluster.BrokerError: no broker answers, or topics are not there or do not fit together.
+            streams.broker.cluster.BrokerError: no broker answers, or topics are not there or do not fit together.
             slots.NoSlot: the worker id is in use.
 
         """
@@ -184,7 +186,7 @@ class Pipeline:
             asyncio.run_coroutine_threadsafe(self.pump.fail(error), loop)
 
         def heard(key: bytes, value: bytes) -> None:
-            loop.call_soon_threadsafe(engine.progress.heard, key, progress.read_mark(value))
+            loop.call_soon_threadsafe(engine.progress.heard, key, watermarks.read_mark(value))
 
         self.fetcher = Fetcher(self.kafka() | _LIBRDKAFKA, self.names, deliver, failed)
         self.writer = Writer(
@@ -355,7 +357,7 @@ def _serve_questions(app: RentmatchApp, settings: Settings) -> None:
         except MongoMisuse as error:
             raise SettingsError(f"RENTMATCH_MONGO_URL: {error}") from None
     questions = Questions(
-        read_model, LiveKeys(app.pipeline, app), describe(jsonschema.output_schemas(), SERVICE_VERSION)
+        read_model, LiveKeys(app.pipeline, app), describe(json_schema.output_schemas(), SERVICE_VERSION)
     )
     serve_questions(
         app.web, Guard(Access(settings.http_tokens), HttpMeasures(app.pipeline.metrics.registry)), questions

@@ -4,12 +4,12 @@ from operator import attrgetter
 
 from agents.courier import Origin
 from agents.keeping import Keeping, Shared
-from domain import obligation
-from domain.obligation import ObligationState
+from domain.obligations import view as obligation
+from domain.obligations.view import ObligationState
 from domain.tally import count_obligation
-from streams import bundles
-from streams.batch import Batch
+from streams.codec import bundles
 from streams.topics import OBLIGATION_FACTS
+from streams.transport.batch import Batch
 from tables.keyed import KeyedTable
 
 OBLIGATION_ID = attrgetter("obligation_id")

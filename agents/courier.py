@@ -8,11 +8,11 @@ internal topic. A state is a set of facts, so it does not matter that the two wa
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from streams import bundles
-from streams.batch import TopicPartition
-from streams.commit import Commit
+from streams.codec import bundles
 from streams.partitioning import partition_of
 from streams.topics import Topic
+from streams.transport.batch import TopicPartition
+from streams.transport.commit import Commit
 
 
 class Origin(NamedTuple):

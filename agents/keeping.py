@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from agents.courier import Origin
-from domain import history
+from domain import publishing
 from domain.calendar import DAY
 from domain.facts import Day, InputFact, Micros, ObligationCharged, PaymentPart, PlanChanged
-from domain.history import History
 from domain.policy import Policy
+from domain.publishing import History
 from domain.records import (
     LatePaymentAlert,
     MismatchAlert,
@@ -18,9 +18,8 @@ from domain.records import (
     PaymentReconciliation,
 )
 from domain.tally import Tally
-from streams.codec import Codec
-from streams.commit import ANY_PARTITION, Commit, DeadRecord
-from streams.dead_letters import BadInput, DeadLetter, DeadLetterClass, quoted
+from streams.codec.codec import Codec
+from streams.codec.dead_letters import BadInput, DeadLetter, DeadLetterClass, quoted
 from streams.topics import (
     LATE_PAYMENT_ALERTS,
     MISMATCH_ALERTS,
@@ -28,6 +27,7 @@ from streams.topics import (
     PAYMENT_RECONCILIATIONS,
     Topic,
 )
+from streams.transport.commit import ANY_PARTITION, Commit, DeadRecord
 from tables.keyed import Entry, KeyedTable
 from tables.store import NO_DEADLINE
 
@@ -171,7 +171,7 @@ class Keeping(Generic[S]):
                 view = self._view(entry.state, caught_up, self._policy)
                 version = max(entry.history.version + 1, version_floor)
                 self._count(tally, entry.history, entry.state, view, today)
-                changes = history.changes(entry.history, view, at, version)
+                changes = publishing.changes(entry.history, view, at, version)
                 for output in changes.outputs:
                     self._emit(commit, output)
                 told += changes.parts

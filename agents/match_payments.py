@@ -4,14 +4,14 @@ from operator import attrgetter
 
 from agents.courier import Courier, Origin
 from agents.keeping import Keeping, Shared
-from domain import payment
 from domain.facts import PaymentPart
-from domain.payment import PaymentState
+from domain.payments import view as payment
+from domain.payments.view import PaymentState
 from domain.tally import count_payment
-from streams import bundles
-from streams.batch import Batch, TopicPartition
-from streams.commit import Commit
+from streams.codec import bundles
 from streams.topics import PAYMENT_FACTS
+from streams.transport.batch import Batch, TopicPartition
+from streams.transport.commit import Commit
 from tables.keyed import KeyedTable
 
 PAYMENT_ID = attrgetter("payment_id")

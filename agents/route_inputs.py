@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from agents.courier import Courier, Origin
 from agents.keeping import Shared
 from domain.facts import InputFact, Micros, PaymentInitiated, PaymentPosted, PostingReversed, ProcessorSettled
-from streams.batch import Batch
-from streams.commit import Commit, DeadRecord
-from streams.dead_letters import BadInput, DeadLetter
+from streams.codec.dead_letters import BadInput, DeadLetter
 from streams.topics import INPUTS
+from streams.transport.batch import Batch
+from streams.transport.commit import Commit, DeadRecord
 
 _BY_PAYMENT = frozenset({PaymentInitiated, ProcessorSettled, PaymentPosted, PostingReversed})
 

@@ -21,7 +21,7 @@ from benchmarks.profiling import run_profile
 from benchmarks.recovery import run_recovery
 from benchmarks.report import Result, median_of, show, write_json
 from benchmarks.rolling import run_rolling
-from ops.local.kafka import KafkaCluster
+from tools.local.kafka import KafkaCluster
 
 EVENTS = 2_000_000
 NAIVE_EVENTS = 20_000

@@ -11,7 +11,7 @@ from domain.facts import Micros
 from simulator.deliver import value_of
 from simulator.scenario import simulate
 from streams import topics
-from streams.codec import Codec
+from streams.codec.codec import Codec
 
 EVENTS_AN_OBLIGATION = 13.18
 """What the simulator makes of an obligation on average, bad input and redeliveries included."""

@@ -14,16 +14,16 @@ import app as composition
 from agents.keeping import Clocks
 from benchmarks.events import TOPIC_OF, Backlog
 from streams import topics
-from streams.batch import Batch, RawRecord, TopicPartition
 from streams.clocks import system_clock
-from streams.codec import Codec
-from streams.commit import Commit, Stage
-from streams.engine import Engine, Verdict
+from streams.codec.codec import Codec
 from streams.partitioning import partition_of
-from streams.progress import Progress
-from streams.pump import PENDING_MAX
 from streams.settings import load
 from streams.topics import Topic
+from streams.transport.batch import Batch, RawRecord, TopicPartition
+from streams.transport.commit import Commit, Stage
+from streams.transport.commit_loop import PENDING_MAX
+from streams.transport.engine import Engine, Verdict
+from streams.transport.watermarks import Progress
 from tables.keyed import write_stores
 from tables.store import Store
 

@@ -10,11 +10,11 @@ from confluent_kafka import TopicPartition as KafkaPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from domain.facts import Micros
-from ops.local.worker import WorkerProcess
 from streams import settings as settings_module
 from streams import topics
-from streams.admin import provision
+from streams.broker.provisioning import provision
 from streams.topics import Topic
+from tools.local.worker import WorkerProcess
 
 READ = (*topics.INPUTS, topics.PAYMENT_FACTS, topics.OBLIGATION_FACTS)
 """The topics that a worker reads in batches."""

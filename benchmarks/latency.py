@@ -19,7 +19,7 @@ from benchmarks.report import Result
 from benchmarks.running import RECOVERED, wait_for
 from domain.facts import InputFact, Micros, ObligationCharged, PaymentInitiated, PaymentPosted, ProcessorSettled
 from streams import topics
-from streams.codec import Codec
+from streams.codec.codec import Codec
 from streams.topics import Topic
 
 WARM_UP_S = 5

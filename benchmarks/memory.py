@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks import usage
 from benchmarks.recovery import Templates
 from benchmarks.report import Result
-from domain.payment import PaymentState, new_payment
+from domain.payments.view import PaymentState, new_payment
 from streams import topics
 from tables.keyed import KeyedTable
 from tables.store import NO_DEADLINE, Place, Store, Written

@@ -21,13 +21,16 @@ import faust
 import msgspec
 
 from agents.keeping import key_of
-from domain import facts, history, obligation, payment, records
+from domain import facts, publishing, records
 from domain.facts import InputFact, PaymentPart
-from domain.history import History
+from domain.obligations import view as obligation
+from domain.payments import view as payment
 from domain.policy import Policy
-from streams import schemas, topics
+from domain.publishing import History
+from streams import topics
+from streams.codec import avro_schemas
+from streams.codec.validation import check
 from streams.topics import Topic
-from streams.validation import check
 
 NEVER = -(1 << 62)
 """No deadline has passed."""
@@ -57,8 +60,8 @@ class Avro:
     def __init__(self) -> None:
         self._readers: dict[bytes, tuple[Any, Callable[[dict[str, Any]], InputFact]]] = {}
         self._writers: dict[type, tuple[bytes, Any]] = {}
-        for struct in (*schemas.INPUT_TYPES, *schemas.OUTPUT_TYPES):
-            ours = schemas.OURS[struct.__name__]
+        for struct in (*avro_schemas.INPUT_TYPES, *avro_schemas.OUTPUT_TYPES):
+            ours = avro_schemas.OURS[struct.__name__]
             plain = fastavro.parse_schema(without_logical_types(json.loads(ours.text)))
             frame = b"\xc3\x01" + ours.fingerprint
             self._readers[frame] = (plain, fact_maker(struct))
@@ -161,9 +164,9 @@ def create_app(broker: str, name: str, inputs: str, partitions: int) -> faust.Ap
     for topic in topics.INPUTS:
         app.agent(raw(topic, inputs), name=f"route_{topic.name}")(route)
 
-    async def tell(view: Any, told: History) -> history.Changes:
+    async def tell(view: Any, told: History) -> publishing.Changes:
         now = time.time_ns() // 1_000
-        changes = history.changes(told, view, now, max(told.version + 1, now))
+        changes = publishing.changes(told, view, now, max(told.version + 1, now))
         for output in changes.outputs:
             await outputs[type(output)].send(key=key_of(output).encode(), value=avro.encode(output))
         return changes

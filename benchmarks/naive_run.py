@@ -8,7 +8,7 @@ from benchmarks.events import Backlog, publish
 from benchmarks.installation import Installation
 from benchmarks.report import Result
 from benchmarks.running import run_until_read
-from ops.local.worker import WorkerProcess
+from tools.local.worker import WorkerProcess
 
 MILLION = 1_000_000
 

@@ -15,9 +15,9 @@ from benchmarks.installation import Installation
 from benchmarks.report import Result
 from benchmarks.running import RECOVERED, wait_for
 from domain.facts import Micros
-from domain.history import History
-from domain.obligation import ObligationState
-from domain.payment import PaymentState
+from domain.obligations.view import ObligationState
+from domain.payments.view import PaymentState
+from domain.publishing import History
 from streams import topics
 from streams.partitioning import partition_of
 from streams.topics import Topic

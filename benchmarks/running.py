@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks import usage
 from benchmarks.installation import Installation
-from ops.local.worker import WorkerProcess
+from tools.local.worker import WorkerProcess
 
 RECOVERED = re.compile(r"recovered (\d+) records of (\d+) partitions in ([\d.]+) s")
 

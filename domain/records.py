@@ -2,7 +2,7 @@
 
 Field names and meanings are the contract's and those of `schemas/avro/`. Instants are microseconds since
 1970-01-01T00:00:00Z, days are days since 1970-01-01, money is whole minor units.
-`version` is 0 until `domain.history` numbers the record for its key.
+`version` is 0 until `domain.publishing` numbers the record for its key.
 """
 
 from enum import StrEnum

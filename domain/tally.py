@@ -18,13 +18,13 @@ from typing import Any, cast
 
 import msgspec
 
-from domain.breaks import Break
+from domain.breaks.model import Break
 from domain.calendar import DAY
 from domain.facts import Day
-from domain.history import Counted, History
-from domain.late import Late
-from domain.obligation import ObligationState, ObligationView
-from domain.payment import PaymentState, PaymentView
+from domain.obligations.lateness import Late
+from domain.obligations.view import ObligationState, ObligationView
+from domain.payments.view import PaymentState, PaymentView
+from domain.publishing import Counted, History
 
 UNCHARGED: Counted = ("",)
 """What is counted of an obligation without a charge: nothing but its breaks. Not empty: it has been counted."""
@@ -142,7 +142,7 @@ class Tally(msgspec.Struct, array_like=True):
 def count_payment(tally: Tally, history: History, state: PaymentState, view: PaymentView, today: Day) -> None:
     """Let a payment contribute what a view says, instead of what its history says, and note that in the history.
 
-    Before `domain.history.changes`, which forgets what was told before.
+    Before `domain.publishing.changes`, which forgets what was told before.
 
     Args:
         tally: changed in place.

@@ -10,9 +10,9 @@ from typing import Any
 import click
 
 from ops.console import Failure, Group, Misuse
-from streams.cluster import BrokerError
-from streams.reading import UnknownTopicError
-from streams.registry import RegistryError
+from streams.broker.cluster import BrokerError
+from streams.broker.reading import UnknownTopicError
+from streams.codec.registry import RegistryError
 from streams.settings import SettingsError
 
 COMMANDS = {

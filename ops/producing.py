@@ -6,9 +6,9 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
-from streams.admin import INPUT_BYTES_MAX
-from streams.cluster import BrokerError, connect
-from streams.reading import missing_topic
+from streams.broker.cluster import BrokerError, connect
+from streams.broker.provisioning import INPUT_BYTES_MAX
+from streams.broker.reading import missing_topic
 from streams.settings import Settings
 
 DELIVERY_SECONDS_MAX = 60

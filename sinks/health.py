@@ -2,7 +2,7 @@
 
 A worker is alive while it makes progress or has none to make. What a restart cannot mend is no reason to restart it: a
 broker that does not answer, a producer's open transaction that hides records, a recovery that takes its time. What
-lasts too long there ends the worker by itself (streams/pump.py, tables/recovery.py).
+lasts too long there ends the worker by itself (streams/transport/commit_loop.py, tables/recovery.py).
 """
 
 from collections.abc import Callable

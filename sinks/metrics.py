@@ -1,7 +1,7 @@
 """What a worker tells Prometheus: counters of committed work, gauges of its state and of its machinery.
 
-The core knows nothing of this: it tells a watch plain values (streams/watching.py), and what is asked for at a scrape
-is handed in as plain values too. Labels come from closed lists and configured names, never from ids.
+The core knows nothing of this: it hands plain values to a listener (streams/transport/commit_listener.py), and what a
+scrape asks for is handed in as plain values too. Labels come from closed lists and configured names, never from ids.
 """
 
 import time
@@ -123,7 +123,7 @@ class Metrics:
         for late_lifecycle in LateLifecycle:
             self._counters["late_alert_transitions"].labels(late_lifecycle)
 
-    # The watch (streams/watching.py)
+    # The watch (streams/transport/commit_listener.py)
 
     def committed(
         self,

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 
-from domain.breaks import PRIORITY
+from domain.breaks.model import PRIORITY
 from domain.facts import Day
 from domain.records import AgeingBucket, BreakClass, LateStage, ObligationStatus, PaymentStatus
 from domain.tally import ADMINISTRATIVE, LEGS, OTHER, UNAUTHORIZED, Tally

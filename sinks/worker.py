@@ -16,7 +16,7 @@ def vitals_of(pipeline: Any, recovery: Any) -> Vitals:
 
     Args:
         pipeline: the `Pipeline` of app.py.
-        recovery: Faust's recovery service in our form (tables/manager.py).
+        recovery: Faust's recovery service in our form (tables/rebalance.py).
 
     """
     if not pipeline.opened:

@@ -12,17 +12,20 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from domain import obligation, obligation_state, payment, payment_state
+from domain.dedup import Held
 from domain.facts import Micros
-from domain.held import Held
-from domain.history import History
-from domain.payment import PaymentState
+from domain.obligations import state as obligation_state
+from domain.obligations import view as obligation
+from domain.payments import state as payment_state
+from domain.payments import view as payment
+from domain.payments.view import PaymentState
 from domain.policy import Policy
+from domain.publishing import History
 from domain.records import ObligationReconciliation, PaymentReconciliation
-from streams.batch import TopicPartition
-from streams.engine import Engine
 from streams.partitioning import partition_of
 from streams.topics import OBLIGATION_FACTS, PAYMENT_FACTS, Topic
+from streams.transport.batch import TopicPartition
+from streams.transport.engine import Engine
 from tables.packing import Unpacker, unpack_obligation, unpack_payment
 from tables.store import Place, Store
 

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
 
 from domain.facts import Micros
-from domain.history import History
-from streams.commit import Commit
+from domain.publishing import History
 from streams.topics import Topic
+from streams.transport.commit import Commit
 from tables.packing import Unpacker, deadline_of, pack
 from tables.store import LONG_AGO, NO_DEADLINE, TALLY_KEY, Place, Store, Written
 from tables.tallies import Tallies

@@ -5,9 +5,9 @@ from typing import Generic, TypeVar
 import msgspec
 
 from domain.facts import Micros
-from domain.history import History
-from domain.obligation import ObligationState
-from domain.payment import PaymentState
+from domain.obligations.view import ObligationState
+from domain.payments.view import PaymentState
+from domain.publishing import History
 from tables.store import instant_bytes, instant_of
 
 S = TypeVar("S")

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 from confluent_kafka import Consumer, KafkaError, KafkaException
 from confluent_kafka import TopicPartition as KafkaPartition
 
-from streams.batch import TopicPartition
-from streams.cluster import look_up
+from streams.broker.cluster import look_up
 from streams.topics import Topic
+from streams.transport.batch import TopicPartition
 from tables.store import Place, Store
 
 log = logging.getLogger(__name__)

@@ -19,16 +19,18 @@ from typing import Any, NamedTuple
 from confluent_kafka import KafkaError, Message, Producer
 
 from domain.facts import Day
-from domain.obligation import ObligationState
-from domain.payment import PaymentState
+from domain.obligations.view import ObligationState
+from domain.payments.view import PaymentState
 from domain.tally import Tally, recounted
-from streams import bundles, progress, topics
-from streams.batch import TopicPartition
-from streams.cluster import CHANGELOG_OF
+from streams import topics
+from streams.broker.cluster import CHANGELOG_OF
+from streams.codec import bundles
 from streams.partitioning import partition_of
-from streams.progress import Mark
 from streams.settings import Settings
 from streams.topics import Topic
+from streams.transport import watermarks
+from streams.transport.batch import TopicPartition
+from streams.transport.watermarks import Mark
 from tables.packing import Unpacker, unpack_obligation, unpack_payment
 from tables.recovery import Changelog, Recovery, Watermarks
 from tables.store import TALLY_KEY, Place, Store
@@ -144,25 +146,27 @@ class Repartition:
 
         """
         told = ", ".join(self._new.topic(topic) for topic in (*MOVED, topics.PROGRESS))
-        nothing = progress.value_of(Mark(progress.NEVER, 0, progress.NEVER, 0))
-        self._send(self._old.topic(topics.PROGRESS), 0, progress.MOVED + told.encode(), nothing)
+        nothing = watermarks.value_of(Mark(watermarks.NEVER, 0, watermarks.NEVER, 0))
+        self._send(self._old.topic(topics.PROGRESS), 0, watermarks.MOVED + told.encode(), nothing)
         self._flush()
-        internal = {progress.key_of(source) for source in self._sources()}
-        kept = {key: mark for key, mark in marks.items() if key not in internal and not key.startswith(progress.MOVED)}
+        internal = {watermarks.key_of(source) for source in self._sources()}
+        kept = {
+            key: mark for key, mark in marks.items() if key not in internal and not key.startswith(watermarks.MOVED)
+        }
         for facts in _KINDS:
-            of_topic = [marks.get(progress.key_of(source)) for source in self._sources() if source.topic is facts]
+            of_topic = [marks.get(watermarks.key_of(source)) for source in self._sources() if source.topic is facts]
             known = [mark for mark in of_topic if mark is not None]
             if len(known) < len(of_topic):
                 continue  # never caught up: the new ones are not either
             mark = Mark(min(m.caught_up for m in known), 0, min(m.passed for m in known), self._after)
             for number in range(self._after):
-                kept[progress.key_of(TopicPartition(facts, number))] = mark
+                kept[watermarks.key_of(TopicPartition(facts, number))] = mark
         return kept
 
     def mark(self, marks: Mapping[bytes, Mark]) -> None:
         """Step 5, once the new progress topic is there."""
         for key, mark in marks.items():
-            self._send(self._new.topic(topics.PROGRESS), 0, key, progress.value_of(mark))
+            self._send(self._new.topic(topics.PROGRESS), 0, key, watermarks.value_of(mark))
         self._flush()
 
     def _sources(self) -> list[TopicPartition]:

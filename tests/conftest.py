@@ -10,14 +10,14 @@ from typing import Any, NoReturn, Protocol
 import pytest
 from confluent_kafka import Producer
 
-from ops.local import cache, debian
-from ops.local.apicurio import ApicurioRegistry
-from ops.local.cache import MissingToolError
-from ops.local.kafka import KafkaCluster
-from ops.local.topology import require_tools
-from ops.local.worker import WorkerProcess
-from tests.infra.environment import CACHE, REQUIRE_KAFKA, TEST_BROKER
-from tests.infra.mongo import MongoServer
+from tests.kit.environment import CACHE, REQUIRE_KAFKA, TEST_BROKER
+from tests.kit.mongo import MongoServer
+from tools.local import cache, debian
+from tools.local.apicurio import ApicurioRegistry
+from tools.local.cache import MissingToolError
+from tools.local.kafka import KafkaCluster
+from tools.local.topology import require_tools
+from tools.local.worker import WorkerProcess
 
 TESTS = Path(__file__).parent
 
@@ -62,7 +62,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the tests that watch how quickly workers react in one process, one after the other (pytest-xdist)."""
     for item in items:
-        if {"kafka", "soak"} & set(item.path.relative_to(TESTS).parts):
+        if {"kafka", "faults", "soak"} & set(item.path.relative_to(TESTS).parts):
             item.add_marker(pytest.mark.xdist_group("kafka"))
 
 

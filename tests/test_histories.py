@@ -1,9 +1,9 @@
-"""Seeded histories in process: no broker, a deterministic scheduler, every way to die. See tests/histories.py."""
+"""Seeded histories in process: no broker, a deterministic scheduler, every way to die. See tests/kit/histories.py."""
 
 import pytest
 
-from tests.histories import OFFSETS_FIRST, History
-from tests.infra.environment import TEST_SEED
+from tests.kit.environment import TEST_SEED
+from tests.kit.histories import OFFSETS_FIRST, History
 
 FIRST = TEST_SEED or 1
 COUNT = 400
@@ -23,7 +23,7 @@ def test_every_history_ends_in_the_truth(first):
         try:
             History(seed).play()
         except AssertionError as error:
-            raise AssertionError(f"history {seed} (python -m tests.histories {seed}): {error}") from error
+            raise AssertionError(f"history {seed} (python -m tests.kit.histories {seed}): {error}") from error
 
 
 @pytest.mark.parametrize("first", range(FIRST, FIRST + ZOMBIES, CHUNK))

@@ -15,16 +15,16 @@ from ops.cli import COMMANDS, cli
 from ops.commands.publish import topic_of
 from ops.commands.settings import rows
 from streams import topics
-from streams.jsonform import fact_from_json, instant_from_text, output_to_json
+from streams.codec.json_form import fact_from_json, instant_from_text, output_to_json
 from streams.settings import Settings, load
-from tests.driver import Driver
+from tests.kit.driver import Driver
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 DOCUMENTS = [ROOT / name for name in ("README.md", "CHANGELOG.md")] + sorted((ROOT / "docs").rglob("*.md"))
 
 FOR_TESTS = {"RENTMATCH_REQUIRE_KAFKA", "RENTMATCH_TEST_BROKER"}
-"""Variables of tests/infra/environment.py, which are no settings."""
+"""Variables of tests/kit/environment.py, which are no settings."""
 
 
 def settings_table() -> str:

@@ -2,20 +2,21 @@
 
 from collections.abc import Iterable
 
-from domain.explanation import as_json, break_of, explain
+from domain.explain.explanation import as_json, break_of, explain
+from domain.explain.timeline import property_of
 from domain.facts import Micros
-from domain.history import ToldBreak
-from domain.obligation import ObligationState
-from domain.payment import PaymentState
+from domain.obligations.view import ObligationState
+from domain.payments.view import PaymentState
+from domain.publishing import ToldBreak
 from domain.records import BreakLifecycle, MismatchAlert
-from domain.story import property_of
 from ops.breaks.source import Json, Page, Wish
 from ops.console import fail, meter, misuse
-from streams import reading, topics
+from streams import topics
+from streams.broker import reading
 from streams.clocks import clock_of
-from streams.codec import codec_of
-from streams.dead_letters import BadInput
-from streams.jsonform import output_to_json
+from streams.codec.codec import codec_of
+from streams.codec.dead_letters import BadInput
+from streams.codec.json_form import output_to_json
 from streams.settings import Settings
 from tables.packing import unpack_obligation, unpack_payment
 

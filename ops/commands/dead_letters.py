@@ -11,11 +11,12 @@ import click
 
 from ops.console import Command, Group, fail, json_text, misuse, put_json, put_line, put_table, say
 from ops.producing import BulkProducer
-from streams import reading, topics
-from streams.codec import codec_of
-from streams.dead_letters import BadInput, DeadLetter, DeadLetterClass
-from streams.jsonform import fact_to_json
-from streams.reading import RawRecord
+from streams import topics
+from streams.broker import reading
+from streams.broker.reading import RawRecord
+from streams.codec.codec import codec_of
+from streams.codec.dead_letters import BadInput, DeadLetter, DeadLetterClass
+from streams.codec.json_form import fact_to_json
 from streams.settings import Settings, load
 from streams.topics import Topic
 

@@ -17,8 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from domain.facts import Micros
 from ops.commands.simulate import to_broker
 from ops.console import Command, fail, misuse, say
-from ops.demo.following import Follower
-from ops.demo.installation import (
+from ops.demo.deployment import (
     PARTITIONS,
     Installation,
     Worker,
@@ -28,12 +27,13 @@ from ops.demo.installation import (
     installation,
     make_topics,
 )
+from ops.demo.following import Follower
 from ops.demo.judging import Judge
-from ops.demo.showing import WIDTH, show
+from ops.demo.rendering import WIDTH, show
 from simulator.banking import DAY
 from simulator.deliver import value_of
 from simulator.scenario import Scenario, simulate
-from streams.codec import Codec
+from streams.codec.codec import Codec
 from streams.settings import PREFIX
 
 DAYS_AFTER = 10

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from domain.records import BreakClass
-from ops.breaks import showing
+from ops.breaks import rendering
 from ops.breaks.from_api import FromApi, checked_url, default_url, token_of
 from ops.breaks.from_topics import FromTopics
 from ops.breaks.source import Source, Wish
@@ -82,7 +82,7 @@ def list_(*, url: str | None, from_topics: bool, as_json: bool, properties: bool
             put_json(alert)
     elif page.items:
         now = clock_of(settings)()
-        put_table(showing.COLUMNS, [showing.row(alert, now) for alert in page.items])
+        put_table(rendering.COLUMNS, [rendering.row(alert, now) for alert in page.items])
     else:
         say("no breaks match")
     if page.next is not None:
@@ -110,7 +110,7 @@ def show(break_id: str, url: str | None, from_topics: bool, as_json: bool) -> No
         for alert in told:
             put_json(alert)
         return
-    put_rendered(showing.lifecycle(told, clock_of(settings)()))
+    put_rendered(rendering.lifecycle(told, clock_of(settings)()))
     if told[-1]["resolved_at"] is None:
         say(f"what happened, and what would resolve it: rentmatch exceptions explain {break_id}")
 
@@ -141,4 +141,4 @@ def explain(break_id: str, url: str | None, from_topics: bool, as_json: bool) ->
     if as_json:
         put_json(explanation)
     else:
-        put_rendered(showing.story(explanation), showing.STORY_WIDTH)
+        put_rendered(rendering.story(explanation), rendering.STORY_WIDTH)

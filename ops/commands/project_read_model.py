@@ -10,16 +10,16 @@ from confluent_kafka import KafkaException
 
 from ops.commands.worker import LOG_LEVELS, choose_port
 from ops.console import Command, fail, misuse
-from ops.read_model.consuming import Source
-from ops.read_model.projecting import Projector
-from ops.read_model.serving import served
+from read_model.consuming import Source
+from read_model.metrics import ReadModelMetrics
+from read_model.mongo import Mongo, MongoMisuse
+from read_model.projecting import Projector
+from read_model.serving import PortUnavailable, served
+from read_model.writer import ReadModelWriter
 from sinks import logs
-from sinks.mongo import Mongo, MongoMisuse
-from sinks.read_model_metrics import ReadModelMetrics
-from sinks.read_model_writer import ReadModelWriter
 from streams import topics
 from streams.clocks import system_clock
-from streams.codec import codec_of
+from streams.codec.codec import codec_of
 from streams.settings import Settings, load
 
 WRITE_SECONDS = 30.0
@@ -81,6 +81,8 @@ def command(without_web: bool, log_level: str | None) -> None:
     projector = Projector(source, codec_of(settings), mongo, ReadModelWriter(mongo, system_clock), metrics)
     try:
         asyncio.run(_run(projector, metrics, settings.http_host, port))
+    except PortUnavailable as error:
+        fail(str(error))
     except KafkaException as error:
         fail(f"the output topics cannot be read any more: {error.args[0].str()}")
     except MongoMisuse as error:

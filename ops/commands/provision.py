@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from ops.console import Command, fail, put_json, put_line, put_table, say
-from streams.admin import Difference, Finding, Report, TopicState, provision
+from streams.broker.provisioning import Difference, Finding, Report, TopicState, provision
 from streams.settings import load
 
 

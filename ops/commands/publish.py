@@ -12,11 +12,11 @@ from domain.facts import InputFact, PaymentInitiated, ProcessorSettled
 from ops.console import Command, fail, meter, say
 from ops.producing import BulkProducer, Undelivered
 from streams import topics
-from streams.codec import Codec, codec_of
-from streams.dead_letters import BadInput
-from streams.jsonform import fact_from_json
-from streams.reading import resolve
-from streams.registry import RegistryError
+from streams.broker.reading import resolve
+from streams.codec.codec import Codec, codec_of
+from streams.codec.dead_letters import BadInput
+from streams.codec.json_form import fact_from_json
+from streams.codec.registry import RegistryError
 from streams.settings import Settings, load
 from streams.topics import Topic
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import click
 
+from ops import internal_records
 from ops.console import Command, fail, json_text, meter, misuse, put_json, put_line
-from streams import reading
-from streams.codec import Codec, codec_of
-from streams.reading import RawRecord, UndecodableError
+from streams.broker import reading
+from streams.broker.reading import RawRecord, UndecodableError
+from streams.codec.codec import Codec, codec_of
 from streams.settings import load
-from tables import describing
 
 
 @dataclass(slots=True)
@@ -80,7 +80,7 @@ def command(topic: str, *, last: bool, follow: bool, as_json: bool, limit: int |
     """
     if last and follow:
         misuse("--last needs an end, and --follow has none; give one of the two.")
-    describing.register()
+    internal_records.register()
     settings = load()
     found = reading.resolve(settings, topic)
     shower = Shower(codec_of(settings), as_json, with_metadata)

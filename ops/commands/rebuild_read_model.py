@@ -7,10 +7,10 @@ import click
 
 from ops.commands.project_read_model import mongo_of
 from ops.console import Command, fail, meter, misuse, put_line, say
-from ops.read_model.rebuilding import Busy, Rebuild, Rebuilt, set_group_offsets
-from sinks.mongo import MongoMisuse, MongoUnavailable
+from read_model.mongo import MongoMisuse, MongoUnavailable
+from read_model.rebuilding import Busy, Rebuild, Rebuilt, set_group_offsets
 from streams.clocks import system_clock
-from streams.codec import codec_of
+from streams.codec.codec import codec_of
 from streams.settings import Settings, load
 
 

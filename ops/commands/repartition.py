@@ -13,12 +13,13 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from ops.console import Command, fail, meter, misuse, put_line, say
-from streams import progress, topics
-from streams.admin import provision
-from streams.cluster import ANSWER_SECONDS_MAX, CHANGELOG_OF, connect, identity, partition_counts
-from streams.progress import Mark
+from streams import topics
+from streams.broker.cluster import ANSWER_SECONDS_MAX, CHANGELOG_OF, connect, identity, partition_counts
+from streams.broker.provisioning import provision
 from streams.settings import PREFIX, Settings, load
 from streams.topics import Topic
+from streams.transport import watermarks
+from streams.transport.watermarks import Mark
 from tables.recovery import Recovery, RecoveryFailed, Watermarks
 from tables.repartition import MOVED, Repartition, RepartitionFailed
 from tables.store import Store
@@ -166,7 +167,7 @@ def _marks(old: Settings) -> Mapping[bytes, Mark]:
     marks: dict[bytes, Mark] = {}
 
     def heard(key: bytes, value: bytes) -> None:
-        marks[key] = progress.read_mark(value)
+        marks[key] = watermarks.read_mark(value)
 
     try:
         recovery.read_marks(heard, names[topics.PROGRESS])

@@ -16,9 +16,9 @@ from simulator.deliver import Delivery, value_of
 from simulator.scenario import DEFAULT_START, Scenario, simulate
 from simulator.truth import truth
 from streams import topics
-from streams.codec import Codec, codec_of
-from streams.jsonform import fact_to_json
-from streams.reading import timestamp_text
+from streams.broker.reading import timestamp_text
+from streams.codec.codec import Codec, codec_of
+from streams.codec.json_form import fact_to_json
 from streams.settings import Settings, load
 
 

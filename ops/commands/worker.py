@@ -7,7 +7,7 @@ import click
 
 from ops.console import Command, fail, say
 from ops.ports import is_free
-from streams.cluster import partition_counts
+from streams.broker.cluster import partition_counts
 from streams.settings import Settings, load
 
 PORTS_TRIED = 100

@@ -7,7 +7,7 @@ from typing import Any
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
 
 from streams import topics
-from streams.cluster import ANSWER_SECONDS_MAX, BrokerError, connect
+from streams.broker.cluster import ANSWER_SECONDS_MAX, BrokerError, connect
 from streams.settings import Settings
 from streams.topics import Topic
 

@@ -10,8 +10,8 @@ from simulator.deliver import value_of
 from simulator.scenario import Scenario
 from simulator.truth import Truth, truth
 from streams import topics
-from streams.codec import Codec
-from streams.dead_letters import DeadLetter, DeadLetterClass
+from streams.codec.codec import Codec
+from streams.codec.dead_letters import DeadLetter, DeadLetterClass
 from streams.settings import Settings
 
 Record = tuple[str, bytes | None, bytes | None]

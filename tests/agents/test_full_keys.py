@@ -2,8 +2,8 @@
 
 from domain.facts import Installment, ObligationAdjusted, ObligationCharged, PlanChanged
 from streams import topics
-from streams.dead_letters import DeadLetter, DeadLetterClass
-from tests.driver import Driver
+from streams.codec.dead_letters import DeadLetter, DeadLetterClass
+from tests.kit.driver import Driver
 
 LONG = 480
 

@@ -11,14 +11,14 @@ from agents.keeping import Clocks, Shared
 from agents.match_payments import PAYMENT_ID
 from agents.route_inputs import RouteInputs
 from domain.policy import Policy
-from streams import framing, topics
-from streams.batch import Batch, RawRecord, TopicPartition
-from streams.codec import Codec
-from streams.commit import Commit
-from streams.dead_letters import MESSAGE_CHARACTERS_MAX, BadInput, DeadLetter, DeadLetterClass
-from streams.schemas import OURS, Schema
-from streams.validation import check
-from tests.streams import avro_samples as samples
+from streams import topics
+from streams.codec.avro_schemas import OURS, Schema
+from streams.codec.codec import Codec, framing
+from streams.codec.dead_letters import MESSAGE_CHARACTERS_MAX, BadInput, DeadLetter, DeadLetterClass
+from streams.codec.validation import check
+from streams.transport.batch import Batch, RawRecord, TopicPartition
+from streams.transport.commit import Commit
+from tests.kit import avro_samples as samples
 from tests.streams.test_fuzz import mutated
 
 BATCH = 1_000

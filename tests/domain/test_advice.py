@@ -8,19 +8,20 @@ import msgspec
 import pytest
 from hypothesis import event, given, settings
 
-from domain import obligation, payment
-from domain.explanation import as_json, explain, find
+from domain.explain.explanation import as_json, explain, find
 from domain.facts import Micros, PaymentInitiated, PaymentPosted, PostingReversed, ProcessorSettled
-from domain.obligation import ObligationState
-from domain.payment import PaymentState
+from domain.obligations import view as obligation
+from domain.obligations.view import ObligationState
+from domain.payments import view as payment
+from domain.payments.view import PaymentState
 from domain.policy import Policy
 from domain.records import BreakClass
 from simulator.anomalies import Anomalies
 from simulator.scenario import simulate
-from streams.jsonform import fact_from_json, instant_from_text, instant_to_text
-from tests.domain.facts_strategy import HOUR, histories, instants_to_look_at
-from tests.domain.tables import FOLDER, read
-from tests.domain.world import Fact, World
+from streams.codec.json_form import fact_from_json, instant_from_text, instant_to_text
+from tests.kit.domain_world import Fact, World
+from tests.kit.fact_strategies import HOUR, histories, instants_to_look_at
+from tests.kit.scenario_tables import FOLDER, read
 
 POLICY = Policy()
 LONG_AFTER = 400 * 24 * HOUR

@@ -21,7 +21,7 @@ from domain.calendar import (
     start_of_day,
 )
 from domain.ids import iso_date
-from tests.domain.tables import day, instant
+from tests.kit.scenario_tables import day, instant
 
 PUBLISHED = {
     # Federal Reserve Bank holidays as frbservices.org lists them. Those on a Saturday close nothing but that Saturday.

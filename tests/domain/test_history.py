@@ -3,10 +3,12 @@
 import msgspec
 import pytest
 
-from domain import history, obligation, payment
+from domain import publishing
 from domain.facts import UNTOUCHED, ObligationCharged, PaymentInitiated, PaymentPart, ProcessorSettled
-from domain.history import Changes, History
+from domain.obligations import view as obligation
+from domain.payments import view as payment
 from domain.policy import Policy
+from domain.publishing import Changes, History
 from domain.records import (
     BreakClass,
     BreakLifecycle,
@@ -17,8 +19,8 @@ from domain.records import (
     ObligationReconciliation,
     PaymentReconciliation,
 )
-from tests.domain.tables import instant, read_facts
-from tests.domain.world import NEVER, World
+from tests.kit.domain_world import NEVER, World
+from tests.kit.scenario_tables import instant, read_facts
 
 ISSUES = """
 2026-01-05 15:00  P1 initiated 100.00 CARD for O1
@@ -92,7 +94,7 @@ def test_every_record_of_one_change_has_the_version_given() -> None:
     assert isinstance(initiated, PaymentInitiated)
     payment.learn(state, initiated)
     told = History()
-    changes = history.changes(told, payment.view(state, instant("2026-02-01 00:00"), Policy()), 77, 1234)
+    changes = publishing.changes(told, payment.view(state, instant("2026-02-01 00:00"), Policy()), 77, 1234)
     record, alert = changes.outputs
     assert isinstance(record, PaymentReconciliation)
     assert isinstance(alert, MismatchAlert)
@@ -218,7 +220,7 @@ def test_an_obligation_that_a_payment_no_longer_touches_is_told_so() -> None:
     state, told = payment.new_payment("P1"), History()
 
     def tell(version: int) -> Changes:
-        return history.changes(told, payment.view(state, NEVER, Policy()), 0, version)
+        return publishing.changes(told, payment.view(state, NEVER, Policy()), 0, version)
 
     payment.learn(state, late_one)
     assert [(part.obligation_id, part.in_flight_minor) for part in tell(1).parts] == [("O2", 10000)]
@@ -280,8 +282,8 @@ def test_a_charge_that_turns_out_to_be_another_moves_its_alert() -> None:
     state, told = obligation.new_obligation("O1"), History()
     now = instant("2026-02-10 00:00")
     obligation.learn(state, first)
-    history.changes(told, obligation.view(state, now, Policy()), now, 1)
+    publishing.changes(told, obligation.view(state, now, Policy()), now, 1)
     obligation.learn(state, earlier)
-    outputs = history.changes(told, obligation.view(state, now, Policy()), now, 2).outputs
+    outputs = publishing.changes(told, obligation.view(state, now, Policy()), now, 2).outputs
     alerts = [(one.lifecycle, one.due_date) for one in outputs if isinstance(one, LatePaymentAlert)]
     assert alerts == [(LateLifecycle.OPENED, earlier.due_date), (LateLifecycle.CANCELLED, first.due_date)]

@@ -3,7 +3,7 @@
 import hashlib
 
 from domain.ids import alert_id, break_id, iso_date
-from tests.domain.tables import day
+from tests.kit.scenario_tables import day
 
 
 def test_a_break_id_is_made_of_key_kind_key_and_subject() -> None:

@@ -7,15 +7,16 @@ import msgspec
 from hypothesis import event, example, given, settings
 from hypothesis import strategies as st
 
-from domain import obligation, payment
 from domain.facts import Micros, PaymentPart
-from domain.history import History
-from domain.obligation import ObligationState, ObligationView
-from domain.payment import PaymentState, PaymentView
+from domain.obligations import view as obligation
+from domain.obligations.view import ObligationState, ObligationView
+from domain.payments import view as payment
+from domain.payments.view import PaymentState, PaymentView
 from domain.policy import Policy
+from domain.publishing import History
 from domain.records import ObligationStatus
-from tests.domain.facts_strategy import HOUR, START, histories, instants_to_look_at
-from tests.domain.world import NEVER, Fact, World
+from tests.kit.domain_world import NEVER, Fact, World
+from tests.kit.fact_strategies import HOUR, START, histories, instants_to_look_at
 
 FAR: Micros = START + 1000 * 24 * HOUR
 LITTLE_TIME = settings(deadline=None, max_examples=200)

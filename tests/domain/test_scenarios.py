@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from tests.domain.tables import FOLDER, Scenario, check, read
-from tests.domain.world import World
+from tests.kit.domain_world import World
+from tests.kit.scenario_tables import FOLDER, Scenario, check, read
 
 SCENARIOS = [
     (path.stem, scenario) for path in sorted(FOLDER.glob("*.txt")) if path.stem != "README" for scenario in read(path)

@@ -6,7 +6,7 @@ from itertools import permutations
 import msgspec
 import pytest
 
-from domain import obligation, payment
+from domain.dedup import canonical
 from domain.facts import (
     Installment,
     ObligationCharged,
@@ -16,13 +16,14 @@ from domain.facts import (
     PostingReversed,
     ProcessorSettled,
 )
-from domain.held import canonical
-from domain.obligation import ObligationState
-from domain.payment import PaymentState
+from domain.obligations import view as obligation
+from domain.obligations.view import ObligationState
+from domain.payments import view as payment
+from domain.payments.view import PaymentState
 from domain.policy import Policy
 from domain.records import BreakClass
-from tests.domain.tables import day, instant, read_facts
-from tests.domain.world import NEVER
+from tests.kit.domain_world import NEVER
+from tests.kit.scenario_tables import day, instant, read_facts
 
 AT = instant("2026-01-05 15:00")
 UUID = "0f0e5c3e-7a55-4a6e-9d5f-{:012}"

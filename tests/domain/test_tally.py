@@ -4,17 +4,19 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain import history, obligation, payment
+from domain import publishing
 from domain.calendar import DAY
 from domain.facts import Micros, PaymentPart
-from domain.history import History
-from domain.obligation import ObligationState, new_obligation
-from domain.payment import PaymentState, new_payment
+from domain.obligations import view as obligation
+from domain.obligations.view import ObligationState, new_obligation
+from domain.payments import view as payment
+from domain.payments.view import PaymentState, new_payment
 from domain.policy import Policy
+from domain.publishing import History
 from domain.tally import AHEAD_DAYS, KEPT_DAYS, Tally, count_obligation, count_payment, recounted
-from tests.domain.facts_strategy import START, histories, instants_to_look_at
-from tests.domain.tables import day, instant, read_facts
-from tests.domain.world import NEVER, Fact, World
+from tests.kit.domain_world import NEVER, Fact, World
+from tests.kit.fact_strategies import START, histories, instants_to_look_at
+from tests.kit.scenario_tables import day, instant, read_facts
 
 TODAY = START // DAY
 POLICY = Policy()
@@ -36,11 +38,11 @@ class Counted:
         for key, view in self.world.payment_views.items():
             told = self.told.setdefault(("payment", key), History())
             count_payment(self.payments, told, self.world.payments[key], view, today)
-            history.changes(told, view, now, self.world.version)
+            publishing.changes(told, view, now, self.world.version)
         for key, owed in self.world.obligation_views.items():
             told = self.told.setdefault(("obligation", key), History())
             count_obligation(self.obligations, told, self.world.obligations[key], owed, today)
-            history.changes(told, owed, now, self.world.version)
+            publishing.changes(told, owed, now, self.world.version)
 
     def histories(self, kind: str) -> list[History]:
         return [told for (of, _), told in self.told.items() if of == kind]
@@ -182,7 +184,7 @@ def test_an_obligation_without_a_charge_counts_by_its_breaks_alone() -> None:
     tally, told = Tally(), History()
     view = obligation.view(state, START + DAY, POLICY)
     count_obligation(tally, told, state, view, TODAY)
-    history.changes(told, view, START, 1)
+    publishing.changes(told, view, START, 1)
     assert tally.sums == {"break/obligation_unknown/USD": (1, 700, 700)}
     charge = read_facts("2026-06-01 15:00  O1 charged 7.00 due 2026-07-15")[0]
     obligation.learn(state, charge)

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from ops.local.worker import REPOSITORY
 from simulator.compare import compare, found_from_json, from_iso
 from simulator.scenario import simulate
 from simulator.truth import truth
-from tests.infra.reading import read_all
-from tests.installation import Installation
-from tests.kafka.verifier import KEYS
+from tests.kit.deployment import Installation
+from tests.kit.reading import read_all
+from tests.kit.verifier import KEYS
+from tools.local.worker import REPOSITORY
 
 pytestmark = pytest.mark.kafka
 

@@ -22,9 +22,9 @@ from domain.facts import (
 from simulator.bad_input import BROKEN_BYTES, BROKEN_RULES, spoiled
 from simulator.deliver import Delivery, InputTopic
 from simulator.scenario import simulate
-from tests.installation import Installation
-from tests.kafka import wire
-from tests.kafka.verifier import Outputs
+from tests.kit import wire
+from tests.kit.deployment import Installation
+from tests.kit.verifier import Outputs
 
 pytestmark = pytest.mark.kafka
 

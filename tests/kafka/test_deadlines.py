@@ -10,7 +10,7 @@ from confluent_kafka import Producer
 
 from simulator.anomalies import NONE
 from simulator.scenario import RECORDED_DAYS, first_of_month, simulate
-from tests.installation import Installation
+from tests.kit.deployment import Installation
 
 pytestmark = pytest.mark.kafka
 

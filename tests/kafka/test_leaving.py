@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from simulator.scenario import simulate
-from tests.installation import Installation
-from tests.kafka.rows_of_taking_over import wait_log
+from tests.faults.takeover_scenarios import wait_log
+from tests.kit.deployment import Installation
 
 pytestmark = pytest.mark.kafka
 

@@ -12,11 +12,11 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 
-from ops.local.worker import WorkerProcess
 from simulator.compare import differences_of, found_from_json
 from simulator.scenario import simulate
 from simulator.truth import Truth, truth_of_deliveries
-from tests.installation import Installation
+from tests.kit.deployment import Installation
+from tools.local.worker import WorkerProcess
 
 pytestmark = pytest.mark.kafka
 

@@ -15,9 +15,9 @@ import pytest
 
 from simulator.scenario import Scenario, simulate
 from simulator.truth import truth
-from tests import gauges
-from tests.infra.environment import TEST_SEED
-from tests.installation import Feed, Installation
+from tests.kit import gauges
+from tests.kit.deployment import Feed, Installation
+from tests.kit.environment import TEST_SEED
 
 pytestmark = pytest.mark.kafka
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from simulator.scenario import simulate
-from tests.installation import Installation
+from tests.kit.deployment import Installation
 
 pytestmark = pytest.mark.kafka
 

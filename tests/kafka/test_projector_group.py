@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Producer
 
-from ops.local.processes import wait_until
-from ops.read_model.consuming import Source
-from tests.installation import Installation
+from read_model.consuming import Source
+from tests.kit.deployment import Installation
+from tools.local.processes import wait_until
 
 pytestmark = pytest.mark.kafka
 

@@ -16,17 +16,17 @@ from typing import Any
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from ops.local.processes import wait_until
-from ops.local.worker import REPOSITORY, WorkerProcess
+from read_model.mongo import Mongo
 from simulator.compare import compare
 from simulator.scenario import simulate
 from simulator.truth import truth_of_deliveries
-from sinks.mongo import Mongo
-from tests.infra.environment import TEST_SEED
-from tests.infra.mongo import MongoServer
-from tests.installation import Feed, Installation
-from tests.kafka.verifier import KEYS, Outputs
-from tests.sinks.projected import faults_of, found_in, obligation
+from tests.kit.deployment import Feed, Installation
+from tests.kit.environment import TEST_SEED
+from tests.kit.mongo import MongoServer
+from tests.kit.projected import faults_of, found_in, obligation
+from tests.kit.verifier import KEYS, Outputs
+from tools.local.processes import wait_until
+from tools.local.worker import REPOSITORY, WorkerProcess
 
 pytestmark = pytest.mark.kafka
 

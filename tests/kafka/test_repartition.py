@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from ops.local.kafka import create_topic
-from ops.local.worker import REPOSITORY
 from simulator.scenario import simulate
-from tests.installation import Installation
+from tests.kit.deployment import Installation
+from tools.local.kafka import create_topic
+from tools.local.worker import REPOSITORY
 
 pytestmark = pytest.mark.kafka
 

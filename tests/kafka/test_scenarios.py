@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from simulator.scenario import simulate
-from tests.installation import Feed, Installation
+from tests.kit.deployment import Feed, Installation
 
 pytestmark = pytest.mark.kafka
 

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from ops.local.cache import MissingToolError
-from ops.local.kafka import KafkaCluster
 from simulator.scenario import simulate
 from tests.conftest import MakeCluster, go_without
-from tests.infra.certificates import Authority
-from tests.installation import Installation
+from tests.kit.certificates import Authority
+from tests.kit.deployment import Installation
+from tools.local.cache import MissingToolError
+from tools.local.kafka import KafkaCluster
 
 pytestmark = pytest.mark.kafka
 

@@ -13,7 +13,7 @@ import pytest
 from ops.cli import COMMANDS, cli
 from ops.commands import worker
 from streams.settings import Settings, load
-from tests.ops.conftest import Run
+from tests.kit.command_line import Run
 
 
 def all_commands() -> list[list[str]]:

@@ -114,12 +114,12 @@ def test_what_is_mounted_is_there() -> None:
 
 
 def test_prometheus_finds_the_services_by_their_names() -> None:
-    config = yaml.safe_load((ROOT / "ops" / "prometheus" / "prometheus.yml").read_text(encoding="utf-8"))
+    config = yaml.safe_load((ROOT / "ops" / "deploy" / "prometheus" / "prometheus.yml").read_text(encoding="utf-8"))
     names = {d["names"][0] for job in config["scrape_configs"] for d in job["dns_sd_configs"]}
     ports = {d["port"] for job in config["scrape_configs"] for d in job["dns_sd_configs"]}
     assert names == {"worker", "projector"}
     assert ports == {Settings.model_fields["http_port"].default}
-    source = (ROOT / "ops/grafana/provisioning/datasources/prometheus.yml").read_text(encoding="utf-8")
+    source = (ROOT / "ops/deploy/grafana/provisioning/datasources/prometheus.yml").read_text(encoding="utf-8")
     assert yaml.safe_load(source)["datasources"][0]["url"] == "http://prometheus:9090"
 
 
@@ -158,7 +158,7 @@ def test_the_wheel_holds_the_service_and_no_tests(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     schemas = {path.relative_to(ROOT).as_posix() for path in (ROOT / "schemas" / "avro").rglob("*.avsc")}
     assert schemas <= names
-    assert {"app.py", "sinks/web/server.py", "domain/tally.py", "ops/cli.py"} <= names
+    assert {"app.py", "gateway/rest/server.py", "domain/tally.py", "ops/cli.py"} <= names
     assert {name.partition("/")[0] for name in names} & {"tests", "benchmarks"} == set()
 
 

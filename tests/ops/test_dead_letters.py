@@ -8,12 +8,12 @@ from confluent_kafka import Producer
 
 from domain.facts import PaymentInitiated
 from ops.commands.dead_letters import hex_dump, since_ms
-from streams.codec import Codec
-from streams.dead_letters import BadInput, DeadLetter, DeadLetterClass
-from streams.jsonform import fact_from_json
-from tests.infra.reading import read_all
-from tests.ops.conftest import Run
-from tests.ops.records import initiated
+from streams.codec.codec import Codec
+from streams.codec.dead_letters import BadInput, DeadLetter, DeadLetterClass
+from streams.codec.json_form import fact_from_json
+from tests.kit.command_line import Run
+from tests.kit.reading import read_all
+from tests.kit.records import initiated
 
 TOPIC = "here.dead-letter"
 GARBAGE = b"\xff\xfe\x00garbage"

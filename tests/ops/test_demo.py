@@ -18,18 +18,19 @@ from rich.console import Console
 from domain.records import BreakClass, LateStage, ObligationStatus, PaymentStatus
 from ops.commands import demo
 from ops.console import Failure
-from ops.demo import showing
+from ops.demo import rendering
+from ops.demo.deployment import broker_variables, installation
 from ops.demo.following import Follower, Letter
-from ops.demo.installation import broker_variables, installation
 from ops.demo.judging import Judge, Judgement
-from ops.local.processes import wait_until
 from simulator.banking import DAY
 from simulator.deliver import value_of
 from simulator.scenario import Scenario, simulate
-from streams import cluster, topics
+from streams import topics
+from streams.broker import cluster
 from streams.settings import load
-from tests.driver import Driver
-from tests.ops.conftest import Run
+from tests.kit.command_line import Run
+from tests.kit.driver import Driver
+from tools.local.processes import wait_until
 
 DEMO = [sys.executable, "-m", "ops.cli", "demo", "--obligations", "60", "--seed", "3"]
 
@@ -50,7 +51,7 @@ def test_a_month_is_exact_whatever_the_users_settings_say() -> None:
     assert "NOT EXACT" not in out
     assert len(re.findall(r"^ - \S", out, re.MULTILINE)) == 3
     assert re.search(r"events in, [\d,]+ records out in [\d.]+ s: [\d,]+ events/s", out)
-    assert max(map(len, out.splitlines())) <= showing.WIDTH
+    assert max(map(len, out.splitlines())) <= rendering.WIDTH
     assert "…" not in out  # nothing was cut to fit
     assert "\x1b" not in out + err
     assert "worker stopped by SIGTERM, exit status 0" in err
@@ -118,7 +119,7 @@ def at(scenario: Scenario) -> int:
 
 def shown(scenario: Scenario, judgement: Judgement) -> str:
     text = StringIO()
-    showing.show(Console(file=text, width=showing.WIDTH), scenario, judgement, "pace")
+    rendering.show(Console(file=text, width=rendering.WIDTH), scenario, judgement, "pace")
     return text.getvalue()
 
 
@@ -166,21 +167,21 @@ def test_wrong_counts_stand_out(scenario: Scenario, at: int) -> None:
 
 
 def test_every_status_class_and_stage_has_its_words() -> None:
-    assert set(showing.PAYMENT_WORDS) == set(PaymentStatus)
-    assert set(showing.OBLIGATION_WORDS) == set(ObligationStatus)
-    assert set(showing.BREAK_WORDS) == set(BreakClass)
-    assert set(showing.STAGE_WORDS) == set(LateStage)
+    assert set(rendering.PAYMENT_WORDS) == set(PaymentStatus)
+    assert set(rendering.OBLIGATION_WORDS) == set(ObligationStatus)
+    assert set(rendering.BREAK_WORDS) == set(BreakClass)
+    assert set(rendering.STAGE_WORDS) == set(LateStage)
 
 
 def test_stories_are_about_three_things_and_none_where_nothing_is_open(scenario: Scenario, at: int) -> None:
     judge, follower = Judge(scenario, at, load({})), reconciled(scenario, at)
-    told = showing.stories(judge.judge(follower))
+    told = rendering.stories(judge.judge(follower))
     assert len(told) == 3
     assert len({re.search(r"[PO]-\S+", sentence)[0] for sentence in told if re.search(r"[PO]-\S+", sentence)}) == 3  # type: ignore[index]
     follower.last[topics.MISMATCH_ALERTS].clear()
-    assert all(sentence.startswith("Installment ") for sentence in showing.stories(judge.judge(follower)))
+    assert all(sentence.startswith("Installment ") for sentence in rendering.stories(judge.judge(follower)))
     follower.last[topics.LATE_PAYMENT_ALERTS].clear()
-    assert showing.stories(judge.judge(follower)) == []
+    assert rendering.stories(judge.judge(follower)) == []
 
 
 def test_the_embedded_broker_says_what_is_too_much_for_it(bare_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

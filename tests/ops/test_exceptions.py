@@ -13,22 +13,22 @@ import msgspec
 import pytest
 from confluent_kafka import Producer
 
-from domain.explanation import as_json, explain
+from domain.explain.explanation import as_json, explain
 from domain.facts import PostingReversed
+from domain.formatting import amount_text
 from domain.ids import break_id
 from domain.policy import Policy
-from domain.wording import amount_text
-from ops.breaks import showing
+from ops.breaks import rendering
 from ops.console import put_rendered
 from streams import topics
-from streams.currencies import CURRENCIES
-from streams.jsonform import fact_from_json, instant_from_text, output_to_json
+from streams.codec.currencies import CURRENCIES
+from streams.codec.json_form import fact_from_json, instant_from_text, output_to_json
 from streams.partitioning import partition_of
 from tables.store import TALLY_KEY
-from tests.domain.tables import instant, read_facts
-from tests.domain.world import World
-from tests.driver import Driver
-from tests.ops.conftest import Run
+from tests.kit.command_line import Run
+from tests.kit.domain_world import World
+from tests.kit.driver import Driver
+from tests.kit.scenario_tables import instant, read_facts
 from tests.test_readme import example_input
 
 NOW = "2026-07-08T12:00:00Z"
@@ -306,7 +306,7 @@ def told_text(facts: str, at: str, break_class: str, capsys: pytest.CaptureFixtu
         for one in views[key].breaks  # type: ignore[index]
         if one.break_class == break_class
     )
-    put_rendered(showing.story(text), showing.STORY_WIDTH)
+    put_rendered(rendering.story(text), rendering.STORY_WIDTH)
     return capsys.readouterr().out
 
 

@@ -8,9 +8,9 @@ import pytest
 
 from domain.facts import InputFact, PostingReversed
 from simulator.deliver import Delivery, InputTopic
-from streams.jsonform import fact_from_json, instant_from_text
-from tests.installation import Installation
-from tests.ops.conftest import Run
+from streams.codec.json_form import fact_from_json, instant_from_text
+from tests.kit.command_line import Run
+from tests.kit.deployment import Installation
 from tests.ops.test_exceptions import BREAK, NOW
 from tests.test_readme import example_input
 

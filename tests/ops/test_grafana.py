@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import yaml
 
-from ops.grafana.boards import DASHBOARDS
-from ops.grafana.generate import FOLDER, text_of
-from tests.ops.metrics_catalogue import SERIES, used
+from ops.deploy.grafana.boards import DASHBOARDS
+from ops.deploy.grafana.generate import FOLDER, text_of
+from tests.kit.metrics_catalogue import SERIES, used
 
-RULES = Path(__file__).resolve().parents[2] / "ops" / "prometheus" / "rules"
+RULES = Path(__file__).resolve().parents[2] / "ops" / "deploy" / "prometheus" / "rules"
 FILES = {dashboard.name: json.loads((FOLDER / f"{dashboard.name}.json").read_text()) for dashboard in DASHBOARDS}
 
 
@@ -36,7 +36,7 @@ def without_variables(expression: str) -> str:
 @pytest.mark.parametrize("dashboard", DASHBOARDS, ids=lambda dashboard: dashboard.name)
 def test_the_files_are_what_the_generator_makes(dashboard: Any) -> None:
     path = FOLDER / f"{dashboard.name}.json"
-    assert path.read_text(encoding="utf-8") == text_of(dashboard), "run: python -m ops.grafana.generate"
+    assert path.read_text(encoding="utf-8") == text_of(dashboard), "run: python -m ops.deploy.grafana.generate"
 
 
 def test_the_three_are_there_and_each_is_its_own() -> None:

@@ -8,7 +8,7 @@ from domain.records import (
     ObligationStatus,
     PaymentStatus,
 )
-from tests.ops.metrics_catalogue import CATALOGUE, VALUES
+from tests.kit.metrics_catalogue import CATALOGUE, VALUES
 
 
 def test_closed_lists_are_those_of_the_domain() -> None:

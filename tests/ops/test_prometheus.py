@@ -1,4 +1,4 @@
-"""The rules of ops/prometheus: promtool runs their own tests; here is what promtool does not look at."""
+"""The rules of ops/deploy/prometheus: promtool runs their own tests; here is what promtool does not look at."""
 
 import re
 import subprocess
@@ -11,10 +11,10 @@ import yaml
 
 from domain.records import BreakClass
 from streams import topics
-from tests.ops.metrics_catalogue import KNOWN_LABELS, ROOT, recorded, unknown, used
+from tests.kit.metrics_catalogue import KNOWN_LABELS, ROOT, recorded, unknown, used
 from tests.test_readme import slug
 
-OPS = ROOT / "ops" / "prometheus"
+OPS = ROOT / "ops" / "deploy" / "prometheus"
 RULES = sorted((OPS / "rules").glob("*.yml"))
 TESTS = sorted((OPS / "tests").glob("*.yml"))
 

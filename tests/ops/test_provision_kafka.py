@@ -9,7 +9,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, Resourc
 
 from ops.cli import cli
 from streams import topics
-from streams.admin import TopicState, provision, wishes
+from streams.broker.provisioning import TopicState, provision, wishes
 from streams.settings import Settings, SettingsError, load
 
 pytestmark = pytest.mark.kafka

@@ -11,10 +11,10 @@ import pytest
 from confluent_kafka import Producer
 
 from domain.records import PaymentReconciliation, PaymentStatus, Posted, Settled
-from streams import cluster, reading
-from streams.codec import Codec
-from tests.ops.conftest import Run
-from tests.ops.records import initiated, lines
+from streams.broker import cluster, reading
+from streams.codec.codec import Codec
+from tests.kit.command_line import Run
+from tests.kit.records import initiated, lines
 
 
 def parsed(stdout: str) -> list[dict[str, Any]]:

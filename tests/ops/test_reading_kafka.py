@@ -8,7 +8,8 @@ import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from streams import reading, topics
+from streams import topics
+from streams.broker import reading
 from streams.settings import Settings, load
 
 pytestmark = pytest.mark.kafka

@@ -6,9 +6,9 @@ from pathlib import Path
 from simulator.deliver import value_of
 from simulator.scenario import simulate
 from streams import topics
-from streams.codec import Codec
-from tests.infra.reading import read_all
-from tests.ops.conftest import Run
+from streams.codec.codec import Codec
+from tests.kit.command_line import Run
+from tests.kit.reading import read_all
 
 SIZE = ("--seed", "3", "--obligations", "120")
 

@@ -15,7 +15,7 @@ from simulator.banking import (
     local_day,
     start_of_day,
 )
-from tests.simulator.build import at, day
+from tests.kit.build_scenario import at, day
 
 
 def test_the_literal_table_agrees_with_the_federal_holidays_less_those_moved_to_friday() -> None:

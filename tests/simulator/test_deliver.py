@@ -4,7 +4,7 @@ import pytest
 
 from domain.facts import InputFact
 from simulator.deliver import Delivery, value_of
-from tests.simulator.build import initiated
+from tests.kit.build_scenario import initiated
 
 
 def encode(fact: InputFact, topic: str) -> bytes:

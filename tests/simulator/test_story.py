@@ -6,7 +6,7 @@ from domain.records import BreakClass, LateStage
 from simulator.scenario import simulate
 from simulator.story import money, tell_break, tell_late, when
 from simulator.truth import truth
-from tests.simulator.build import at, charged, initiated, outcome, posted, seen
+from tests.kit.build_scenario import at, charged, initiated, outcome, posted, seen
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import msgspec
 
 from simulator.truth import Truth, truth_of_facts
 from simulator.truth_facts import made_id
-from tests.simulator.build import (
+from tests.kit.build_scenario import (
     adjusted,
     at,
     charged,

@@ -6,7 +6,7 @@ import pytest
 
 from domain.facts import InputFact
 from simulator.truth import Truth, truth_of_facts
-from tests.simulator.build import (
+from tests.kit.build_scenario import (
     adjusted,
     at,
     breaks,

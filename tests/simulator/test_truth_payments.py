@@ -4,7 +4,7 @@ import pytest
 
 from domain.facts import InputFact
 from simulator.truth import truth_of_facts
-from tests.simulator.build import (
+from tests.kit.build_scenario import (
     at,
     breaks,
     charged,

@@ -10,13 +10,15 @@ import pytest
 
 from sinks.logs import HIDDEN, config, formatter
 from streams.settings import load
-from tests.installation import Installation
+from tests.kit.deployment import Installation
 
 SECRET = 'hunter2-"quoted"\\'
 
 
 def record(message: str, *arguments: object, **extra: object) -> logging.LogRecord:
-    made = logging.getLogger("test").makeRecord("streams.pump", logging.INFO, "f.py", 1, message, arguments, None)
+    made = logging.getLogger("test").makeRecord(
+        "streams.transport.commit_loop", logging.INFO, "f.py", 1, message, arguments, None
+    )
     vars(made).update(extra)
     return made
 

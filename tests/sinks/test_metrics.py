@@ -12,8 +12,8 @@ from domain.tally import Tally
 from sinks.metrics import Machinery, Metrics, answer
 from sinks.metrics_state import Kept
 from streams import topics
-from streams.commit import Commit
-from tests.driver import Driver, all_sources
+from streams.transport.commit import Commit
+from tests.kit.driver import Driver, all_sources
 
 HOUR = 3_600_000_000
 DAY = 24 * HOUR

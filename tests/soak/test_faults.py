@@ -5,11 +5,10 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import MakeCluster
-from tests.infra.environment import TEST_SEED
-from tests.kafka import rows, rows_of_surroundings
-from tests.kafka.rows import Row, Stage
-from tests.kafka.test_faults import WORKER_ROWS, told_seed
-from tests.soak import long_rows
+from tests.faults import environment_scenarios, fault_scenarios, long_scenarios
+from tests.faults.fault_scenarios import Row, Stage
+from tests.faults.test_faults import WORKER_ROWS, told_seed
+from tests.kit.environment import TEST_SEED
 
 pytestmark = [pytest.mark.kafka, pytest.mark.soak, pytest.mark.timeout(1_800)]
 
@@ -33,32 +32,32 @@ def test_a_worker_fault(row: Row, seed: int, kafka: str, topic_prefix: str, tmp_
 def test_broker_restart(seed: int, kafka_cluster_factory: MakeCluster, topic_prefix: str, tmp_path: Path) -> None:
     cluster = kafka_cluster_factory()
     with told_seed(seed):
-        rows.broker_restart(stage(cluster.bootstrap, topic_prefix, tmp_path, seed), cluster)
+        fault_scenarios.broker_restart(stage(cluster.bootstrap, topic_prefix, tmp_path, seed), cluster)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_broker_away(seed: int, kafka_cluster_factory: MakeCluster, topic_prefix: str, tmp_path: Path) -> None:
     cluster = kafka_cluster_factory()
     with told_seed(seed):
-        rows.broker_away(stage(cluster.bootstrap, topic_prefix, tmp_path, seed), cluster, seconds=60)
+        fault_scenarios.broker_away(stage(cluster.bootstrap, topic_prefix, tmp_path, seed), cluster, seconds=60)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_changelog_compaction(seed: int, kafka_cluster_factory: MakeCluster, topic_prefix: str, tmp_path: Path) -> None:
-    cluster = kafka_cluster_factory(extra_properties=rows_of_surroundings.CLEANER)
+    cluster = kafka_cluster_factory(extra_properties=environment_scenarios.CLEANER)
     with told_seed(seed):
-        rows_of_surroundings.changelog_compaction(stage(cluster.bootstrap, topic_prefix, tmp_path, seed))
+        environment_scenarios.changelog_compaction(stage(cluster.bootstrap, topic_prefix, tmp_path, seed))
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_everything_at_once(seed: int, kafka_cluster_factory: MakeCluster, topic_prefix: str, tmp_path: Path) -> None:
     cluster = kafka_cluster_factory()
     with told_seed(seed):
-        long_rows.everything_at_once(stage(cluster.bootstrap, topic_prefix, tmp_path, seed), cluster)
+        long_scenarios.everything_at_once(stage(cluster.bootstrap, topic_prefix, tmp_path, seed), cluster)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_node_of_three_dies(seed: int, kafka_cluster_factory: MakeCluster, topic_prefix: str, tmp_path: Path) -> None:
     cluster = kafka_cluster_factory(nodes=3)
     with told_seed(seed):
-        long_rows.node_of_three_dies(stage(cluster.bootstrap, topic_prefix, tmp_path, seed), cluster)
+        long_scenarios.node_of_three_dies(stage(cluster.bootstrap, topic_prefix, tmp_path, seed), cluster)

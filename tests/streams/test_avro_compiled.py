@@ -12,14 +12,13 @@ from typing import Any
 
 import pytest
 
-from ops.local.cache import MissingToolError
-from streams import avro_compiled
-from streams.avro_generated import ENCODE
-from streams.codec import Codec
-from streams.dead_letters import BadInput
+from streams.codec.avro_generated import ENCODE
+from streams.codec.codec import Codec, avro_compiled
+from streams.codec.dead_letters import BadInput
 from tests.conftest import go_without
-from tests.streams import avro_samples as samples
+from tests.kit import avro_samples as samples
 from tests.streams.test_fuzz import mutated
+from tools.local.cache import MissingToolError
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -38,9 +37,9 @@ def test_it_is_what_a_worker_uses_unless_told_otherwise() -> None:
 def test_without_the_extension_plain_python_does_the_work() -> None:
     """As on a machine where it could not be built: the import fails, and nothing else does."""
     program = (
-        "import sys; sys.modules['streams._avro'] = None\n"
-        "from streams.codec import Codec\n"
-        "from tests.streams import avro_samples as samples\n"
+        "import sys; sys.modules['streams.codec._avro'] = None\n"
+        "from streams.codec.codec import Codec\n"
+        "from tests.kit import avro_samples as samples\n"
         "codec = Codec()\n"
         "assert not codec.is_compiled\n"
         "for fact in samples.FACTS:\n"

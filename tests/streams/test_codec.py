@@ -7,15 +7,15 @@ import fastavro
 import pytest
 from hypothesis import given, settings
 
-from streams import avro_compiled, framing, topics
-from streams.avro_generated import ENCODE, instant, number
-from streams.codec import Codec
-from streams.dead_letters import BadInput, DeadLetterClass
-from streams.registry import SchemaRegistry
-from streams.resolution import resolve
-from streams.schemas import OURS, Schema, parse
-from tests.streams import avro_samples as samples
-from tests.streams.bodies import BOTH
+from streams import topics
+from streams.codec.avro_generated import ENCODE, instant, number
+from streams.codec.avro_schemas import OURS, Schema, parse
+from streams.codec.codec import Codec, avro_compiled, framing
+from streams.codec.dead_letters import BadInput, DeadLetterClass
+from streams.codec.registry import SchemaRegistry
+from streams.codec.resolution import resolve
+from tests.kit import avro_samples as samples
+from tests.kit.avro_bodies import BOTH
 from tests.streams.test_validation import BROKEN
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from streams.dead_letters import MESSAGE_CHARACTERS_MAX, BadInput, DeadLetter, DeadLetterClass, quoted
+from streams.codec.dead_letters import MESSAGE_CHARACTERS_MAX, BadInput, DeadLetter, DeadLetterClass, quoted
 
 LETTER = DeadLetter.of(BadInput(DeadLetterClass.TRUNCATED, "ends — früh"), "ledger-events", 3, 12_345, "0.1.0")
 

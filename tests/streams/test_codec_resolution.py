@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams import framing, topics
-from streams.codec import Codec, decoder
-from streams.dead_letters import BadInput, DeadLetterClass
-from streams.resolution import resolve
-from streams.schemas import OURS, RECORDS_ON, kind, logical_type, parse, parse_writer
-from tests.streams import avro_samples as samples
+from streams import topics
+from streams.codec.avro_schemas import OURS, RECORDS_ON, kind, logical_type, parse, parse_writer
+from streams.codec.codec import Codec, decoder, framing
+from streams.codec.dead_letters import BadInput, DeadLetterClass
+from streams.codec.resolution import resolve
+from tests.kit import avro_samples as samples
 from tests.streams.test_codec import OneSchema, written
 
 INITIATED = samples.INITIATED

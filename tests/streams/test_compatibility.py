@@ -11,10 +11,10 @@ from confluent_kafka import Consumer
 from faust.assignor.client_assignment import ClientAssignment, ClientMetadata
 from faust.web.drivers import aiohttp as driver
 
-from sinks.web.server import WebServer
-from streams import compatibility, group
-from streams.writer import Membership, TransactionFailed
-from tables import manager
+from gateway.rest.server import WebServer
+from streams.transport import compatibility, faust_group
+from streams.transport.writer import Membership, TransactionFailed
+from tables import rebalance
 
 
 def test_the_pinned_versions_are_installed():
@@ -42,18 +42,18 @@ def test_each_private_name_is_there(name):
 @pytest.mark.parametrize(
     ("ours", "method"),
     [
-        (group.Consumer, "_drain_messages"),
-        (group.Consumer, "on_partitions_revoked"),
-        (group.Consumer, "commit"),
-        (group.Consumer, "wait_empty"),
-        (group.Consumer, "ack"),
-        (group.Consumer, "track_message"),
-        (group.Consumer, "perform_seek"),
-        (group.Consumer, "verify_event_path"),
-        (group.Consumer, "_new_consumer_thread"),
-        (group.ConsumerThread, "on_thread_stop"),
-        (group.Listener, "on_partitions_assigned"),
-        (manager.Manager, "recovery"),
+        (faust_group.Consumer, "_drain_messages"),
+        (faust_group.Consumer, "on_partitions_revoked"),
+        (faust_group.Consumer, "commit"),
+        (faust_group.Consumer, "wait_empty"),
+        (faust_group.Consumer, "ack"),
+        (faust_group.Consumer, "track_message"),
+        (faust_group.Consumer, "perform_seek"),
+        (faust_group.Consumer, "verify_event_path"),
+        (faust_group.Consumer, "_new_consumer_thread"),
+        (faust_group.ConsumerThread, "on_thread_stop"),
+        (faust_group.Listener, "on_partitions_assigned"),
+        (rebalance.Manager, "recovery"),
     ],
 )
 def test_what_we_override_is_still_called_by_that_name(ours, method):

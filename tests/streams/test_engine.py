@@ -3,10 +3,11 @@
 import pytest
 
 from domain.facts import ObligationAdjusted, ObligationCharged, PaymentInitiated, PaymentPosted, ProcessorSettled
-from streams import progress, topics
-from streams.batch import TopicPartition
-from streams.engine import Verdict
-from tests.driver import Crash, Driver, Worker, World, all_sources
+from streams import topics
+from streams.transport import watermarks
+from streams.transport.batch import TopicPartition
+from streams.transport.engine import Verdict
+from tests.kit.driver import Crash, Driver, Worker, World, all_sources
 
 HOUR = 3_600_000_000
 DAY = 24 * HOUR
@@ -110,7 +111,7 @@ def test_the_caught_up_time_outlives_a_crash_and_not_a_group_that_is_set_back():
 
     driver.world.broker.offsets.clear()
     driver.crash(Crash.BEFORE_TRANSACTION)
-    assert driver.worker.engine.progress.caught_up(topics.OBLIGATION_FACTS) == {0: progress.NEVER}
+    assert driver.worker.engine.progress.caught_up(topics.OBLIGATION_FACTS) == {0: watermarks.NEVER}
 
 
 def test_a_backlog_a_week_old_in_which_all_was_paid_raises_nothing():
@@ -216,5 +217,5 @@ def test_an_internal_topic_must_keep_its_partitions():
     driver.run()
     driver.worker.engine.progress.repartitioned(driver.world.broker.partitions | {topics.PAYMENT_FACTS: 3})
     driver.worker._heard = 0
-    with pytest.raises(progress.Repartitioned, match="payment-facts had 2 partitions and now has 3"):
+    with pytest.raises(watermarks.Repartitioned, match="payment-facts had 2 partitions and now has 3"):
         driver.worker.hear()

@@ -2,8 +2,8 @@
 
 import pytest
 
-from streams import framing
-from streams.dead_letters import BadInput, DeadLetterClass
+from streams.codec import framing
+from streams.codec.dead_letters import BadInput, DeadLetterClass
 
 
 def test_confluent_framing() -> None:

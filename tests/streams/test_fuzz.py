@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from streams import topics
-from streams.avro_generated import number
-from streams.codec import Codec
-from streams.dead_letters import BadInput
-from streams.resolution import resolve
-from streams.schemas import OURS, parse_writer
-from streams.validation import check
-from tests.streams import avro_samples as samples
-from tests.streams.bodies import BOTH
+from streams.codec.avro_generated import number
+from streams.codec.avro_schemas import OURS, parse_writer
+from streams.codec.codec import Codec
+from streams.codec.dead_letters import BadInput
+from streams.codec.resolution import resolve
+from streams.codec.validation import check
+from tests.kit import avro_samples as samples
+from tests.kit.avro_bodies import BOTH
 from tests.streams.test_codec import written
 from tests.streams.test_codec_resolution import EXTRA
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams import jsonform, validation
-from streams.dead_letters import BadInput, DeadLetterClass
-from streams.jsonform import (
+from streams.codec import json_form, validation
+from streams.codec.dead_letters import BadInput, DeadLetterClass
+from streams.codec.json_form import (
     day_from_text,
     fact_from_json,
     fact_to_json,
@@ -17,7 +17,7 @@ from streams.jsonform import (
     instant_to_text,
     output_to_json,
 )
-from tests.streams import avro_samples as samples
+from tests.kit import avro_samples as samples
 
 INITIATED = {
     "type": "PaymentInitiated",
@@ -216,7 +216,7 @@ def test_an_instant_out_of_the_calendar(micros: int) -> None:
 
 @given(samples.days)
 def test_days_come_back(day: int) -> None:
-    assert day_from_text(jsonform.day_to_text(day)) == day
+    assert day_from_text(json_form.day_to_text(day)) == day
 
 
 def test_the_limits_of_input_are_within_what_json_can_say() -> None:

@@ -7,10 +7,11 @@ import time
 import pytest
 
 from domain.facts import ObligationCharged
-from streams import observer, topics
-from streams.batch import TopicPartition
-from streams.observer import Observer, Sight
-from tests.driver import Driver
+from streams import topics
+from streams.transport import lag
+from streams.transport.batch import TopicPartition
+from streams.transport.lag import Observer, Sight
+from tests.kit.driver import Driver
 
 LEDGER = TopicPartition(topics.LEDGER_EVENTS, 0)
 
@@ -73,9 +74,9 @@ def test_an_old_answer_says_nothing_about_now(
     asked.observe()
     assert "no answer" in caplog.text
     assert asked.observer.unread() == 5
-    now = time.monotonic() + observer.FRESH_S + 1
-    monkeypatch.setattr(observer.time, "monotonic", lambda: now)
+    now = time.monotonic() + lag.FRESH_S + 1
+    monkeypatch.setattr(lag.time, "monotonic", lambda: now)
     assert asked.observer.unread() == 0
     silent_s = asked.observer.silent_s()
     assert silent_s is not None
-    assert silent_s > observer.FRESH_S
+    assert silent_s > lag.FRESH_S

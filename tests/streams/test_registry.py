@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from streams import framing, registry, topics
-from streams.codec import Codec
-from streams.dead_letters import BadInput, DeadLetterClass
-from streams.registry import RegistryUnavailable, SchemaRefusedError, SchemaRegistry
-from streams.schemas import OURS
-from tests.streams import avro_samples as samples
+from streams import topics
+from streams.codec import framing, registry
+from streams.codec.avro_schemas import OURS
+from streams.codec.codec import Codec
+from streams.codec.dead_letters import BadInput, DeadLetterClass
+from streams.codec.registry import RegistryUnavailable, SchemaRefusedError, SchemaRegistry
+from tests.kit import avro_samples as samples
 
 NOT_FOUND = (404, {"error_code": 40403, "message": "Schema not found"})
 

@@ -4,12 +4,12 @@ import uuid
 
 import pytest
 
-from streams import framing, topics
-from streams.codec import Codec
-from streams.dead_letters import BadInput, DeadLetterClass
-from streams.registry import SchemaRegistry
-from streams.schemas import OURS
-from tests.streams import avro_samples as samples
+from streams import topics
+from streams.codec.avro_schemas import OURS
+from streams.codec.codec import Codec, framing
+from streams.codec.dead_letters import BadInput, DeadLetterClass
+from streams.codec.registry import SchemaRegistry
+from tests.kit import avro_samples as samples
 
 pytestmark = pytest.mark.kafka
 

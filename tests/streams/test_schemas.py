@@ -8,7 +8,8 @@ import fastavro.schema
 import pytest
 
 from domain import records
-from streams import schemas, topics
+from streams import topics
+from streams.codec import avro_schemas
 
 CONTRACT_FIELDS = {
     "PaymentInitiated": "event_id occurred_at payment_id tenant_id property_id obligation_id "
@@ -67,14 +68,14 @@ def walk(schema: Any) -> Any:
 
 @pytest.mark.parametrize("name", CONTRACT_FIELDS)
 def test_a_schema_has_the_contract_s_fields(name: str) -> None:
-    fields = {field["name"]: field for field in schemas.OURS[name].parsed["fields"]}
+    fields = {field["name"]: field for field in avro_schemas.OURS[name].parsed["fields"]}
     for wanted in CONTRACT_FIELDS[name].split():
         field = fields[wanted.rstrip("?")]
-        assert (schemas.kind(field["type"]) == "union") == wanted.endswith("?"), wanted
+        assert (avro_schemas.kind(field["type"]) == "union") == wanted.endswith("?"), wanted
 
 
-@pytest.mark.parametrize("schema", schemas.OURS.values(), ids=schemas.OURS)
-def test_everything_has_a_doc_a_unit_and_the_namespace(schema: schemas.Schema) -> None:
+@pytest.mark.parametrize("schema", avro_schemas.OURS.values(), ids=avro_schemas.OURS)
+def test_everything_has_a_doc_a_unit_and_the_namespace(schema: avro_schemas.Schema) -> None:
     assert schema.parsed["name"].startswith("rentmatch.v1.")
     for part in walk(schema.parsed):
         assert part not in ("float", "double"), "no floats, anywhere"
@@ -82,90 +83,92 @@ def test_everything_has_a_doc_a_unit_and_the_namespace(schema: schemas.Schema) -
             assert part["doc"]
         for field in part.get("fields", ()) if isinstance(part, dict) else ():
             assert field["doc"], field["name"]
-            if schemas.kind(field["type"]) == "union":
+            if avro_schemas.kind(field["type"]) == "union":
                 assert field["type"][0] == "null"
                 assert field["default"] is None
             if field["name"].endswith("_minor"):
                 assert field["type"] == "long"
             if field["name"].endswith(("_at", "rests_on")):
-                assert "timestamp-micros" in map(schemas.logical_type, walk(field["type"]))
+                assert "timestamp-micros" in map(avro_schemas.logical_type, walk(field["type"]))
             if field["name"].endswith("_date"):
-                assert "date" in map(schemas.logical_type, walk(field["type"]))
+                assert "date" in map(avro_schemas.logical_type, walk(field["type"]))
 
 
 def test_output_enums_have_the_domain_s_symbols_and_a_default_for_readers_of_old() -> None:
-    for name, enum in schemas.STRUCT_ENUMS.items():
-        found = [s for schema in schemas.OURS.values() for s in walk(schema.parsed) if isinstance(s, dict)]
+    for name, enum in avro_schemas.STRUCT_ENUMS.items():
+        found = [s for schema in avro_schemas.OURS.values() for s in walk(schema.parsed) if isinstance(s, dict)]
         schema = next(s for s in found if s.get("name") == f"rentmatch.v1.{name}")
         assert schema["symbols"] == [member.value for member in enum] + ["unknown"]
         assert schema["default"] == "unknown"
-    assert issubclass(schemas.STRUCT_ENUMS["BreakClass"], records.BreakClass)
+    assert issubclass(avro_schemas.STRUCT_ENUMS["BreakClass"], records.BreakClass)
 
 
 def test_input_enums_have_no_default() -> None:
     """An unknown method or outcome must be a dead letter, never another method."""
     for name in ("PaymentInitiated", "ProcessorSettled"):
-        enums = [s for s in walk(schemas.OURS[name].parsed) if schemas.kind(s) == "enum"]
+        enums = [s for s in walk(avro_schemas.OURS[name].parsed) if avro_schemas.kind(s) == "enum"]
         assert len(enums) == 1
         assert "default" not in enums[0]
 
 
 def test_named_types_are_the_same_wherever_they_stand() -> None:
     seen: dict[str, Any] = {}
-    for schema in schemas.OURS.values():
+    for schema in avro_schemas.OURS.values():
         for name, definition in schema.names.items():
             assert seen.setdefault(name, definition) == definition
 
 
 def test_each_record_belongs_on_one_topic() -> None:
-    names = [name for names in schemas.RECORDS_ON.values() for name in names]
-    assert sorted(names) == sorted(schemas.OURS)
-    assert set(schemas.RECORDS_ON) == {topic.name for topic in topics.INPUTS + topics.OUTPUTS}
+    names = [name for names in avro_schemas.RECORDS_ON.values() for name in names]
+    assert sorted(names) == sorted(avro_schemas.OURS)
+    assert set(avro_schemas.RECORDS_ON) == {topic.name for topic in topics.INPUTS + topics.OUTPUTS}
 
 
 def test_fingerprints_are_those_of_the_specification() -> None:
     # Avro 1.11 specification and Java's SchemaNormalization: "int" is 7275d51a3f395c8f, written little-endian.
-    assert schemas.parse('"int"').fingerprint.hex() == "8f5c393f1ad57572"
+    assert avro_schemas.parse('"int"').fingerprint.hex() == "8f5c393f1ad57572"
 
 
-@pytest.mark.parametrize("name", schemas.OURS)
+@pytest.mark.parametrize("name", avro_schemas.OURS)
 def test_a_fingerprint_never_changes_unnoticed(name: str) -> None:
     """A changed schema is another writer: keep the old file in schemas/avro/known/, then change this table."""
-    assert schemas.OURS[name].fingerprint.hex() == FINGERPRINTS[name]
+    assert avro_schemas.OURS[name].fingerprint.hex() == FINGERPRINTS[name]
 
 
 def test_docs_and_defaults_do_not_decide_bytes_but_logical_types_do() -> None:
-    ours = schemas.OURS["PaymentInitiated"]
+    ours = avro_schemas.OURS["PaymentInitiated"]
     source = json.loads(ours.text)
     source["doc"] = "other words"
-    assert schemas.parse(json.dumps(source)).identity == ours.identity
+    assert avro_schemas.parse(json.dumps(source)).identity == ours.identity
     source["fields"][0]["type"] = {"type": "string", "avro.java.string": "String"}
-    assert schemas.parse(json.dumps(source)).identity == ours.identity
+    assert avro_schemas.parse(json.dumps(source)).identity == ours.identity
     source["fields"][1]["type"]["logicalType"] = "timestamp-millis"
-    changed = schemas.parse(json.dumps(source))
+    changed = avro_schemas.parse(json.dumps(source))
     assert changed.fingerprint == ours.fingerprint
     assert changed.identity != ours.identity
 
 
 def test_a_known_schema_that_cannot_be_told_from_another_is_refused() -> None:
-    text = schemas.OURS["PaymentInitiated"].text
-    assert len(schemas.with_known(schemas.OURS, [("same.avsc", text)])) == len(schemas.OURS)
-    with pytest.raises(schemas.SchemaError, match=r"millis\.avsc"):
-        schemas.with_known(schemas.OURS, [("millis.avsc", text.replace("timestamp-micros", "timestamp-millis"))])
+    text = avro_schemas.OURS["PaymentInitiated"].text
+    assert len(avro_schemas.with_known(avro_schemas.OURS, [("same.avsc", text)])) == len(avro_schemas.OURS)
+    with pytest.raises(avro_schemas.SchemaError, match=r"millis\.avsc"):
+        avro_schemas.with_known(
+            avro_schemas.OURS, [("millis.avsc", text.replace("timestamp-micros", "timestamp-millis"))]
+        )
 
 
 def test_a_known_schema_is_found_by_its_fingerprint() -> None:
-    text = schemas.OURS["PaymentInitiated"].text.replace('"long"', '"int"', 1)
-    known = schemas.with_known(schemas.OURS, [("old.avsc", text)])
-    assert known[schemas.parse(text).fingerprint].text == text
+    text = avro_schemas.OURS["PaymentInitiated"].text.replace('"long"', '"int"', 1)
+    known = avro_schemas.with_known(avro_schemas.OURS, [("old.avsc", text)])
+    assert known[avro_schemas.parse(text).fingerprint].text == text
 
 
 @pytest.mark.parametrize(
     "text", ["", "{", "42", "null", '"nonsense"', '{"type":"record"}', '{"type":"enum","name":"E"}']
 )
 def test_what_is_no_schema_says_so(text: str) -> None:
-    with pytest.raises(schemas.SchemaError, match="not an Avro schema"):
-        schemas.parse(text)
+    with pytest.raises(avro_schemas.SchemaError, match="not an Avro schema"):
+        avro_schemas.parse(text)
 
 
 def test_the_files_are_one_record_each_and_read_by_fastavro() -> None:

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 
 from domain.facts import Installment
-from streams import validation
-from streams.currencies import CURRENCIES
-from streams.dead_letters import BadInput, DeadLetterClass
-from tests.streams import avro_samples as samples
-from tests.streams.avro_samples import (
+from streams.codec import validation
+from streams.codec.currencies import CURRENCIES
+from streams.codec.dead_letters import BadInput, DeadLetterClass
+from tests.kit import avro_samples as samples
+from tests.kit.avro_samples import (
     ADJUSTED,
     CANCELLED,
     CHARGED,

@@ -11,9 +11,9 @@ from confluent_kafka import TopicPartition as KafkaPartition
 from confluent_kafka.admin import AdminClient
 
 from streams import topics
-from streams.batch import TopicPartition
-from streams.commit import Commit
-from streams.writer import _BATCH_RECORDS, _ON_THE_WAY_MAX, Membership, Writer, _bytes_of_message, _pieces
+from streams.transport.batch import TopicPartition
+from streams.transport.commit import Commit
+from streams.transport.writer import _BATCH_RECORDS, _ON_THE_WAY_MAX, Membership, Writer, _bytes_of_message, _pieces
 
 MEMBER = Membership("group", 1, "member")
 SOURCE = TopicPartition(topics.INPUTS[0], 0)

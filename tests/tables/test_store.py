@@ -3,7 +3,7 @@
 import pytest
 
 from tables.store import NO_DEADLINE, TALLY_KEY, Place, Store, Written, instant_bytes
-from tests.memory import MemoryStore
+from tests.kit.memory import MemoryStore
 
 HERE, THERE = Place(b"p", 3), Place(b"o", 3)
 

@@ -1,0 +1,1 @@
+"""Breaks: the classes of disagreement, and what they have in common."""

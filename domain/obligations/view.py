@@ -1,0 +1,230 @@
+"""An obligation: what is charged, what payments count for it, how it stands (contract section 5)."""
+
+from typing import ClassVar
+
+import msgspec
+
+from domain.breaks.model import Break, Breaks
+from domain.calendar import end_of_day
+from domain.deadlines import Alarm
+from domain.facts import Day, Installment, Micros
+from domain.ids import alert_id
+from domain.obligations.allocation import Claim, Fill, carry_difference, pour
+from domain.obligations.breaks import (
+    add_conflict_breaks,
+    add_foreign_adjustment_breaks,
+    add_foreign_payment_break,
+    add_overpayment_break,
+    add_plan_break,
+    add_unknown_charge_breaks,
+    add_unknown_installment_break,
+    counting_minor,
+    names_ever_planned,
+)
+from domain.obligations.lateness import Late, bucket_at, stage_at
+from domain.obligations.state import Charge, ObligationState, Part, Plan, learn, new_obligation
+from domain.policy import Policy
+from domain.records import AgeingBucket, InstallmentView, ObligationReconciliation, ObligationStatus
+
+__all__ = ["ObligationState", "ObligationView", "learn", "new_obligation", "view"]
+
+
+class ObligationView(msgspec.Struct, frozen=True):
+    """An obligation as it stands at an instant: a function of its facts, that instant and the policy alone."""
+
+    key_kind: ClassVar[str] = "obligation"
+
+    key: str
+    """The obligation_id."""
+    reconciliation: ObligationReconciliation | None
+    """Of version 0: `domain.publishing` numbers it. None while no charge is known."""
+    breaks: tuple[Break, ...]
+    """The open ones, by break id."""
+    late: tuple[Late, ...]
+    """The live late installments, in order of payment."""
+    next_deadline: Micros | None
+    """The earliest later instant at which the view changes by the clock alone."""
+
+
+def view(state: ObligationState, now: Micros, policy: Policy) -> ObligationView:
+    """Derive how an obligation stands at an instant."""
+    breaks = Breaks("obligation", state.obligation_id)
+    alarm = Alarm(now)
+    add_conflict_breaks(breaks, state)
+    if state.charge is None:
+        add_unknown_charge_breaks(breaks, state, alarm, policy)
+        return ObligationView(state.obligation_id, None, breaks.in_order(), (), alarm.next_deadline)
+    return _charged(state, state.charge, breaks, alarm, policy)
+
+
+def _charged(state: ObligationState, charge: Charge, breaks: Breaks, alarm: Alarm, policy: Policy) -> ObligationView:
+    currency = charge.currency
+    adjusted = 0
+    if state.adjustments:
+        adjusted = sum(a.amount_delta_minor for a in state.adjustments.values() if a.currency == currency)
+        add_foreign_adjustment_breaks(breaks, state, charge)
+    balance = 0 if state.cancellation is not None else charge.amount_minor + adjusted
+
+    plan: Charge | Plan = state.plans[max(state.plans)] if state.plans else charge
+    add_plan_break(breaks, state, charge, plan, balance, alarm=alarm, policy=policy)
+    # An empty plan is one installment of the whole balance, named like the obligation.
+    installments = plan.installments or (Installment(state.obligation_id, 0, 0, charge.due_date),)
+    amounts = [installment.amount_minor for installment in installments]
+    carry_difference(amounts, balance)
+
+    place = {installment.installment_id: index for index, installment in enumerate(installments)}
+    standing_claims, pending_claims = _claims(state, charge, place, breaks=breaks, alarm=alarm, policy=policy)
+    paid: list[Fill] = [{} for _ in amounts]
+    pending: list[Fill] = [{} for _ in amounts]
+    room = amounts.copy()
+    overpaid = pour(room, place, paid, standing_claims) if standing_claims else 0
+    room_after_paid = room.copy()
+    if pending_claims:
+        pour(room, place, pending, pending_claims)  # pending money never overpays: what finds no place is left out
+
+    owed = sum(amounts)
+    placed_minor = owed - sum(room_after_paid)
+    paid_minor = placed_minor + overpaid
+    if overpaid:
+        add_overpayment_break(breaks, state, charge, balance, paid_minor)
+    late, next_due = _late(
+        state, charge, installments, amounts=amounts, unpaid=room_after_paid, uncovered=room, alarm=alarm
+    )
+    oldest_late = late[0].due_date if late else None
+    found = breaks.in_order()
+    reconciliation = ObligationReconciliation(
+        state.obligation_id,
+        0,
+        charge.lease_id,
+        charge.tenant_id,
+        charge.property_id,
+        charge.period,
+        _status(state, balance, paid_minor, overpaid, late),
+        currency,
+        charge.amount_minor,
+        adjusted,
+        balance,
+        tuple(
+            [
+                InstallmentView(installment.installment_id, installment.due_date, amount, of_paid, of_pending)
+                for installment, amount, of_paid, of_pending in zip(installments, amounts, paid, pending, strict=True)
+            ]
+        ),
+        paid_minor,
+        owed - placed_minor - sum(room),
+        sum([part.posted.get(currency, 0) for part in state.parts.values()]),
+        overpaid,
+        next_due,
+        oldest_late,
+        AgeingBucket.CURRENT if oldest_late is None else _bucket(oldest_late, charge.time_zone, alarm),
+        tuple([b.break_id for b in found]),
+        _rests_on(state, charge),
+    )
+    return ObligationView(state.obligation_id, reconciliation, found, late, alarm.next_deadline)
+
+
+def _claims(
+    state: ObligationState, charge: Charge, place: dict[str, int], *, breaks: Breaks, alarm: Alarm, policy: Policy
+) -> tuple[list[Claim], list[Claim]]:
+    """Give the standing and the pending money of the payments that were initiated for it, in order of application."""
+    initiated = [(part.initiated_at, key, part) for key, part in state.parts.items() if part.initiated]
+    if len(initiated) > 1:
+        initiated.sort(key=_application_order)
+    ever_planned: set[str] | None = None
+    standing_claims: list[Claim] = []
+    pending_claims: list[Claim] = []
+    for _, payment_id, part in initiated:
+        if part.currency != charge.currency:
+            add_foreign_payment_break(breaks, payment_id, part, charge)
+            continue
+        standing, in_flight = counting_minor(part, alarm)
+        name = part.installment_id
+        if name is not None and name not in place:
+            if ever_planned is None:
+                ever_planned = names_ever_planned(state, charge)
+            if name not in ever_planned:
+                add_unknown_installment_break(
+                    breaks, payment_id, part, counting=standing + in_flight, alarm=alarm, policy=policy
+                )
+        if standing:
+            standing_claims.append((payment_id, name, standing))
+        if in_flight:
+            pending_claims.append((payment_id, name, in_flight))
+    return standing_claims, pending_claims
+
+
+def _application_order(initiated: tuple[Micros, str, Part]) -> tuple[Micros, str]:
+    return initiated[0], initiated[1]
+
+
+def _late(
+    state: ObligationState,
+    charge: Charge,
+    installments: tuple[Installment, ...],
+    *,
+    amounts: list[int],
+    unpaid: list[int],
+    uncovered: list[int],
+    alarm: Alarm,
+) -> tuple[tuple[Late, ...], Day | None]:
+    """Give the live late installments, and the due date of the first installment that is not covered."""
+    late: list[Late] = []
+    next_due: Day | None = None
+    zone = charge.time_zone
+    for index, left in enumerate(uncovered):
+        if not left:
+            continue
+        installment = installments[index]
+        due_date = installment.due_date
+        if next_due is None:
+            next_due = due_date
+        due_at = end_of_day(due_date, zone)
+        if not alarm.passed(due_at):
+            break  # in order of due date: none of the following is late either
+        stage, next_stage_at = stage_at(due_date, charge.grace_days, zone, alarm.now)
+        if next_stage_at is not None:
+            alarm.passed(next_stage_at)
+        late.append(
+            Late(
+                alert_id(state.obligation_id, installment.installment_id, due_date),
+                installment.installment_id,
+                due_date,
+                amounts[index],
+                amounts[index] - unpaid[index],
+                unpaid[index] - left,
+                due_at,
+                stage,
+            )
+        )
+    return tuple(late), next_due
+
+
+def _bucket(oldest_late: Day, zone: str, alarm: Alarm) -> AgeingBucket:
+    bucket, next_bucket_at = bucket_at(oldest_late, zone, alarm.now)
+    if next_bucket_at is not None:
+        alarm.passed(next_bucket_at)
+    return bucket
+
+
+def _status(state: ObligationState, balance: int, paid: int, overpaid: int, late: tuple[Late, ...]) -> ObligationStatus:
+    if state.cancellation is not None:
+        return ObligationStatus.CANCELLED
+    if overpaid:
+        return ObligationStatus.OVERPAID
+    if late:
+        return ObligationStatus.PAST_DUE
+    if paid >= balance:
+        return ObligationStatus.PAID
+    return ObligationStatus.PARTIALLY_PAID if paid else ObligationStatus.OPEN
+
+
+def _rests_on(state: ObligationState, charge: Charge) -> Micros:
+    latest = charge.occurred_at
+    if state.cancellation is not None:
+        latest = max(latest, state.cancellation.occurred_at)
+    for known in (state.plans, state.adjustments):
+        for held in known.values():
+            latest = max(latest, held.occurred_at)
+    for part in state.parts.values():
+        latest = max(latest, part.rests_on)
+    return latest

@@ -1,0 +1,1 @@
+"""HTTP: questions and answers."""

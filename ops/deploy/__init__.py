@@ -1,0 +1,1 @@
+"""What is deployed beside the workers: Grafana, Prometheus, MongoDB, nginx."""

@@ -1,0 +1,340 @@
+"""The three dashboards: the money, the pipeline, the exceptions.
+
+Panels build on the sums of ops/deploy/prometheus/rules/recording.yml; the lines of limits are those of rules/thresholds.yml.
+"""
+
+from ops.deploy.grafana.panels import (
+    COUNT,
+    MINOR,
+    PER_SECOND,
+    RATIO,
+    SECONDS,
+    Dashboard,
+    Panel,
+    Query,
+    Row,
+    Variable,
+)
+
+CURRENCY = Variable("currency", "currency", "rentmatch_standing_minor", "currency")
+INSTANCE = Variable("instance", "worker", 'rentmatch_build_info{job="rentmatch-worker"}', "instance")
+
+_OF = '{currency=~"$currency"}'
+_FRESH = ((5.0, "yellow"), (60.0, "orange"), (300.0, "red"))
+_NONE_GOOD = ((1.0, "red"),)
+_MINOR_NOTE = "In minor units (cents for USD) of the currency in the legend."
+
+
+def _figures() -> Row:
+    return Row(
+        "The figures",
+        [
+            Panel(
+                "Clearing", [Query(f"rentmatch:clearing:ratio{_OF}", "{{currency}}")], RATIO, "stat", 4, 5, decimals=3,
+                about="The part of the money that stands which the ledger agrees on, payment by payment. "
+                "What is still in time lowers it, too.",
+            ),
+            Panel(
+                "Completeness", [Query("rentmatch:completeness:ratio", "all three legs")], RATIO, "stat", 4, 5,
+                decimals=2, about="The part of payments that app, processor and ledger have all told of.",
+            ),
+            Panel(
+                "Timeliness", [Query('rentmatch:event_latency_seconds:p99{since="broker"}', "99 of 100 events within")],
+                SECONDS, "stat", 4, 5, limits=((5.0, "yellow"), (30.0, "red")),
+                about="From the broker's timestamp until the transaction that holds the event is committed.",
+            ),
+            Panel(
+                "Freshness", [Query("rentmatch:caught_up_age_seconds", "reconciled up to, ago")], SECONDS, "stat", 4, 5,
+                limits=_FRESH, about="How old that is up to which everything is reconciled.",
+            ),
+            Panel(
+                "Open breaks of priority 1", [Query('sum(rentmatch:open_breaks:sum{priority="1"})', "breaks")],
+                COUNT, "stat", 4, 5, limits=_NONE_GOOD,
+            ),
+            Panel(
+                "Held back",
+                [
+                    Query("count(rentmatch:break_class_held) or vector(0)", "classes of breaks"),
+                    Query("count(rentmatch:input_silent_since_timestamp_seconds) or vector(0)", "silent feeds"),
+                ],
+                COUNT, "stat", 4, 5, limits=((1.0, "orange"),),
+                about="Alerts that are not told now, because a feed is silent or the pipeline is behind (docs/runbook.md).",
+            ),
+        ],
+    )  # fmt: skip
+
+
+def _money() -> Row:
+    return Row(
+        "Money",
+        [
+            Panel(
+                "Standing and posted (minor units)",
+                [
+                    Query(f"rentmatch:standing_minor:sum{_OF}", "standing {{currency}}"),
+                    Query(f"rentmatch:posted_minor:sum{_OF}", "posted {{currency}}"),
+                ],
+                MINOR, about=f"What was collected and not taken back, and what the ledger has. {_MINOR_NOTE}",
+            ),
+            Panel(
+                "Uncleared (minor units)", [Query(f"rentmatch:uncleared_minor:sum{_OF}", "{{currency}}")], MINOR,
+                about=f"Sum over payments of |standing - posted|. It comes and goes with the day; its floor is what got "
+                f"stuck. {_MINOR_NOTE}",
+            ),
+            Panel(
+                "Owed and paid (minor units)",
+                [
+                    Query(f"sum by (currency) (rentmatch_obligation_balance_minor{_OF})", "balance {{currency}}"),
+                    Query(f"sum by (currency) (rentmatch_obligation_paid_minor{_OF})", "paid {{currency}}"),
+                ],
+                MINOR, about=_MINOR_NOTE,
+            ),
+            Panel(
+                "Gross drift by currency (minor units)",
+                [
+                    Query(f"sum by (currency) (rentmatch:break_gross_drift_minor:sum{_OF})", "{{currency}}"),
+                    Query(f"rentmatch:limit_gross_drift_minor{_OF}", "limit {{currency}}"),
+                ],
+                MINOR, about=f"Sum of |actual - expected| of open breaks: an excess hides no lack. {_MINOR_NOTE}",
+            ),
+            Panel(
+                "Net drift by currency (minor units)",
+                [Query(f"sum by (currency) (rentmatch:break_net_drift_minor:sum{_OF})", "{{currency}}")],
+                MINOR, about=f"Which way the money is wrong. 0 proves nothing. {_MINOR_NOTE}",
+            ),
+            Panel(
+                "Past due by stage (minor units)",
+                [Query(f"sum by (stage, currency) (rentmatch_past_due_minor{_OF})", "{{stage}} {{currency}}")],
+                MINOR, stacked=True, about=f"What live late-payment alerts miss. {_MINOR_NOTE}",
+            ),
+        ],
+    )  # fmt: skip
+
+
+def _counts() -> Row:
+    return Row(
+        "Payments, obligations, breaks",
+        [
+            Panel("Payments by status", [Query("rentmatch:payments:sum", "{{status}}")], stacked=True),
+            Panel("Payments by legs", [Query("rentmatch:payments_by_legs:sum", "{{legs}}")], stacked=True,
+                  about="Which of the three have told of them."),
+            Panel("Obligations by status", [Query("rentmatch:obligations:sum", "{{status}}")], stacked=True),
+            Panel("Open breaks by class and priority",
+                  [Query("sort_desc(rentmatch:open_breaks:sum > 0)", "{{priority}} {{class}}")], kind="bargauge",
+                  base_color="blue"),
+            Panel("Ageing", [Query("rentmatch:obligations_ageing:sum", "{{bucket}}")], kind="bargauge",
+                  base_color="blue", about="Obligations by the age of their oldest late due date."),
+            Panel("Live late-payment alerts by stage", [Query("rentmatch:late_alerts:sum", "{{stage}}")], stacked=True),
+        ],
+    )  # fmt: skip
+
+
+def _returns() -> Row:
+    def rate(category: str, limit: float) -> Panel:
+        return Panel(
+            f"ACH returns, {category}",
+            [
+                Query(f'rentmatch:ach_return:ratio{{category="{category}"}}', "returned"),
+                Query(f'rentmatch:limit_ach_return_ratio{{category="{category}"}}', "NACHA's level"),
+            ],
+            RATIO, width=6, decimals=2, limits=((0.8 * limit, "orange"), (limit, "red")),
+            about="Of the ACH debits of 60 days.",
+        )  # fmt: skip
+
+    return Row(
+        "ACH returns of 60 days",
+        [
+            rate("unauthorized", 0.005),
+            rate("administrative", 0.03),
+            rate("overall", 0.15),
+            Panel("ACH entries and returns",
+                  [Query("sum(rentmatch_ach_entries_60d)", "entries"),
+                   Query("sum by (category) (rentmatch_ach_returns_60d)", "{{category}}")], width=6),
+        ],
+    )  # fmt: skip
+
+
+BUSINESS = Dashboard(
+    "business",
+    "rentmatch: the money",
+    "For finance: what stands, what is posted, what does not agree, what is late. Sums over all workers.",
+    [_figures(), _money(), _counts(), _returns()],
+    [CURRENCY],
+    since="now-7d",
+)
+
+_HERE = '{instance=~"$instance"}'
+_RATE = "[$__rate_interval]"
+
+
+def _quantiles(metric: str, by: str, legend: str) -> list[Query]:
+    """The median and the 99th percentile of a histogram."""
+    grouped = f"le, {by}" if by else "le"
+    return [
+        Query(
+            f"histogram_quantile({quantile}, sum by ({grouped}) (rate({metric}_bucket{_HERE}{_RATE})))",
+            f"{name} {legend}".strip(),
+        )
+        for quantile, name in (("0.5", "50 %"), ("0.99", "99 %"))
+    ]
+
+
+def _reading() -> Row:
+    return Row(
+        "Reading",
+        [
+            Panel("Workers ready", [Query(f'sum(rentmatch_ready{{job="rentmatch-worker", {_HERE[1:]}) or vector(0)', "ready"),
+                                    Query('count(up{job="rentmatch-worker"}) or vector(0)', "known")], COUNT, "stat", 6, 5),
+            Panel("Caught up", [Query("rentmatch:caught_up_age_seconds", "ago")], SECONDS, "stat", 6, 5, limits=_FRESH),
+            Panel("Lag", [Query("sum(rentmatch:input_lag_records:sum)", "records")], COUNT, "stat", 6, 5,
+                  limits=((1000.0, "yellow"), (10000.0, "red"))),
+            Panel("Versions", [Query('count by (version) (rentmatch_build_info{job="rentmatch-worker"})', "{{version}}")],
+                  COUNT, "stat", 6, 5),
+            Panel("Events by type", [Query(f"sum by (type) (rate(rentmatch_events_total{_HERE}{_RATE}))", "{{type}}")],
+                  PER_SECOND, stacked=True),
+            Panel("Lag by topic", [Query(f"sum by (topic) (rentmatch_input_lag_records{_HERE})", "{{topic}}")]),
+            Panel("Age of the newest record by feed",
+                  [Query("rentmatch:input_age_seconds", "{{topic}}"),
+                   Query("rentmatch:limit_feed_silent_seconds * on () group_left () rentmatch:feed_rest_factor", "limit {{topic}}")],
+                  SECONDS, about="By the broker's timestamps. Over its limit while another feed moves, a feed is taken for "
+                  "silent, and what only follows from that is held back."),
+            Panel("Caught-up time, age by topic",
+                  [Query("time() - min by (topic) (rentmatch_input_caught_up_timestamp_seconds)", "{{topic}}"),
+                   Query("rentmatch:caught_up_age_seconds", "everything")], SECONDS),
+            Panel("Facts", [Query(f"sum by (table, outcome) (rate(rentmatch_facts_total{_HERE}{_RATE}))", "{{table}} {{outcome}}")],
+                  PER_SECOND),
+            Panel("Outputs", [Query(f"sum by (topic) (rate(rentmatch_outputs_total{_HERE}{_RATE}))", "{{topic}}")], PER_SECOND),
+        ],
+    )  # fmt: skip
+
+
+def _committing() -> Row:
+    return Row(
+        "Committing",
+        [
+            Panel("Latency since the broker",
+                  [Query(f'rentmatch:event_latency_seconds:p{p}{{since="broker"}}', f"{p} %") for p in (50, 95, 99)], SECONDS,
+                  limits=((30.0, "red"),)),
+            Panel("Latency since the event occurred",
+                  [Query(f'rentmatch:event_latency_seconds:p{p}{{since="occurred"}}', f"{p} %") for p in (50, 95, 99)], SECONDS,
+                  about="How late producers are, and we after them."),
+            Panel("Commits", [Query(f"sum by (instance) (rate(rentmatch_commits_total{_HERE}{_RATE}))", "{{instance}}")], PER_SECOND),
+            Panel("Commit duration", _quantiles("rentmatch_commit_duration_seconds", "instance", "{{instance}}"), SECONDS),
+            Panel("Records a commit", _quantiles("rentmatch_commit_records", "", "")),
+            Panel("Keys in the open transaction", [Query(f"rentmatch_pending_keys{_HERE}", "{{instance}}")]),
+        ],
+    )  # fmt: skip
+
+
+def _group() -> Row:
+    return Row(
+        "The group",
+        [
+            Panel("Partitions by worker",
+                  [Query(f"sum by (instance, topic) (rentmatch_partitions{_HERE})", "{{instance}} {{topic}}")], width=6, stacked=True),
+            Panel("Rebalances in an hour",
+                  [Query(f"max(increase(rentmatch_rebalances_total{_HERE}[1h]))", "rebalances"),
+                   Query(f"sum(increase(rentmatch_transaction_failures_total{_HERE}[1h]))", "aborted transactions"),
+                   Query(f"sum(resets(rentmatch_commits_total{_HERE}[1h]))", "restarts")], width=6),
+            Panel("Recovery, records remaining", [Query(f"rentmatch_recovery_records_remaining{_HERE}", "{{instance}}")], width=6),
+            Panel("Last recovery", [Query(f"rentmatch_recovery_seconds{_HERE}", "{{instance}}")], SECONDS, width=6),
+        ],
+    )  # fmt: skip
+
+
+def _answering() -> Row:
+    return Row(
+        "Read model and questions",
+        [
+            Panel("Mongo answers", [Query("max(rentmatch_read_model_mongo_up)", "1: yes")], COUNT, "stat", 4,
+                  limits=((1.0, "green"),), base_color="red"),
+            Panel("Read model, records to write",
+                  [Query("sum by (topic) (rentmatch_read_model_lag_records)", "{{topic}}"),], width=5),
+            Panel("Read model, documents",
+                  [Query(f"sum by (collection, outcome) (rate(rentmatch_read_model_documents_total{_RATE}))",
+                         "{{collection}} {{outcome}}")], PER_SECOND, width=5),
+            Panel("Requests by status", [Query(f"sum by (status) (rate(rentmatch_http_requests_total{_RATE}))", "{{status}}")],
+                  PER_SECOND, width=5, stacked=True),
+            Panel("Time to answer, 99 %",
+                  [Query(f"histogram_quantile(0.99, sum by (le, route) (rate(rentmatch_http_request_seconds_bucket{_RATE})))",
+                         "{{route}}")], SECONDS, width=5),
+        ],
+    )  # fmt: skip
+
+
+PIPELINE = Dashboard(
+    "pipeline",
+    "rentmatch: the pipeline",
+    "For the on-call engineer: what comes in, how fast it goes through, who does it.",
+    [_reading(), _committing(), _group(), _answering()],
+    [INSTANCE],
+    since="now-6h",
+)
+
+
+def _transitions(lifecycle: str) -> Query:
+    return Query(
+        f'sum by (class) (increase(rentmatch_break_transitions_total{{lifecycle="{lifecycle}"}}[1h])) > 0', "{{class}}"
+    )
+
+
+EXCEPTIONS = Dashboard(
+    "exceptions",
+    "rentmatch: exceptions",
+    "For whoever works on breaks, late installments and dead letters: what opens, what is resolved, what stays.",
+    [
+        Row(
+            "Now",
+            [
+                *(
+                    Panel(f"Open, priority {priority}", [Query(f'sum(rentmatch:open_breaks:sum{{priority="{priority}"}})', "breaks")],
+                          COUNT, "stat", 4, 5, limits=_NONE_GOOD if priority == 1 else ())
+                    for priority in (1, 2, 3)
+                ),
+                Panel("Late-payment alerts", [Query("sum(rentmatch:late_alerts:sum)", "live")], COUNT, "stat", 4, 5),
+                Panel("Dead letters of a day",
+                      [Query("sum(increase(rentmatch_dead_letters_total[24h])) or vector(0)", "records")], COUNT, "stat", 4, 5,
+                      limits=_NONE_GOOD, decimals=0),
+                Panel("Held back", [Query("rentmatch:break_class_held", "{{class}}")], COUNT, "stat", 4, 5,
+                      base_color="orange", about="Classes whose alerts are held back now."),
+                Panel("Firing alerts", [Query('ALERTS{alertname=~"Rentmatch.*", alertstate="firing"}')], kind="table",
+                      width=24, height=6),
+            ],
+        ),
+        Row(
+            "Breaks",
+            [
+                Panel("Opened in an hour, by class", [_transitions("opened")], decimals=0),
+                Panel("Resolved in an hour, by class", [_transitions("resolved")], decimals=0),
+                Panel("Open breaks by class", [Query("sum by (class) (rentmatch:open_breaks:sum) > 0", "{{class}}")], stacked=True),
+                Panel("Top classes by count", [Query("topk(10, sum by (class) (rentmatch:open_breaks:sum) > 0)", "{{class}}")],
+                      kind="bargauge", base_color="blue"),
+                Panel("Top classes by gross drift (minor units)",
+                      [Query(f"topk(10, rentmatch:break_gross_drift_minor:sum{_OF} > 0)", "{{class}} {{currency}}")],
+                      MINOR, "bargauge", base_color="blue", about=_MINOR_NOTE),
+                Panel("Gross drift by class (minor units)",
+                      [Query(f"rentmatch:break_gross_drift_minor:sum{_OF} > 0", "{{class}} {{currency}}")], MINOR,
+                      about=_MINOR_NOTE),
+            ],
+        ),
+        Row(
+            "Late installments and dead letters",
+            [
+                Panel("Late-payment alerts told in an hour",
+                      [Query("sum by (lifecycle) (increase(rentmatch_late_alert_transitions_total[1h]))", "{{lifecycle}}")],
+                      decimals=0),
+                Panel("Dead letters in an hour, by class",
+                      [Query("sum by (topic, class) (increase(rentmatch_dead_letters_total[1h])) > 0", "{{topic}} {{class}}")],
+                      decimals=0),
+                Panel("Dead letters, part of the records by topic",
+                      [Query('sum by (topic) (rate(rentmatch_events_total{outcome="dead_letter"}[15m])) '
+                             "/ (sum by (topic) (rate(rentmatch_events_total[15m])) > 0)", "{{topic}}")], RATIO,
+                      limits=((0.01, "red"),), decimals=2),
+            ],
+        ),
+    ],
+    [CURRENCY],
+    since="now-24h",
+)  # fmt: skip
+
+DASHBOARDS = (BUSINESS, PIPELINE, EXCEPTIONS)

@@ -1,1 +1,0 @@
-"""Dashboards of Grafana, made by `python -m ops.grafana.generate` from the panels that stand beside it."""

@@ -1,0 +1,82 @@
+"""Our own topics told to people: the facts of a bundle, a packed state, a caught-up time."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from domain.facts import PaymentPart
+from streams import topics
+from streams.broker.reading import DESCRIBERS
+from streams.codec import bundles
+from streams.codec.json_form import fact_to_json, instant_to_text
+from streams.transport import watermarks
+from tables.packing import Unpacker, deadline_of, unpack_obligation, unpack_payment
+from tables.store import NO_DEADLINE, TALLY_KEY
+from tables.tallies import unpack_tally
+
+
+def _plain(thing: Any) -> Any:
+    """A struct as a JSON object with its fields' names, however deep."""
+    if isinstance(thing, msgspec.Struct):
+        return {name: _plain(getattr(thing, name)) for name in thing.__struct_fields__}
+    if isinstance(thing, dict):
+        return {str(key): _plain(value) for key, value in thing.items()}
+    if isinstance(thing, list | tuple | set | frozenset):
+        return [_plain(item) for item in thing]
+    return thing.hex() if isinstance(thing, bytes) else thing
+
+
+def _payment_facts(key: bytes | None, value: bytes | None) -> Iterable[dict[str, Any]]:
+    return [fact_to_json(fact) for fact in bundles.payment_facts(value or b"")]
+
+
+def _obligation_facts(key: bytes | None, value: bytes | None) -> Iterable[dict[str, Any]]:
+    return [
+        {"type": "_part", **_plain(fact)} if isinstance(fact, PaymentPart) else fact_to_json(fact)
+        for fact in bundles.obligation_facts(value or b"")
+    ]
+
+
+def _instant(micros: int) -> str | None:
+    return None if micros in (NO_DEADLINE, watermarks.NEVER) else instant_to_text(micros)
+
+
+def _state(unpack: Unpacker[Any], key: bytes | None, value: bytes | None) -> Iterable[dict[str, Any]]:
+    if key == TALLY_KEY:
+        return [{"type": "_tally", "tally": None if value is None else _plain(unpack_tally(value))}]
+    name = (key or b"").decode()
+    if value is None:
+        return [{"type": "_deleted", "key": name}]
+    state, history = unpack(value)
+    return [
+        {
+            "type": "_state",
+            "key": name,
+            "next_deadline": _instant(deadline_of(value)),
+            "state": _plain(state),
+            "told": _plain(history),
+        }
+    ]
+
+
+def _mark(key: bytes | None, value: bytes | None) -> Iterable[dict[str, Any]]:
+    mark = watermarks.read_mark(value or b"")
+    return [
+        {
+            "type": "_caught_up",
+            "partition": (key or b"").decode(),
+            "until": _instant(mark.caught_up),
+            "passed": _instant(mark.passed),
+            "offset": mark.offset,
+        }
+    ]
+
+
+def register() -> None:
+    """Let `rentmatch read` show them."""
+    DESCRIBERS.setdefault(topics.PAYMENT_FACTS.name, _payment_facts)
+    DESCRIBERS.setdefault(topics.OBLIGATION_FACTS.name, _obligation_facts)
+    DESCRIBERS.setdefault(topics.PAYMENTS_CHANGELOG.name, lambda key, value: _state(unpack_payment, key, value))
+    DESCRIBERS.setdefault(topics.OBLIGATIONS_CHANGELOG.name, lambda key, value: _state(unpack_obligation, key, value))
+    DESCRIBERS.setdefault(topics.PROGRESS.name, _mark)

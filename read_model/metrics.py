@@ -1,0 +1,51 @@
+"""The projector's metrics, in a registry of their own: it is a process of its own."""
+
+from collections.abc import Iterable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+
+from read_model.documents import KINDS, history_of
+
+OUTCOMES = ("written", "older", "poisoned")
+
+
+class ReadModelMetrics:
+    """What a projector tells about itself.
+
+    Args:
+        topics: the default names of the output topics that it reads.
+
+    """
+
+    def __init__(self, topics: Iterable[str]) -> None:
+        self.registry = CollectorRegistry()
+        self.lag = Gauge(
+            "rentmatch_read_model_lag_records",
+            "Offsets between what is written and the end of the partitions that this projector reads",
+            ["topic"],
+            registry=self.registry,
+        )
+        self.documents = Counter(
+            "rentmatch_read_model_documents",
+            "Documents by what became of them: written, there in this or a newer version, or put aside",
+            ["collection", "outcome"],
+            registry=self.registry,
+        )
+        self.mongo_up = Gauge(
+            "rentmatch_read_model_mongo_up", "Whether MongoDB answers and takes what is written", registry=self.registry
+        )
+        self.last_write = Gauge(
+            "rentmatch_read_model_last_write_timestamp_seconds",
+            "When MongoDB last acknowledged a write, seconds since 1970; 0: not yet",
+            registry=self.registry,
+        )
+        for topic in topics:
+            self.lag.labels(topic)
+        for kind in KINDS:
+            for outcome in OUTCOMES:
+                self.documents.labels(kind, outcome)
+                self.documents.labels(history_of(kind), outcome)
+
+    def exposition(self) -> bytes:
+        """All of them, in Prometheus' text format."""
+        return generate_latest(self.registry)

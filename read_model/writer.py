@@ -1,0 +1,186 @@
+"""Writes records into the read model: in bulk, in any order, as often as need be. An older version changes nothing.
+
+What cannot become a document is put aside in the collection `poisoned`, with its place on the broker and the reason,
+and everything else goes on.
+"""
+
+import asyncio
+import hashlib
+import logging
+from base64 import b64encode
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from domain.facts import Micros
+from domain.records import Output
+from read_model.documents import (
+    HISTORY_INDEXES,
+    INDEXES,
+    KINDS,
+    POISONED,
+    Kind,
+    document_of,
+    history_document_of,
+    history_of,
+    kind_of,
+)
+from read_model.mongo import Document, Mongo, MongoUnavailable
+
+log = logging.getLogger(__name__)
+
+POISONED_BYTES_KEPT = 64 * 1024
+"""So much of a poisoned record's value is kept; its hash is that of the whole."""
+
+Outcomes = Counter[tuple[str, str]]
+"""How many documents of a collection were `written`, `older` or `poisoned`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A record of an output topic as it came, with its place on the broker."""
+
+    kind: Kind
+    """What the topic is about."""
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    record: Output | None
+    """None: it could not be decoded."""
+    reason: str = ""
+    """Why it could not be."""
+
+    @property
+    def place(self) -> str:
+        """Its place, as the log and `poisoned` name it."""
+        return f"{self.topic}:{self.partition}:{self.offset}"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where documents are written: the live collections, or those that a rebuild fills beside them."""
+
+    current_suffix: str = ""
+    history_suffix: str = ""
+    history_anew: bool = False
+    """Whether a version that the history has already is written again."""
+
+    def current(self, kind: Kind) -> str:
+        """The collection of current documents."""
+        return kind + self.current_suffix
+
+    def history(self, kind: Kind) -> str:
+        """The collection of every version met."""
+        return history_of(kind) + self.history_suffix
+
+
+LIVE = Target()
+
+
+class ReadModelWriter:
+    """Writes what arrived. Several may write at once, also the same.
+
+    Args:
+        mongo: the database.
+        clock: microseconds since 1970, for when something was put aside.
+        target: which collections.
+
+    """
+
+    def __init__(self, mongo: Mongo, clock: Callable[[], Micros], target: Target = LIVE) -> None:
+        self._mongo = mongo
+        self._clock = clock
+        self._target = target
+
+    async def prepare(self) -> None:
+        """Create the collections' indexes, where they are not there.
+
+        Raises:
+            MongoUnavailable: it is not known to be done; do it again.
+            MongoMisuse: an index that is there is in the way.
+
+        """
+        for kind in KINDS:
+            await self._mongo.ensure_indexes(self._target.current(kind), INDEXES[kind])
+            await self._mongo.ensure_indexes(self._target.history(kind), HISTORY_INDEXES)
+
+    async def write(self, arrived: Sequence[Arrived]) -> Outcomes:
+        """Write records, in whatever order they came; when this returns, a majority of the servers has them.
+
+        Raises:
+            MongoUnavailable: not all of it is known to be written; do it again.
+
+        """
+        by_kind: dict[Kind, list[tuple[Arrived, Document]]] = {kind: [] for kind in KINDS}
+        poisoned: dict[str, tuple[Arrived, str, str]] = {}
+        for one in arrived:
+            if one.record is None:
+                poisoned[one.place] = (one, self._target.current(one.kind), one.reason)
+            else:
+                by_kind[kind_of(one.record)].append((one, document_of(one.record)))
+        outcomes: Outcomes = Counter()
+        jobs = [self._write_kind(kind, pairs, outcomes, poisoned) for kind, pairs in by_kind.items() if pairs]
+        # All are let end before an error is told: none may still write while the same is tried again.
+        for ended in await asyncio.gather(*jobs, return_exceptions=True):
+            if ended is not None:
+                raise ended
+        await self._put_aside(list(poisoned.values()), outcomes)
+        return outcomes
+
+    async def _write_kind(
+        self,
+        kind: Kind,
+        pairs: list[tuple[Arrived, Document]],
+        outcomes: Outcomes,
+        poisoned: dict[str, tuple[Arrived, str, str]],
+    ) -> None:
+        """Write the records of a kind: each version into the history, then the newest of each key."""
+        versions: dict[str, tuple[Arrived, Document]] = {}
+        newest: dict[str, tuple[Arrived, Document]] = {}
+        for one, document in pairs:
+            version = history_document_of(document)
+            versions[version["_id"]] = (one, version)
+            known = newest.get(document["_id"])
+            if known is None or known[1]["version"] < document["version"]:
+                newest[document["_id"]] = (one, document)
+        put_version = self._mongo.put if self._target.history_anew else self._mongo.put_absent
+        # The history first, so that whoever sees a document finds its version there.
+        for collection, put, written in (
+            (self._target.history(kind), put_version, list(versions.values())),
+            (self._target.current(kind), self._mongo.put_newest, list(newest.values())),
+        ):
+            result = await put(collection, [document for _, document in written])
+            outcomes[collection, "written"] += result.written
+            outcomes[collection, "older"] += result.older
+            for refused in result.refused:
+                one = written[refused.place][0]
+                # Put aside once, though both collections refuse it: what counts is the current one, which comes last.
+                poisoned[one.place] = (one, collection, refused.reason)
+
+    async def _put_aside(self, poisoned: list[tuple[Arrived, str, str]], outcomes: Outcomes) -> None:
+        if not poisoned:
+            return
+        result = await self._mongo.put(POISONED, [self._poisoned(one, where, why) for one, where, why in poisoned])
+        for refused in result.refused:
+            raise MongoUnavailable(f"the collection {POISONED} takes nothing: {refused.reason}")
+        for one, where, why in poisoned:
+            outcomes[where, "poisoned"] += 1
+            log.error("put aside in %s, and missing in %s: %s: %s", POISONED, where, one.place, why)
+
+    def _poisoned(self, one: Arrived, collection: str, reason: str) -> Document:
+        value = one.value or b""
+        return {
+            "_id": one.place,
+            "topic": one.topic,
+            "partition": one.partition,
+            "offset": one.offset,
+            "collection": collection,
+            "reason": reason,
+            "key_base64": None if one.key is None else b64encode(one.key).decode(),
+            "value_base64": b64encode(value[:POISONED_BYTES_KEPT]).decode(),
+            "value_bytes": len(value),
+            "value_sha256": hashlib.sha256(value).hexdigest(),
+            "put_aside_at": self._clock(),
+        }

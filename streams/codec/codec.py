@@ -1,0 +1,250 @@
+"""The edge to the broker: values of records to facts, facts and outputs to values (contract section 2, "Framing").
+
+Subjects in a Schema Registry: `<topic>-value` where a topic holds one record (the default of Confluent's tools), and
+`<topic>-<record's full name>` (TopicRecordNameStrategy) on the ledger's topic, which holds six.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from domain.facts import InputFact
+from domain.records import Output
+from streams import topics
+from streams.codec import avro_compiled, avro_generated, framing
+from streams.codec.avro_schemas import INPUT_TYPES, KNOWN, OURS, OUTPUT_TYPES, RECORDS_ON, Schema, kind, short_name
+from streams.codec.dead_letters import BadInput, DeadLetterClass
+from streams.codec.registry import SchemaRegistry
+from streams.codec.resolution import IncompatibleError, resolve
+from streams.codec.validation import check
+from streams.settings import Settings, SettingsError
+from streams.topics import Topic
+
+UNKNOWN = "unknown"
+"""The name of a record that nobody can tell."""
+
+_Decode = Callable[[bytes, int], Any]
+
+_INPUTS = frozenset(struct.__name__ for struct in INPUT_TYPES)
+_OUTPUTS = frozenset(struct.__name__ for struct in OUTPUT_TYPES)
+_SHARED_TOPICS = frozenset(name for names in RECORDS_ON.values() if len(names) > 1 for name in names)
+"""Records that share their topic with others."""
+
+
+class Codec:
+    """Decodes and encodes values. One for a worker process; not for use by several threads at once.
+
+    Args:
+        registry: where schemas in Confluent's framing are looked up. With one, what is encoded is framed so too;
+            without, in Avro single-object encoding.
+        compiled: use the compiled bodies where they were built; False: plain Python, for comparison.
+
+    """
+
+    def __init__(self, registry: SchemaRegistry | None = None, *, compiled: bool = True) -> None:
+        self._registry = registry
+        self.is_compiled = compiled and bool(avro_compiled.BODIES)
+        bodies = avro_compiled if self.is_compiled else avro_generated
+        self._decode_bodies: Mapping[str, _Decode] = bodies.DECODE
+        self._encode_bodies: Mapping[str, avro_generated.Encode] = bodies.ENCODE
+        self._input_decoders: dict[str, dict[bytes, _Decode]] = {topic.name: {} for topic in topics.INPUTS}
+        self._output_decoders: dict[bytes, _Decode] = {}
+        self._frames: dict[tuple[str, str], bytes] = {}
+
+    def decode_input(self, topic: Topic, value: bytes | None) -> InputFact:
+        """The fact that a record on an input topic tells.
+
+        Args:
+            topic: the input topic, of `streams.topics`.
+            value: the record's value as it came.
+
+        Raises:
+            BadInput: it cannot be decoded, breaks a rule of contract section 2, or does not belong on the topic.
+            RegistryUnavailable: its schema must be asked for and the registry does not answer.
+
+        """
+        decoders = self._input_decoders[topic.name]
+        if value is not None:
+            # Known frames first: the frame itself is the key, and what is no frame cannot be one of the keys.
+            decode = decoders.get(value[: framing.SINGLE_OBJECT_SIZE])
+            if decode is not None:
+                return decode(value, framing.SINGLE_OBJECT_SIZE)  # type: ignore[no-any-return]
+            decode = decoders.get(value[: framing.CONFLUENT_SIZE])
+            if decode is not None:
+                return decode(value, framing.CONFLUENT_SIZE)  # type: ignore[no-any-return]
+        return self._decode_first(decoders, value, RECORDS_ON[topic.name], topic.name)  # type: ignore[no-any-return]
+
+    def decode_output(self, value: bytes | None) -> Output:
+        """The output record in a value that a worker wrote.
+
+        Raises:
+            BadInput: it cannot be decoded, or is no output record.
+            RegistryUnavailable: its schema must be asked for and the registry does not answer.
+
+        """
+        return self._decode_first(self._output_decoders, value, _OUTPUTS, "an output topic")  # type: ignore[no-any-return]
+
+    def record_name(self, value: bytes | None) -> str:
+        """What a value that is bad input says it is: the name of an input record, or `unknown`."""
+        try:
+            written = self._writer((value or b"")[: framing.frame_size(value)]).parsed
+        except BadInput:
+            return UNKNOWN
+        name = short_name(written["name"]) if isinstance(written, dict) and "name" in written else UNKNOWN
+        return name if name in _INPUTS else UNKNOWN
+
+    def encode_fact(self, fact: InputFact, topic_name: str) -> bytes:
+        """The value of an input record, for the topic of this name on this installation.
+
+        Raises:
+            OverflowError: a number does not fit into the schema's type.
+            RegistryError: the schema cannot be registered.
+
+        """
+        return self._encode(fact, topic_name)
+
+    def encode_output(self, record: Output, topic_name: str) -> bytes:
+        """The value of an output record, likewise; its schema is registered with the first record."""
+        return self._encode(record, topic_name)
+
+    def _encode(self, record: Any, topic_name: str) -> bytes:
+        name = type(record).__name__
+        frame = self._frames.get((name, topic_name))
+        if frame is None:
+            frame = self._frames[name, topic_name] = self._frame(name, topic_name)
+        return self._encode_bodies[name](record, frame)
+
+    def _frame(self, name: str, topic_name: str) -> bytes:
+        schema = OURS[name]
+        if self._registry is None:
+            return framing.single_object(schema.fingerprint)
+        suffix = schema.parsed["name"] if name in _SHARED_TOPICS else "value"
+        return framing.confluent(self._registry.register(f"{topic_name}-{suffix}", schema.text))
+
+    def _decode_first(
+        self, decoders: dict[bytes, _Decode], value: bytes | None, records: frozenset[str], place: str
+    ) -> Any:
+        """Decode a record, and keep how for the next one of its schema."""
+        size = framing.frame_size(value)
+        assert value is not None
+        frame = value[:size]
+        decode = decoders.get(frame)
+        if decode is None:
+            decode = decoder(self._writer(frame), records, place, self._decode_bodies)
+            decoders[frame] = decode
+        return decode(value, size)
+
+    def _writer(self, frame: bytes) -> Schema:
+        """The schema that a whole frame names."""
+        schema_id = framing.schema_id(frame)
+        if schema_id is None:
+            schema = KNOWN.get(frame[len(framing.SINGLE_OBJECT_MARK) :])
+            if schema is None:
+                found = int.from_bytes(frame[len(framing.SINGLE_OBJECT_MARK) :], "little")
+                raise BadInput(
+                    DeadLetterClass.UNKNOWN_SCHEMA,
+                    f"no known schema has the fingerprint {found:016x}; put the writer's schema into "
+                    "schemas/avro/known, then re-feed",
+                )
+            return schema
+        if self._registry is None:
+            raise BadInput(
+                DeadLetterClass.UNKNOWN_SCHEMA,
+                f"the record names schema id {schema_id}, and no Schema Registry is configured; set "
+                "RENTMATCH_SCHEMA_REGISTRY_URL, then re-feed",
+            )
+        return self._registry.schema(schema_id)
+
+
+def codec_of(settings: Settings) -> Codec:
+    """Make the codec for an installation; the registry is first spoken to when a record needs it.
+
+    Raises:
+        SettingsError: the Schema Registry's URL cannot be one.
+
+    """
+    if settings.schema_registry_url is None:
+        return Codec(compiled=settings.compiled_codec)
+    password = settings.schema_registry_password
+    try:
+        registry = SchemaRegistry(
+            settings.schema_registry_url,
+            settings.schema_registry_username,
+            None if password is None else password.get_secret_value(),
+        )
+    except ValueError as error:
+        raise SettingsError(f"RENTMATCH_SCHEMA_REGISTRY_URL: {error}") from None
+    return Codec(registry, compiled=settings.compiled_codec)
+
+
+def decoder(
+    writer: Schema,
+    records: frozenset[str],
+    place: str,
+    ours: Mapping[str, _Decode] = avro_generated.DECODE,
+) -> _Decode:
+    """How to read the bodies of a writer's schema: a record, or a union of records.
+
+    Where no record of this writer can be read, the function that is given back says so of each (`BadInput`).
+
+    Args:
+        writer: the schema that wrote them.
+        records: names of the records that may be there.
+        place: where that is, for messages.
+        ours: how bodies of our own schemas are read, by record name.
+
+    """
+    if kind(writer.parsed) == "union":
+        return _union_decoder(writer, records, place, ours)
+    definition = writer.names.get(kind(writer.parsed), writer.parsed)
+    written = short_name(definition["name"]) if kind(definition) in {"record", "error"} else kind(definition)
+    name = next((name for name in sorted(records) if written in _names_of(OURS[name])), None)
+    if name is None:
+        allowed = ", ".join(sorted(records))
+        return _refusing(DeadLetterClass.WRONG_RECORD, f"{written} does not belong on {place}; it takes {allowed}")
+    if writer.identity == OURS[name].identity:
+        return ours[name]
+    try:
+        read = resolve(replace(writer, parsed=definition), OURS[name])
+    except IncompatibleError as error:
+        return _refusing(DeadLetterClass.INCOMPATIBLE_SCHEMA, f"the writer's schema cannot be read: {error}")
+    except RecursionError:
+        return _refusing(DeadLetterClass.INCOMPATIBLE_SCHEMA, "the writer's schema is nested too deeply")
+    return _checked(read) if name in _INPUTS else read
+
+
+def _checked(read: _Decode) -> _Decode:
+    def decode(data: bytes, start: int) -> Any:
+        fact = read(data, start)
+        check(fact)
+        return fact
+
+    return decode
+
+
+def _refusing(error_class: DeadLetterClass, message: str) -> _Decode:
+    def decode(data: bytes, start: int) -> Any:
+        raise BadInput(error_class, message)
+
+    return decode
+
+
+def _union_decoder(writer: Schema, records: frozenset[str], place: str, ours: Mapping[str, _Decode]) -> _Decode:
+    """A writer whose schema is a union of the records of a topic: the branch's index comes before the body."""
+    branches = [decoder(replace(writer, parsed=branch, identity=""), records, place, ours) for branch in writer.parsed]
+
+    def decode(data: bytes, start: int) -> Any:
+        # The index of any union that a person wrote fits into one byte of zigzag.
+        if start >= len(data):
+            raise BadInput(DeadLetterClass.TRUNCATED, "the bytes end before the union's index")
+        index = data[start]
+        if index & 1 or index >> 1 >= len(branches):
+            raise BadInput(DeadLetterClass.UNDECODABLE, f"the union has no branch for byte {index}")
+        return branches[index >> 1](data, start + 1)
+
+    return decode
+
+
+def _names_of(schema: Schema) -> set[str]:
+    """A record's name and its aliases, without namespaces: these are what Avro resolution compares."""
+    return {short_name(name) for name in (schema.parsed["name"], *schema.parsed.get("aliases", ()))}

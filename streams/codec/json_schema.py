@@ -1,0 +1,52 @@
+"""The JSON of a record as `jsonform` gives it, told as a JSON Schema."""
+
+from typing import Any
+
+from streams.codec.avro_schemas import OURS, OUTPUT_TYPES, kind, logical_type, short_name
+
+Json = dict[str, Any]
+
+
+def output_schemas() -> dict[str, Json]:
+    """The JSON Schema of each output record, by its name."""
+    return {struct.__name__: _output(struct.__name__) for struct in OUTPUT_TYPES}
+
+
+def _output(name: str) -> Json:
+    ours = OURS[name]
+    schema = _of(ours.parsed, ours.names)
+    schema["properties"] = {"type": {"const": name}, **schema["properties"]}
+    schema["required"] = ["type", *schema["required"]]
+    return schema
+
+
+def _of(schema: Any, names: dict[str, Any]) -> Json:
+    schema = names.get(kind(schema), schema)
+    match kind(schema):
+        case "union":
+            return {"oneOf": [_of(schema[1], names), {"type": "null"}]}
+        case "record":
+            fields = {field["name"]: _field(field, names) for field in schema["fields"]}
+            return {"type": "object", "properties": fields, "required": list(fields), "additionalProperties": False}
+        case "array":
+            return {"type": "array", "items": _of(schema["items"], names)}
+        case "map":
+            return {"type": "object", "additionalProperties": _of(schema["values"], names)}
+        case "enum":
+            return {"type": "string", "enum": list(schema["symbols"])}
+        case "string":
+            return {"type": "string"}
+        case "long" | "int":
+            match logical_type(schema):
+                case "timestamp-micros":
+                    return {"type": "string", "format": "date-time"}
+                case "date":
+                    return {"type": "string", "format": "date"}
+            return {"type": "integer"}
+        case other:
+            raise TypeError(f"no record of ours has a field of {short_name(other)}")
+
+
+def _field(field: Any, names: dict[str, Any]) -> Json:
+    told = _of(field["type"], names)
+    return {**told, "description": field["doc"]} if field.get("doc") else told

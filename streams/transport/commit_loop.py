@@ -1,0 +1,216 @@
+"""Turns the engine's crank in the event loop of a worker: batches in, commits out, time asked for.
+
+Knows asyncio, the fetcher's and the writer's threads; knows nothing of Faust.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeVar
+
+from streams.transport.batch import Batch, TopicPartition
+from streams.transport.commit import Commit
+from streams.transport.commit_listener import Unwatched, Watch
+from streams.transport.engine import Engine, Verdict
+from streams.transport.fetcher import Fetcher
+from streams.transport.writer import Membership, TransactionFailed, Writer
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+PENDING_MAX = 10_000
+"""The open transaction takes no batch while it holds this many keys and records: memory stays bounded while the
+broker does not acknowledge."""
+
+BACKLOG_INTERVALS = 20
+"""In a backlog, where latency means nothing, a commit may wait this many commit intervals while it is not full: the
+more events of a key meet in one commit, the fewer views are derived and told."""
+
+LOST_AFTER_S = 5.0
+"""Batches that were handed over and did not come through for this long got lost in a queue that was cleared."""
+
+LINGER_S = 0.005
+"""After a pause, a commit waits this long for company."""
+
+
+class Pump:
+    """Owns the open transaction of a worker between `resume` and `drain`."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        fetcher: Fetcher,
+        writer: Writer,
+        end_offsets: Callable[[list[TopicPartition]], Mapping[TopicPartition, int]],
+        failed: Callable[[BaseException], Awaitable[None]],
+        commit_interval_s: float,
+        progress_interval_s: float,
+        write_timeout_s: float,
+    ) -> None:
+        self.engine = engine
+        self._fetcher = fetcher
+        self._writer = writer
+        self._end_offsets = end_offsets
+        self._failed = failed
+        self._commit_interval_s = commit_interval_s
+        self._progress_interval_s = progress_interval_s
+        self.write_timeout_s = write_timeout_s
+        """A commit that takes longer ends the worker."""
+        self._membership: Membership | None = None
+        self._epoch = 0
+        self.broken = False
+        self._something = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
+        self._committing = asyncio.Lock()
+        self._running = False
+        self._handled_at = time.monotonic()
+        self.last_progress_at = time.monotonic()
+        """When a transaction last held, or there was nothing to do."""
+        self.writing_since: float | None = None
+        """Since when a commit is on its way to the broker; None where none is."""
+        self.moved_at = time.monotonic()
+        """When a batch was last processed."""
+        self.watch: Watch = Unwatched()
+
+    def resume(
+        self,
+        membership: Membership,
+        positions: Mapping[TopicPartition, int],
+        everywhere: Mapping[TopicPartition, int],
+    ) -> None:
+        """Read on: the state of these partitions is recovered and they are ours as this member of the group."""
+        self._membership = membership
+        self._epoch += 1
+        self.engine.assigned(self._epoch, positions, everywhere)
+        self._running = True
+        self._handled_at = self.last_progress_at = self.moved_at = time.monotonic()
+        self._fetcher.assign(self._epoch, positions)
+
+    async def drain(self) -> None:
+        """Take in nothing more, commit what is done until nothing is open, and forget the partitions."""
+        self._running = False
+        self._fetcher.unassign()
+        try:
+            async with self._committing:
+                if not self.broken and self._membership is not None:
+                    await self._guarded(self._commit)
+        finally:
+            self._membership = None
+            self.engine.revoked()
+            self._room.set()
+
+    async def handle(self, batch: Batch) -> None:
+        """Process a batch, once there is room for what it may bring."""
+        while self.engine.pending() >= PENDING_MAX and not self.broken and self._running:
+            self._room.clear()
+            await self._room.wait()
+        self._handled_at = time.monotonic()
+        if self.broken:
+            return
+        try:
+            verdict = self.engine.process(batch)
+        except BaseException as error:
+            await self.fail(error)
+            return
+        self._fetcher.done(batch)
+        if verdict is Verdict.PROCESSED:
+            self.moved_at = time.monotonic()
+            if batch.records or self.engine.progress.awaits(batch.source):
+                self._something.set()
+        elif verdict is Verdict.GAP and self._running:
+            log.warning("a batch before %s at %d got lost on its way; reading again", batch.source, batch.start)
+            self._fetcher.assign(self._epoch, self.engine.expected)
+
+    async def fail(self, error: BaseException) -> None:
+        """Stop for good: nothing that is not committed counts, and the process must end with an error."""
+        if self.broken:
+            return
+        self.broken = True
+        self._room.set()
+        self._fetcher.unassign()
+        log.critical("the worker stops; what is committed is the truth", exc_info=error)
+        await self._failed(error)
+
+    async def commit_forever(self) -> None:
+        """Commit what is open, at most once in the commit interval, until the worker ends."""
+        last = 0.0
+        while not self.broken:
+            await self._something.wait()
+            await self._company(last)
+            last = time.monotonic()
+            self._something.clear()
+            async with self._committing:
+                if self._running:
+                    await self._guarded(self._commit)
+
+    async def _company(self, last: float) -> None:
+        """Wait for as much as a commit may hold, as long as it may wait."""
+        await asyncio.sleep(max(LINGER_S, last + self._commit_interval_s - time.monotonic()))
+        latest = last + BACKLOG_INTERVALS * self._commit_interval_s
+        while self._fetcher.behind and self.engine.pending() < PENDING_MAX and time.monotonic() < latest:
+            await asyncio.sleep(self._commit_interval_s / 4)
+
+    async def ask_forever(self) -> None:
+        """Measure how far each partition is caught up, and let deadlines fire, until the worker ends."""
+        while not self.broken:
+            await asyncio.sleep(self._progress_interval_s)
+            if self._running:
+                self._look_for_lost_batches()
+                await self._guarded(self._ask)
+
+    def _look_for_lost_batches(self) -> None:
+        """Read again what Faust dropped on its way: a gap shows only when a later batch comes, and none may come."""
+        waiting = self._room.is_set() and self._fetcher.handed_over > 0
+        if waiting and time.monotonic() - self._handled_at > LOST_AFTER_S:
+            log.warning("%d batches got lost on their way; reading again", self._fetcher.handed_over)
+            self._handled_at = time.monotonic()
+            self._fetcher.assign(self._epoch, self.engine.expected)
+
+    async def _guarded(self, step: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await step()
+        except Exception as error:
+            await self.fail(error)
+
+    async def _commit(self) -> None:
+        commit = self.engine.freeze()
+        self._room.set()
+        if commit is not None:
+            try:
+                await self._write(commit)
+            except Exception:
+                self.watch.failed()
+                raise
+        self.last_progress_at = time.monotonic()
+
+    async def _write(self, commit: Commit) -> None:
+        assert self._membership is not None
+        began = self.writing_since = time.monotonic()
+        written = asyncio.wrap_future(self._writer.submit(commit, self._membership))
+        try:
+            # librdkafka's own timeouts do not always hold when a coordinator goes away (librdkafka issue 5456).
+            await asyncio.wait_for(asyncio.shield(written), self.write_timeout_s)
+        except TimeoutError:
+            raise TransactionFailed(f"no answer for {self.write_timeout_s:.0f} s; the broker has aborted it") from None
+        self.writing_since = None
+        self.engine.committed(commit)
+        commit.count_outputs()
+        seconds = time.monotonic() - began
+        self.watch.committed(commit.counts, len(commit), seconds, commit.occurred, commit.stamped_ms)
+        self._something.set()  # more may be due than one commit holds, and times travel on
+
+    async def _ask(self) -> None:
+        asks = self.engine.wanted()
+        if not asks:
+            return
+        epoch = self._epoch
+        ends = await asyncio.to_thread(self._end_offsets, [ask.source for ask in asks])
+        if epoch != self._epoch:
+            return
+        for ask in asks:
+            if ask.source in ends:
+                self.engine.progress.asked(ask, ends[ask.source])
+        self._something.set()

@@ -1,0 +1,250 @@
+"""Reads the source partitions of a worker: a manually assigned consumer in a thread of its own.
+
+The group is somebody else's business (faust_group.py); this only reads what it is told to, from where it is told
+to, read_committed, and hands over batches without gaps.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message
+from confluent_kafka import TopicPartition as KafkaPartition
+
+from streams.broker.cluster import look_up
+from streams.topics import Topic
+from streams.transport.batch import Batch, RawRecord, TopicPartition
+
+log = logging.getLogger(__name__)
+
+POLL_RECORDS = 1_000
+"""A poll returns at most this many records."""
+
+GATHER_S = 0.005
+"""What came together should travel together: each handover costs more than a record."""
+
+BATCH_BYTES = 256 * 1024
+"""A batch is closed when it grows past this: it holds the event loop for as long as it takes to process, and a
+record of an internal topic carries hundreds of facts."""
+
+OUTSTANDING_BYTES = 4 << 20
+"""The thread rests while records of this size are handed over and not yet processed."""
+
+
+class Fetcher:
+    """Hands batches to `deliver`, which is called in the fetcher's thread and must not block."""
+
+    def __init__(
+        self,
+        conf: Mapping[str, Any],
+        names: Mapping[Topic, str],
+        deliver: Callable[[list[Batch]], None],
+        failed: Callable[[BaseException], None],
+    ) -> None:
+        self._conf = dict(conf) | {
+            "group.id": "unused: partitions are assigned by hand",
+            "enable.auto.commit": False,
+            "auto.offset.reset": "error",
+            "isolation.level": "read_committed",
+            "enable.partition.eof": True,
+            "max.poll.interval.ms": 86_400_000,
+            "fetch.wait.max.ms": 50,
+            "fetch.max.bytes": 16 << 20,
+            "max.partition.fetch.bytes": 1 << 20,
+            "queued.max.messages.kbytes": 16 << 10,
+            "queued.min.messages": 5_000,
+            "fetch.error.backoff.ms": 100,
+        }
+        self._topic_of = {name: topic for topic, name in names.items()}
+        self._names = names
+        self._deliver = deliver
+        self._failed = failed
+        self._lock = threading.Condition()
+        self._positions: dict[tuple[str, int], int] = {}
+        self._sources: dict[tuple[str, int], TopicPartition] = {}
+        self._epoch = -1
+        self._command: Callable[[Consumer], None] | None = None
+        self._outstanding = 0
+        self._handed_over = 0
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="rentmatch-fetcher", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread; it reads nothing until `assign`."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread."""
+        with self._lock:
+            self._stopping = True
+            self._lock.notify()
+        self._thread.join(10)
+
+    def assign(self, epoch: int, positions: Mapping[TopicPartition, int]) -> None:
+        """Read these partitions from these offsets from now on; batches carry this epoch.
+
+        Also the way back when a batch got lost after it was handed over.
+        """
+        at = dict(positions)
+
+        def command(consumer: Consumer) -> None:
+            self._epoch = epoch
+            self._sources = {(self._names[s.topic], s.number): s for s in at}
+            self._positions = {(self._names[s.topic], s.number): offset for s, offset in at.items()}
+            consumer.assign(
+                [KafkaPartition(name, number, offset) for (name, number), offset in self._positions.items()]
+            )
+
+        with self._lock:
+            self._outstanding = self._handed_over = 0
+            self._command = command
+            self._lock.notify()
+
+    def unassign(self) -> None:
+        """Read nothing any more."""
+        self.assign(-1, {})
+
+    @property
+    def behind(self) -> bool:
+        """Whether there is more to read than is being processed: a backlog."""
+        return self._outstanding >= OUTSTANDING_BYTES // 2
+
+    @property
+    def handed_over(self) -> int:
+        """How many batches were handed over since the last assignment and are not done."""
+        return self._handed_over
+
+    def done(self, batch: Batch) -> None:
+        """A batch is dealt with: there is room for as many more."""
+        with self._lock:
+            if batch.epoch == self._epoch:
+                self._handed_over -= 1
+                self._outstanding -= size_of(batch)
+                if self._outstanding < OUTSTANDING_BYTES:
+                    self._lock.notify()
+
+    def _run(self) -> None:
+        try:
+            consumer = Consumer(self._conf)
+            try:
+                look_up(consumer, self._names.values())
+                while self._read(consumer):
+                    pass
+            finally:
+                consumer.close()
+        except BaseException as error:
+            self._failed(error)
+
+    def _read(self, consumer: Consumer) -> bool:
+        with self._lock:
+            while (
+                not self._stopping
+                and self._command is None
+                and (not self._positions or self._outstanding >= OUTSTANDING_BYTES)
+            ):
+                self._lock.wait(1.0)
+            if self._stopping:
+                return False
+            command, self._command = self._command, None
+        if command is not None:
+            command(consumer)
+            if not self._positions:
+                return True
+        messages = _poll(consumer)
+        if messages:
+            batches = self._batches(messages)
+            with self._lock:
+                if self._command is not None:
+                    return True  # assigned anew meanwhile: these would only be found stale
+                self._outstanding += sum(map(size_of, batches))
+                self._handed_over += len(batches)
+            if batches:
+                self._deliver(batches)
+        return True
+
+    def _batches(self, messages: list[Message]) -> list[Batch]:
+        batches: list[Batch] = []
+        records: dict[tuple[str, int], list[RawRecord]] = {}
+        sizes: dict[tuple[str, int], int] = {}
+        firsts: dict[tuple[str, int], Message] = {}
+        lasts: dict[tuple[str, int], Message] = {}
+
+        def close(place: tuple[str, int], end: int) -> None:
+            held = records.pop(place, [])
+            # A record's timestamp costs something to ask for, and two tell how old a batch is.
+            stamped_ms = (firsts[place].timestamp()[1], lasts[place].timestamp()[1]) if held else ()
+            self._close(batches, place, held, end, stamped_ms)
+
+        for message in messages:
+            error = message.error()
+            place = (message.topic(), message.partition())
+            offset = message.offset()
+            if error is not None:
+                if error.code() == KafkaError._PARTITION_EOF:
+                    # The true end, behind control records, which have offsets and no data.
+                    close(place, offset)
+                else:
+                    _complain(place, error)
+                continue
+            value = message.value()
+            record = RawRecord(message.key(), value, offset)
+            held = records.get(place)
+            if held is None:
+                records[place] = [record]
+                firsts[place] = message
+                sizes[place] = 0
+            else:
+                held.append(record)
+            lasts[place] = message
+            if value is not None:
+                sizes[place] += len(value)
+                if sizes[place] > BATCH_BYTES:
+                    close(place, offset + 1)
+        for place in list(records):
+            close(place, records[place][-1].offset + 1)
+        return batches
+
+    def _close(
+        self,
+        batches: list[Batch],
+        place: tuple[str, int],
+        records: list[RawRecord],
+        end: int,
+        stamped_ms: tuple[int, ...],
+    ) -> None:
+        start = self._positions.get(place)
+        if start is not None and end > start:
+            batches.append(Batch(self._sources[place], self._epoch, start, end, records, stamped_ms))
+            self._positions[place] = end
+
+
+def _poll(consumer: Consumer) -> list[Message]:
+    """What there is, a moment after the first of it came.
+
+    `consume` alone waits its whole timeout for more unless it gets all it asked for, which is latency for nothing.
+    """
+    first = consumer.poll(0.05)
+    if first is None:
+        return []
+    time.sleep(GATHER_S)
+    return [first, *consumer.consume(POLL_RECORDS, 0)]
+
+
+def size_of(batch: Batch) -> int:
+    """What a batch takes of the room for outstanding ones."""
+    return sum(len(record.value or b"") + 100 for record in batch.records)
+
+
+def _complain(place: tuple[str, int], error: KafkaError) -> None:
+    """Go on through what passes by itself.
+
+    Raises:
+        KafkaException: records are gone or may not be read; going on would lose them silently.
+
+    """
+    lost = {KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE, KafkaError.TOPIC_AUTHORIZATION_FAILED}
+    if error.fatal() or error.code() in lost:
+        raise KafkaException(error)
+    log.warning("reading %s: %s", place, error)

@@ -1,0 +1,72 @@
+"""The short form of the fault matrix (docs/fault-matrix.md): each row once. RENTMATCH_TEST_SEED plays another seed."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import MakeCluster
+from tests.faults import environment_scenarios, fault_scenarios, takeover_scenarios
+from tests.faults.fault_scenarios import Row, Stage
+from tests.kit.environment import TEST_SEED
+
+pytestmark = pytest.mark.kafka
+
+SEED = TEST_SEED or 1
+
+
+@contextmanager
+def told_seed(seed: int) -> Iterator[None]:
+    """Whatever goes wrong tells how to play it again."""
+    try:
+        yield
+    except BaseException as error:
+        error.add_note(f"played again by RENTMATCH_TEST_SEED={seed}")
+        raise
+
+
+WORKER_ROWS: list[Row] = [
+    fault_scenarios.kill_any_worker_at_any_moment,
+    fault_scenarios.die_between_the_steps_of_a_transaction,
+    fault_scenarios.die_for_good_with_a_transaction_open,
+    fault_scenarios.two_take_over_behind_an_open_transaction,
+    fault_scenarios.zombie,
+    fault_scenarios.zombie_inside_a_transaction,
+    fault_scenarios.zombie_with_a_commit_in_hand,
+    fault_scenarios.zombie_with_its_records_on_the_way,
+    fault_scenarios.term_in_the_middle_of_a_batch,
+    fault_scenarios.workers_join_and_leave,
+    takeover_scenarios.standby_takes_over,
+    takeover_scenarios.rolling_restart,
+    fault_scenarios.recovery_from_zero,
+    environment_scenarios.produce_refused,
+    environment_scenarios.nothing_is_acknowledged,
+    environment_scenarios.own_code_raises,
+    environment_scenarios.aborted_transactions,
+    environment_scenarios.disk_full,
+]
+
+
+@pytest.mark.parametrize("row", WORKER_ROWS, ids=lambda row: row.__name__)
+def test_a_worker_fault(row: Row, kafka: str, topic_prefix: str, tmp_path: Path) -> None:
+    with told_seed(SEED):
+        row(Stage(kafka, topic_prefix, tmp_path, SEED))
+
+
+def test_broker_restart(kafka_cluster_factory: MakeCluster, topic_prefix: str, tmp_path: Path) -> None:
+    cluster = kafka_cluster_factory()
+    with told_seed(SEED):
+        fault_scenarios.broker_restart(Stage(cluster.bootstrap, topic_prefix, tmp_path, SEED), cluster)
+
+
+def test_broker_away(kafka_cluster_factory: MakeCluster, topic_prefix: str, tmp_path: Path) -> None:
+    cluster = kafka_cluster_factory()
+    with told_seed(SEED):
+        fault_scenarios.broker_away(Stage(cluster.bootstrap, topic_prefix, tmp_path, SEED), cluster, seconds=15)
+
+
+def test_changelog_compaction(kafka_cluster_factory: MakeCluster, topic_prefix: str, tmp_path: Path) -> None:
+    cluster = kafka_cluster_factory(extra_properties=environment_scenarios.CLEANER)
+    with told_seed(SEED):
+        environment_scenarios.changelog_compaction(Stage(cluster.bootstrap, topic_prefix, tmp_path, SEED))

@@ -1,0 +1,95 @@
+"""A month of rent in process, and servers over it."""
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from domain.facts import Micros
+from gateway.rest.handlers import Questions
+from read_model.mongo import Mongo
+from read_model.queries import MongoReadModel
+from read_model.writer import ReadModelWriter
+from simulator.deliver import value_of
+from simulator.scenario import Scenario, simulate
+from streams import topics
+from streams.codec.codec import Codec
+from streams.codec.json_form import output_to_json
+from tests.kit.driver import Driver, Worker, all_sources
+from tests.kit.mongo import MongoServer
+from tests.kit.projected import _arrived
+from tests.kit.serving import DESCRIPTION, MemoryReadModel, OwnedInProcess, Served
+
+_TOPICS = {topic.name: topic for topic in topics.INPUTS}
+
+
+def played(scenario: Scenario, now: Micros, partitions: int = 4) -> Driver:
+    """A worker that has read all of a scenario, by and by, so that breaks open and are resolved."""
+    driver = Driver(partitions=partitions, now=scenario.starts_at)
+    codec = Codec()
+    for number, delivery in enumerate(scenario.deliveries):
+        if number % 100 == 0:
+            driver.advance(max(driver.world.now, delivery.arrives_at))
+        topic = _TOPICS[delivery.topic]
+        value = value_of(delivery, lambda fact, _, topic=topic: codec.encode_fact(fact, topic.name))
+        driver.world.broker.publish(topic, delivery.key.encode(), value)
+    driver.advance(now)
+    return driver
+
+
+@pytest.fixture(scope="session")
+def month() -> Driver:
+    """Not to be changed."""
+    scenario = simulate(11, 90)
+    return played(scenario, scenario.closes_at)
+
+
+def projected(mongo_server: MongoServer, month: Driver) -> MongoReadModel:
+    """The read model as the projector writes it."""
+    mongo = Mongo(mongo_server.url, "web", timeout_s=20)
+
+    async def write() -> None:
+        writer = ReadModelWriter(mongo, lambda: 0)
+        await writer.prepare()
+        arrived = list(_arrived(month))
+        for start in range(0, len(arrived), 400):
+            await writer.write(arrived[start : start + 400])
+
+    asyncio.run(write())
+    mongo.close()
+    return MongoReadModel.connect(mongo_server.url, "web", None, output_to_json)
+
+
+@pytest.fixture(scope="module", params=["memory", "mongo"])
+def served(request: pytest.FixtureRequest, month: Driver) -> Iterator[Served]:
+    """A worker that holds every key, without a token, with a read model in memory and with the real one."""
+    owner = OwnedInProcess(month.worker, "alone", "http://alone.invalid", {})
+    model = (
+        MemoryReadModel(month)
+        if request.param == "memory"
+        else projected(request.getfixturevalue("mongo_server"), month)
+    )
+    with Served(Questions(model, owner, DESCRIPTION)) as served:
+        yield served
+
+
+@pytest.fixture
+def pair(month: Driver) -> Iterator[tuple[Served, Served]]:
+    """Two workers over the month's broker: even partitions are the first's, odd ones the second's."""
+    month.world.broker.generation += 1
+    sources = all_sources(month.world)
+    shares: dict[str, dict[str, list[int]]] = {}
+    servers = []
+    for name, odd in (("even", 0), ("odd", 1)):
+        mine = [source for source in sources if source.number % 2 == odd]
+        worker = Worker(month.world)
+        worker.assign(mine, month.world.broker.generation)
+        owner = OwnedInProcess(worker, name, "", shares)
+        server = Served(Questions(None, owner, DESCRIPTION))
+        owner.url = server.url
+        shares[server.url] = {}
+        for source in mine:
+            shares[server.url].setdefault(source.topic.name, []).append(source.number)
+        servers.append(server)
+    with servers[0], servers[1]:
+        yield servers[0], servers[1]

@@ -1,0 +1,263 @@
+"""What the HTTP API answers, over a real socket: each route against the records of a month, and against its schema."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import jsonschema
+import pytest
+from openapi_spec_validator import validate
+
+import app as composition
+from domain.facts import PaymentInitiated
+from gateway.rest.errors import CODES
+from gateway.rest.handlers import Questions, page
+from gateway.rest.openapi import describe
+from gateway.rest.routes import ROUTES
+from read_model.queries import ReadModelUnavailable
+from streams import topics
+from streams.codec import json_schema as schemas
+from streams.codec.json_form import instant_to_text, output_to_json
+from streams.settings import Settings
+from tests.kit.driver import Driver
+from tests.kit.serving import DESCRIPTION, Answer, MemoryReadModel, OwnedInProcess, Served
+
+OPENAPI = Path(__file__).resolve().parents[2] / "docs" / "openapi.json"
+
+
+def rows(driver: Driver, topic: topics.Topic) -> dict[str, dict[str, Any]]:
+    return {key: output_to_json(record) for key, record in driver.last(topic).items()}
+
+
+def checked(question: str, answer: Answer) -> Any:
+    """The JSON of an answer, once it is seen to be what openapi.json says of that route and status."""
+    (route,) = [route for route in ROUTES if route.question == question]
+    said = DESCRIPTION["paths"][route.path]["get"]["responses"][str(answer.status)]
+    if "$ref" in said:
+        said = DESCRIPTION["components"]["responses"][str(answer.status)]
+    schema = said["content"]["application/json"]["schema"] | {"components": DESCRIPTION["components"]}
+    jsonschema.Draft202012Validator(schema, format_checker=jsonschema.FormatChecker()).validate(answer.json)
+    assert answer.headers["Content-Type"] == "application/json; charset=utf-8"
+    return answer.json
+
+
+def pages(served: Served, question: str, path: str) -> Iterator[list[dict[str, Any]]]:
+    after = ""
+    while True:
+        found = checked(question, served.ask(path + after))
+        yield found["items"]
+        if found["next"] is None:
+            return
+        after = f"&after={quote(found['next'], safe='')}"
+
+
+def test_a_record_is_the_record(month, served):
+    for question, path, topic in (
+        ("payment", "payments", topics.PAYMENT_RECONCILIATIONS),
+        ("obligation", "obligations", topics.OBLIGATION_RECONCILIATIONS),
+        ("exception", "exceptions", topics.MISMATCH_ALERTS),
+        ("late_alert", "late-alerts", topics.LATE_PAYMENT_ALERTS),
+    ):
+        known = rows(month, topic)
+        assert len(known) > 15
+        for key, row in list(known.items())[:15]:
+            assert checked(question, served.ask(f"/v1/{path}/{quote(key, safe='')}")) == row
+
+
+@pytest.mark.parametrize("question", ["payment", "obligation"])
+def test_a_live_record_is_the_record_too(month, served, question):
+    topic = {"payment": topics.PAYMENT_RECONCILIATIONS, "obligation": topics.OBLIGATION_RECONCILIATIONS}[question]
+    for key, row in rows(month, topic).items():
+        found = checked(question, served.ask(f"/v1/{question}s/{key}?live=true"))
+        live = found.pop("live")
+        assert live["worker"] == "alone"
+        assert 0 <= live["partition"] < 4
+        assert live["facts"] > 0
+        assert live["caught_up_to"] == instant_to_text(month.world.now)
+        assert found.pop("version") >= row["version"]
+        assert found == {name: value for name, value in row.items() if name != "version"}
+
+
+def test_an_explanation_is_told_by_the_state(month, served):
+    alerts = [row for row in rows(month, topics.MISMATCH_ALERTS).values() if row["lifecycle"] != "resolved"]
+    assert {alert["key_kind"] for alert in alerts} == {"payment", "obligation"}
+    for alert in alerts:
+        path = f"/v1/exceptions/{alert['break_id']}/explanation"
+        found = checked("explanation", served.ask(path))
+        same = ("break_id", "key_kind", "key", "class", "drift_minor", "opened_at")
+        assert [found[name] for name in same] == [alert[name] for name in same]
+        assert served.ask(f"{path}?key_kind={alert['key_kind']}&key={alert['key']}").json == found
+
+
+def test_what_is_resolved_has_no_explanation(month, served):
+    resolved = [row for row in rows(month, topics.MISMATCH_ALERTS).values() if row["lifecycle"] == "resolved"]
+    answer = served.ask(f"/v1/exceptions/{resolved[0]['break_id']}/explanation")
+    assert (answer.status, answer.code) == (404, "not_found")
+
+
+@pytest.mark.parametrize("limit", [1, 7, 500])
+def test_pages_hold_each_item_once_and_in_order(month, served, limit):
+    known = rows(month, topics.MISMATCH_ALERTS).values()
+    wanted = [row for row in known if row["lifecycle"] != "resolved"]
+    wanted.sort(key=lambda row: (row["priority"], row["opened_at"], row["break_id"]))
+    found = list(pages(served, "exceptions", f"/v1/exceptions?limit={limit}"))
+    assert all(len(items) <= limit for items in found)
+    assert [item for items in found for item in items] == wanted
+    assert len(wanted) > 5
+
+
+def in_any_order(records: list[dict[str, Any]]) -> list[str]:
+    return sorted(json.dumps(record, sort_keys=True) for record in records)
+
+
+def test_lists_are_narrowed_by_what_is_asked(month, served):
+    alerts = list(rows(month, topics.MISMATCH_ALERTS).values())
+    late = list(rows(month, topics.LATE_PAYMENT_ALERTS).values())
+    owed = list(rows(month, topics.OBLIGATION_RECONCILIATIONS).values())
+    one = next(row for row in alerts if row["lifecycle"] == "resolved")
+    tenant, prop = owed[3]["tenant_id"], owed[3]["property_id"]
+    about = f"class={one['class']}&key_kind={one['key_kind']}&key={one['key']}"
+    same = (one["class"], one["key_kind"], one["key"], "resolved")
+    narrow = [row for row in alerts if (row["class"], row["key_kind"], row["key"], row["lifecycle"]) == same]
+    still = [row for row in alerts if row["lifecycle"] != "resolved"]
+    for question, path, wanted in (
+        ("exceptions", "exceptions?state=any", alerts),
+        ("exceptions", f"exceptions?state=resolved&{about}", narrow),
+        ("exceptions", "exceptions?priority=3", [row for row in still if row["priority"] == 3]),
+        ("exceptions", "exceptions?currency=USD", [row for row in still if row["currency"] == "USD"]),
+        ("late_alerts", "late-alerts?", [row for row in late if row["ended_at"] is None]),
+        ("late_alerts", "late-alerts?state=ended", [row for row in late if row["ended_at"] is not None]),
+        ("late_alerts", "late-alerts?state=any&stage=days_90", [row for row in late if row["stage"] == "days_90"]),
+        ("tenant_obligations", f"tenants/{tenant}/obligations?", [row for row in owed if row["tenant_id"] == tenant]),
+        (
+            "property_obligations",
+            f"properties/{prop}/obligations?status=paid",
+            [row for row in owed if (row["property_id"], row["status"]) == (prop, "paid")],
+        ),
+    ):
+        items = [item for items in pages(served, question, f"/v1/{path}&limit=500") for item in items]
+        assert in_any_order(items) == in_any_order(wanted), path
+        assert items, f"{path} asks for nothing that is there"
+
+
+def test_ageing_adds_up(month, served):
+    owed = rows(month, topics.OBLIGATION_RECONCILIATIONS).values()
+    for prop in {row["property_id"] for row in owed}:
+        found = checked("ageing", served.ask(f"/v1/properties/{prop}/ageing"))
+        assert found["next"] is None
+        assert sum(row["obligations"] for row in found["items"]) == sum(row["property_id"] == prop for row in owed)
+
+
+@pytest.mark.parametrize(
+    ("question", "path", "topic", "key"),
+    [
+        ("payment_history", "payments", topics.PAYMENT_RECONCILIATIONS, "payment_id"),
+        ("obligation_history", "obligations", topics.OBLIGATION_RECONCILIATIONS, "obligation_id"),
+        ("exception_history", "exceptions", topics.MISMATCH_ALERTS, "break_id"),
+    ],
+)
+def test_a_history_is_every_version_newest_first(month, served, question, path, topic, key):
+    told: dict[str, list[dict[str, Any]]] = {}
+    for record in month.emitted(topic):
+        row = output_to_json(record)
+        told.setdefault(row[key], []).append(row)
+    longest = max(told, key=lambda one: len(told[one]))
+    assert len(told[longest]) > 1
+    for limit in (1, 500):
+        found = list(pages(served, question, f"/v1/{path}/{longest}/history?limit={limit}"))
+        assert [item for items in found for item in items] == told[longest][::-1]
+
+
+def initiation(payment_id: str) -> PaymentInitiated:
+    given = {
+        "event_id": f"e-{len(payment_id)}", "occurred_at": 0, "payment_id": payment_id,
+        "tenant_id": "T", "property_id": "H", "obligation_id": "O", "installment_id": None, "amount_minor": 100,
+        "currency": "USD", "method": "CARD", "processor": "acme", "processor_reference": None,
+    }  # fmt: skip
+    return PaymentInitiated(**given)
+
+
+STRANGE = ["a/b", "a%2Fb", "ü {x} ?&#+ %", "..x", "{}", "a b\n", "\U0001f600" * 100, "x" * 512]
+
+
+def test_ids_may_hold_what_they_like():
+    driver = Driver(partitions=2)
+    driver.pipe(*map(initiation, STRANGE))
+    driver.run()
+    owner = OwnedInProcess(driver.worker, "w", "", {})
+    with Served(Questions(MemoryReadModel(driver), owner, DESCRIPTION)) as served:
+        for payment_id in STRANGE:
+            for live in ("", "?live=true"):
+                answer = served.ask(f"/v1/payments/{quote(payment_id, safe='')}{live}")
+                assert (answer.status, answer.json.get("payment_id")) == (200, payment_id)
+
+
+def test_a_page_ends_when_it_is_large_enough():
+    items = [{"id": str(number), "text": "x" * 1_000} for number in range(11)]
+    found = json.loads(page(items, 10, lambda item: item["id"], bytes_max=2_500))
+    assert (len(found["items"]), found["next"]) == (3, "2")
+    assert json.loads(page(items, 10, lambda item: item["id"], bytes_max=1))["next"] == "0"
+    assert json.loads(page(items[:3], 10, lambda item: item["id"]))["next"] is None
+    assert json.loads(page([], 10, lambda item: item["id"])) == {"items": [], "next": None}
+
+
+def test_without_a_read_model_it_says_what_to_set(month):
+    owner = OwnedInProcess(month.worker, "w", "", {})
+    payment_id = next(iter(rows(month, topics.PAYMENT_RECONCILIATIONS)))
+    with Served(Questions(None, owner, DESCRIPTION)) as served:
+        for path in ("/v1/exceptions", f"/v1/payments/{payment_id}", "/v1/properties/x/ageing"):
+            answer = served.ask(path)
+            assert (answer.status, answer.code) == (503, "no_read_model")
+            assert "RENTMATCH_MONGO_URL" in answer.json["error"]["message"]
+        assert served.ask(f"/v1/payments/{payment_id}?live=true").status == 200
+
+
+def test_a_read_model_that_does_not_answer_is_no_error_of_ours(month):
+    model = MemoryReadModel(month)
+    model.fail = ReadModelUnavailable("mongo://user:secret@host")
+    with Served(Questions(model, None, DESCRIPTION)) as served:
+        answer = served.ask("/v1/exceptions")
+        assert (answer.status, answer.code, answer.headers["Retry-After"]) == (503, "read_model_unavailable", "5")
+        assert b"secret" not in answer.body
+    assert model.closed
+
+
+def test_every_route_is_described_and_served(served):
+    assert {route.path for route in ROUTES} == set(DESCRIPTION["paths"])
+    for route in ROUTES:
+        assert set(DESCRIPTION["paths"][route.path]) == {"get"}
+        answer = served.ask(route.path.replace("{", "").replace("}", ""))
+        checked(route.question, answer)
+        found = route.page or not route.ids
+        assert answer.status == (200 if found else 404), route.path
+
+
+def test_the_description_is_openapi(served):
+    found = served.ask("/v1/openapi.json").json
+    assert found == DESCRIPTION
+    validate(found)
+
+
+def described() -> str:
+    return json.dumps(describe(schemas.output_schemas(), composition.SERVICE_VERSION), indent=1) + "\n"
+
+
+def test_the_description_in_the_repository_is_that_of_the_routes():
+    again = "from tests.gateway.test_answers import *; OPENAPI.write_text(described())"
+    assert OPENAPI.read_text(encoding="utf-8") == described(), f'out of date; write it anew: python -c "{again}"'
+
+
+def test_the_worker_serves_its_own_routes_and_nothing_of_fausts():
+    app = composition.create_app(Settings(http_port=1))
+    app.web.init_server()  # where Faust would add its pages
+    served = {(route.method, route.resource.canonical) for route in app.web.web_app.router.routes()}
+    ours = {route.path for route in ROUTES} | {"/livez", "/readyz", "/metrics"}
+    assert {path for _, path in served} == ours
+    assert {method for method, _ in served} == {"GET", "HEAD"}
+
+
+def test_every_code_is_an_error_that_is_described():
+    for status, _ in CODES.values():
+        assert str(status) in DESCRIPTION["paths"]["/v1/exceptions"]["get"]["responses"]

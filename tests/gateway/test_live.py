@@ -1,0 +1,315 @@
+"""Live questions are answered by the worker that holds the key, whichever is asked; or not at all."""
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from domain.facts import PaymentInitiated, ProcessorSettled
+from gateway.rest import live as live_questions
+from gateway.rest.handlers import Questions
+from gateway.rest.live import HANDED_ON
+from streams import topics
+from streams.codec.json_form import output_to_json
+from streams.settings import NO_WEB_SERVER
+from streams.transport.owners import owner_of
+from tables.committed import Committed, NotKept
+from tests.kit.driver import Driver, Worker, World, all_sources
+from tests.kit.serving import DESCRIPTION, TOKEN, Answer, MemoryReadModel, OwnedInProcess, Served, ask
+from tools.local.processes import free_ports
+
+DAY = 86_400 * 1_000_000
+
+
+def known(driver: Driver, kind: str) -> list[str]:
+    topic = topics.PAYMENT_RECONCILIATIONS if kind == "payment" else topics.OBLIGATION_RECONCILIATIONS
+    return list(driver.last(topic))
+
+
+def live(served: Served, kind: str, key: str, **more: Any) -> Answer:
+    return served.ask(f"/v1/{kind}s/{key}?live=true", **more)
+
+
+@pytest.mark.parametrize("kind", ["payment", "obligation"])
+def test_both_workers_give_the_owners_answer(month, pair, kind):
+    named = set()
+    for key in known(month, kind):
+        first, second = (live(served, kind, key) for served in pair)
+        assert first.status == second.status == 200
+        assert first.json == second.json
+        found = first.json
+        assert found[f"{kind}_id"] == key
+        assert found["live"]["worker"] == ("even", "odd")[found["live"]["partition"] % 2]
+        named.add(found["live"]["worker"])
+    assert named == {"even", "odd"}
+
+
+def test_what_is_not_known_is_not_known_to_the_owner_either(pair):
+    for number in range(8):
+        for served in pair:
+            answer = live(served, "payment", f"no-such-{number}")
+            assert (answer.status, answer.code) == (404, "not_found")
+
+
+def test_an_explanation_comes_from_the_owner_too(month, pair):
+    alerts = [output_to_json(record) for record in month.last(topics.MISMATCH_ALERTS).values()]
+    still = [alert for alert in alerts if alert["lifecycle"] != "resolved"][:20]
+    for alert in still:
+        path = f"/v1/exceptions/{alert['break_id']}/explanation?key_kind={alert['key_kind']}&key={alert['key']}"
+        first, second = (served.ask(path) for served in pair)
+        assert first.status == second.status == 200
+        assert first.json == second.json
+        assert first.json["title"]
+
+
+def test_the_asked_worker_finds_the_key_of_a_break_and_hands_it_on(month, pair):
+    asked = pair[0]
+    questions = Questions(MemoryReadModel(month), asked.owner, DESCRIPTION)
+    alerts = [output_to_json(record) for record in month.last(topics.MISMATCH_ALERTS).values()]
+    elsewhere = [a for a in alerts if a["lifecycle"] != "resolved" and not asked.owner.holds(a["key_kind"], a["key"])]
+    with Served(questions) as served:
+        answer = served.ask(f"/v1/exceptions/{elsewhere[0]['break_id']}/explanation")
+    assert (answer.status, answer.json["key"]) == (200, elsewhere[0]["key"])
+    assert answer.json["live"]["worker"] == "odd"
+
+
+def elsewhere(month: Driver, served: Served) -> str:
+    """A payment that is held by the other one."""
+    return next(key for key in known(month, "payment") if not served.owner.holds("payment", key))
+
+
+def test_a_question_that_was_handed_on_is_not_handed_on_again(month, pair):
+    answer = live(pair[0], "payment", elsewhere(month, pair[0]), **{HANDED_ON.replace("-", "_"): "1"})
+    assert (answer.status, answer.code, answer.headers["Retry-After"]) == (503, "moving", "2")
+
+
+def test_two_workers_that_each_think_the_other_has_it_do_not_play_ball(month, pair):
+    key = elsewhere(month, pair[0])
+    owner = pair[1].owner
+    owner.holds = lambda kind, key: False
+    started = time.monotonic()
+    answer = live(pair[0], "payment", key)
+    assert (answer.status, answer.code) == (503, "moving")
+    assert time.monotonic() - started < 2
+
+
+def test_while_the_share_of_a_worker_is_recovered_it_answers_nothing(month, pair):
+    for served in pair:
+        served.owner._app.tables.recovery.completed = SimpleNamespace(is_set=lambda: False)
+    for key in known(month, "payment")[:6]:
+        assert [live(served, "payment", key).code for served in pair] == ["moving", "moving"]
+
+
+def test_a_key_that_leaves_while_it_is_looked_at_is_not_answered(month, pair):
+    key = next(key for key in known(month, "payment") if pair[0].owner.holds("payment", key))
+    committed = pair[0].owner._pipeline.committed
+    look = committed._look
+
+    def slow(*arguments: Any) -> Any:
+        committed._engine.revoked()
+        return look(*arguments)
+
+    committed._look = slow
+    assert live(pair[0], "payment", key).code == "moving"
+
+
+@contextmanager
+def asking(month: Driver, url: str, **more: Any) -> Iterator[Served]:
+    """A worker that keeps nothing and knows one other."""
+    driver = Driver(partitions=4)
+    driver.worker.engine.revoked()
+    shares = {url: {topic.name: [0, 1, 2, 3] for topic in (topics.PAYMENT_FACTS, topics.OBLIGATION_FACTS)}}
+    owner = OwnedInProcess(driver.worker, "asked", "http://127.0.0.1:1", shares)
+    with Served(Questions(None, owner, DESCRIPTION), **more) as served:
+        yield served
+
+
+def test_an_owner_that_is_gone_is_on_its_way(month):
+    with asking(month, f"http://127.0.0.1:{free_ports(1)[0]}") as served:
+        answer = live(served, "payment", "P")
+        assert (answer.status, answer.code) == (503, "moving")
+
+
+def test_an_owner_that_is_frozen_is_not_waited_for(month, monkeypatch):
+    monkeypatch.setattr(live_questions, "OWNER_SECONDS_MAX", 0.5)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as frozen,
+        asking(month, f"http://127.0.0.1:{frozen.getsockname()[1]}") as served,
+    ):
+        started = time.monotonic()
+        answer = live(served, "payment", "P")
+        assert (answer.status, answer.code) == (503, "moving")
+        assert 0.4 < time.monotonic() - started < 4
+        assert served.ask("/livez").status == 200
+
+
+@contextmanager
+def impostor(reply: bytes) -> Iterator[tuple[str, list[bytes]]]:
+    """What stands at the owner's address is something else; it also notes what it was asked."""
+    heard: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(20)
+
+        def answer() -> None:
+            client, _ = listening.accept()
+            heard.append(client.recv(65_536))
+            client.sendall(reply)
+            client.close()
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}", heard
+        thread.join()
+
+
+def reply(status: str, body: bytes = b"{}", content_type: str = "application/json", more: str = "") -> bytes:
+    head = f"HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n{more}\r\n"
+    return head.encode() + body
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "code"),
+    [
+        (reply("200 OK", b"<html>", "text/html"), 503, "moving"),
+        (reply("404 Not Found", b"404: Not Found", "text/plain"), 503, "moving"),
+        (reply("404 Not Found", b'{"error":{"code":"not_found","message":""}}'), 404, "not_found"),
+        (reply("401 Unauthorized"), 502, "owner_refused"),
+        (reply("302 Found", more="Location: http://127.0.0.1:1/steal\r\n"), 503, "moving"),
+        (reply("500 Internal Server Error"), 503, "moving"),
+        (b"nonsense\r\n\r\n", 503, "moving"),
+    ],
+)
+def test_what_answers_in_the_owners_place_is_not_believed(month, sent, status, code):
+    with impostor(sent) as (url, _), asking(month, url) as served:
+        answer = live(served, "payment", "P")
+        assert (answer.status, answer.code) == (status, code)
+
+
+def test_the_callers_token_goes_along_and_nothing_else_of_it(month):
+    with impostor(reply("200 OK", b'{"ok":1}')) as (url, heard), asking(month, url, tokens=[TOKEN]) as served:
+        answer = served.ask("/v1/payments/a%2Fb?live=true", token=TOKEN, Cookie="c=1", X_Mine="2")
+        assert (answer.status, answer.json) == (200, {"ok": 1})
+    asked = heard[0].decode()
+    assert asked.startswith("GET /v1/payments/a%2Fb?live=true HTTP/1.1\r\n")
+    assert f"Authorization: Bearer {TOKEN}\r\n" in asked
+    assert f"{HANDED_ON}: 1\r\n" in asked
+    assert "Cookie" not in asked
+    assert "Mine" not in asked
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1", NO_WEB_SERVER])
+def test_an_owner_that_cannot_be_told_apart_or_asked_is_named(month, url):
+    with asking(month, url) as served:
+        answer = live(served, "payment", "P")
+        assert (answer.status, answer.code) == (503, "no_owner")
+        assert "RENTMATCH_HTTP_" in answer.json["error"]["message"]
+
+
+def test_the_owner_is_who_reads_the_facts():
+    shares = {"http://a/": {"facts": [0, 2], "changelog": [1]}, "http://b": {"facts": [1], "changelog": [0, 2]}}
+    assert [owner_of(shares, "facts", number) for number in range(4)] == ["http://a", "http://b", "http://a", None]
+    assert owner_of({}, "facts", 0) is None
+
+
+# What is looked at is committed
+
+
+def committed_of(driver: Driver) -> Committed:
+    world = driver.world
+    engine = driver.worker.engine
+    return Committed(driver.worker.store, engine, world.broker.partitions, world.settings.policy)  # type: ignore[arg-type]
+
+
+def look(committed: Committed, key: str) -> tuple[str, int, int] | None:
+    def see(found: Any) -> tuple[str, int, int]:
+        return found.reconciliation().status.value, found.facts, found.caught_up
+
+    return asyncio.run(committed.look("payment", key, see))
+
+
+def initiation(at: int = 0) -> PaymentInitiated:
+    return PaymentInitiated("e-1", at, "P", "T", "H", "O", None, 100, "USD", "CARD", "acme", None)
+
+
+def settlement(at: int = 0) -> ProcessorSettled:
+    return ProcessorSettled("e-2", at, "P", "acme", "r", "SETTLED", 100, 0, 100, "USD", None, None, None)
+
+
+def test_what_the_open_transaction_has_learned_is_not_seen():
+    driver = Driver(partitions=1)
+    committed = committed_of(driver)
+    assert look(committed, "P") is None
+    driver.pipe(initiation())
+    driver.run()
+    assert look(committed, "P") == ("initiated", 1, 0)
+    driver.pipe(settlement())
+    for source in list(driver.worker.engine.expected):
+        driver.worker.read(source, 100)
+    assert driver.worker.engine.pending()
+    assert look(committed, "P") == ("initiated", 1, 0)
+    driver.worker.commit()
+    assert look(committed, "P") == ("settled", 2, 0)
+
+
+def test_the_view_is_as_of_the_committed_time_and_not_of_the_clock():
+    driver = Driver(partitions=1)
+    committed = committed_of(driver)
+    driver.pipe(initiation())
+    driver.run()
+    driver.world.now = 60 * DAY  # nothing has been read up to this yet
+    assert look(committed, "P") == ("initiated", 1, 0)
+    driver.run()
+    assert look(committed, "P") == ("exception", 1, 60 * DAY)
+
+
+def test_a_mark_that_is_heard_before_the_store_is_written_raises_no_false_break():
+    world = World(partitions=1)
+    world.broker.generation = 1
+    router, keeper = Worker(world), Worker(world)
+    inputs = [source for source in all_sources(world) if source.topic in topics.INPUTS]
+    router.assign(inputs, 1)
+    keeper.assign([source for source in all_sources(world) if source not in inputs], 1)
+    committed = Committed(keeper.store, keeper.engine, world.broker.partitions, world.settings.policy)  # type: ignore[arg-type]
+    world.pipe(initiation())
+    for worker in (router, keeper, router, keeper):
+        worker.settle()
+    assert look(committed, "P") == ("initiated", 1, 0)
+    # The settlement came in time. The keeper reads it together with the end of the partition, so that the transaction
+    # that holds it also holds the new time; the mark of that comes back from the broker before the disk is written.
+    world.now = 60 * DAY
+    world.pipe(settlement(DAY))
+    router.settle()
+    write = keeper.write
+    seen = []
+
+    def late(commit: Any) -> None:
+        keeper.hear()
+        seen.append(look(committed, "P"))
+        write(commit)
+
+    keeper.write = late  # type: ignore[method-assign]
+    keeper.settle()
+    assert seen[0] == ("initiated", 1, 0)
+    assert look(committed, "P") == ("exception", 2, 60 * DAY)  # nobody posted it, which is so
+
+
+def test_what_is_not_kept_is_not_looked_at():
+    driver = Driver(partitions=1)
+    committed = committed_of(driver)
+    driver.pipe(initiation())
+    driver.run()
+    driver.worker.engine.revoked()
+    assert not committed.keeps("payment", "P")
+    with pytest.raises(NotKept):
+        look(committed, "P")
+
+
+def test_the_two_ask_each_other_only_where_they_must(month, pair):
+    key = next(key for key in known(month, "payment") if pair[0].owner.holds("payment", key))
+    assert ask(pair[0].url, f"/v1/payments/{key}?live=true", **{HANDED_ON.replace("-", "_"): "1"}).status == 200

@@ -1,0 +1,302 @@
+"""Records for the codec's tests: one good sample of each, and Hypothesis strategies that reach the corners."""
+
+from typing import Any
+
+import msgspec
+from hypothesis import strategies as st
+
+from domain.facts import (
+    Installment,
+    ObligationAdjusted,
+    ObligationCancelled,
+    ObligationCharged,
+    PaymentInitiated,
+    PaymentPosted,
+    PlanChanged,
+    PostingReversed,
+    ProcessorSettled,
+)
+from domain.records import (
+    AgeingBucket,
+    BreakClass,
+    BreakLifecycle,
+    Initiated,
+    InstallmentView,
+    LateLifecycle,
+    LatePaymentAlert,
+    LateStage,
+    MismatchAlert,
+    ObligationReconciliation,
+    ObligationStatus,
+    PaymentReconciliation,
+    PaymentStatus,
+    Posted,
+    Settled,
+)
+from streams import topics
+from streams.codec import validation
+from streams.codec.avro_schemas import RENAMED
+from streams.codec.currencies import CURRENCIES
+
+AT = 1_783_080_000_123_456
+"""2026-07-03T12:00:00.123456Z."""
+DAY = 20_637
+"""2026-07-03."""
+
+PLAN = (Installment("i1", 1, 50_000, DAY), Installment("i2", 2, 100_000, DAY + 14))
+
+INITIATED = PaymentInitiated("e1", AT, "p1", "t1", "h1", "o1", "i1", 150_000, "USD", "ACH_DEBIT", "acme", None)
+SETTLED = ProcessorSettled("e2", AT, "p1", "acme", "ch_1", "SETTLED", 150_000, 450, 149_550, "USD", None, "po_1", DAY)
+CHARGED = ObligationCharged(
+    "e3", AT, "o1", "l1", "t1", "h1", "2026-07", 150_000, "USD", DAY, "America/New_York", 5, PLAN
+)
+PLAN_CHANGED = PlanChanged("e4", AT, "o1", 1, PLAN)
+ADJUSTED = ObligationAdjusted("e5", AT, "o1", "a1", -2_500, "USD", "goodwill")
+CANCELLED = ObligationCancelled("e6", AT, "o1", "moved out")
+POSTED = PaymentPosted("e7", AT, "o1", "g1", "p1", None, 150_000, "USD")
+REVERSED = PostingReversed("e8", AT, "o1", "r1", "g1", "p1", 150_000, "USD", "returned R01")
+
+TOPIC_OF: dict[Any, topics.Topic] = {
+    INITIATED: topics.PAYMENT_INITIATED,
+    SETTLED: topics.PROCESSOR_SETTLED,
+    CHARGED: topics.LEDGER_EVENTS,
+    PLAN_CHANGED: topics.LEDGER_EVENTS,
+    ADJUSTED: topics.LEDGER_EVENTS,
+    CANCELLED: topics.LEDGER_EVENTS,
+    POSTED: topics.LEDGER_EVENTS,
+    REVERSED: topics.LEDGER_EVENTS,
+}
+FACTS = tuple(TOPIC_OF)
+TOPIC_BY_TYPE = {type(fact): topic for fact, topic in TOPIC_OF.items()}
+
+OUTPUTS: tuple[Any, ...] = (
+    PaymentReconciliation(
+        "p1",
+        3,
+        PaymentStatus.RECONCILED,
+        "USD",
+        Initiated("o1", None, 150_000, "CARD"),
+        Settled(150_000, 450, 149_550, 0, 0, 0, 150_000),
+        Posted(150_000, {"o1": 100_000, "o2": 50_000}),
+        ("b" * 32,),
+        AT,
+    ),
+    ObligationReconciliation(
+        "o1",
+        7,
+        "l1",
+        "t1",
+        "h1",
+        "2026-07",
+        ObligationStatus.PARTIALLY_PAID,
+        "USD",
+        150_000,
+        -2_500,
+        147_500,
+        (
+            InstallmentView("i1", DAY, 50_000, {"p1": 50_000}, {}),
+            InstallmentView("i2", DAY + 14, 97_500, {}, {"p2": 1}),
+        ),
+        50_000,
+        1,
+        50_000,
+        0,
+        DAY + 14,
+        None,
+        AgeingBucket.CURRENT,
+        (),
+        AT,
+    ),
+    MismatchAlert(
+        "b" * 32,
+        1,
+        "payment",
+        "p1",
+        ("obligation", "o2"),
+        BreakClass.OBLIGATION_MISMATCH,
+        3,
+        BreakLifecycle.OPENED,
+        0,
+        50_000,
+        50_000,
+        "XXX",
+        None,
+        AT,
+        None,
+        ("e1", "e7"),
+    ),
+    LatePaymentAlert(
+        "c" * 32,
+        2,
+        "o1",
+        "i2",
+        "l1",
+        "t1",
+        "h1",
+        "2026-07",
+        "USD",
+        DAY,
+        97_500,
+        0,
+        1,
+        AT,
+        LateStage.FEE_ELIGIBLE,
+        LateLifecycle.ESCALATED,
+        AT - 1,
+        None,
+    ),
+)
+
+# Short, around the one-byte length (63 bytes), around the limit, with characters of one to four bytes.
+ids = st.text(min_size=1, max_size=12) | st.text(min_size=60, max_size=70) | st.just("x" * 512) | st.just("é" * 256)
+texts = st.text(max_size=80) | st.just("z" * 8_192)
+instants = st.integers(validation.INSTANT_MIN, validation.INSTANT_MAX) | st.integers(AT - 10**12, AT + 10**12)
+days = st.integers(validation.DAY_MIN, validation.DAY_MAX) | st.integers(DAY - 90, DAY + 90)
+amounts = st.integers(1, validation.AMOUNT_MAX) | st.integers(1, 300_000)
+amounts_from_0 = st.just(0) | amounts
+signed = st.integers(-validation.AMOUNT_MAX, validation.AMOUNT_MAX)
+longs = st.integers(-1 << 63, (1 << 63) - 1) | st.integers(-70, 70)
+currencies = st.sampled_from(sorted(CURRENCIES))
+methods = st.sampled_from(["ACH_DEBIT", "CARD", "INSTANT", "CHECK", "CASH"])
+other_outcomes = st.sampled_from(["SETTLED", "RETURNED", "REFUNDED", "CHARGEBACK", "CHARGEBACK_REVERSED"])
+periods = st.builds("{:04}-{:02}".format, st.integers(1, 9_999), st.integers(1, 12))
+plans = st.lists(
+    st.builds(Installment, ids, longs, amounts, days), max_size=5, unique_by=lambda part: part.installment_id
+).map(tuple)
+
+
+def _settled(outcomes: Any, gross: Any) -> Any:
+    return st.builds(
+        ProcessorSettled,
+        ids,
+        instants,
+        ids,
+        ids,
+        ids,
+        outcomes,
+        gross,
+        amounts_from_0,
+        signed,
+        currencies,
+        st.none() | st.text(max_size=12),
+        st.none() | ids,
+        st.none() | days,
+    )
+
+
+facts = st.one_of(
+    st.builds(
+        PaymentInitiated,
+        ids,
+        instants,
+        ids,
+        ids,
+        ids,
+        ids,
+        st.none() | ids,
+        amounts,
+        currencies,
+        methods,
+        ids,
+        st.none() | ids,
+    ),
+    _settled(other_outcomes, amounts),
+    _settled(st.just("FAILED"), amounts_from_0),
+    st.builds(
+        ObligationCharged,
+        ids,
+        instants,
+        ids,
+        ids,
+        ids,
+        ids,
+        periods,
+        amounts_from_0,
+        currencies,
+        days,
+        st.sampled_from(sorted(validation.TIME_ZONES)),
+        st.integers(0, validation.GRACE_DAYS_MAX),
+        plans,
+    ),
+    st.builds(PlanChanged, ids, instants, ids, st.integers(1, (1 << 63) - 1), plans),
+    st.builds(ObligationAdjusted, ids, instants, ids, ids, signed.filter(bool), currencies, texts),
+    st.builds(ObligationCancelled, ids, instants, ids, texts),
+    st.builds(PaymentPosted, ids, instants, ids, ids, ids, st.none() | ids, amounts, currencies),
+    st.builds(PostingReversed, ids, instants, ids, ids, ids, ids, amounts, currencies, texts),
+)
+
+_short = st.text(max_size=70)
+_any_day = st.integers(-1 << 31, (1 << 31) - 1) | days
+_any_instant = longs | instants
+_money_by_id = st.dictionaries(_short, longs, max_size=3)
+_short_tuples = st.lists(_short, max_size=3).map(tuple)
+
+outputs = st.one_of(
+    st.builds(
+        PaymentReconciliation,
+        _short,
+        longs,
+        st.sampled_from(PaymentStatus),
+        _short,
+        st.none() | st.builds(Initiated, _short, st.none() | _short, longs, methods),
+        st.builds(Settled, *[longs] * 7),
+        st.builds(Posted, longs, _money_by_id),
+        _short_tuples,
+        _any_instant,
+    ),
+    st.builds(
+        ObligationReconciliation,
+        *[_short, longs, _short, _short, _short, _short],
+        st.sampled_from(ObligationStatus),
+        *[_short, longs, longs, longs],
+        st.lists(st.builds(InstallmentView, _short, _any_day, longs, _money_by_id, _money_by_id), max_size=3).map(
+            tuple
+        ),
+        *[longs, longs, longs, longs],
+        st.none() | _any_day,
+        st.none() | _any_day,
+        st.sampled_from(AgeingBucket),
+        _short_tuples,
+        _any_instant,
+    ),
+    st.builds(
+        MismatchAlert,
+        *[_short, longs, _short, _short, _short_tuples],
+        st.sampled_from(BreakClass),
+        longs,
+        st.sampled_from(BreakLifecycle),
+        *[longs, longs, longs, _short],
+        st.none() | _any_instant,
+        _any_instant,
+        st.none() | _any_instant,
+        _short_tuples,
+    ),
+    st.builds(
+        LatePaymentAlert,
+        *[_short, longs, _short, _short, _short, _short, _short, _short, _short, _any_day, longs, longs, longs],
+        _any_instant,
+        st.sampled_from(LateStage),
+        st.sampled_from(LateLifecycle),
+        _any_instant,
+        st.none() | _any_instant,
+    ),
+)
+
+
+def plain(value: Any) -> Any:
+    """A Struct as the dicts and lists that fastavro takes and gives, by Avro's field names."""
+    if isinstance(value, msgspec.Struct):
+        avro = {field: name for name, field in RENAMED.items()}
+        return {avro.get(field, field): plain(getattr(value, field)) for field in value.__struct_fields__}
+    if isinstance(value, tuple):
+        return [plain(item) for item in value]
+    return str(value) if isinstance(value, str) else value
+
+
+def without_logical_types(schema: Any) -> Any:
+    """The same schema with bare numbers, so that fastavro gives numbers and not datetimes, which end at year 9999."""
+    if isinstance(schema, dict):
+        return {key: without_logical_types(part) for key, part in schema.items() if key != "logicalType"}
+    if isinstance(schema, list):
+        return [without_logical_types(part) for part in schema]
+    return schema

@@ -1,0 +1,379 @@
+"""A rentmatch installation for tests: topics of its own on a real broker, workers as processes, and an auditor.
+
+Everything is watched from outside: offsets at the broker, /readyz at the workers, records on the output topics.
+"""
+
+import json
+import random
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import KafkaException, Producer
+
+from domain.facts import Micros
+from simulator.deliver import Delivery, value_of
+from simulator.scenario import Scenario
+from simulator.truth import truth_of_deliveries
+from streams.broker.provisioning import provision
+from streams.settings import Settings
+from tests.kit import wire
+from tests.kit.group_monitor import READ, Onlooker
+from tests.kit.verifier import KEYS, Outputs, Place, Published, check, read_outputs
+from tools.local.worker import COMMAND, WorkerProcess
+
+FAULTY = (sys.executable, "-m", "tests.kit.faulty_worker", "worker")
+
+WRITTEN = (*KEYS, "dead-letter")
+"""The topics that a reader downstream reads."""
+
+SLICE = 40
+"""Records that a Feed publishes at a time."""
+
+SETTLED_TWICE_S = 0.2
+"""Settled means: looked settled twice, so far apart."""
+
+
+def instant(micros: Micros) -> str:
+    """An instant as RENTMATCH_CLOCK takes it."""
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros)).isoformat()
+
+
+class Installation:
+    """Topics under a prefix, a group, and workers.
+
+    `settings` are RENTMATCH_ settings of all workers, by their names without the prefix: `commit_interval_ms=20`.
+    `clock` is the instant at which the workers' clock stands still; None lets them read the system's.
+    """
+
+    def __init__(
+        self,
+        bootstrap: str,
+        prefix: str,
+        directory: Path,
+        *,
+        clock: Micros | None,
+        partitions: int = 3,
+        **settings: Any,
+    ) -> None:
+        self.bootstrap = bootstrap
+        self.prefix = prefix
+        self.clock = clock
+        self.group = f"{prefix}group"
+        self._directory = directory
+        given: dict[str, Any] = {
+            "broker": bootstrap,
+            "topic_prefix": prefix,
+            "application_id": self.group,
+            "clock": "system" if clock is None else instant(clock),
+            "partitions": partitions,
+            # A death costs the session and the transaction that it left open: short, so that tests need not wait.
+            "session_timeout_ms": 4_000,
+            "transaction_timeout_ms": 5_000,
+            "progress_interval_ms": 200,
+        } | settings
+        self.env = {f"RENTMATCH_{name.upper()}": str(value) for name, value in given.items()}
+        self.settings = Settings(**given)
+        self.deliveries: list[Delivery] = []
+        """All that was published, for the truth."""
+        self.published: dict[Place, Published] = {}
+        self.workers: dict[str, WorkerProcess] = {}
+        self.supervised: set[str] = set()
+        """Workers that are started again when they end with an error, as a container's restart policy does."""
+        self.deaths: list[tuple[str, int]] = []
+        """Who ended with which status and was started again."""
+        self.onlooker = Onlooker(bootstrap, prefix, self.group, partitions)
+        self._producer = Producer(
+            {
+                "bootstrap.servers": bootstrap,
+                "log_level": 2,
+                "enable.idempotence": True,
+                # The topics were made a moment ago: with more on the way the first records may be lost (KAFKA-15591).
+                "max.in.flight": 1,
+                "linger.ms": 5,
+                "message.max.bytes": 16 << 20,
+            }
+        )
+
+    def __enter__(self) -> "Installation":
+        """Create the topics."""
+        self.provision()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Kill all workers. The topics stay: a failure may need them."""
+        for worker in self.workers.values():
+            worker.close()
+        self.onlooker.close()
+
+    def name(self, topic: str) -> str:
+        """A topic's full name here, from its default name."""
+        return self.prefix + topic
+
+    def provision(self) -> None:
+        """Create the topics.
+
+        Raises:
+            AssertionError: the service finds something wrong with them.
+        """
+        report = provision(self.settings)
+        assert report.errors == []
+
+    # Publishing
+
+    def publish(
+        self,
+        deliveries: Iterable[Delivery],
+        *,
+        rng: random.Random | None = None,
+        shuffled: bool = False,
+        times: int = 1,
+        spread: bool = False,
+    ) -> None:
+        """Publish deliveries, and wait until the broker has them.
+
+        Args:
+            deliveries: in the order of arrival.
+            rng: draws what the other options need.
+            shuffled: in any order instead.
+            times: each so often.
+            spread: each to any partition, instead of to that of its key.
+        """
+        rng = rng or random.Random(0)
+        sent = [delivery for delivery in deliveries for _ in range(times)]
+        if shuffled:
+            rng.shuffle(sent)
+        self.publish_values(
+            (d, value_of(d, lambda fact, _: wire.encode(fact)), rng.randrange(self._partitions()) if spread else -1)
+            for d in sent
+        )
+
+    def publish_values(self, records: Iterable[tuple[Delivery, bytes | None, int]]) -> None:
+        """Publish deliveries with values and partitions (-1: by the key) of the test's own, and wait for the broker."""
+        producer = self._producer
+        failed: list[Any] = []
+        for delivery, value, partition in records:
+            while True:
+                try:
+                    producer.produce(
+                        self.name(delivery.topic), value, delivery.key.encode(), partition,
+                        on_delivery=self.noting(delivery, failed),
+                    )  # fmt: skip
+                    break
+                except BufferError:
+                    producer.poll(0.1)
+        assert producer.flush(150) == 0
+        assert failed == []
+
+    def noting(self, delivery: Delivery, failed: list[Any]) -> Callable[[Any, Any], None]:
+        """A producer's callback that counts a delivery as published once the broker has it."""
+
+        def note(error: Any, message: Any) -> None:
+            if error is not None:
+                failed.append(error)
+                return
+            self.deliveries.append(delivery)
+            place = (delivery.topic, message.partition(), message.offset())
+            self.published[place] = Published(message.key(), message.value(), delivery.fault)
+
+        return note
+
+    def _partitions(self) -> int:
+        return self.settings.partitions
+
+    # Workers
+
+    def worker(self, worker_id: str = "a", *, supervised: bool = False, fault: str | None = None) -> WorkerProcess:
+        """Start a worker on the state of the one of this id before it; `fault` as in tests/kit/faulty_worker.py."""
+        before = self.workers.get(worker_id)
+        assert before is None or before.exit_code is not None, f"worker {worker_id} runs already"
+        env = self.env | {"RENTMATCH_WORKER_ID": worker_id} | ({} if fault is None else {"FAULT": fault})
+        worker = WorkerProcess(self.directory_of(worker_id), env, command=COMMAND if fault is None else FAULTY)
+        self.workers[worker_id] = worker
+        self.supervised.discard(worker_id)
+        if supervised:
+            self.supervised.add(worker_id)
+        worker.start()
+        return worker
+
+    def directory_of(self, worker_id: str) -> Path:
+        """Where a worker has its log, and its state in the folder `state`."""
+        return self._directory / f"worker-{worker_id}"
+
+    def dismiss(self, worker_id: str) -> None:
+        """Expect nothing more of a worker that has ended, whatever its exit status was."""
+        assert self.workers[worker_id].exit_code is not None
+        del self.workers[worker_id]
+
+    def supervise(self) -> None:
+        """Start supervised workers that have ended with an error again, without a fault that was built in.
+
+        Raises:
+            AssertionError: a worker that nobody supervises has ended with an error.
+        """
+        for worker_id, worker in list(self.workers.items()):
+            status = worker.exit_code
+            if status in (None, 0):
+                continue
+            if worker_id not in self.supervised:
+                raise AssertionError(f"worker {worker_id} ended with status {status}\n{worker.log_tail()}")
+            self.deaths.append((worker_id, status))
+            self.worker(worker_id, supervised=True)
+
+    def watch(self, seconds: float) -> None:
+        """Let time pass, and start again who ends meanwhile."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            self.supervise()
+            time.sleep(0.05)
+
+    # Watching
+
+    def wait_members(self, count: int, timeout_s: float = 60) -> None:
+        """Wait until the group has so many members."""
+        until = time.monotonic() + timeout_s
+        while (found := self.onlooker.members()) != count:
+            assert time.monotonic() < until, f"the group has {found} members, not {count}, for {timeout_s} s"
+            self.watch(0.1)
+
+    def caught_up_to(self) -> Micros | None:
+        """The latest instant up to which a running worker says that all is reconciled."""
+        found = [self._caught_up(worker) for worker in self.workers.values() if worker.exit_code is None]
+        return max((at for at in found if at is not None), default=None)
+
+    def _caught_up(self, worker: WorkerProcess) -> Micros | None:
+        try:
+            with urllib.request.urlopen(f"{worker.url}/readyz", timeout=2) as response:
+                at: Micros | None = json.load(response)["caught_up_to_micros"]
+                return at
+        except (urllib.error.URLError, OSError):
+            return None
+
+    def wait_settled(self, timeout_s: float = 120) -> None:
+        """Wait until all that is published is read and derived, and every deadline up to the clock has been looked at.
+
+        Raises:
+            AssertionError: a worker ended that should not have, or it took longer; the message holds the logs.
+        """
+        at = time.time_ns() // 1_000 if self.clock is None else self.clock
+        until = time.monotonic() + timeout_s
+        settled_since = None
+        why = ""
+        while True:
+            self.supervise()
+            why = self._unsettled(at)
+            if why:
+                settled_since = None
+            elif settled_since is None:
+                settled_since = time.monotonic()
+            elif time.monotonic() - settled_since > SETTLED_TWICE_S:
+                return
+            if time.monotonic() > until:
+                tails = "\n".join(worker.log_tail() for worker in self.workers.values())
+                raise AssertionError(f"not settled within {timeout_s} s: {why}\ndeaths: {self.deaths}\n{tails}")
+            time.sleep(0.1)
+
+    def _unsettled(self, at: Micros) -> str:
+        """Why it is not settled; empty if it is."""
+        try:
+            behind = self.onlooker.lag()
+        except KafkaException as error:
+            return f"the broker does not tell the offsets: {error}"
+        if behind:
+            return f"offsets before the end: {behind}"
+        caught_up = self.caught_up_to()
+        if caught_up is None or caught_up < at:
+            return f"caught up to {caught_up}, not yet to {at}"
+        # A commit holds before its markers are in all partitions; a reader must not be asked before they are.
+        if self.onlooker.ends(WRITTEN, stable=True) != self.onlooker.ends(WRITTEN):
+            return "a transaction is open on the output topics"
+        return ""
+
+    def wait_progress(self, records: int, timeout_s: float = 60) -> None:
+        """Wait until so many offsets of the inputs are committed: somewhere in the middle of the work."""
+        until = time.monotonic() + timeout_s
+        while True:
+            self.supervise()
+            done = 0
+            try:
+                done = sum(offset for (topic, _), offset in self.onlooker.committed().items() if topic in READ[:3])
+            except KafkaException as error:
+                last = str(error)
+            else:
+                last = f"{done} committed"
+            if done >= records:
+                return
+            assert time.monotonic() < until, f"{records} input offsets not committed in {timeout_s} s: {last}"
+            time.sleep(0.02)
+
+    # Auditing
+
+    def outputs(self) -> Outputs:
+        """All that a reader downstream sees."""
+        return read_outputs(self.bootstrap, self.name, self.settings.schema_registry_url)
+
+    def check(
+        self, scenario: Scenario | None = None, *, at: Micros | None = None, dead_letter_times: int = 1
+    ) -> Outputs:
+        """Hold the outputs to the truth about all that was published (or about a scenario), and give them.
+
+        Raises:
+            AssertionError: something is not as it must be.
+        """
+        at = at if at is not None else self.clock
+        assert at is not None, "with the system's clock, say at which instant"
+        deliveries = self.deliveries if scenario is None else scenario.deliveries
+        outputs = self.outputs()
+        check(
+            outputs, truth_of_deliveries(deliveries, at, self.settings.policy), self.published, self.name,
+            dead_letter_times=dead_letter_times,
+        )  # fmt: skip
+        return outputs
+
+
+class Feed(threading.Thread):
+    """Publishes slice after slice in the background, so that there is always something going on to be disturbed."""
+
+    def __init__(
+        self,
+        installation: Installation,
+        deliveries: Sequence[Delivery],
+        seconds: float,
+        rng: random.Random,
+        slice_: int = SLICE,
+    ) -> None:
+        super().__init__(name="feed", daemon=True)
+        self._installation = installation
+        self._slices = [deliveries[at : at + slice_] for at in range(0, len(deliveries), slice_)]
+        self._pause_s = seconds / max(1, len(self._slices))
+        self._rng = random.Random(rng.random())
+        self._error: BaseException | None = None
+        self._hurry = threading.Event()
+        self.start()
+
+    def run(self) -> None:
+        """Publish until all is published."""
+        try:
+            for number, deliveries in enumerate(self._slices):
+                self._installation.publish(deliveries, rng=self._rng, spread=number % 2 == 1)
+                self._hurry.wait(self._pause_s)
+        except BaseException as error:
+            self._error = error
+
+    def finish(self, *, hurry: bool = False) -> None:
+        """Wait until all is published; with `hurry` what is left goes without a pause.
+
+        Raises:
+            RuntimeError: it could not be published.
+        """
+        if hurry:
+            self._hurry.set()
+        self.join(300)
+        if self._error is not None or self.is_alive():
+            raise RuntimeError("the inputs could not be published") from self._error

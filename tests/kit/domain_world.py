@@ -1,0 +1,125 @@
+"""A small world of payments and obligations that runs the domain as the service does, without the service.
+
+`look(now)` settles every key at an instant: views, what they change, what payments tell obligations. It keeps what a
+consumer of the outputs knows and checks that it is the truth.
+"""
+
+import msgspec
+
+from domain import publishing
+from domain.facts import (
+    Micros,
+    ObligationFact,
+    PaymentFact,
+    PaymentInitiated,
+    PaymentPart,
+    PaymentPosted,
+    PostingReversed,
+    ProcessorSettled,
+)
+from domain.obligations import view as obligation
+from domain.obligations.view import ObligationView
+from domain.payments import view as payment
+from domain.payments.view import PaymentView
+from domain.policy import Policy
+from domain.publishing import History
+from domain.records import (
+    BreakLifecycle,
+    LateLifecycle,
+    LatePaymentAlert,
+    MismatchAlert,
+    ObligationReconciliation,
+    Output,
+    PaymentReconciliation,
+)
+
+NEVER: Micros = -(2**62)
+"""The instant at which no deadline has passed."""
+
+Fact = PaymentFact | ObligationFact
+
+
+class World:
+    def __init__(self, policy: Policy | None = None) -> None:
+        self.policy = policy or Policy()
+        self.payments: dict[str, payment.PaymentState] = {}
+        self.obligations: dict[str, obligation.ObligationState] = {}
+        self.histories: dict[tuple[str, str], History] = {}
+        self.payment_views: dict[str, PaymentView] = {}
+        self.obligation_views: dict[str, ObligationView] = {}
+        self.outputs: list[Output] = []
+        self.parts: list[PaymentPart] = []
+        self.version = 0
+
+    def learn(self, fact: Fact) -> bool:
+        if isinstance(fact, PaymentInitiated | ProcessorSettled | PaymentPosted | PostingReversed):
+            state = self.payments.setdefault(fact.payment_id, payment.new_payment(fact.payment_id))
+            return payment.learn(state, fact)
+        return obligation.learn(self.remembered(fact.obligation_id), fact)
+
+    def remembered(self, obligation_id: str) -> obligation.ObligationState:
+        return self.obligations.setdefault(obligation_id, obligation.new_obligation(obligation_id))
+
+    def _changes(self, view: PaymentView | ObligationView, now: Micros) -> list[PaymentPart]:
+        told = self.histories.setdefault((view.key_kind, view.key), History())
+        changes = publishing.changes(told, view, now, self.version)
+        self.outputs += changes.outputs
+        return changes.parts
+
+    def look(self, now: Micros = NEVER) -> None:
+        self.version += 1
+        for key, state in self.payments.items():
+            self.payment_views[key] = payment.view(state, now, self.policy)
+            for part in self._changes(self.payment_views[key], now):
+                self.parts.append(part)
+                obligation.learn(self.remembered(part.obligation_id), part)
+        for key, owed in self.obligations.items():
+            self.obligation_views[key] = obligation.view(owed, now, self.policy)
+            self._changes(self.obligation_views[key], now)
+        self.check_consumer()
+
+    def consumer(self) -> dict[tuple[str, str], Output]:
+        """The last record of each key, as a consumer of the output topics knows it."""
+        last: dict[tuple[str, str], Output] = {}
+        for output in self.outputs:
+            if isinstance(output, PaymentReconciliation):
+                key = ("payment", output.payment_id)
+            elif isinstance(output, ObligationReconciliation):
+                key = ("obligation", output.obligation_id)
+            elif isinstance(output, MismatchAlert):
+                key = ("break", output.break_id)
+            else:
+                key = ("late", output.alert_id)
+            before = last.get(key)
+            assert before is None or before.version < output.version, f"the version of {key} does not rise"
+            last[key] = output
+        return last
+
+    def check_consumer(self) -> None:
+        """Replaying what was emitted gives exactly the views, their open breaks and their live alerts."""
+        last = self.consumer()
+        open_breaks = {
+            (a.key_kind, a.key, a.subject, a.break_class, a.expected_minor, a.actual_minor, a.event_ids)
+            for a in last.values()
+            if isinstance(a, MismatchAlert) and a.lifecycle is not BreakLifecycle.RESOLVED
+        }
+        views = [*self.payment_views.values(), *self.obligation_views.values()]
+        assert open_breaks == {
+            (v.key_kind, v.key, b.subject, b.break_class, b.expected_minor, b.actual_minor, b.event_ids)
+            for v in views
+            for b in v.breaks
+        }
+        live = {
+            (a.alert_id, a.stage, a.amount_due_minor, a.paid_minor, a.pending_minor)
+            for a in last.values()
+            if isinstance(a, LatePaymentAlert) and a.lifecycle not in {LateLifecycle.CURED, LateLifecycle.CANCELLED}
+        }
+        assert live == {
+            (late.alert_id, late.stage, late.amount_due_minor, late.paid_minor, late.pending_minor)
+            for v in self.obligation_views.values()
+            for late in v.late
+        }
+        for view in views:
+            if view.reconciliation is not None:
+                told = last[view.key_kind, view.key]
+                assert msgspec.structs.replace(told, version=0) == view.reconciliation

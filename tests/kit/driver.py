@@ -1,0 +1,215 @@
+"""Runs the production wiring in process: the stages, the engine and the tables are the real ones; broker and disk are
+in memory. `pipe`, `run`, `emitted`, `last`, `advance`, `crash`."""
+
+from collections.abc import Iterable
+from enum import Enum
+from typing import Any
+
+import app as composition
+from agents.keeping import Clocks, Keeping
+from domain.facts import InputFact, Micros, PaymentInitiated, ProcessorSettled
+from domain.obligations.view import ObligationState
+from domain.payments.view import PaymentState
+from domain.records import Output
+from streams import topics
+from streams.codec.codec import Codec
+from streams.settings import Settings
+from streams.topics import Topic
+from streams.transport import watermarks
+from streams.transport.batch import Batch, TopicPartition
+from streams.transport.commit import Commit
+from streams.transport.engine import Engine, Verdict
+from streams.transport.watermarks import Progress
+from tables.keyed import write_stores
+from tables.store import Place
+from tests.kit.memory import FencedError, MemoryBroker, MemoryStore
+
+MARKS = TopicPartition(topics.PROGRESS, 0)
+
+
+class Crash(Enum):
+    """Where in a commit a worker dies."""
+
+    BEFORE_TRANSACTION = 1
+    """Nothing was written."""
+    ABORTED = 2
+    """Written, and aborted: readers see only the markers."""
+    BEFORE_STORE = 3
+    """The transaction holds, the local disk does not know."""
+    AFTER_STORE = 4
+    """The transaction holds and the disk knows; the worker does not."""
+
+
+class World:
+    """What all workers of a test share: the broker, the clock, the settings."""
+
+    def __init__(self, partitions: int = 3, now: Micros = 0, **settings: Any) -> None:
+        counts = dict.fromkeys(topics.ALL, partitions) | {topics.PROGRESS: 1, topics.DEAD_LETTER: 1}
+        self.broker = MemoryBroker(counts)
+        self.settings = Settings(**settings)
+        self.codec = Codec()
+        self.now = now
+        self._version = 0
+
+    def version(self) -> Micros:
+        """A version clock that rises by itself."""
+        self._version += 1
+        return self._version
+
+    def pipe(self, fact: InputFact | bytes, topic: Topic | None = None, partition: int | None = None) -> None:
+        """Publish a fact as its source would, or bytes as anybody might."""
+        if isinstance(fact, bytes):
+            assert topic is not None
+            self.broker.publish(topic, b"key", fact, partition)
+            return
+        if isinstance(fact, PaymentInitiated):
+            topic = topics.PAYMENT_INITIATED
+        elif isinstance(fact, ProcessorSettled):
+            topic = topics.PROCESSOR_SETTLED
+        else:
+            topic = topics.LEDGER_EVENTS
+        key = getattr(fact, "payment_id" if topic is not topics.LEDGER_EVENTS else "obligation_id")
+        self.broker.publish(topic, key.encode(), self.codec.encode_fact(fact, topic.name), partition)
+
+    def emitted(self, topic: Topic) -> list[Output]:
+        """All records of an output topic, decoded."""
+        return [self.codec.decode_output(record.value or b"") for record in self.broker.records(topic)]
+
+    def last(self, topic: Topic) -> dict[str, Output]:
+        """The last record of each key."""
+        return {key.decode(): self.codec.decode_output(value) for key, value in self.broker.last(topic).items()}
+
+
+class Worker:
+    """One worker: what it does in a thread or in a transaction elsewhere is a method call here."""
+
+    def __init__(self, world: World, store: MemoryStore | None = None) -> None:
+        self.world = world
+        self.store = store or MemoryStore()
+        clocks = Clocks(lambda: world.now, world.version)
+        stages = composition.stages_of(world.settings, self.store, world.codec, world.broker.partitions, clocks)  # type: ignore[arg-type]
+        keeping = [stage for stage in stages if isinstance(stage, Keeping)]
+        self.tables = dict(zip((PaymentState, ObligationState), [stage.table for stage in keeping], strict=True))
+        """By what they keep."""
+        self.engine = Engine(stages, Progress(world.broker.partitions), lambda: world.now)
+        self.generation = -1
+        self._heard = 0
+
+    def assign(self, sources: Iterable[TopicPartition], generation: int) -> None:
+        """What a rebalance does: recover from the changelogs, hear the marks, read on from the committed offsets."""
+        broker = self.world.broker
+        mine = list(sources)
+        broker.stable_offsets(mine)  # only then the changelogs' ends
+        for source in mine:
+            changelog, letter = {
+                topics.PAYMENT_FACTS: (topics.PAYMENTS_CHANGELOG, b"p"),
+                topics.OBLIGATION_FACTS: (topics.OBLIGATIONS_CHANGELOG, b"o"),
+            }.get(source.topic, (None, b""))
+            if changelog is not None:
+                place = Place(letter, source.number)
+                batch = broker.read_to_the_end(TopicPartition(changelog, source.number), self.store.offset(place))
+                self.store.recover(place, [(r.key or b"", r.value) for r in batch.records], batch.next)
+        self._take_in(broker.read_to_the_end(MARKS, 0))
+        self.generation = generation
+        everywhere = {source: broker.offsets.get(source, 0) for source in all_sources(self.world)}
+        self.engine.assigned(generation, broker.stable_offsets(mine), everywhere)
+
+    def hear(self) -> None:
+        """Read on in the progress topic."""
+        self._take_in(self.world.broker.read(MARKS, 0, self._heard, 1 << 30))
+
+    def _take_in(self, marks: Batch) -> None:
+        for record in marks.records:
+            self.engine.progress.heard(record.key or b"", watermarks.read_mark(record.value or b""))
+        self._heard = marks.next
+
+    def read(self, source: TopicPartition, most: int) -> bool:
+        """Read and process up to `most` offsets; whether there was anything."""
+        expected = self.engine.expected[source]
+        batch = self.world.broker.read(source, self.engine.epoch, expected, most)
+        if batch.next == batch.start:
+            return False
+        assert self.engine.process(batch) is Verdict.PROCESSED
+        return True
+
+    def ask(self) -> None:
+        """Ask for end offsets, as the contract's section 9 has it."""
+        for ask in self.engine.wanted():
+            self.engine.progress.asked(ask, self.world.broker.end(ask.source))
+
+    def commit(self, crash: Crash | None = None) -> bool:
+        """One transaction; whether there was anything to commit. A crash leaves this worker useless."""
+        commit = self.engine.freeze()
+        if commit is None:
+            return False
+        if crash is not Crash.BEFORE_TRANSACTION:
+            self.world.broker.transact(self.generation, commit, aborted=crash is Crash.ABORTED)
+            if crash not in (Crash.ABORTED, Crash.BEFORE_STORE):
+                self.write(commit)
+        if crash is None:
+            self.engine.committed(commit)
+        return True
+
+    def write(self, commit: Commit) -> None:
+        """Let the disk know."""
+        write_stores(commit, self.store)  # type: ignore[arg-type]
+
+    def settle(self, most: int = 1_000) -> None:
+        """Read, commit and let time pass until nothing is left to do."""
+        while True:
+            self.hear()
+            self.ask()
+            moved = [self.read(source, most) for source in list(self.engine.expected)]
+            if not (self.commit() or any(moved)):
+                return
+
+
+def all_sources(world: World) -> list[TopicPartition]:
+    """Every partition that is read in batches."""
+    read = (*topics.INPUTS, topics.PAYMENT_FACTS, topics.OBLIGATION_FACTS)
+    return [TopicPartition(topic, number) for topic in read for number in range(world.broker.partitions[topic])]
+
+
+class Driver:
+    """One worker over one world: enough for most tests."""
+
+    def __init__(self, partitions: int = 3, now: Micros = 0, **settings: Any) -> None:
+        self.world = World(partitions, now, **settings)
+        self.worker = self._start(None)
+
+    def _start(self, store: MemoryStore | None) -> Worker:
+        self.world.broker.generation += 1
+        worker = Worker(self.world, store)
+        worker.assign(all_sources(self.world), self.world.broker.generation)
+        return worker
+
+    def pipe(self, *facts: InputFact | bytes, topic: Topic | None = None) -> None:
+        """Publish."""
+        for fact in facts:
+            self.world.pipe(fact, topic)
+
+    def run(self, most: int = 1_000) -> None:
+        """Until nothing is left to do."""
+        self.worker.settle(most)
+
+    def advance(self, now: Micros) -> None:
+        """Let the clock go on, and everything that follows from it happen."""
+        assert now >= self.world.now
+        self.world.now = now
+        self.run()
+
+    def crash(self, where: Crash, *, lose_disk: bool = False) -> None:
+        """Die in the middle of a commit, and start again."""
+        self.worker.commit(where)
+        self.worker = self._start(None if lose_disk else self.worker.store)
+
+    def emitted(self, topic: Topic) -> list[Output]:
+        """All records of an output topic."""
+        return self.world.emitted(topic)
+
+    def last(self, topic: Topic) -> dict[str, Output]:
+        """The last record of each key."""
+        return self.world.last(topic)
+
+
+__all__ = ["Crash", "Driver", "FencedError", "Worker", "World", "all_sources"]

@@ -1,0 +1,156 @@
+"""Facts for Hypothesis: few ids, few amounts and few instants, so that everything meets everything."""
+
+from hypothesis import strategies as st
+
+from domain.facts import (
+    Installment,
+    ObligationAdjusted,
+    ObligationCancelled,
+    ObligationCharged,
+    Outcome,
+    PaymentInitiated,
+    PaymentPosted,
+    PlanChanged,
+    PostingReversed,
+    ProcessorSettled,
+)
+from tests.kit.domain_world import Fact
+from tests.kit.scenario_tables import day, instant
+
+HOUR = 3600 * 1_000_000
+START = instant("2026-06-30 12:00")
+FIRST_DUE = day("2026-06-25")
+
+event_ids = st.integers(0, 40).map("e{}".format)
+instants = st.integers(0, 24 * 12).map(lambda hours: START + hours * HOUR)
+amounts = st.integers(1, 4).map(lambda n: n * 50)
+currencies = st.sampled_from(["USD", "USD", "USD", "USD", "USD", "CAD"])
+payments = st.sampled_from(["P1", "P1", "P2", "P3"])
+obligations = st.sampled_from(["O1", "O1", "O2"])
+names = st.sampled_from([None, None, "A1", "A2", "O1", "Z"])
+methods = st.sampled_from(["ACH_DEBIT", "CARD", "INSTANT", "CHECK", "CASH"])
+outcomes = st.sampled_from(
+    ["SETTLED", "SETTLED", "SETTLED", "FAILED", "RETURNED", "REFUNDED", "CHARGEBACK", "CHARGEBACK_REVERSED"]
+)
+processors = st.sampled_from(["acme", "acme", "other"])
+
+plans = st.lists(
+    st.builds(
+        Installment,
+        st.sampled_from(["A1", "A2", "A3", "A4"]),
+        st.integers(0, 2),
+        amounts,
+        st.integers(FIRST_DUE, FIRST_DUE + 20),
+    ),
+    max_size=4,
+    unique_by=lambda installment: installment.installment_id,
+).map(tuple)
+
+payment_facts = st.one_of(
+    st.builds(
+        PaymentInitiated, event_ids, instants, payments, st.sampled_from(["T", "T", "U"]), st.just("H"), obligations,
+        names, amounts, currencies, methods, processors, st.sampled_from([None, "R1"]),
+    ),
+    st.builds(
+        ProcessorSettled, event_ids, instants, payments, processors, st.sampled_from(["R1", "R2"]), outcomes, amounts,
+        st.sampled_from([0, 3]), st.sampled_from([50, 97, 100]), currencies, st.sampled_from([None, "R01"]),
+        st.none(), st.sampled_from([None, FIRST_DUE]),
+    ),
+    st.builds(
+        PaymentPosted, event_ids, instants, obligations, st.sampled_from(["L1", "L2", "L3"]), payments, names, amounts,
+        currencies,
+    ),
+    st.builds(
+        PostingReversed, event_ids, instants, obligations, st.sampled_from(["V1", "V2"]),
+        st.sampled_from(["L1", "L2", "L3"]), payments, amounts, currencies, st.sampled_from(["error", "fraud"]),
+    ),
+)  # fmt: skip
+
+obligation_facts = st.one_of(
+    st.builds(
+        ObligationCharged, event_ids, instants, obligations, st.just("lease"), st.sampled_from(["T", "T", "U"]),
+        st.just("H"), st.sampled_from(["2026-06", "2026-07"]), amounts, currencies,
+        st.integers(FIRST_DUE, FIRST_DUE + 20), st.sampled_from(["America/New_York", "Asia/Beirut"]),
+        st.sampled_from([0, 3, 40]), plans,
+    ),
+    st.builds(PlanChanged, event_ids, instants, obligations, st.integers(1, 3), plans),
+    st.builds(
+        ObligationAdjusted, event_ids, instants, obligations, st.sampled_from(["D1", "D2"]),
+        st.sampled_from([-100, -50, -7, 50]), currencies, st.sampled_from(["credit", "error"]),
+    ),
+    st.builds(ObligationCancelled, event_ids, instants, obligations, st.just("moved out")),
+)  # fmt: skip
+
+facts = st.one_of(payment_facts, payment_facts, obligation_facts)
+noise = st.lists(facts, max_size=6)
+
+
+@st.composite
+def lives(draw: st.DrawFn) -> list[Fact]:
+    """Draw obligations and payments as they mostly go, with event ids of their own, and a little noise."""
+    told: list[Fact] = []
+
+    def event_id() -> str:
+        return f"own{len(told)}"
+
+    for name in draw(st.sampled_from([["O1"], ["O1", "O2"]])):
+        installments = draw(plans)
+        owed = sum(one.amount_minor for one in installments) or draw(amounts)
+        due = draw(st.integers(FIRST_DUE, FIRST_DUE + 20))
+        zone, grace = draw(st.sampled_from(["America/New_York", "Asia/Beirut"])), draw(st.sampled_from([0, 3, 40]))
+        told.append(
+            ObligationCharged(
+                event_id(),
+                draw(instants),
+                name,
+                "lease",
+                "T",
+                "H",
+                "2026-06",
+                owed,
+                "USD",
+                due,
+                zone,
+                grace,
+                installments,
+            )
+        )
+    for name in draw(st.sampled_from([["P1"], ["P1", "P2"], ["P1", "P2", "P3"]])):
+        at, amount, home = draw(instants), draw(amounts), draw(obligations)
+        steps = draw(st.sets(st.sampled_from(["initiated", "settled", "posted", "back", "reversed", "again"])))
+        if steps != {"reversed"}:
+            steps.add("initiated")
+        if "initiated" in steps:
+            told.append(
+                PaymentInitiated(
+                    event_id(), at, name, "T", "H", home, draw(names), amount, "USD", draw(methods), "acme", None
+                )
+            )
+        if "settled" in steps:
+            told.append(_leg(event_id(), at + 30 * HOUR, name, "R1", "SETTLED", amount))
+        if "posted" in steps:
+            told.append(PaymentPosted(event_id(), at + 31 * HOUR, home, f"{name}L1", name, None, amount, "USD"))
+        if "back" in steps:
+            outcome = draw(st.sampled_from(["FAILED", "RETURNED", "REFUNDED", "CHARGEBACK"]))
+            hours = draw(st.sampled_from([29, 30, 100]))
+            told.append(_leg(event_id(), at + hours * HOUR, name, "R1", outcome, amount))
+        if "reversed" in steps:
+            told.append(
+                PostingReversed(
+                    event_id(), at + 130 * HOUR, home, f"{name}V1", f"{name}L1", name, amount, "USD", "back"
+                )
+            )
+        if "again" in steps:
+            told.append(_leg(event_id(), at + 120 * HOUR, name, "R2", "SETTLED", amount))
+            told.append(PaymentPosted(event_id(), at + 121 * HOUR, home, f"{name}L2", name, None, amount, "USD"))
+    return told + draw(st.one_of(st.just([]), noise))
+
+
+def _leg(event_id: str, at: int, payment_id: str, reference: str, outcome: Outcome, gross: int) -> ProcessorSettled:
+    return ProcessorSettled(
+        event_id, at, payment_id, "acme", reference, outcome, gross, 0, gross, "USD", None, None, None
+    )
+
+
+histories = st.one_of(st.lists(facts, min_size=1, max_size=30), lives(), lives())
+instants_to_look_at = st.one_of(st.just(-(2**62)), st.integers(0, 24 * 130).map(lambda hours: START + hours * HOUR))

@@ -1,0 +1,132 @@
+"""A worker with a fault built in, for tests: `python -m tests.kit.faulty_worker worker`, FAULT in its environment.
+
+The fault is put in from outside, where the service lets its parts be handed over; the service knows nothing of it.
+
+- `FAULT=kill:offsets:3` dies by SIGKILL the third time that a transaction has got behind the step `offsets`
+- `FAULT=kill:flushed:3` behind `flushed`: the broker has all records of it, the transaction is open there
+- `FAULT=kill:flushed:1:last` the same, but counts only transactions of the last stage alone: those that write a
+  changelog and nothing that is read on, so that they hold nobody up
+- `FAULT=stop:offsets:3` freezes there by SIGSTOP instead, with the transaction open
+- `FAULT=stop:offsets:1:apart` the same, with records that leave the worker only when they are waited for, and counts
+  only transactions that change the states of payments of which it reads no facts: who takes those over has no offsets
+  to wait for
+- `FAULT=wait:produce:/some/file` waits behind `produce` as long as that file is there
+- `FAULT=raise:P-0000007` fails with an exception whenever it derives the view of that payment
+"""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import Producer
+
+import domain.payments.view
+import streams.transport.writer
+from ops.cli import main
+from streams import topics
+from streams.transport.commit import Commit
+from streams.transport.writer import Membership, Writer
+
+SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
+
+
+class BuiltInError(RuntimeError):
+    """The fault of `raise`."""
+
+
+def _any(commit: Commit) -> bool:
+    return True
+
+
+def _last(commit: Commit) -> bool:
+    """Whether it writes a changelog and nothing that is read on."""
+    written = {topic for topic, _ in commit.records}
+    return topics.OBLIGATIONS_CHANGELOG in written and not written & {topics.PAYMENT_FACTS, topics.OBLIGATION_FACTS}
+
+
+def _apart(commit: Commit) -> bool:
+    """Whether its offsets are of other partitions than the payments that it changes."""
+    changed = {number for topic, number in commit.records if topic is topics.PAYMENTS_CHANGELOG}
+    return bool(changed) and changed.isdisjoint({source.number for source in commit.offsets})
+
+
+COUNTED: dict[str, Callable[[Commit], bool]] = {"": _any, "last": _last, "apart": _apart}
+
+
+def hold_records_back() -> None:
+    """Have the producer gather records until somebody waits for them."""
+
+    def patient_producer(conf: dict[str, Any]) -> Producer:
+        return Producer(conf | {"linger.ms": 50_000})  # less than the time a transaction has
+
+    setattr(streams.transport.writer, "Producer", patient_producer)  # noqa: B010 - mypy lets nobody assign to it
+
+
+def behind_each_step(act: Callable[[Commit, str], None]) -> None:
+    """Have something done behind each step of each transaction that the writer writes."""
+    write = Writer._write
+
+    def write_and_act(self: Writer, commit: Commit, membership: Membership) -> None:
+        self.after_step = partial(act, commit)
+        write(self, commit, membership)
+
+    setattr(Writer, "_write", write_and_act)  # noqa: B010 - mypy lets nobody assign to a method
+
+
+def signal_at(wanted: str, times: int, counted: Callable[[Commit], bool], signal_: signal.Signals) -> None:
+    """Have the writer send the signal to this process behind a step of a transaction, the given time it gets there."""
+    passed = 0
+
+    def act(commit: Commit, step: str) -> None:
+        nonlocal passed
+        if step != wanted or not counted(commit):
+            return
+        passed += 1
+        if passed == times:
+            places = sorted((topic.name, number) for topic, number in commit.records)
+            sys.stderr.write(f"{signal_.name} behind {wanted}: {sorted(map(str, commit.offsets))} {places}\n")
+            os.kill(os.getpid(), signal_)
+
+    behind_each_step(act)
+
+
+def wait_at(wanted: str, file: Path) -> None:
+    """Have the writer wait behind a step of each transaction for a file to be gone."""
+
+    def act(commit: Commit, step: str) -> None:
+        while step == wanted and file.exists():
+            time.sleep(0.05)
+
+    behind_each_step(act)
+
+
+def raise_at(payment_id: str) -> None:
+    """Have the view of one payment fail."""
+    view = domain.payments.view.view
+
+    def view_with_fault(state: domain.payments.view.PaymentState, *rest: Any) -> Any:
+        if state.payment_id == payment_id:
+            raise BuiltInError(f"a fault was built in for {payment_id}")
+        return view(state, *rest)
+
+    setattr(domain.payments.view, "view", view_with_fault)  # noqa: B010 - nor to a function
+
+
+if __name__ == "__main__":
+    kind, _, rest = os.environ["FAULT"].partition(":")
+    if kind == "raise":
+        raise_at(rest)
+    elif kind == "wait":
+        step_, _, file_ = rest.partition(":")
+        wait_at(step_, Path(file_))
+    else:
+        step_, times_, which = f"{rest}:".split(":")[:3]
+        if which == "apart":
+            hold_records_back()
+        signal_at(step_, int(times_), COUNTED[which], SIGNALS[kind])
+    main()

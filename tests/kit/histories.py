@@ -1,0 +1,333 @@
+"""Whole histories of a group of workers, drawn from a seed: batches, commits step by step, deaths behind each step,
+rebalances, zombies, lost disks, clocks that go on; and what must be true behind each of them.
+
+A history is a function of its seed: `python -m tests.kit.histories SEED` plays one again.
+"""
+
+import random
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from domain.records import BreakLifecycle, LateLifecycle, LatePaymentAlert, MismatchAlert
+from domain.tally import recounted
+from simulator.compare import compare, found_from_records
+from simulator.deliver import value_of
+from simulator.scenario import Scenario, simulate
+from simulator.truth import truth
+from sinks.metrics_state import Kept, state_metrics
+from streams import topics
+from streams.transport.commit import Commit
+from tables.packing import Unpacker
+from tests.kit import gauges
+from tests.kit.driver import FencedError, Worker, World, all_sources
+from tests.kit.memory import AbortedError, MemoryStore, State, Transaction
+
+TOPIC_BY_NAME = {topic.name: topic for topic in topics.ALL}
+HOUR = 3_600 * 1_000_000
+DAY = 24 * HOUR
+
+
+RECORDS_FIRST = ("records", "offsets", "commit", "store")
+"""What becomes of a commit, step by step, as streams/transport/writer.py has it."""
+
+OFFSETS_FIRST = ("offsets", "records", "commit", "store")
+"""What it must not be: the group would let offsets pass whose records come after others have taken over."""
+
+ZOMBIES = 6
+"""How many are frozen in a history of zombies."""
+
+
+@dataclass(eq=False)
+class Member:
+    """A worker, its disk, and the commit that it froze and has not written yet, or not wholly."""
+
+    worker: Worker
+    store: MemoryStore
+    frozen: Commit | None = None
+    transaction: Transaction | None = None
+    left: list[str] = field(default_factory=list)
+    """Steps of the commit that are still to be done."""
+    zombie: bool = False
+
+
+@dataclass
+class History:
+    """One history as it goes on."""
+
+    seed: int
+    obligations: int = 4
+    steps: int = 300
+    order: tuple[str, ...] = RECORDS_FIRST
+    told: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.rng = random.Random(self.seed)
+        self.scenario: Scenario = simulate(self.seed, self.obligations)
+        self.deliveries = list(self.scenario.deliveries)
+        self.world = World(self.rng.choice([1, 2, 3, 4]), min(d.arrives_at for d in self.deliveries) - DAY)
+        self.world.broker.wait_for = self._wait_for
+        self.members: list[Member] = []
+        self.disks = [MemoryStore() for _ in range(3)]
+        self.sent = 0
+
+    def play(self) -> None:
+        """Let it happen, then let everything settle, then hold it to the truth."""
+        self._rebalance(1)
+        actions: list[tuple[int, Callable[[], None]]] = [
+            (20, self._deliver),
+            (40, self._read),
+            (60, self._freeze_or_write),
+            (6, self._ask),
+            (4, self._go_on),
+            (2, self._die),
+            (2, lambda: self._rebalance(self.rng.choice([1, 2, 3]))),
+            (2, self._stall),
+            (1, self._run_out_of_patience),
+            (1, self._lose_a_disk),
+        ]
+        weights = [weight for weight, _ in actions]
+        for _ in range(self.steps):
+            self.rng.choices(actions, weights)[0][1]()
+        self._finish()
+        self.check()
+
+    def play_zombies(self) -> None:
+        """Another kind of history: one of three after the other is frozen in a transaction, while the others go on."""
+        work = (self._deliver, self._read, self._read, self._freeze_or_write, self._freeze_or_write, self._ask)
+        for _ in range(ZOMBIES):
+            self._rebalance(3)
+            for _ in range(30):
+                self.rng.choice(work)()
+            self._stall()
+            for _ in range(60):
+                self.rng.choice(work)()
+        self._finish()
+        self.check()
+
+    def _deliver(self) -> None:
+        for delivery in self.deliveries[self.sent : self.sent + self.rng.randint(1, 8)]:
+            value = value_of(delivery, self.world.codec.encode_fact)
+            partition = self.rng.randrange(self.world.broker.partitions[TOPIC_BY_NAME[delivery.topic]])
+            self.world.broker.publish(TOPIC_BY_NAME[delivery.topic], delivery.key.encode(), value, partition)
+            self.sent += 1
+
+    def _alive(self) -> list[Member]:
+        return [member for member in self.members if not member.zombie]
+
+    def _read(self) -> None:
+        member = self.rng.choice(self.members)
+        member.worker.hear()
+        sources = list(member.worker.engine.expected)
+        if sources:
+            member.worker.read(self.rng.choice(sources), self.rng.randint(1, 12))
+
+    def _freeze_or_write(self) -> None:
+        member = self.rng.choice(self.members)
+        if member.frozen is None:
+            self._freeze(member)
+        else:
+            self._step(member)
+
+    def _freeze(self, member: Member) -> None:
+        """Take a commit in hand, unless there is one, if there is anything to commit."""
+        if member.frozen is None:
+            member.frozen = member.worker.engine.freeze()
+            member.left = [] if member.frozen is None else list(self.order)
+
+    def _step(self, member: Member) -> None:
+        """Do the next step of the commit in hand."""
+        broker, commit = self.world.broker, member.frozen
+        assert commit is not None
+        if member.transaction is None:
+            member.transaction = broker.begin()
+        transaction = member.transaction
+        step = member.left.pop(0)
+        try:
+            if step == "records":
+                broker.append(transaction, commit)
+            elif step == "offsets":
+                broker.send_offsets(transaction, member.worker.generation, commit)
+            elif step == "commit":
+                broker.finish(transaction, State.COMMITTED)
+            else:
+                member.worker.write(commit)
+                member.worker.engine.committed(commit)
+                member.frozen = member.transaction = None
+        except (FencedError, AbortedError) as error:
+            self.told.append(type(error).__name__)
+            if transaction.state is State.OPEN:
+                broker.finish(transaction, State.ABORTED)
+            self._bury(member)
+            member.frozen = None
+
+    def _write_all(self, member: Member) -> None:
+        """Take what is open in hand, and do all that is left of it."""
+        self._freeze(member)
+        while member.frozen is not None:
+            self._step(member)
+
+    def _wait_for(self, transaction: Transaction) -> None:
+        """Somebody waits for it: its owner wakes up in time and does the rest, or the broker aborts it."""
+        owner = next((member for member in self.members if member.transaction is transaction), None)
+        if owner is not None and self.rng.random() < 0.7:
+            while transaction.state is State.OPEN:
+                self._step(owner)
+        else:
+            self.world.broker.finish(transaction, State.ABORTED)
+
+    def _run_out_of_patience(self) -> None:
+        """The broker aborts a transaction that has been open for long: a dead worker's, or a zombie's."""
+        busy = [member.transaction for member in self._alive()]
+        abandoned = [transaction for transaction in self.world.broker.open if transaction not in busy]
+        if abandoned:
+            self.world.broker.finish(self.rng.choice(abandoned), State.ABORTED)
+
+    def _ask(self) -> None:
+        for member in self.members:
+            member.worker.hear()
+            member.worker.ask()
+
+    def _go_on(self) -> None:
+        self.world.now += self.rng.choice([HOUR // 60, HOUR, DAY, 3 * DAY])
+
+    def _die(self) -> None:
+        """SIGKILL behind some step of a commit, or before the first; the others, or a new one, take over.
+
+        A transaction that was open then stays open.
+        """
+        member = self.rng.choice(self._alive())
+        self._freeze(member)
+        for _ in range(self.rng.randint(0, len(member.left))):
+            if member.frozen is not None:
+                self._step(member)
+        self.told.append(f"died, left {', '.join(member.left) or 'nothing'}")
+        self._bury(member)
+        self._rebalance(self.rng.choice([1, 2]))
+
+    def _bury(self, member: Member) -> None:
+        if member in self.members:
+            self.members.remove(member)
+        if not member.zombie:
+            self.disks.append(member.store)
+
+    def _stall(self) -> None:
+        """SIGSTOP past the session: the group goes on without it, and it wakes up later and does not know."""
+        alive = self._alive()
+        if len(alive) < 2:
+            return
+        zombie = self.rng.choice(alive)
+        # Mostly in the middle of a transaction: then it matters what is at the broker and what is not.
+        self._freeze(zombie)
+        for _ in range(self.rng.randint(0, max(0, len(zombie.left) - 2))):
+            self._step(zombie)
+        zombie.zombie = True
+        self.told.append("zombie")
+        self._rebalance(len(alive) - 1)
+
+    def _lose_a_disk(self) -> None:
+        self.disks = [MemoryStore() for _ in self.disks]
+
+    def _rebalance(self, size: int) -> None:
+        """Those who are alive commit what is open, and the partitions are shared out anew."""
+        for member in self._alive():
+            self._write_all(member)
+            member.worker.engine.revoked()
+        alive = self._alive()
+        for member in alive[size:]:
+            self._bury(member)
+        alive = alive[:size]
+        while len(alive) < size:
+            store = self.disks.pop(self.rng.randrange(len(self.disks))) if self.disks else MemoryStore()
+            alive.append(Member(Worker(self.world, store), store))
+        self.members = alive + [member for member in self.members if member.zombie]
+        self.world.broker.generation += 1
+        sources = all_sources(self.world)
+        self.rng.shuffle(sources)
+        for index, member in enumerate(alive):
+            member.worker.assign(sources[index::size], self.world.broker.generation)
+            self._tallies_are_what_the_keys_come_to(member)
+
+    def _finish(self) -> None:
+        while self.sent < len(self.deliveries):
+            self._deliver()
+        for member in [member for member in self.members if member.zombie]:
+            self._write_all(member)
+            if member in self.members:
+                self.members.remove(member)
+        self._rebalance(2)
+        for transaction in list(self.world.broker.open):
+            self.world.broker.finish(transaction, State.ABORTED)
+        self.world.now = (
+            max(self.world.now, *(d.arrives_at for d in self.deliveries)) + self.rng.choice([0, 3, 40]) * DAY
+        )
+        busy = True
+        while busy:
+            busy = False
+            for member in self.members:
+                worker = member.worker
+                worker.hear()
+                worker.ask()
+                moved = [worker.read(source, 50) for source in list(worker.engine.expected)]
+                busy |= worker.commit() | any(moved)
+
+    def check(self) -> None:
+        """Hold the outputs to the truth, and to what any reader may rely on."""
+        records = {topic: self.world.emitted(topic) for topic in topics.OUTPUTS}
+        for topic, emitted in records.items():
+            self._versions_rise(topic, emitted)
+        self._lives_are_told_in_order(records[topics.MISMATCH_ALERTS], records[topics.LATE_PAYMENT_ALERTS])
+        expected = truth(self.scenario, self.world.now)
+        found = found_from_records(record for emitted in records.values() for record in emitted)
+        differences = compare(expected, found)
+        assert not differences, "\n".join(map(str, differences[:10]))
+        for member in self.members:
+            self._tallies_are_what_the_keys_come_to(member)
+        assert self._gauges() == gauges.expected(expected, self.deliveries)
+        dead = sum(1 for _ in self.world.broker.records(topics.DEAD_LETTER))
+        assert dead == sum(expected.dead_letters.values())
+
+    def _tallies_are_what_the_keys_come_to(self, member: Member) -> None:
+        """What was added and taken back step by step, held to what the histories on this worker's disk add up to."""
+        for state, table in member.worker.tables.items():
+            unpack = Unpacker(state)
+            for number, tally in table.tallies.committed.items():
+                told = [unpack(value)[1] for _, value in member.store.items(table.place(number))]
+                assert tally == recounted(state, told, tally.forgotten), f"{table.changelog.name}[{number}]"
+
+    def _gauges(self) -> dict[gauges.Sample, int]:
+        """The sums over all workers."""
+        families = []
+        for member in self.members:
+            of = [list(table.tallies.committed.values()) for table in member.worker.tables.values()]
+            families += state_metrics(Kept(*of), self.world.now // DAY)
+        return gauges.told(families)
+
+    def _versions_rise(self, topic: topics.Topic, emitted: list) -> None:
+        seen: dict[str, int] = {}
+        for record in emitted:
+            key = record.__struct_fields__[0]
+            name = getattr(record, key)
+            assert record.version > seen.get(name, 0), f"{topic.name} {name}: a version came twice or went back"
+            seen[name] = record.version
+
+    def _lives_are_told_in_order(self, breaks: list[MismatchAlert], lates: list[LatePaymentAlert]) -> None:
+        open_: set[str] = set()
+        for record in [*breaks, *lates]:
+            is_break = isinstance(record, MismatchAlert)
+            name = record.break_id if is_break else record.alert_id
+            ended = (BreakLifecycle.RESOLVED, LateLifecycle.CURED, LateLifecycle.CANCELLED)
+            if record.lifecycle in (BreakLifecycle.OPENED, LateLifecycle.OPENED) and name not in open_:
+                open_.add(name)
+            elif record.lifecycle in ended:
+                assert name in open_, f"{name} ended and was never told open"
+                open_.discard(name)
+            else:
+                assert name in open_, f"{name} changed and was never told open"
+
+
+if __name__ == "__main__":
+    for seed in map(int, sys.argv[1:]):
+        history = History(seed)
+        history.play()
+        sys.stdout.write(f"history {seed}: {history.sent} deliveries, {history.told}\n")

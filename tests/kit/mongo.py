@@ -1,0 +1,69 @@
+"""A MongoDB for tests, as a process that can be killed, frozen and started again on the same data."""
+
+import json
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+from tools.local.processes import Child, free_ports, wait_until
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+class MongoServer:
+    """One server (tests/kit/mongo_child.py) with its data in a folder. Each test uses a database of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        (folder / "data").mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._faults = folder / "faults.json"
+        self._port = free_ports(1)[0]
+        self._child: Child | None = None
+
+    @property
+    def url(self) -> str:
+        """Its connection string."""
+        return f"mongodb://127.0.0.1:{self._port}/"
+
+    @property
+    def child(self) -> Child:
+        """Its process.
+
+        Raises:
+            RuntimeError: it was never started.
+        """
+        if self._child is None:
+            raise RuntimeError("this server was never started")
+        return self._child
+
+    def start(self) -> None:
+        """Start it, or start it again on what it has, and wait until it listens."""
+        command = (sys.executable, "-m", "tests.kit.mongo_child", str(self._port), str(self._folder))
+        self._child = Child(command, self._folder / "mongo.log", cwd=REPOSITORY)
+        wait_until(self._listens, 30, "MongoDB to listen", child=self._child)
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self.child.kill()
+
+    def refuse(self, text: str, *, code: int = 121, whole: bool = False) -> None:
+        """From now on refuse documents whose `_id` holds the text; `whole`: together with all of their command."""
+        self._tell({"refuse": {"text": text, "code": code, "whole": whole}})
+
+    def fail(self, code: int, message: str) -> None:
+        """From now on refuse every write."""
+        self._tell({"fail": {"code": code, "message": message}})
+
+    def heal(self) -> None:
+        """Refuse nothing any more."""
+        self._faults.unlink(missing_ok=True)
+
+    def _tell(self, faults: dict[str, Any]) -> None:
+        fresh = self._faults.with_suffix(".new")
+        fresh.write_text(json.dumps(faults))
+        fresh.rename(self._faults)
+
+    def _listens(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self._port)) == 0

@@ -1,0 +1,174 @@
+"""A month's output records with their earlier versions, and what must be in the read model after them.
+
+The documents that must be there are made here from what a reader downstream decodes (fastavro, the contract's schemas),
+not by the code that makes them in the service.
+"""
+
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+from domain.records import ObligationReconciliation, Output
+from read_model.mongo import Document, Mongo
+from read_model.writer import Arrived
+from simulator.compare import Found
+from simulator.scenario import simulate
+from simulator.truth import Truth, truth
+from simulator.truth_facts import Row
+from streams import topics
+from streams.codec.codec import Codec
+from tests.kit import wire
+from tests.kit.driver import Driver
+from tests.kit.memory import State
+
+TOPICS = {
+    "payments": topics.PAYMENT_RECONCILIATIONS,
+    "obligations": topics.OBLIGATION_RECONCILIATIONS,
+    "breaks": topics.MISMATCH_ALERTS,
+    "alerts": topics.LATE_PAYMENT_ALERTS,
+}
+KEYS = {"payments": "payment_id", "obligations": "obligation_id", "breaks": "break_id", "alerts": "alert_id"}
+MAPS = frozenset({"by_obligation", "paid", "pending"})
+"""The contract's maps whose keys are ids."""
+
+
+@dataclass(frozen=True)
+class Month:
+    """All that a worker told in a month, oldest version first, and the truth at its end."""
+
+    arrived: tuple[Arrived, ...]
+    truth: Truth
+
+
+@cache
+def month(seed: int, obligations: int, looks: int) -> Month:
+    """A simulated month; the worker commits so many times over it, so that most keys have several versions."""
+    scenario = simulate(seed, obligations)
+    deliveries = [delivery for delivery in scenario.deliveries if not delivery.is_bad]
+    opens_at = scenario.closes_at - 40 * 86_400_000_000
+    driver = Driver(partitions=2, now=opens_at)
+    for look in range(looks):
+        driver.pipe(*(d.fact for d in deliveries[look::looks]))
+        driver.advance(opens_at + (scenario.closes_at - opens_at) * (look + 1) // looks)
+    return Month(tuple(_arrived(driver)), truth(replace_deliveries(scenario, deliveries), scenario.closes_at))
+
+
+def replace_deliveries(scenario: Any, deliveries: Sequence[Any]) -> Any:
+    return replace(scenario, deliveries=deliveries)
+
+
+def _arrived(driver: Driver) -> Iterable[Arrived]:
+    for kind, topic in TOPICS.items():
+        for number in range(driver.world.broker.partitions[topic]):
+            for offset, record in enumerate(driver.world.broker.logs[topic, number]):
+                if record is not None and record.state is State.COMMITTED:
+                    told = driver.world.codec.decode_output(record.value)
+                    yield Arrived(kind, topic.name, number, offset, record.key, record.value, told)
+
+
+def row_of(document: Document) -> Row:
+    """A document as the contract's record: pairs are maps again, and what only serves the questions is gone."""
+    extra = {"_id", "open", "live", "obligation_ids"}
+    return {name: _plain(name, value) for name, value in document.items() if name not in extra}
+
+
+def _plain(name: str, value: Any) -> Any:
+    if name in MAPS:
+        assert len({pair["id"] for pair in value}) == len(value)
+        assert all(set(pair) == {"id", "amount_minor"} for pair in value)
+        return {pair["id"]: pair["amount_minor"] for pair in value}
+    if isinstance(value, dict):
+        return {part: _plain(part, inner) for part, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain("", part) for part in value]
+    return value
+
+
+def rows_of(arrived: Iterable[Arrived]) -> dict[str, list[Row]]:
+    """What a reader downstream decodes, by kind."""
+    rows: dict[str, list[Row]] = {kind: [] for kind in KEYS}
+    for one in arrived:
+        rows[one.kind].append(wire.decode(one.value or b""))
+    return rows
+
+
+async def faults_of(mongo: Mongo, rows: dict[str, list[Row]], *, whole_history: bool = True) -> list[str]:
+    """Where the collections differ from the last row of each key, and the histories from all rows."""
+    faults = []
+    for kind, told in rows.items():
+        key = KEYS[kind]
+        newest: dict[str, Row] = {}
+        for row in told:
+            if row[key] not in newest or newest[row[key]]["version"] < row["version"]:
+                newest[row[key]] = row
+        documents = {document["_id"]: document for document in await mongo.find(kind, {})}
+        faults += _differences(kind, newest, {at: row_of(document) for at, document in documents.items()})
+        for at, document in documents.items():
+            flag = {"breaks": ("open", "resolved_at"), "alerts": ("live", "ended_at")}.get(kind)
+            if flag is not None and document[flag[0]] is not (document[flag[1]] is None):
+                faults.append(f"{kind} {at}: {flag[0]} is {document[flag[0]]}")
+            if kind == "payments":
+                initiated = [document["initiated"]["obligation_id"]] if document["initiated"] else []
+                touched = sorted({*initiated, *(pair["id"] for pair in document["posted"]["by_obligation"])})
+                if document["obligation_ids"] != touched:
+                    faults.append(f"{kind} {at}: obligation_ids are {document['obligation_ids']}")
+        history = {document["_id"]: document for document in await mongo.find(f"{kind}_history", {})}
+        versions = {f"{row[key]}@{row['version']}": row for row in told}
+        found = {at: row_of(document["record"]) for at, document in history.items()}
+        if not whole_history:
+            found = {at: row for at, row in found.items() if at in versions}
+        faults += _differences(f"{kind}_history", versions, found)
+        for at, document in history.items():
+            if (document["key"], document["version"]) != (document["record"][key], document["record"]["version"]):
+                faults.append(f"{kind}_history {at}: {document['key']}, {document['version']}")
+    return faults
+
+
+def _differences(what: str, expected: dict[str, Row], found: dict[str, Row]) -> list[str]:
+    return [
+        f"{what} {at}: should be {expected.get(at)}, is {found.get(at)}"
+        for at in sorted({*expected, *found})
+        if expected.get(at) != found.get(at)
+    ]
+
+
+async def found_in(mongo: Mongo) -> Found:
+    """The current documents as the truth's comparison takes them."""
+    found = Found()
+    for kind in KEYS:
+        for document in await mongo.find(kind, {}):
+            found.take(row_of(document))
+    return found
+
+
+def parts(arrived: Sequence[Arrived], rng: random.Random) -> list[list[Arrived]]:
+    """All of it in any order, some of it twice, in parts of any size."""
+    sent = [*arrived, *rng.sample(arrived, len(arrived) // 4)]
+    rng.shuffle(sent)
+    cut: list[list[Arrived]] = []
+    while sent:
+        size = rng.choice((1, 7, 100, 500))
+        cut.append(sent[:size])
+        sent = sent[size:]
+    return cut
+
+
+def record_of_kind(arrived: Iterable[Arrived], kind: str) -> Output:
+    """Any record of a kind."""
+    return next(one.record for one in arrived if one.kind == kind and one.record is not None)
+
+
+def obligation(key: str = "O-1", version: int = 1, **changes: Any) -> Arrived:
+    """A record of an obligation, told at the offset of its version."""
+    fields: dict[str, Any] = {
+        "obligation_id": key, "version": version, "lease_id": "L", "tenant_id": "T", "property_id": "H",
+        "period": "2026-07", "status": "open", "currency": "USD", "charged_minor": 1_000, "adjusted_minor": 0,
+        "balance_minor": 1_000, "installments": (), "paid_minor": 0, "pending_minor": 0, "posted_minor": 0,
+        "overpaid_minor": 0, "next_due_date": 20_635, "oldest_late_due_date": None, "ageing_bucket": "current",
+        "open_breaks": (), "rests_on": 1_785_000_000_000_000,
+    }  # fmt: skip
+    record = ObligationReconciliation(**{**fields, **changes})
+    value = Codec().encode_output(record, "obligation-reconciliations")
+    return Arrived("obligations", "obligation-reconciliations", 0, version, key.encode(), value, record)

@@ -1,0 +1,245 @@
+"""Reads the scenarios: tables of facts and of how things stand afterwards, in words that a finance person uses.
+
+A scenario begins with `== title`. A line with a date and a time (UTC) is a fact; `at` a date and a time looks at all
+facts above it, and the indented lines below say how things then stand. A key that is named there has exactly the breaks
+and late installments that are listed. The words are explained by `scenarios/README.txt`.
+"""
+
+import re
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from domain.facts import (
+    Installment,
+    Micros,
+    ObligationAdjusted,
+    ObligationCancelled,
+    ObligationCharged,
+    PaymentInitiated,
+    PaymentPosted,
+    PlanChanged,
+    PostingReversed,
+    ProcessorSettled,
+)
+from domain.ids import iso_date
+from domain.obligations.view import ObligationView
+from domain.payments.view import PaymentView
+from tests.kit.domain_world import Fact, World
+
+FOLDER = Path(__file__).parents[1] / "domain" / "scenarios"
+
+
+class Look(NamedTuple):
+    now: Micros
+    facts: tuple[Fact, ...]
+    expected: tuple[str, ...]
+
+
+class Scenario(NamedTuple):
+    title: str
+    looks: tuple[Look, ...]
+
+
+def minor(text: str) -> int:
+    assert re.fullmatch(r"-?\d+\.\d\d", text), f"{text!r} is not an amount"
+    return int(text.replace(".", ""))
+
+
+def money(amount: int) -> str:
+    return f"{'-' if amount < 0 else ''}{abs(amount) // 100}.{abs(amount) % 100:02}"
+
+
+def day(text: str) -> int:
+    return (date.fromisoformat(text) - date(1970, 1, 1)).days
+
+
+def instant(text: str) -> Micros:
+    delta = datetime.fromisoformat(text).replace(tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC)
+    return (delta.days * 86_400 + delta.seconds) * 1_000_000
+
+
+def _installments(words: list[str]) -> tuple[Installment, ...]:
+    parts = [word.split(":") for word in words]
+    return tuple(Installment(name, i, minor(amount), day(due)) for i, (name, amount, due) in enumerate(parts))
+
+
+def _fact(at: Micros, words: list[str], event: str) -> Fact:
+    """Read one fact: key, verb, then words; an option is a word with the word that follows it."""
+    key, verb, *rest = words
+    plan: list[str] = []
+    if "plan" in rest:
+        plan = rest[rest.index("plan") + 1 :]
+        rest = rest[: rest.index("plan")]
+    names = {"for", "naming", "event", "tenant", "fee", "net", "ref", "via", "to", "as", "of", "on", "due", "zone"}
+    names |= {"grace", "value", "because"}
+    options: dict[str, str] = {}
+    plain: list[str] = []
+    words_left = iter(rest)
+    for word in words_left:
+        if word in names:
+            options[word] = next(words_left)
+        else:
+            plain.append(word)
+    event = options.get("event", event)
+    amount = next((minor(word) for word in plain if "." in word), 0)
+    currency = next((word for word in plain if re.fullmatch("[A-Z]{3}", word)), "USD")
+    match verb:
+        case "initiated":
+            method = next((w for w in plain if w in {"ACH_DEBIT", "CARD", "INSTANT", "CHECK", "CASH"}), "ACH_DEBIT")
+            return PaymentInitiated(
+                event, at, key, options.get("tenant", "T"), "H", options["for"], options.get("naming"),
+                amount, currency, method, options.get("via", "acme"), None,
+            )  # fmt: skip
+        case "SETTLED" | "FAILED" | "RETURNED" | "REFUNDED" | "CHARGEBACK" | "CHARGEBACK_REVERSED":
+            fee = minor(options.get("fee", "0.00"))
+            net = minor(options["net"]) if "net" in options else amount - fee
+            value_date = day(options["value"]) if "value" in options else None
+            return ProcessorSettled(
+                event, at, key, options.get("via", "acme"), options.get("ref", "R1"), verb,
+                amount, fee, net, currency, options.get("because"), None, value_date,
+            )  # fmt: skip
+        case "posted":
+            return PaymentPosted(event, at, options["to"], options["as"], key, options.get("naming"), amount, currency)
+        case "reversed":
+            on, reason = options.get("on", "O1"), options.get("because", "error")
+            return PostingReversed(event, at, on, options["as"], options["of"], key, amount, currency, reason)
+        case "charged":
+            return ObligationCharged(
+                event, at, key, "lease", options.get("tenant", "T"), "H", "2026-03", amount, currency,
+                day(options["due"]), options.get("zone", "America/New_York"), int(options.get("grace", "5")),
+                _installments(plan),
+            )  # fmt: skip
+        case "replanned":
+            return PlanChanged(event, at, key, int(plain[0]), _installments(plan))
+        case "adjusted":
+            return ObligationAdjusted(event, at, key, options["as"], amount, currency, options.get("because", "credit"))
+        case "cancelled":
+            return ObligationCancelled(event, at, key, options.get("because", "moved out"))
+    raise AssertionError(f"{verb!r} is not a verb of the scenarios")
+
+
+def read(path: Path) -> list[Scenario]:
+    scenarios: list[Scenario] = []
+    title: str | None = None
+    facts: list[Fact] = []
+    looks: list[tuple[Micros, tuple[Fact, ...], list[str]]] = []
+
+    def finish() -> None:
+        if title is not None:
+            assert looks, f"{title}: nothing is looked at"
+            assert all(expected for _, _, expected in looks), f"{title}: a look expects nothing"
+            scenarios.append(Scenario(title, tuple(Look(now, known, tuple(lines)) for now, known, lines in looks)))
+
+    for number, line in enumerate(path.read_text().splitlines(), start=1):
+        text = line.split("#")[0].rstrip()
+        if not text:
+            continue
+        words = text.split()
+        if text.startswith("== "):
+            finish()
+            title, facts, looks = text[3:], [], []
+        elif words[0] == "at":
+            looks.append((instant(f"{words[1]} {words[2]}"), tuple(facts), []))
+        elif text[0] == " ":
+            looks[-1][2].append(" ".join(words))
+        else:
+            facts.append(_fact(instant(f"{words[0]} {words[1]}"), words[2:], f"e{number:03}"))
+    finish()
+    return scenarios
+
+
+def read_facts(text: str) -> list[Fact]:
+    """Read facts alone, each on a line of its own."""
+    lines = [line.split() for line in text.splitlines() if line.strip()]
+    # An event id says which fact it is, so that facts read apart do not share one.
+    return [_fact(instant(f"{words[0]} {words[1]}"), words[2:], " ".join(words)) for words in lines]
+
+
+def _payment_lines(key: str, view: PaymentView) -> dict[str, str]:
+    record = view.reconciliation
+    sums = record.settled
+    return {
+        "status": f"{key} {record.status}",
+        "standing": money(sums.standing_minor),
+        "gross": money(sums.gross_minor),
+        "fee": money(sums.fee_minor),
+        "net": money(sums.net_minor),
+        "returned": money(sums.returned_minor),
+        "refunded": money(sums.refunded_minor),
+        "charged_back": money(sums.charged_back_minor),
+        "posted": money(record.posted.net_minor),
+        "currency": record.currency,
+    }
+
+
+def _obligation_lines(key: str, view: ObligationView) -> dict[str, str]:
+    record = view.reconciliation
+    if record is None:
+        return {"status": f"{key} no record"}
+    return {
+        "status": f"{key} {record.status}",
+        "balance": money(record.balance_minor),
+        "paid": money(record.paid_minor),
+        "pending": money(record.pending_minor),
+        "posted": money(record.posted_minor),
+        "overpaid": money(record.overpaid_minor),
+        "next": "none" if record.next_due_date is None else iso_date(record.next_due_date),
+        "oldest": "none" if record.oldest_late_due_date is None else iso_date(record.oldest_late_due_date),
+        "bucket": str(record.ageing_bucket),
+    }
+
+
+def _listed(key: str, view: PaymentView | ObligationView) -> set[str]:
+    lines = {
+        f"{key} break {'/'.join(b.subject)} = {b.break_class} {money(b.expected_minor)} -> {money(b.actual_minor)}"
+        for b in view.breaks
+    }
+    if isinstance(view, ObligationView):
+        lines |= {
+            f"{key} late {late.installment_id} due {iso_date(late.due_date)} {late.stage}: owes "
+            f"{money(late.amount_due_minor)} paid {money(late.paid_minor)} pending {money(late.pending_minor)}"
+            for late in view.late
+        }
+    return lines
+
+
+def _installment_lines(key: str, view: ObligationView) -> set[str]:
+    lines = set()
+    for one in view.reconciliation.installments if view.reconciliation is not None else ():
+        line = f"{key} installment {one.installment_id} {money(one.amount_minor)}:"
+        for word, fill in (("paid", one.paid), ("pending", one.pending)):
+            if fill:
+                line += f" {word}" + "".join(f" {payment_id} {money(amount)}" for payment_id, amount in fill.items())
+        lines.add(line)
+    return lines
+
+
+def check(look: Look, world: World) -> None:
+    """Compare what a look expects with how the world stands."""
+    keys = dict.fromkeys(line.split()[0] for line in look.expected)
+    for key in keys:
+        view: PaymentView | ObligationView
+        if key in world.payment_views:
+            view = world.payment_views[key]
+            values = _payment_lines(key, view)
+        else:
+            view = world.obligation_views[key]
+            values = _obligation_lines(key, view)
+        lines = [line for line in look.expected if line.split()[0] == key]
+        listed = {line for line in lines if line.split()[1] in {"break", "late"}}
+        assert _listed(key, view) == listed
+        for line in lines:
+            words = line.split()
+            if words[1] in {"break", "late"}:
+                continue
+            if words[1] == "installment":
+                assert isinstance(view, ObligationView)
+                assert line in _installment_lines(key, view), f"{line!r} is not in {_installment_lines(key, view)}"
+                continue
+            if words[1:3] == ["no", "record"]:
+                assert values["status"] == line
+                continue
+            pairs = words[2:]
+            expected = {"status": f"{key} {words[1]}"} | dict(zip(pairs[::2], pairs[1::2], strict=True))
+            assert {name: values[name] for name in expected} == expected

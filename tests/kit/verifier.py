@@ -1,0 +1,190 @@
+"""What came out, read as any consumer downstream reads it, and held to the contract and to the simulator's truth.
+
+It knows the topics' names, the Avro schemas (tests/kit/wire.py) and the truth, and nothing of the service's code.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from simulator.compare import Found, compare
+from simulator.truth import Truth
+from simulator.truth_facts import Row
+from tests.kit import wire
+from tests.kit.reading import Read, read_all
+
+KEYS = {
+    "payment-reconciliations": "payment_id",
+    "obligation-reconciliations": "obligation_id",
+    "mismatch-alerts": "break_id",
+    "late-payment-alerts": "alert_id",
+}
+"""The output topics by their default names, and the field that each one's key repeats."""
+
+ENDS = {
+    "mismatch-alerts": frozenset({"resolved"}),
+    "late-payment-alerts": frozenset({"cured", "cancelled"}),
+}
+"""The lifecycles behind which nothing is open any more."""
+
+SHOWN = 12
+"""So many findings are told; one cause as a rule has many."""
+
+Place = tuple[str, int, int]
+"""Topic (default name), partition, offset of an input record."""
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """An input record as the broker took it."""
+
+    key: bytes | None
+    value: bytes | None
+    fault: str | None
+    """What kind of bad input it is; None where it is good."""
+
+    @property
+    def is_bad(self) -> bool:
+        """It must become a dead letter."""
+        return self.fault is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An output record with its place."""
+
+    partition: int
+    offset: int
+    key: str
+    row: Row
+
+
+@dataclass
+class Outputs:
+    """Every committed record of the output topics, in the order of their offsets."""
+
+    told: dict[str, list[Told]] = field(default_factory=dict)
+    dead_letters: list[Read] = field(default_factory=list)
+
+    def last(self) -> Found:
+        """What a reader who keeps the last record of each key holds."""
+        found = Found()
+        for records in self.told.values():
+            for record in records:
+                found.take(record.row)
+        return found
+
+    def of(self, topic: str) -> list[Row]:
+        """The rows of one topic, by its default name."""
+        return [record.row for record in self.told[topic]]
+
+
+def read_outputs(bootstrap: str, name_of: Callable[[str], str], registry_url: str | None = None) -> Outputs:
+    """Read all output topics read_committed, from the beginning to their ends; `name_of` gives a topic's full name."""
+    outputs = Outputs()
+    for topic in KEYS:
+        records = sorted(read_all(bootstrap, name_of(topic)), key=lambda record: (record.partition, record.offset))
+        outputs.told[topic] = [
+            Told(
+                record.partition,
+                record.offset,
+                (record.key or b"").decode(),
+                wire.decode(record.value or b"", registry_url),
+            )
+            for record in records
+        ]
+    outputs.dead_letters = read_all(bootstrap, name_of("dead-letter"))
+    return outputs
+
+
+def faults_of_versions(outputs: Outputs) -> list[str]:
+    """Each key lives in one partition and is what its record says; its versions rise, none comes twice or goes back."""
+    faults = []
+    for topic, records in outputs.told.items():
+        at: dict[str, Told] = {}
+        for record in records:
+            before, version = at.get(record.key), record.row["version"]
+            if record.row[KEYS[topic]] != record.key:
+                faults.append(f"{topic} {record.key}: the record is about {record.row[KEYS[topic]]}")
+            if before is not None and before.partition != record.partition:
+                faults.append(f"{topic} {record.key}: in partitions {before.partition} and {record.partition}")
+            if version <= (before.row["version"] if before is not None else 0):
+                faults.append(
+                    f"{topic} {record.key}: version {version} at {record.partition}:{record.offset} behind "
+                    f"{before.row['version'] if before is not None else 0}"
+                )
+            at[record.key] = record
+    return faults
+
+
+def faults_of_lives(outputs: Outputs) -> list[str]:
+    """No alert ends, or changes, without having been opened, and none is opened while it is open."""
+    faults = []
+    for topic, ends in ENDS.items():
+        alive: set[str] = set()
+        for record in outputs.told[topic]:
+            lifecycle = record.row["lifecycle"]
+            where = f"{topic} {record.key} at {record.partition}:{record.offset}"
+            if lifecycle == "opened":
+                # Told again under the lifecycle last told when amounts change at the same stage (docs/contract.md).
+                if record.key in alive and topic == "mismatch-alerts":
+                    faults.append(f"{where}: opened while open")
+                alive.add(record.key)
+            elif record.key not in alive:
+                faults.append(f"{where}: {lifecycle} without having been opened")
+            if lifecycle in ends:
+                alive.discard(record.key)
+    return faults
+
+
+def faults_of_dead_letters(
+    outputs: Outputs, published: Mapping[Place, Published], name_of: Callable[[str], str], times: int
+) -> list[str]:
+    """Each bad record is dead-lettered `times` times, untouched, and nothing else is."""
+    inputs = ("payment-initiated", "processor-settled", "ledger-events", "obligation-facts", "payment-facts")
+    default_name = {name_of(topic): topic for topic in inputs}
+    faults = []
+    seen: Counter[Place] = Counter()
+    for letter in outputs.dead_letters:
+        headers = {name: (value or b"").decode() for name, value in letter.headers}
+        place = (
+            default_name[headers["rentmatch.source.topic"]],
+            int(headers["rentmatch.source.partition"]),
+            int(headers["rentmatch.source.offset"]),
+        )
+        seen[place] += 1
+        origin = published.get(place)
+        if origin is None or not origin.is_bad:
+            faults.append(
+                f"dead letter of {place}: {headers['rentmatch.error.message']}: nothing bad was published there"
+            )
+        elif (letter.key, letter.value) != (origin.key, origin.value):
+            faults.append(f"dead letter of {place}: not the bytes that were published")
+    for place, record in published.items():
+        if record.is_bad and seen[place] != times:
+            faults.append(f"dead letter of {place}: came {seen[place]} times, not {times}")
+    return faults
+
+
+def check(
+    outputs: Outputs,
+    truth: Truth,
+    published: Mapping[Place, Published],
+    name_of: Callable[[str], str],
+    *,
+    dead_letter_times: int = 1,
+) -> None:
+    """Hold all that came out to the truth and to what a reader may rely on.
+
+    Raises:
+        AssertionError: something is not as it must be; the message tells the first findings of each kind.
+    """
+    findings = {
+        "versions": faults_of_versions(outputs),
+        "lives of alerts": faults_of_lives(outputs),
+        "dead letters": faults_of_dead_letters(outputs, published, name_of, dead_letter_times),
+        "final state against the truth": [str(difference) for difference in compare(truth, outputs.last())],
+    }
+    told = [f"{kind}: {len(faults)}\n  " + "\n  ".join(faults[:SHOWN]) for kind, faults in findings.items() if faults]
+    if told:
+        raise AssertionError("\n".join(told))

@@ -1,0 +1,264 @@
+"""What is written into MongoDB, over a real socket: in any order, twice, by several, with documents that it refuses."""
+
+import asyncio
+import hashlib
+import random
+from base64 import b64decode, b64encode
+
+import bson
+import pymongo
+import pytest
+
+import read_model.mongo
+from domain.records import InstallmentView
+from read_model.documents import INDEXES, KINDS, document_of, kind_of, record_of
+from read_model.mongo import Index, Mongo, MongoMisuse, MongoUnavailable
+from read_model.writer import POISONED_BYTES_KEPT, Arrived, ReadModelWriter
+from simulator.compare import compare
+from tests.kit.environment import TEST_SEED
+from tests.kit.mongo import MongoServer
+from tests.kit.projected import faults_of, found_in, month, obligation, parts, record_of_kind, rows_of
+
+NOW = 1_785_000_000_000_000
+SEED = TEST_SEED or 1
+
+
+def clock() -> int:
+    return NOW
+
+
+def test_each_record_of_a_month_is_a_document_and_back():
+    arrived = month(SEED, 25, 5).arrived
+    assert {kind_of(one.record) for one in arrived} == set(KINDS)
+    for one in arrived:
+        assert record_of(one.kind, document_of(one.record)) == one.record
+
+
+def test_whatever_the_order_the_doubles_and_the_parts_the_newest_stands_and_no_version_is_missing(
+    mongo_server: MongoServer,
+):
+    """Two writers at once, each with all of it in an order of its own."""
+    story = month(SEED, 25, 5)
+    rows = rows_of(story.arrived)
+    assert any(len([row for row in told if row[key] == told[0][key]]) > 2 for key, told in
+               (("obligation_id", rows["obligations"]), ("payment_id", rows["payments"])))  # fmt: skip
+    for seed in range(SEED, SEED + 2):
+        rng = random.Random(seed)
+        mongo = Mongo(mongo_server.url, f"order{seed}", timeout_s=20)
+
+        async def write(sent, client=mongo):
+            writer = ReadModelWriter(client, clock)
+            await writer.prepare()
+            for part in sent:
+                await writer.write(part)
+
+        async def both(random_=rng, client=mongo, act=write):
+            await asyncio.gather(act(parts(story.arrived, random_)), act(parts(story.arrived, random_)))
+            assert await faults_of(client, rows) == [], f"RENTMATCH_TEST_SEED={SEED}"
+            assert compare(story.truth, await found_in(client)) == []
+            assert await client.find("poisoned", {}) == []
+
+        asyncio.run(both())
+        mongo.close()
+
+
+def test_an_older_version_changes_nothing_and_is_counted(mongo: Mongo):
+    async def run():
+        writer = ReadModelWriter(mongo, clock)
+        await writer.prepare()
+        first = await writer.write([obligation(version=5, paid_minor=5), obligation("O-2", 1)])
+        assert first == {
+            ("obligations", "written"): 2, ("obligations", "older"): 0,
+            ("obligations_history", "written"): 2, ("obligations_history", "older"): 0,
+        }  # fmt: skip
+        second = await writer.write([obligation(version=4, paid_minor=4), obligation("O-2", 2)])
+        assert (second["obligations", "written"], second["obligations", "older"]) == (1, 1)
+        again = await writer.write([obligation(version=5, paid_minor=5)])
+        assert (again["obligations", "written"], again["obligations", "older"]) == (0, 1)
+        assert (await mongo.find_one("obligations", "O-1"))["paid_minor"] == 5
+        history = await mongo.find("obligations_history", {"key": "O-1"}, sort=[("version", -1)])
+        assert [document["_id"] for document in history] == ["O-1@5", "O-1@4"]
+
+    asyncio.run(run())
+
+
+def test_of_many_who_write_one_new_key_at_once_the_newest_wins(mongo: Mongo):
+    """Each upsert of a key that is not there may insert first: the duplicate key of a newer one is no proof of age."""
+
+    async def run():
+        for key in range(20):
+            versions = list(range(1, 9))
+            random.Random(key).shuffle(versions)
+            await asyncio.gather(
+                *(mongo.put_newest("obligations", [{"_id": str(key), "version": version}]) for version in versions)
+            )
+            assert (await mongo.find_one("obligations", str(key)))["version"] == 8
+
+    asyncio.run(run())
+
+
+def test_numbers_are_int64_and_ids_may_hold_what_field_names_may_not(mongo: Mongo, mongo_server, mongo_database):
+    view = InstallmentView("first.$x", 20_635, 1_000, {"$P.1": 3, "P.2\0": 1 << 53 | 1}, {"": 4})
+    one = obligation("O.$1", 7, installments=(view,))
+
+    async def run():
+        await ReadModelWriter(mongo, clock).write([one])
+        assert record_of("obligations", await mongo.find_one("obligations", "O.$1")) == one.record
+
+    asyncio.run(run())
+    with pymongo.MongoClient(mongo_server.url) as client:
+        raw = client[mongo_database]["obligations"].find_one({"_id": "O.$1"})
+    assert raw["installments"] == [
+        {
+            "installment_id": "first.$x", "due_date": 20_635, "amount_minor": 1_000,
+            "paid": [{"id": "$P.1", "amount_minor": 3}, {"id": "P.2\0", "amount_minor": 1 << 53 | 1}],
+            "pending": [{"id": "", "amount_minor": 4}],
+        }
+    ]  # fmt: skip
+
+
+def test_what_is_sent_is_int64(monkeypatch, mongo: Mongo):
+    """The tests' server keeps no types of numbers, so look at the bytes that are sent."""
+    sent = []
+    real = read_model.mongo.RawBSONDocument
+    monkeypatch.setattr(read_model.mongo, "RawBSONDocument", lambda raw: sent.append(raw) or real(raw))
+    asyncio.run(ReadModelWriter(mongo, clock).write([obligation(version=7, posted_minor=-1)]))
+    document = bson.decode(sent[-1])
+    numbers = {name: value for name, value in document.items() if isinstance(value, int) and value is not True}
+    assert len(numbers) == 10
+    assert {type(value) for value in numbers.values()} == {bson.Int64}
+
+
+def test_a_document_that_is_too_large_is_put_aside_and_the_rest_goes_on(mongo: Mongo, caplog):
+    plan = tuple(
+        InstallmentView(
+            f"{number:05}" + "x" * 500, 20_635, 1, {f"p{number}" + "y" * 480: 1}, {f"q{number}" + "y" * 700: 1}
+        )
+        for number in range(10_000)
+    )
+    large = obligation("large", 3, installments=plan)
+
+    async def run():
+        writer = ReadModelWriter(mongo, clock)
+        told = await writer.write([obligation("before", 1), large, obligation("after", 2)])
+        assert told["obligations", "written"] == 2
+        assert (told["obligations", "poisoned"], told["obligations_history", "poisoned"]) == (1, 0)
+        assert {document["_id"] for document in await mongo.find("obligations", {})} == {"before", "after"}
+        (aside,) = await mongo.find("poisoned", {})
+        assert "no document of more than 16777216" in aside.pop("reason")
+        assert aside == {
+            "_id": "obligation-reconciliations:0:3", "topic": "obligation-reconciliations", "partition": 0, "offset": 3,
+            "collection": "obligations", "key_base64": b64encode(b"large").decode(),
+            "value_base64": b64encode(large.value[:POISONED_BYTES_KEPT]).decode(),
+            "value_bytes": len(large.value), "value_sha256": hashlib.sha256(large.value).hexdigest(),
+            "put_aside_at": NOW,
+        }  # fmt: skip
+        await writer.write([large])
+        assert len(await mongo.find("poisoned", {})) == 1
+
+    asyncio.run(run())
+    assert "obligation-reconciliations:0:3" in caplog.text
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["by its own error", "with its whole command"])
+def test_a_document_that_the_server_refuses_is_found_among_many(mongo: Mongo, mongo_server: MongoServer, whole: bool):
+    mongo_server.refuse("bad", code=10334 if whole else 121, whole=whole)
+    arrived = [obligation(f"bad-{n}" if n in {3, 4, 37} else f"O-{n}", n) for n in range(1, 41)]
+
+    async def run():
+        writer = ReadModelWriter(mongo, clock)
+        told = await writer.write(arrived)
+        assert (told["obligations", "written"], told["obligations", "poisoned"]) == (37, 3)
+        again = await writer.write(arrived)
+        assert (again["obligations", "older"], again["obligations", "poisoned"]) == (37, 3)
+        aside = await mongo.find("poisoned", {}, sort=[("offset", 1)])
+        assert [document["offset"] for document in aside] == [3, 4, 37]
+
+    asyncio.run(run())
+
+
+def test_what_cannot_be_decoded_is_put_aside(mongo: Mongo):
+    odd = Arrived("breaks", "mismatch-alerts", 1, 7, None, b"\xc3\x01nonsense", None, "unknown_schema: no known schema")
+
+    async def run():
+        told = await ReadModelWriter(mongo, clock).write([odd, obligation()])
+        assert told["breaks", "poisoned"] == told["obligations", "written"] == 1
+        aside = await mongo.find_one("poisoned", "mismatch-alerts:1:7")
+        assert (aside["reason"], aside["key_base64"]) == (odd.reason, None)
+        assert b64decode(aside["value_base64"]) == odd.value
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("code", "message"), [(10107, "not primary"), (189, "stepped down"), (13, "not authorized"), (50, "too slow")]
+)
+def test_a_server_that_takes_no_writes_is_away_and_nothing_is_poisoned(
+    mongo: Mongo, mongo_server: MongoServer, code: int, message: str
+):
+    async def run():
+        writer = ReadModelWriter(mongo, clock)
+        mongo_server.fail(code, message)
+        with pytest.raises(MongoUnavailable, match=message):
+            await writer.write([obligation()])
+        mongo_server.refuse("O-1", code=code)  # the same code, told of the document
+        with pytest.raises(MongoUnavailable):
+            await writer.write([obligation()])
+        mongo_server.heal()
+        assert (await writer.write([obligation()]))["obligations", "written"] == 1
+        assert await mongo.find("poisoned", {}) == []
+
+    asyncio.run(run())
+
+
+def test_a_collection_takes_another_ones_place_with_its_indexes_under_readers(mongo: Mongo):
+    async def run():
+        documents = [{"_id": str(n), "version": 1, "obligation_ids": ["O"]} for n in range(50)]
+        await mongo.ensure_indexes("payments", INDEXES["payments"])
+        await mongo.put_newest("payments", documents)
+        done = asyncio.Event()
+
+        async def read():
+            answers = 0
+            while not done.is_set():
+                assert len(await mongo.find("payments", {"obligation_ids": {"$in": ["O"]}})) == 50
+                answers += 1
+            return answers
+
+        reading = asyncio.create_task(read())
+        for _ in range(5):
+            await mongo.ensure_indexes("payments_rebuild", INDEXES["payments"])
+            await mongo.put_newest("payments_rebuild", documents)
+            await mongo.replace_collection("payments_rebuild", "payments")
+            await mongo.replace_collection("payments_rebuild", "payments")  # again: nothing to do
+        done.set()
+        assert await reading > 5
+        assert "payments_rebuild" not in await mongo.collections()
+        await mongo.ensure_indexes("payments", INDEXES["payments"])
+
+    asyncio.run(run())
+
+
+def test_one_of_two_gets_a_claim_until_it_is_stale(mongo: Mongo):
+    async def run():
+        stale = {"told_at": {"$lt": 5}}
+        assert await mongo.claim("rebuilds", {"_id": "x", "who": "a", "told_at": 4}, stale)
+        assert await mongo.claim("rebuilds", {"_id": "x", "who": "b", "told_at": 9}, stale)
+        assert not await mongo.claim("rebuilds", {"_id": "x", "who": "a", "told_at": 9}, stale)
+        assert (await mongo.find_one("rebuilds", "x"))["who"] == "b"
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("url", ["http://localhost", "mongodb://", "mongodb://host:port/", "mongodb://u:p:q@host/"])
+def test_a_url_that_cannot_be_one_is_misuse_and_tells_no_password(url: str):
+    with pytest.raises(MongoMisuse) as caught:
+        Mongo(url, "rentmatch")
+    assert "p:q" not in str(caught.value)
+
+
+def test_records_are_found_by_kind():
+    arrived = month(SEED, 25, 5).arrived
+    for kind in KINDS:
+        assert kind_of(record_of_kind(arrived, kind)) == kind
+    assert all(isinstance(index, Index) for indexes in INDEXES.values() for index in indexes)

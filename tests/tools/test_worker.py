@@ -1,0 +1,80 @@
+"""Worker processes are really started, killed, frozen and waited for. A small web server stands in for the worker."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tools.local.processes import wait_until
+from tools.local.worker import WorkerProcess
+
+STAND_IN = """
+import http.server, os, signal, sys
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))
+print("RENTMATCH variables:", sorted(n for n in os.environ if n.startswith("RENTMATCH_")), flush=True)
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200 if self.path == "/readyz" else 404)
+        self.end_headers()
+http.server.HTTPServer(("127.0.0.1", int(os.environ["RENTMATCH_HTTP_PORT"])), Handler).serve_forever()
+"""
+
+
+@pytest.fixture
+def worker(tmp_path: Path) -> Iterator[WorkerProcess]:
+    worker = WorkerProcess(tmp_path, {"RENTMATCH_BROKER": "127.0.0.1:1"}, command=(sys.executable, "-c", STAND_IN))
+    worker.start()
+    worker.wait_ready()
+    yield worker
+    worker.close()
+
+
+def test_its_settings_are_only_those_given(worker: WorkerProcess) -> None:
+    expected = ["RENTMATCH_BROKER", "RENTMATCH_HTTP_PORT", "RENTMATCH_STATE_DIR"]
+    assert f"RENTMATCH variables: {expected}" in worker.log_tail()
+
+
+def test_kill_and_start_again(worker: WorkerProcess) -> None:
+    worker.kill9()
+    assert worker.exit_code == -9
+    worker.start()
+    worker.wait_ready()
+    assert worker.exit_code is None
+
+
+def test_term_gives_the_exit_status(worker: WorkerProcess) -> None:
+    assert worker.term() == 7
+
+
+def test_a_frozen_worker_is_not_ready_until_it_wakes(worker: WorkerProcess) -> None:
+    worker.stop_cont(frozen=True)
+    with pytest.raises(TimeoutError):
+        worker.wait_ready(timeout_s=0.5)
+    worker.stop_cont(frozen=False)
+    worker.wait_ready()
+
+
+def test_an_early_end_is_told_with_the_log(tmp_path: Path) -> None:
+    worker = WorkerProcess(tmp_path, {}, command=(sys.executable, "-c", "raise SystemExit('no broker')"))
+    worker.start()
+    with pytest.raises(RuntimeError, match="no broker"):
+        worker.wait_ready()
+    assert worker.exit_code == 1
+
+
+def test_a_worker_dies_with_the_tests_that_started_it(tmp_path: Path) -> None:
+    worker_code = "import time; time.sleep(600)"
+    code = (
+        "import sys, time; from pathlib import Path; from tools.local.worker import WorkerProcess\n"
+        f"worker = WorkerProcess(Path(sys.argv[1]), {{}}, command=(sys.executable, '-c', {worker_code!r}))\n"
+        "worker.start(); Path(sys.argv[1], 'pid').write_text(str(worker.pid) + '\\n'); time.sleep(600)"
+    )
+    parent = WorkerProcess(tmp_path / "parent", {}, command=(sys.executable, "-c", code, str(tmp_path)))
+    parent.start()
+    told = tmp_path / "pid"
+    wait_until(lambda: told.exists() and told.read_text().endswith("\n"), 20, "the pid")
+    status = Path("/proc", told.read_text().strip())
+    assert status.exists()
+    parent.kill9()
+    wait_until(lambda: not status.exists() or "\nState:\tZ" in (status / "status").read_text(), 10, "the worker's end")

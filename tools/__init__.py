@@ -1,0 +1,1 @@
+"""Tools for working on rentmatch: they are not part of the service."""

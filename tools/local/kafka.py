@@ -1,0 +1,351 @@
+"""A real Apache Kafka on this machine: one node or three, each of which can be killed, frozen and started again.
+
+`Nodes` knows folders, ports and command lines and runs nothing that stays; `KafkaCluster` runs the nodes for tests and
+benchmarks, and tools/local/topology.py has its supervisor run them.
+"""
+
+import base64
+import os
+import subprocess
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+from tools.local import maven
+from tools.local.processes import Child, free_ports, wait_until
+
+HEAP = ("-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+"""Quick to start and small: for megabytes, not terabytes."""
+
+LOGGING = """\
+status = error
+appender.file.type = File
+appender.file.name = file
+appender.file.fileName = {log}
+appender.file.layout.type = PatternLayout
+appender.file.layout.pattern = %d %p %c{{1}}: %m%n
+rootLogger.level = info
+rootLogger.appenderRef.file.ref = file
+"""
+
+
+class Nodes:
+    """Nodes 0 to n - 1 of a cluster, each broker and controller at once (KRaft), on ports of 127.0.0.1.
+
+    `extra_ports` are spare ones, one for each node, for a TLS or SASL listener. `extra_properties` go last into every
+    server.properties and so override. In their values `{port}`, `{controller_port}`, `{extra_port}`, `{node_id}` and
+    `{directory}` are filled in. `format_arguments` are handed to the storage tool, as
+    `("--add-scram", "SCRAM-SHA-512=[name=…,password=…]")`.
+
+    Raises:
+        MissingToolError: there is no Java, or Kafka cannot be fetched.
+
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        ports: Sequence[int],
+        controller_ports: Sequence[int],
+        extra_ports: Sequence[int] = (),
+        extra_properties: Mapping[str, str] | None = None,
+        format_arguments: Sequence[str] = (),
+    ) -> None:
+        self.ports = tuple(ports)
+        self.extra_ports = tuple(extra_ports)
+        self._directory = directory
+        self._controller_ports = tuple(controller_ports)
+        self._extra = dict(extra_properties or {})
+        self._format_arguments = tuple(format_arguments)
+        self._java = maven.java()
+        self._classpath = ":".join(str(jar) for jar in maven.jars(maven.KAFKA))
+
+    def __len__(self) -> int:
+        """How many nodes there are."""
+        return len(self.ports)
+
+    @property
+    def bootstrap(self) -> str:
+        """The bootstrap servers, `host:port,…`."""
+        return ",".join(f"127.0.0.1:{port}" for port in self.ports)
+
+    def folder(self, node: int) -> Path:
+        """Where a node has its files: server.properties, server.log, console.log and, in `data`, its storage."""
+        return self._directory / f"node-{node}"
+
+    def command(self, node: int) -> list[str]:
+        """Run a node."""
+        return self._java_line(node, "kafka.Kafka", str(self.folder(node) / "server.properties"))
+
+    def environment(self) -> dict[str, str]:
+        """Give a node a bare environment: KAFKA_ or JAVA_ options of the machine must not change what runs."""
+        return {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
+
+    def prepare(self) -> None:
+        """Write every node's properties, and format the storage of those that have none yet.
+
+        Raises:
+            RuntimeError: the storage tool failed; the message holds what it said.
+
+        """
+        for node in range(len(self)):
+            self._configure(node)
+        new = [node for node in range(len(self)) if not self._meta(node).exists()]
+        cluster_id = self._cluster_id()
+        running = [
+            subprocess.Popen(
+                self._storage_tool(node, cluster_id), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            )
+            for node in new
+        ]
+        said = [process.communicate(timeout=120)[0] for process in running]
+        for process, told in zip(running, said, strict=True):
+            if process.returncode != 0:
+                raise RuntimeError(f"Kafka's storage could not be formatted:\n{told}")
+
+    def _meta(self, node: int) -> Path:
+        return self.folder(node) / "data" / "meta.properties"
+
+    def _cluster_id(self) -> str:
+        """The id of the cluster that a node is formatted for already, else a new one."""
+        for node in range(len(self)):
+            if self._meta(node).exists():
+                lines = self._meta(node).read_text(encoding="utf-8").splitlines()
+                return next(line.partition("=")[2] for line in lines if line.startswith("cluster.id="))
+        # The first byte is 0, because an id that begins with a dash would be taken for an option by the storage tool.
+        return base64.urlsafe_b64encode(b"\0" + uuid.uuid4().bytes[1:]).decode().rstrip("=")
+
+    def _storage_tool(self, node: int, cluster_id: str) -> list[str]:
+        properties = str(self.folder(node) / "server.properties")
+        arguments = ("format", "--cluster-id", cluster_id, "--config", properties, *self._format_arguments)
+        return self._java_line(node, "kafka.tools.StorageTool", *arguments)
+
+    def _configure(self, node: int) -> None:
+        folder = self.folder(node)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "log4j2.properties").write_text(LOGGING.format(log=folder / "server.log"), encoding="utf-8")
+        properties = self._properties(node)
+        text = "".join(f"{key}={value}\n" for key, value in properties.items())
+        (folder / "server.properties").write_text(text, encoding="utf-8")
+
+    def _properties(self, node: int) -> dict[str, str]:
+        port, controller = self.ports[node], self._controller_ports[node]
+        voters = ",".join(f"{i + 1}@127.0.0.1:{p}" for i, p in enumerate(self._controller_ports))
+        replicas, in_sync = str(len(self)), str(min(2, len(self)))
+        fill = {
+            "{port}": str(port),
+            "{controller_port}": str(controller),
+            "{extra_port}": str(self.extra_ports[node]) if self.extra_ports else "",
+            "{node_id}": str(node + 1),
+            "{directory}": str(self.folder(node)),
+        }
+        properties = {
+            "process.roles": "broker,controller",
+            "node.id": str(node + 1),
+            "controller.quorum.voters": voters,
+            "controller.listener.names": "CONTROLLER",
+            "inter.broker.listener.name": "PLAINTEXT",
+            "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}",
+            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
+            "listener.security.protocol.map": (
+                "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SSL:SSL,SASL_SSL:SASL_SSL,SASL_PLAINTEXT:SASL_PLAINTEXT"
+            ),
+            "log.dirs": str(self.folder(node) / "data"),
+            "auto.create.topics.enable": "false",
+            "default.replication.factor": replicas,
+            "min.insync.replicas": in_sync,
+            "offsets.topic.replication.factor": replicas,
+            "offsets.topic.num.partitions": "4",
+            "transaction.state.log.replication.factor": replicas,
+            "transaction.state.log.min.isr": in_sync,
+            "transaction.state.log.num.partitions": "4",
+            "share.coordinator.state.topic.replication.factor": replicas,
+            "share.coordinator.state.topic.min.isr": in_sync,
+            "share.coordinator.state.topic.num.partitions": "1",
+            "group.initial.rebalance.delay.ms": "0",
+            # Shorter than production's, so that a test of a worker's death need not wait for minutes.
+            # A node that was killed may only register again once its old registration has lapsed; 9 s by default.
+            "broker.session.timeout.ms": "4000",
+            "broker.heartbeat.interval.ms": "500",
+            "group.min.session.timeout.ms": "1000",
+            "transaction.abort.timed.out.transaction.cleanup.interval.ms": "500",
+            "transaction.max.timeout.ms": "900000",
+            # The default of 128 MiB does not go well with the small heap.
+            "log.cleaner.dedupe.buffer.size": str(16 * 1024 * 1024),
+        }
+        for key, value in self._extra.items():
+            filled = value
+            for mark, with_what in fill.items():
+                filled = filled.replace(mark, with_what)
+            properties[key] = filled
+        return properties
+
+    def _java_line(self, node: int, main: str, *arguments: str) -> list[str]:
+        logging = f"-Dlog4j2.configurationFile={self.folder(node) / 'log4j2.properties'}"
+        return [self._java, *HEAP, logging, "-cp", self._classpath, main, *arguments]
+
+
+class KafkaCluster:
+    """Nodes 0 to `nodes` - 1 on free ports, which they keep; the other arguments are those of `Nodes`."""
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        nodes: int = 1,
+        extra_properties: Mapping[str, str] | None = None,
+        format_arguments: Sequence[str] = (),
+    ) -> None:
+        ports = free_ports(3 * nodes)
+        self._nodes = Nodes(
+            directory,
+            ports=ports[:nodes],
+            controller_ports=ports[nodes : 2 * nodes],
+            extra_ports=ports[2 * nodes :],
+            extra_properties=extra_properties,
+            format_arguments=format_arguments,
+        )
+        self.ports = self._nodes.ports
+        self.extra_ports = self._nodes.extra_ports
+        self._children: list[Child | None] = [None] * nodes
+        self.start_seconds: float | None = None
+        """How long `start` took, formatting included."""
+
+    @property
+    def bootstrap(self) -> str:
+        """The bootstrap servers, `host:port,…`."""
+        return self._nodes.bootstrap
+
+    @property
+    def nodes(self) -> int:
+        """How many nodes it has, running or not."""
+        return len(self.ports)
+
+    def start(self) -> None:
+        """Format the storage, start all nodes and wait until each is in the cluster's metadata.
+
+        Raises:
+            RuntimeError: a node could not be formatted or ended at once; the message holds the end of its log.
+            TimeoutError: the cluster did not form within a minute or so.
+
+        """
+        started = time.monotonic()
+        self._nodes.prepare()
+        try:
+            for node in range(self.nodes):
+                self._launch(node)
+            for node in range(self.nodes):
+                self.wait_ready(node)
+        except BaseException:
+            self.kill_all()
+            raise
+        self.start_seconds = time.monotonic() - started
+
+    def stop(self) -> None:
+        """SIGTERM to all nodes, as an orderly shutdown; frozen ones are thawed first."""
+        running = [child for child in self._children if child is not None and child.exit_code is None]
+        for child in running:
+            child.thaw()
+            child.ask_to_end()
+        # With every controller going down at once an orderly shutdown may wait for a quorum in vain, hence the limit.
+        for child in running:
+            try:
+                child.terminate(timeout_s=20)
+            except TimeoutError:
+                continue
+
+    def kill_all(self) -> None:
+        """SIGKILL to all nodes."""
+        for child in self._children:
+            if child is not None:
+                child.kill()
+
+    def kill(self, node: int = 0) -> None:
+        """SIGKILL to one node, as a power cut."""
+        self._child(node).kill()
+
+    def pause(self, node: int = 0) -> None:
+        """SIGSTOP to one node: its connections stay open and nothing answers."""
+        self._child(node).freeze()
+
+    def resume(self, node: int = 0) -> None:
+        """SIGCONT to one node."""
+        self._child(node).thaw()
+
+    def restart(self, node: int = 0) -> None:
+        """Start a node again on its old port and data (it is killed first if it runs) and wait until it is ready."""
+        self._child(node).kill()
+        self._launch(node)
+        self.wait_ready(node)
+
+    def pid(self, node: int = 0) -> int:
+        """The process id of a node."""
+        return self._child(node).pid
+
+    def wait_ready(self, node: int = 0, timeout_s: float = 90) -> None:
+        """Wait until the node answers and its metadata names every node that runs."""
+        child = self._child(node)
+        admin = AdminClient({"bootstrap.servers": f"127.0.0.1:{self.ports[node]}", "log_level": 0})
+
+        def answers() -> bool:
+            try:
+                brokers = admin.list_topics(timeout=1).brokers
+            except KafkaException:
+                return False
+            alive = {index + 1 for index, other in enumerate(self._children) if other and other.exit_code is None}
+            return alive <= set(brokers)
+
+        try:
+            wait_until(answers, timeout_s, f"Kafka node {node} to be ready", child=child)
+        except (RuntimeError, TimeoutError) as error:
+            raise type(error)(f"{error}\n{self.log_tail(node)}") from None
+
+    def log_tail(self, node: int = 0, lines: int = 60) -> str:
+        """The last lines of a node's log."""
+        log = self._nodes.folder(node) / "server.log"
+        if not log.exists():
+            return f"--- Kafka node {node} logged nothing"
+        text = log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:]
+        return "\n".join([f"--- the last lines of Kafka node {node}'s log", *text])
+
+    def create_topic(self, name: str, partitions: int = 1, config: Mapping[str, str] | None = None) -> None:
+        """Create a topic, replicated on every node, and wait until the cluster knows it."""
+        create_topic(self.bootstrap, name, partitions, self.nodes, config)
+
+    def _child(self, node: int) -> Child:
+        child = self._children[node]
+        if child is None:
+            raise RuntimeError(f"Kafka node {node} was never started")
+        return child
+
+    def _launch(self, node: int) -> None:
+        folder = self._nodes.folder(node)
+        command, environment = self._nodes.command(node), self._nodes.environment()
+        self._children[node] = Child(command, folder / "console.log", cwd=folder, env=environment)
+
+
+def create_topic(
+    bootstrap: str, name: str, partitions: int = 1, replication: int = 1, config: Mapping[str, str] | None = None
+) -> None:
+    """Create a topic and wait until the broker gives all its partitions a leader.
+
+    Raises:
+        KafkaException: the broker refused it.
+        TimeoutError: no leader within 30 seconds.
+
+    """
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    topic = NewTopic(name, num_partitions=partitions, replication_factor=replication, config=dict(config or {}))
+    admin.create_topics([topic])[name].result(30)
+
+    def led() -> bool:
+        known = admin.list_topics(name, timeout=5).topics[name].partitions
+        return len(known) == partitions and all(partition.leader >= 0 for partition in known.values())
+
+    wait_until(led, 30, f"topic {name} to have leaders")

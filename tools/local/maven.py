@@ -1,0 +1,110 @@
+"""Fetches Java programs through Maven, once for each machine.
+
+Maven's own configuration knows where artifacts come from, so that no host is named here.
+"""
+
+import os
+import shutil
+import subprocess
+import tarfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from xml.sax.saxutils import escape
+
+from tools.local import cache
+from tools.local.cache import MissingToolError
+
+KAFKA = ("org.apache.kafka:kafka_2.13:4.1.1", "org.apache.logging.log4j:log4j-slf4j-impl:2.24.3")
+"""The broker, and the binding without which it logs nothing."""
+
+APICURIO = "io.apicurio:apicurio-registry-app:3.0.9:tar.gz:all"
+"""The last registry found to run on Java 17 (3.3 wants Java 21)."""
+
+ATTEMPTS = 4
+TIMEOUT_S = 420
+
+
+def java() -> str:
+    """The `java` to run.
+
+    Raises:
+        MissingToolError: there is none.
+
+    """
+    home = os.environ.get("JAVA_HOME")
+    found = str(Path(home) / "bin" / "java") if home else shutil.which("java")
+    if not found or not Path(found).exists():
+        raise MissingToolError(
+            "no Java: install Java 17 or later (on Debian and Ubuntu: apt install openjdk-17-jre-headless)"
+        )
+    return found
+
+
+def jars(coordinates: Sequence[str]) -> list[Path]:
+    """The jars of these `group:artifact:version` and of all that they need at run time.
+
+    Raises:
+        MissingToolError: Maven is not there or could not fetch them.
+
+    """
+    folder = cache.cached("jars", "\n".join(coordinates), lambda target: _copy_dependencies(coordinates, target))
+    return sorted(folder.glob("*.jar"))
+
+
+def unpacked(coordinate: str) -> Path:
+    """The folder of a `group:artifact:version:tar.gz:classifier`, unpacked.
+
+    Raises:
+        MissingToolError: Maven is not there or could not fetch it.
+
+    """
+    return cache.cached("unpacked", coordinate, lambda target: _copy_and_unpack(coordinate, target))
+
+
+def _copy_dependencies(coordinates: Sequence[str], target: Path) -> None:
+    dependencies = ""
+    for coordinate in coordinates:
+        group, artifact, version = (escape(part) for part in coordinate.split(":"))
+        dependencies += (
+            f"<dependency><groupId>{group}</groupId><artifactId>{artifact}</artifactId>"
+            f"<version>{version}</version></dependency>"
+        )
+    pom = target.parent / "pom.xml"
+    pom.write_text(
+        '<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>'
+        "<groupId>rentmatch</groupId><artifactId>jars</artifactId><version>1</version><packaging>pom</packaging>"
+        f"<dependencies>{dependencies}</dependencies></project>",
+        encoding="utf-8",
+    )
+    _maven("-f", str(pom), "dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={target}")
+
+
+def _copy_and_unpack(coordinate: str, target: Path) -> None:
+    packed = target.parent / "packed"
+    _maven("dependency:copy", f"-Dartifact={coordinate}", f"-DoutputDirectory={packed}", cwd=target.parent)
+    (archive,) = packed.iterdir()
+    with tarfile.open(archive) as tar:
+        tar.extractall(target, filter="data")
+
+
+def _maven(*arguments: str, cwd: Path | None = None) -> None:
+    command = shutil.which("mvn")
+    if command is None:
+        raise MissingToolError("no Maven: install it (on Debian and Ubuntu: apt install maven)")
+    # -U, since Maven otherwise remembers a failed look-up and does not ask again.
+    line = [command, "-B", "-q", "-U", *arguments]
+    said = ""
+    for attempt in range(1, ATTEMPTS + 1):
+        if attempt > 1:
+            cache.announce(f"Maven failed, attempt {attempt} of {ATTEMPTS}")
+            time.sleep(2**attempt)
+        try:
+            done = subprocess.run(line, cwd=cwd, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+        except subprocess.TimeoutExpired:
+            said = f"no answer within {TIMEOUT_S} s"
+            continue
+        if done.returncode == 0:
+            return
+        said = (done.stdout + done.stderr)[-3000:]
+    raise MissingToolError(f"Maven could not fetch what is needed, after {ATTEMPTS} attempts:\n{said}")
