@@ -98,7 +98,7 @@ class Settings(BaseSettings):
     )
 
     commit_interval_ms: int = Field(
-        100, ge=1, le=60_000, description="time between two commits under load; ten times that in a backlog"
+        100, ge=1, le=60_000, description="time between two commits under load; up to 20 times that in a backlog"
     )
     progress_interval_ms: int = Field(
         500, ge=10, le=60_000, description="how often caught-up time is measured and written"
