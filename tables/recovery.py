@@ -1,8 +1,8 @@
 """Brings the local store up to the changelog, and finds where to read on.
 
-The order matters (docs/architecture.md, decision 13): first wait until no transaction of a dead owner is open on the group's offsets,
-only then take the changelog's end as the high watermark, and read up to it read_committed. With the last stable
-offset as the target, a dead owner's committed records behind its open transaction would be missed.
+The order matters (docs/decisions/0013-records-before-offsets.md): wait until no transaction of a dead owner is open on
+the group's offsets, then take the changelog's end as the high watermark, and read up to it with read_committed. If the
+target were the last stable offset, records that a dead owner committed after its open transaction would be missed.
 """
 
 import logging
