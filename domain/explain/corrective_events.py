@@ -35,7 +35,7 @@ STRUCTS: dict[str, type[InputFact]] = {
     )
 }
 
-_FREE = {
+_OPEN_FIELDS = {
     "event_id": "a new id",
     "occurred_at": "when it happens",
     "posting_id": "a new id",
@@ -56,11 +56,11 @@ _FREE = {
     "value_date": "if known",
     "installment_id": "if one is meant",
 }
-_FREE_OTHERWISE = "as it is"
+_OPEN_OTHERWISE = "as it is"
 _SAMPLE_DAY = 0
 
 
-class Wanted(msgspec.Struct, frozen=True):
+class CorrectiveEvent(msgspec.Struct, frozen=True):
     """An input record that would resolve a break, alone or with others. Instants are microseconds since 1970."""
 
     type: str
@@ -69,57 +69,59 @@ class Wanted(msgspec.Struct, frozen=True):
     """The event in words."""
     fields: dict[str, Any]
     """The fields that it must have, by the contract's names; days are days since 1970."""
-    free: dict[str, str]
+    open_fields: dict[str, str]
     """The other fields, each with what it should be."""
-    before: Micros | None
+    must_precede: Micros | None
     """It corrects a record of the same identity, and must have occurred before this instant in order to hold."""
-    plan_has: tuple[str, ...]
+    required_installment_ids: tuple[str, ...]
     """The ids of installments that must be among its `installments`."""
     plan_sum_minor: int | None
     """What its `installments` must add up to, above 0; None where any sum will do."""
 
 
-class Resolution(msgspec.Struct, frozen=True):
+class Remedy(msgspec.Struct, frozen=True):
     """Events that together make a break go away."""
 
     what: str
     """What happens, in a sentence."""
     by: str
     """Who tells of it: `the app`, `the ledger`, a processor."""
-    events: tuple[Wanted, ...]
-    then: tuple[tuple[BreakClass, Micros | None], ...]
+    events: tuple[CorrectiveEvent, ...]
+    consequences: tuple[tuple[BreakClass, Micros | None], ...]
     """What opens next unless more comes, each with its deadline; None: at once."""
 
 
-def wanted(
+def corrective_event(
     struct: type[InputFact],
     *,
-    before: Micros | None = None,
-    plan_has: tuple[str, ...] = (),
+    must_precede: Micros | None = None,
+    required_installment_ids: tuple[str, ...] = (),
     plan_sum_minor: int | None = None,
     plan_currency: str = "",
     **fields: Any,
-) -> Wanted:
+) -> CorrectiveEvent:
     """Describe an event by the fields that it must have; the others are left free.
 
     `plan_currency` is that of `plan_sum_minor`, which is only told in it.
     """
-    free = {name: _FREE.get(name, _FREE_OTHERWISE) for name in struct.__struct_fields__ if name not in fields}
-    if before is not None:
-        free["occurred_at"] = f"before {instant_text(before)}, so that it holds instead"
-    if plan_has:
-        free["installments"] = f"installments as agreed, {listed(plan_has)} among them"
+    open_fields = {
+        name: _OPEN_FIELDS.get(name, _OPEN_OTHERWISE) for name in struct.__struct_fields__ if name not in fields
+    }
+    if must_precede is not None:
+        open_fields["occurred_at"] = f"before {instant_text(must_precede)}, so that it holds instead"
+    if required_installment_ids:
+        open_fields["installments"] = f"installments as agreed, {listed(required_installment_ids)} among them"
     if plan_sum_minor is not None:
-        free["installments"] += f"; they add up to {amount_text(plan_sum_minor, plan_currency)}"
+        open_fields["installments"] += f"; they add up to {amount_text(plan_sum_minor, plan_currency)}"
     name = struct.__name__
     text = _text(name, fields)
-    if plan_has:
-        text += f", with {listed(plan_has)} among its installments"
+    if required_installment_ids:
+        text += f", with {listed(required_installment_ids)} among its installments"
     if plan_sum_minor is not None:
         text += f", whose installments add up to {amount_text(plan_sum_minor, plan_currency)}"
-    if before is not None:
-        text += f", a corrected record dated before {instant_text(before)}"
-    return Wanted(name, text, fields, free, before, plan_has, plan_sum_minor)
+    if must_precede is not None:
+        text += f", a corrected record dated before {instant_text(must_precede)}"
+    return CorrectiveEvent(name, text, fields, open_fields, must_precede, required_installment_ids, plan_sum_minor)
 
 
 def _text(name: str, fields: dict[str, Any]) -> str:
@@ -155,7 +157,7 @@ def _text(name: str, fields: dict[str, Any]) -> str:
             return f"an {name} of {fields['obligation_id']}{of_money}"
 
 
-def sample(one: Wanted, number: int, at: Micros) -> InputFact:
+def sample(one: CorrectiveEvent, number: int, at: Micros) -> InputFact:
     """Make such an event up, with something plain in each free field, to try what it would do.
 
     Args:
@@ -166,7 +168,7 @@ def sample(one: Wanted, number: int, at: Micros) -> InputFact:
     """
     made: dict[str, Any] = {
         "event_id": f"\0event {number}",
-        "occurred_at": at if one.before is None else one.before - 60_000_000,
+        "occurred_at": at if one.must_precede is None else one.must_precede - 60_000_000,
         "amount_minor": 1,
         "amount_delta_minor": 1,
         "gross_minor": 1,
@@ -190,8 +192,8 @@ def sample(one: Wanted, number: int, at: Micros) -> InputFact:
     return struct(**{name: made.get(name, f"\0{name} {number}") for name in struct.__struct_fields__})
 
 
-def _sample_plan(one: Wanted) -> tuple[Installment, ...]:
-    names = one.plan_has or (("\0plan",) if one.plan_sum_minor else ())
+def _sample_plan(one: CorrectiveEvent) -> tuple[Installment, ...]:
+    names = one.required_installment_ids or (("\0plan",) if one.plan_sum_minor else ())
     amounts = [1] * len(names)
     if one.plan_sum_minor is not None:
         amounts[0] = one.plan_sum_minor - len(names) + 1
@@ -201,7 +203,7 @@ def _sample_plan(one: Wanted) -> tuple[Installment, ...]:
     )
 
 
-def wanted_as_json(one: Wanted, instant: Any) -> dict[str, Any]:
+def corrective_event_as_json(one: CorrectiveEvent, instant: Any) -> dict[str, Any]:
     """Give an event as JSON has it; `instant` writes an instant."""
     fields = dict(one.fields)
     for name, value in fields.items():
@@ -213,8 +215,8 @@ def wanted_as_json(one: Wanted, instant: Any) -> dict[str, Any]:
         "type": one.type,
         "text": one.text,
         "fields": fields,
-        "free": one.free,
-        "before": None if one.before is None else instant(one.before),
-        "plan_has": list(one.plan_has),
+        "free": one.open_fields,
+        "before": None if one.must_precede is None else instant(one.must_precede),
+        "plan_has": list(one.required_installment_ids),
         "plan_sum_minor": one.plan_sum_minor,
     }

@@ -11,7 +11,7 @@ from domain.policy import MINUTE, Policy
 from domain.records import BreakClass
 
 
-class Words(msgspec.Struct, frozen=True):
+class BreakDescription(msgspec.Struct, frozen=True):
     """What `Explanation` says by the same names."""
 
     title: str
@@ -45,7 +45,7 @@ _RULES: dict[BreakClass, str] = {
 }
 
 
-def words_of(state: PaymentState | ObligationState, one: Break, policy: Policy) -> Words:
+def break_description(state: PaymentState | ObligationState, one: Break, policy: Policy) -> BreakDescription:
     """Say what a break is."""
     section = 3 if one.break_class is BreakClass.CONFLICTING_FACT else 7
     contract = f"contract section {section}, subject {one.subject[0]}: {_RULES[one.break_class]}"
@@ -53,7 +53,7 @@ def words_of(state: PaymentState | ObligationState, one: Break, policy: Policy) 
         title, expected, missing, advice = _of_payment(state, one, policy)
     else:
         title, expected, missing, advice = _of_obligation(state, one, policy)
-    return Words(title, expected, missing, contract, advice)
+    return BreakDescription(title, expected, missing, contract, advice)
 
 
 def _of_payment(state: PaymentState, one: Break, policy: Policy) -> tuple[str, str, str, str]:

@@ -18,10 +18,17 @@ import msgspec
 
 from domain.breaks.model import PRIORITY, Break
 from domain.calendar import DAY, SECOND
-from domain.explain.corrective_events import wanted_as_json
-from domain.explain.descriptions import Words, words_of
-from domain.explain.remedies import Resolution, resolutions_of
-from domain.explain.timeline import Deadline, Entry, deadlines_of, payments_behind, property_of, story_of
+from domain.explain.corrective_events import corrective_event_as_json
+from domain.explain.descriptions import break_description
+from domain.explain.remedies import Remedy, remedies_of
+from domain.explain.timeline import (
+    Deadline,
+    TimelineEntry,
+    deadlines_of,
+    property_of,
+    related_payment_ids_of,
+    timeline_of,
+)
 from domain.facts import Micros
 from domain.formatting import FIRST_DAY, LAST_DAY, amount_text
 from domain.ids import iso_date
@@ -60,7 +67,7 @@ class Explanation(msgspec.Struct, frozen=True):
     opened_at: Micros | None
     """When rentmatch told of it first; None where the caller does not know."""
     resolved_at: Micros | None
-    story: tuple[Entry, ...]
+    timeline: tuple[TimelineEntry, ...]
     """What is known of the key, in the order of time."""
     deadlines: tuple[Deadline, ...]
     """Those that bear on the break, passed or not."""
@@ -70,13 +77,13 @@ class Explanation(msgspec.Struct, frozen=True):
     """What is missing or contradicts."""
     contract: str
     """Where docs/contract.md has the rule, and the rule."""
-    resolutions: tuple[Resolution, ...]
+    remedies: tuple[Remedy, ...]
     """Each alone makes the break go away, and has been tried on the state. Empty where it stays, or is resolved."""
-    stays: bool
+    is_permanent: bool
     """It stays open as a record, whatever comes."""
     advice: str
     """What people do, in a sentence or two."""
-    look_at: tuple[str, ...]
+    related_payment_ids: tuple[str, ...]
     """The ids of payments whose own story tells more; empty for a payment's break."""
 
 
@@ -120,8 +127,8 @@ def explain(
         resolved_at: when it was told to be resolved; None while it is open.
 
     """
-    words: Words = words_of(state, one, policy)
-    resolutions = () if resolved_at is not None else resolutions_of(state, one, now, policy)
+    description = break_description(state, one, policy)
+    remedies = () if resolved_at is not None else remedies_of(state, one, now, policy)
     return Explanation(
         one.break_id,
         "payment" if isinstance(state, PaymentState) else "obligation",
@@ -129,7 +136,7 @@ def explain(
         one.subject,
         one.break_class,
         PRIORITY[one.break_class],
-        words.title,
+        description.title,
         one.expected_minor,
         one.actual_minor,
         one.actual_minor - one.expected_minor,
@@ -138,15 +145,15 @@ def explain(
         one.due_at,
         opened_at,
         resolved_at,
-        story_of(state, one, now, policy, opened_at=opened_at, resolved_at=resolved_at),
+        timeline_of(state, one, now, policy, opened_at=opened_at, resolved_at=resolved_at),
         deadlines_of(state, one, now, policy),
-        words.expected,
-        words.missing,
-        words.contract,
-        resolutions,
+        description.expected,
+        description.missing,
+        description.contract,
+        remedies,
         one.break_class is BreakClass.CONFLICTING_FACT,
-        words.advice,
-        payments_behind(state, one),
+        description.advice,
+        related_payment_ids_of(state, one),
     )
 
 
@@ -182,11 +189,11 @@ def as_json(explanation: Explanation) -> dict[str, Any]:
                 "source": entry.source,
                 "text": entry.text,
                 "event_id": entry.event_id,
-                "also_told_by": list(entry.also_told_by),
+                "also_told_by": list(entry.duplicate_event_ids),
                 "conflicting": entry.conflicting,
-                "rests": entry.rests,
+                "rests": entry.is_evidence,
             }
-            for entry in one.story
+            for entry in one.timeline
         ],
         "deadlines": [{"at": _instant(each.at), "what": each.what, "passed": each.passed} for each in one.deadlines],
         "expected": one.expected,
@@ -196,14 +203,14 @@ def as_json(explanation: Explanation) -> dict[str, Any]:
             {
                 "what": each.what,
                 "by": each.by,
-                "events": [wanted_as_json(event, _instant) for event in each.events],
-                "then": [{"class": str(name), "due_at": _instant(due_at)} for name, due_at in each.then],
+                "events": [corrective_event_as_json(event, _instant) for event in each.events],
+                "then": [{"class": str(name), "due_at": _instant(due_at)} for name, due_at in each.consequences],
             }
-            for each in one.resolutions
+            for each in one.remedies
         ],
-        "stays": one.stays,
+        "stays": one.is_permanent,
         "advice": one.advice,
-        "look_at": list(one.look_at),
+        "look_at": list(one.related_payment_ids),
     }
 
 

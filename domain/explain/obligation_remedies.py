@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from domain.breaks.model import Break
-from domain.explain.corrective_events import Wanted, wanted
+from domain.explain.corrective_events import CorrectiveEvent, corrective_event
 from domain.explain.payment_remedies import Candidate
 from domain.facts import (
     ObligationAdjusted,
@@ -62,10 +62,12 @@ def _next_version(state: ObligationState) -> int:
     return max(state.plans, default=0) + 1
 
 
-def _gone(payment_id: str, part: Part, amount: int) -> Wanted:
+def _gone(payment_id: str, part: Part, amount: int) -> CorrectiveEvent:
     """Describe how a payment's money leaves, or never comes."""
     outcome = "REFUNDED" if part.standing_minor else "FAILED"
-    return wanted(ProcessorSettled, payment_id=payment_id, outcome=outcome, gross_minor=amount, currency=part.currency)
+    return corrective_event(
+        ProcessorSettled, payment_id=payment_id, outcome=outcome, gross_minor=amount, currency=part.currency
+    )
 
 
 def _charge_comes(state: ObligationState, payment_id: str, part: Part) -> Iterator[Candidate]:
@@ -78,17 +80,19 @@ def _charge_comes(state: ObligationState, payment_id: str, part: Part) -> Iterat
     yield (
         "the ledger tells of the charge (its event was lost, or lies among the dead letters)",
         "the ledger",
-        [wanted(ObligationCharged, plan_has=has, **fields)],
+        [corrective_event(ObligationCharged, required_installment_ids=has, **fields)],
     )
     amount = part.standing_minor or part.in_flight_minor
     what = "the money is refunded" if part.standing_minor else "the payment fails"
     yield f"{what}, if the obligation was never meant to be", "the processor", [_gone(payment_id, part, amount)]
 
 
-def _initiation(state: ObligationState, payment_id: str, part: Part, currency: str, installment: str | None) -> Wanted:
-    return wanted(
+def _initiation(
+    state: ObligationState, payment_id: str, part: Part, currency: str, installment: str | None
+) -> CorrectiveEvent:
+    return corrective_event(
         PaymentInitiated,
-        before=part.initiated_at,
+        must_precede=part.initiated_at,
         payment_id=payment_id,
         obligation_id=state.obligation_id,
         installment_id=installment,
@@ -113,10 +117,10 @@ def _payment_in_the_right_currency(
             "grace_days": charge.grace_days,
         }
         names = tuple(installment.installment_id for installment in charge.installments)
-        event = wanted(
+        event = corrective_event(
             ObligationCharged,
-            before=charge.occurred_at,
-            plan_has=names,
+            must_precede=charge.occurred_at,
+            required_installment_ids=names,
             obligation_id=state.obligation_id,
             currency=part.currency,
             **fields,
@@ -127,9 +131,9 @@ def _payment_in_the_right_currency(
 def _adjustment_in_the_right_currency(
     state: ObligationState, charge: Charge, adjustment_id: str
 ) -> Iterator[Candidate]:
-    event = wanted(
+    event = corrective_event(
         ObligationAdjusted,
-        before=state.adjustments[adjustment_id].occurred_at,
+        must_precede=state.adjustments[adjustment_id].occurred_at,
         obligation_id=state.obligation_id,
         adjustment_id=adjustment_id,
         currency=charge.currency,
@@ -143,11 +147,11 @@ def _installment_comes(state: ObligationState, charge: Charge, payment_id: str, 
     if name is not None:
         fields: dict[str, Any] = {"obligation_id": state.obligation_id, "plan_version": _next_version(state)}
         if name == state.obligation_id:
-            event = wanted(PlanChanged, installments=(), **fields)
+            event = corrective_event(PlanChanged, installments=(), **fields)
         else:
-            event = wanted(
+            event = corrective_event(
                 PlanChanged,
-                plan_has=(name,),
+                required_installment_ids=(name,),
                 plan_sum_minor=balance if balance > 0 else None,
                 plan_currency=charge.currency,
                 **fields,
@@ -164,11 +168,11 @@ def _plan_adds_up(state: ObligationState, charge: Charge, one: Break) -> Iterato
     balance = balance_of(state, charge)
     fields: dict[str, Any] = {"obligation_id": state.obligation_id, "plan_version": _next_version(state)}
     if balance > 0:
-        event = wanted(PlanChanged, plan_sum_minor=balance, plan_currency=charge.currency, **fields)
+        event = corrective_event(PlanChanged, plan_sum_minor=balance, plan_currency=charge.currency, **fields)
     else:
-        event = wanted(PlanChanged, installments=(), **fields)
+        event = corrective_event(PlanChanged, installments=(), **fields)
     yield "the ledger tells of a new plan", "the ledger", [event]
-    event = wanted(
+    event = corrective_event(
         ObligationAdjusted,
         obligation_id=state.obligation_id,
         amount_delta_minor=one.actual_minor - one.expected_minor,
@@ -187,7 +191,7 @@ def _surplus_leaves(state: ObligationState, charge: Charge, one: Break) -> Itera
             surplus -= amount
             events.append(_gone(payment_id, part, amount))
     yield "the surplus is refunded to the tenant", "the processor", events
-    event = wanted(
+    event = corrective_event(
         ObligationAdjusted,
         obligation_id=state.obligation_id,
         amount_delta_minor=one.actual_minor - balance_of(state, charge),

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from domain.breaks.model import Break
-from domain.explain.corrective_events import Wanted, wanted
+from domain.explain.corrective_events import CorrectiveEvent, corrective_event
 from domain.facts import Outcome, PaymentInitiated, PaymentPosted, PostingReversed, ProcessorSettled
 from domain.payments.state import Attempt, Leg, PaymentState, Posting
 from domain.payments.totals import Money, add_up
 from domain.records import BreakClass
 
-Candidate = tuple[str, str, list[Wanted]]
+Candidate = tuple[str, str, list[CorrectiveEvent]]
 """What happens, who tells of it, the events."""
 
 
@@ -66,10 +66,10 @@ def _processor(state: PaymentState) -> str:
 
 def _leg(
     state: PaymentState, outcome: Outcome, gross: int, currency: str, processor: str, reference: str | None
-) -> Wanted:
+) -> CorrectiveEvent:
     """Describe a settlement of this payment; without a reference it is a new attempt's."""
     named: dict[str, Any] = {} if reference is None else {"processor_reference": reference}
-    return wanted(
+    return corrective_event(
         ProcessorSettled,
         payment_id=state.payment_id,
         processor=processor,
@@ -95,8 +95,8 @@ def live_postings(state: PaymentState) -> list[tuple[str, Posting, int]]:
     return sorted(live, key=lambda each: (each[1].occurred_at, each[0]), reverse=True)
 
 
-def _reverse(state: PaymentState, posting_id: str, posting: Posting, amount: int) -> Wanted:
-    return wanted(
+def _reverse(state: PaymentState, posting_id: str, posting: Posting, amount: int) -> CorrectiveEvent:
+    return corrective_event(
         PostingReversed,
         payment_id=state.payment_id,
         obligation_id=posting.obligation_id,
@@ -106,7 +106,7 @@ def _reverse(state: PaymentState, posting_id: str, posting: Posting, amount: int
     )
 
 
-def _reverse_in_all(state: PaymentState, excess: int, currency: str) -> list[Wanted]:
+def _reverse_in_all(state: PaymentState, excess: int, currency: str) -> list[CorrectiveEvent]:
     """Take an amount back from the live postings: from one that is just that, else from the latest ones."""
     live = [each for each in live_postings(state) if each[1].currency == currency]
     for posting_id, posting, amount in live:
@@ -122,7 +122,7 @@ def _reverse_in_all(state: PaymentState, excess: int, currency: str) -> list[Wan
     return events
 
 
-def _post(state: PaymentState, amount: int, currency: str) -> Wanted:
+def _post(state: PaymentState, amount: int, currency: str) -> CorrectiveEvent:
     """Describe a posting to the obligation that the payment is for."""
     initiation = state.initiation
     fields: dict[str, Any] = {}
@@ -130,7 +130,9 @@ def _post(state: PaymentState, amount: int, currency: str) -> Wanted:
         fields = {"obligation_id": initiation.obligation_id, "installment_id": initiation.installment_id}
     elif len({posting.obligation_id for posting in state.postings.values()}) == 1:
         fields = {"obligation_id": next(iter(state.postings.values())).obligation_id}
-    return wanted(PaymentPosted, payment_id=state.payment_id, amount_minor=amount, currency=currency, **fields)
+    return corrective_event(
+        PaymentPosted, payment_id=state.payment_id, amount_minor=amount, currency=currency, **fields
+    )
 
 
 def _target(state: PaymentState, money: Money) -> int:
@@ -259,7 +261,7 @@ def _initiation_comes(state: PaymentState, money: Money) -> Iterator[Candidate]:
     yield (
         "the app tells of the payment (its event was lost, or lies among the dead letters)",
         "the app",
-        [wanted(PaymentInitiated, payment_id=state.payment_id, currency=money.currency, **fields)],
+        [corrective_event(PaymentInitiated, payment_id=state.payment_id, currency=money.currency, **fields)],
     )
 
 
@@ -295,14 +297,14 @@ def _fee_is_corrected(state: PaymentState, processor: str, reference: str) -> It
 
 def _corrected_leg(
     state: PaymentState, processor: str, reference: str, outcome: Outcome, leg: Leg, **fields: int | str
-) -> Wanted:
+) -> CorrectiveEvent:
     """Describe a settlement told anew, so that it holds instead of the one that was told."""
     told: dict[str, Any] = {"currency": leg.currency, "value_date": leg.value_date}
     if "currency" not in fields:
         told["gross_minor"] = leg.gross_minor
-    return wanted(
+    return corrective_event(
         ProcessorSettled,
-        before=leg.occurred_at,
+        must_precede=leg.occurred_at,
         payment_id=state.payment_id,
         processor=processor,
         processor_reference=reference,
@@ -325,9 +327,9 @@ def _one_currency(state: PaymentState, money: Money) -> Iterator[Candidate]:
         right = currency if posting is None else posting.currency
         if reversal.currency != right:
             events.append(
-                wanted(
+                corrective_event(
                     PostingReversed,
-                    before=reversal.occurred_at,
+                    must_precede=reversal.occurred_at,
                     payment_id=state.payment_id,
                     obligation_id=reversal.obligation_id,
                     reversal_id=reversal_id,
@@ -350,9 +352,9 @@ def _one_currency(state: PaymentState, money: Money) -> Iterator[Candidate]:
     others |= {reversal.currency for reversal in state.reversals.values()}
     if initiation is not None and len(others) == 1:
         other = others.pop()
-        corrected = wanted(
+        corrected = corrective_event(
             PaymentInitiated,
-            before=initiation.occurred_at,
+            must_precede=initiation.occurred_at,
             payment_id=state.payment_id,
             tenant_id=initiation.tenant_id,
             property_id=initiation.property_id,

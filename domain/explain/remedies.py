@@ -7,7 +7,7 @@ import msgspec
 from domain.breaks.model import Break
 from domain.calendar import DAY, later
 from domain.explain import obligation_remedies, payment_remedies
-from domain.explain.corrective_events import Resolution, Wanted, sample
+from domain.explain.corrective_events import CorrectiveEvent, Remedy, sample
 from domain.facts import (
     InputFact,
     Micros,
@@ -28,7 +28,7 @@ from domain.payments.view import PaymentState
 from domain.policy import Policy
 from domain.records import BreakClass
 
-__all__ = ["Resolution", "Wanted", "resolutions_of"]
+__all__ = ["CorrectiveEvent", "Remedy", "remedies_of"]
 
 LONG_AFTER = 366 * DAY
 """What only lets a deadline begin anew does not count as resolved: the break must still be gone so much later."""
@@ -37,9 +37,7 @@ _OF_OBLIGATIONS = ObligationCharged | PlanChanged | ObligationAdjusted | Obligat
 _AMOUNTS = frozenset(("amount_minor", "gross_minor", "amount_delta_minor"))
 
 
-def resolutions_of(
-    state: PaymentState | ObligationState, one: Break, now: Micros, policy: Policy
-) -> tuple[Resolution, ...]:
+def remedies_of(state: PaymentState | ObligationState, one: Break, now: Micros, policy: Policy) -> tuple[Remedy, ...]:
     """Give what would resolve an open break, the likeliest first; each alone does.
 
     Args:
@@ -60,18 +58,18 @@ def resolutions_of(
         lasting = _breaks(after, later(now, LONG_AFTER), policy)
         if one.break_id in {each.break_id for each in (*_breaks(after, now, policy), *lasting)}:
             continue
-        made_up = any(_AMOUNTS & event.free.keys() for event in events)
-        then = tuple(
+        made_up = any(_AMOUNTS & event.open_fields.keys() for event in events)
+        consequences = tuple(
             (each.break_class, each.due_at)
             for each in lasting
             if each.break_id not in before
             # What follows from an amount that was only made up for the trial says nothing.
             and (not made_up or each.break_class is BreakClass.CONFLICTING_FACT)
         )
-        conflicts = any(name is BreakClass.CONFLICTING_FACT for name, _ in then)
-        if any(event.before is not None for event in events) and not conflicts:
-            then = (*then, (BreakClass.CONFLICTING_FACT, None))  # at the key of the corrected record
-        found.append(Resolution(what, by, tuple(events), then))
+        conflicts = any(name is BreakClass.CONFLICTING_FACT for name, _ in consequences)
+        if any(event.must_precede is not None for event in events) and not conflicts:
+            consequences = (*consequences, (BreakClass.CONFLICTING_FACT, None))  # at the key of the corrected record
+        found.append(Remedy(what, by, tuple(events), consequences))
     return tuple(found)
 
 
@@ -81,7 +79,9 @@ def _breaks(state: PaymentState | ObligationState, at: Micros, policy: Policy) -
     return obligation.view(state, at, policy).breaks
 
 
-def _after(state: PaymentState | ObligationState, events: list[Wanted], now: Micros) -> PaymentState | ObligationState:
+def _after(
+    state: PaymentState | ObligationState, events: list[CorrectiveEvent], now: Micros
+) -> PaymentState | ObligationState:
     """Give the state as it would be after these events."""
     packed = msgspec.msgpack.encode(state)
     # What answers to facts comes after them, also where they are stamped in the future.

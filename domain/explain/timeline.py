@@ -42,7 +42,7 @@ _OUTCOMES = {
 }
 
 
-class Entry(msgspec.Struct, frozen=True):
+class TimelineEntry(msgspec.Struct, frozen=True):
     """Something that happened."""
 
     at: Micros
@@ -53,11 +53,11 @@ class Entry(msgspec.Struct, frozen=True):
     """What happened, in a sentence with amounts."""
     event_id: str | None
     """The event that told of it; None for the clock, and where the state does not know."""
-    also_told_by: tuple[str, ...]
+    duplicate_event_ids: tuple[str, ...]
     """Further events that told of the same record. The first of a record holds; what the others said is not kept."""
     conflicting: bool
     """The events differ in money or routing."""
-    rests: bool
+    is_evidence: bool
     """The break rests on it."""
 
 
@@ -77,7 +77,7 @@ def property_of(state: PaymentState | ObligationState) -> str | None:
     return None if state.charge is None else state.charge.property_id
 
 
-def payments_behind(state: PaymentState | ObligationState, one: Break) -> tuple[str, ...]:
+def related_payment_ids_of(state: PaymentState | ObligationState, one: Break) -> tuple[str, ...]:
     """Give the payments whose own story tells more of an obligation's break; none for a payment's own."""
     if isinstance(state, PaymentState):
         return ()
@@ -89,7 +89,7 @@ def payments_behind(state: PaymentState | ObligationState, one: Break) -> tuple[
     return tuple(sorted(key for key, part in state.parts.items() if part.initiation_event_id in events))
 
 
-def story_of(
+def timeline_of(
     state: PaymentState | ObligationState,
     one: Break,
     now: Micros,
@@ -97,37 +97,41 @@ def story_of(
     *,
     opened_at: Micros | None,
     resolved_at: Micros | None,
-) -> tuple[Entry, ...]:
+) -> tuple[TimelineEntry, ...]:
     """Tell what is known of a key and bears on a break, in the order of time.
 
     A payment's story is all that is known of it; an obligation's leaves out the payments that the break is not about.
     """
-    facts = _payment_story(state, one) if isinstance(state, PaymentState) else _obligation_story(state, one)
+    facts = _payment_entries(state, one) if isinstance(state, PaymentState) else _obligation_entries(state, one)
     entries = list(facts)
     entries += [
-        Entry(deadline.at, CLOCK, f"Passed: {deadline.what}.", None, (), False, deadline.at == one.due_at)
+        TimelineEntry(deadline.at, CLOCK, f"Passed: {deadline.what}.", None, (), False, deadline.at == one.due_at)
         for deadline in deadlines_of(state, one, now, policy)
         if deadline.passed
     ]
     if opened_at is not None:
-        entries.append(Entry(opened_at, OURSELVES, "The break was told for the first time.", None, (), False, False))
+        entries.append(
+            TimelineEntry(opened_at, OURSELVES, "The break was told for the first time.", None, (), False, False)
+        )
     if resolved_at is not None:
-        entries.append(Entry(resolved_at, OURSELVES, "The break was told to be resolved.", None, (), False, False))
+        entries.append(
+            TimelineEntry(resolved_at, OURSELVES, "The break was told to be resolved.", None, (), False, False)
+        )
     return tuple(sorted(entries, key=_in_time))
 
 
-def _in_time(entry: Entry) -> tuple[Micros, bool, str, str]:
+def _in_time(entry: TimelineEntry) -> tuple[Micros, bool, str, str]:
     # What rentmatch told comes after what it told of.
     return entry.at, entry.source == OURSELVES, entry.event_id or "", entry.text
 
 
-def _entry(held: Held, source: str, text: str, one: Break) -> Entry:
-    rests = not set(held.event_ids()).isdisjoint(one.event_ids)
+def _entry(held: Held, source: str, text: str, one: Break) -> TimelineEntry:
+    is_evidence = not set(held.event_ids()).isdisjoint(one.event_ids)
     also = tuple(sorted(held.also or ()))
-    return Entry(held.occurred_at, source, text, held.event_id, also, held.conflict, rests)
+    return TimelineEntry(held.occurred_at, source, text, held.event_id, also, held.conflict, is_evidence)
 
 
-def _payment_story(state: PaymentState, one: Break) -> Iterator[Entry]:
+def _payment_entries(state: PaymentState, one: Break) -> Iterator[TimelineEntry]:
     for identity, held in payment_identities(state):
         if isinstance(held, Initiation):
             naming = "" if held.installment_id is None else f", installment {held.installment_id}"
@@ -162,7 +166,7 @@ def _leg_text(leg: Leg, processor: str, reference: str, outcome: str) -> str:
     return text + "."
 
 
-def _obligation_story(state: ObligationState, one: Break) -> Iterator[Entry]:
+def _obligation_entries(state: ObligationState, one: Break) -> Iterator[TimelineEntry]:
     currency = "" if state.charge is None else state.charge.currency
     for identity, held in obligation_identities(state):
         if isinstance(held, Charge):
@@ -201,7 +205,7 @@ def _plan_text(installments: tuple[Installment, ...], currency: str) -> str:
     return f", in installments of {total} in all: {listed(told)}"
 
 
-def _part_entry(payment_id: str, part: Part, one: Break) -> Entry:
+def _part_entry(payment_id: str, part: Part, one: Break) -> TimelineEntry:
     naming = "" if part.installment_id is None else f", naming installment {part.installment_id}"
     counts = [f"{amount_text(part.standing_minor, part.currency)} of it stands"]
     if part.in_flight_minor:
@@ -210,7 +214,7 @@ def _part_entry(payment_id: str, part: Part, one: Break) -> Entry:
             counts.append(f"it counts as pending until {instant_text(part.pending_until)}")
     text = f"Payment {payment_id} was set going for this obligation{naming}; as far as is known now, {listed(counts)}."
     event_id = part.initiation_event_id or None
-    return Entry(part.initiated_at, APP, text, event_id, (), False, event_id in one.event_ids)
+    return TimelineEntry(part.initiated_at, APP, text, event_id, (), False, event_id in one.event_ids)
 
 
 def deadlines_of(

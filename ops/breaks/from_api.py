@@ -6,7 +6,7 @@ import urllib.request
 from typing import Any, NoReturn
 from urllib.parse import quote, urlencode, urlsplit
 
-from ops.breaks.source import Json, Page, Wish
+from ops.breaks.source import BreakFilter, Json, Page
 from ops.console import fail, misuse
 from streams.settings import Settings
 
@@ -35,7 +35,7 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         return
 
 
-class FromApi:
+class ApiSource:
     """Asks `/v1/exceptions…`."""
 
     def __init__(self, url: str, token: str | None) -> None:
@@ -47,42 +47,44 @@ class FromApi:
         # No proxy either: an operator's environment must not send the token elsewhere.
         self._opener = urllib.request.build_opener(_NoRedirect, urllib.request.ProxyHandler({}))
 
-    def why_unusable(self) -> str | None:
+    def unavailable_reason(self) -> str | None:
         """Ask for one break; None where there is an answer, else why there is none."""
         try:
-            self._ask("/v1/exceptions", {"limit": "1"}, seconds=FIRST_ANSWER_SECONDS_MAX)
+            self._get("/v1/exceptions", {"limit": "1"}, seconds=FIRST_ANSWER_SECONDS_MAX)
         except ApiRefused as error:
             return str(error)
         return None
 
-    def page(self, wish: Wish) -> Page:
+    def page(self, filters: BreakFilter) -> Page:
         """Breaks, a page of them."""
         asked = {
-            "state": wish.state,
-            "class": wish.break_class,
-            "priority": wish.priority,
-            "currency": wish.currency,
-            "key": wish.key,
-            "limit": wish.limit,
-            "after": wish.after,
+            "state": filters.state,
+            "class": filters.break_class,
+            "priority": filters.priority,
+            "currency": filters.currency,
+            "key": filters.key,
+            "limit": filters.limit,
+            "after": filters.after,
         }
-        found = self._must("/v1/exceptions", {name: str(value) for name, value in asked.items() if value is not None})
+        found = self._get_or_fail(
+            "/v1/exceptions", {name: str(value) for name, value in asked.items() if value is not None}
+        )
         return Page(found["items"], found["next"])
 
-    def told(self, break_id: str) -> list[Json]:
+    def history(self, break_id: str) -> list[Json]:
         """What was told of a break, the oldest first."""
-        found = self._must(f"/v1/exceptions/{quote(break_id, safe='')}/history", {"limit": str(HISTORY_MAX)})
+        found = self._get_or_fail(f"/v1/exceptions/{quote(break_id, safe='')}/history", {"limit": str(HISTORY_MAX)})
         return [] if found is None else list(reversed(found["items"]))
 
     def explanation(self, break_id: str) -> Json | None:
         """The story of an open break; None where there is no such break, or it is resolved."""
-        found: Json | None = self._must(f"/v1/exceptions/{quote(break_id, safe='')}/explanation", {})
+        found: Json | None = self._get_or_fail(f"/v1/exceptions/{quote(break_id, safe='')}/explanation", {})
         return found
 
-    def _must(self, path: str, query: dict[str, str]) -> Any:
+    def _get_or_fail(self, path: str, query: dict[str, str]) -> Any:
         """Ask; None for what is not found."""
         try:
-            return self._ask(path, query)
+            return self._get(path, query)
         except ApiRefused as error:
             if error.status == 404 and path != "/v1/exceptions":
                 return None
@@ -90,20 +92,20 @@ class FromApi:
                 misuse(str(error))
             fail(f"{error}. `--from-topics` asks the broker instead.")
 
-    def _ask(self, path: str, query: dict[str, str], seconds: float = ANSWER_SECONDS_MAX) -> Any:
+    def _get(self, path: str, query: dict[str, str], seconds: float = ANSWER_SECONDS_MAX) -> Any:
         url = f"{self._url}{path}" + (f"?{urlencode(query)}" if query else "")
         try:
             with self._opener.open(urllib.request.Request(url, headers=self._headers), timeout=seconds) as answer:
                 return json.load(answer)
         except urllib.error.HTTPError as error:
-            self._refused(error)
+            self._raise_refusal(error)
         except (urllib.error.URLError, OSError) as error:
             why = getattr(error, "reason", error)
             raise ApiRefused(f"no API answers at {self._url}: {why}") from None
         except ValueError:
             raise ApiRefused(f"what answers at {self._url} is not rentmatch's API: its answer is not JSON") from None
 
-    def _refused(self, error: urllib.error.HTTPError) -> NoReturn:
+    def _raise_refusal(self, error: urllib.error.HTTPError) -> NoReturn:
         if error.code == 401:
             raise ApiRefused(f"{self._url} wants a token: set RENTMATCH_HTTP_TOKEN to one that it takes", 401)
         try:

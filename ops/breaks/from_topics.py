@@ -9,7 +9,7 @@ from domain.obligations.view import ObligationState
 from domain.payments.view import PaymentState
 from domain.publishing import ToldBreak
 from domain.records import BreakLifecycle, MismatchAlert
-from ops.breaks.source import Json, Page, Wish
+from ops.breaks.source import BreakFilter, Json, Page
 from ops.console import fail, meter, misuse
 from streams import topics
 from streams.broker import reading
@@ -20,11 +20,11 @@ from streams.codec.json_form import output_to_json
 from streams.settings import Settings
 from tables.packing import unpack_obligation, unpack_payment
 
-_BETWEEN = "~"
+_SEPARATOR = "~"
 """Between the parts of a cursor: priority, opened_at in microseconds since 1970, break id."""
 
 
-class FromTopics:
+class TopicSource:
     """Reads the topics from their beginning at each question: right for a look, not for a service."""
 
     def __init__(self, settings: Settings, *, with_properties: bool = False) -> None:
@@ -34,21 +34,21 @@ class FromTopics:
         self._with_properties = with_properties
         self._last: dict[str, MismatchAlert] = {}
 
-    def page(self, wish: Wish) -> Page:
+    def page(self, filters: BreakFilter) -> Page:
         """Breaks, a page of them."""
-        after = None if wish.after is None else _place_from(wish.after)
+        after = None if filters.after is None else _position_of_cursor(filters.after)
         last: dict[str, MismatchAlert] = {}
         for alert in self._alerts():
             known = last.get(alert.break_id)
             if known is None or alert.version > known.version:
                 last[alert.break_id] = alert
-        meant = sorted((alert for alert in last.values() if _is_meant(alert, wish)), key=_place)
+        matching = sorted((alert for alert in last.values() if _matches(alert, filters)), key=_position)
         if after is not None:
-            meant = [alert for alert in meant if _place(alert) > after]
-        shown = meant[: wish.limit]
+            matching = [alert for alert in matching if _position(alert) > after]
+        shown = matching[: filters.limit]
         cursor = None
-        if len(meant) > wish.limit:
-            cursor = _BETWEEN.join(map(str, _place(shown[-1])))
+        if len(matching) > filters.limit:
+            cursor = _SEPARATOR.join(map(str, _position(shown[-1])))
         items = [output_to_json(alert) for alert in shown]
         if self._with_properties:
             for alert, item in zip(shown, items, strict=True):
@@ -56,19 +56,19 @@ class FromTopics:
                 item["property_id"] = None if state is None else property_of(state)
         return Page(items, cursor)
 
-    def told(self, break_id: str) -> list[Json]:
+    def history(self, break_id: str) -> list[Json]:
         """What was told of a break and is still on the topic: compaction keeps only the last for ever."""
-        return [output_to_json(alert) for alert in self._told(break_id)]
+        return [output_to_json(alert) for alert in self._history(break_id)]
 
     def explanation(self, break_id: str) -> Json | None:
         """The story of a break, open or resolved; None where there is no such break."""
-        told = self._told(break_id)
+        told = self._history(break_id)
         if not told:
             return None
         state, open_breaks = self._state(told[-1])
         one = open_breaks.get(break_id)
         if one is None and told[-1].lifecycle is not BreakLifecycle.RESOLVED:
-            told = self._told(break_id)  # it was resolved between the two looks
+            told = self._history(break_id)  # it was resolved between the two looks
         alert = told[-1]
         if state is None:
             fail(
@@ -97,7 +97,7 @@ class FromTopics:
                 if isinstance(alert, MismatchAlert):
                     yield alert
 
-    def _told(self, break_id: str) -> list[MismatchAlert]:
+    def _history(self, break_id: str) -> list[MismatchAlert]:
         return sorted((alert for alert in self._alerts() if alert.break_id == break_id), key=lambda one: one.version)
 
     def _state(self, alert: MismatchAlert) -> tuple[PaymentState | ObligationState | None, dict[str, ToldBreak]]:
@@ -111,24 +111,24 @@ class FromTopics:
         return state, history.breaks
 
 
-def _is_meant(alert: MismatchAlert, wish: Wish) -> bool:
+def _matches(alert: MismatchAlert, filters: BreakFilter) -> bool:
     is_open = alert.lifecycle is not BreakLifecycle.RESOLVED
     return (
-        (wish.state == "any" or is_open == (wish.state == "open"))
-        and wish.break_class in (None, alert.break_class)
-        and wish.priority in (None, alert.priority)
-        and wish.currency in (None, alert.currency)
-        and wish.key in (None, alert.key)
+        (filters.state == "any" or is_open == (filters.state == "open"))
+        and filters.break_class in (None, alert.break_class)
+        and filters.priority in (None, alert.priority)
+        and filters.currency in (None, alert.currency)
+        and filters.key in (None, alert.key)
     )
 
 
-def _place(alert: MismatchAlert) -> tuple[int, Micros, str]:
+def _position(alert: MismatchAlert) -> tuple[int, Micros, str]:
     return alert.priority, alert.opened_at, alert.break_id
 
 
-def _place_from(cursor: str) -> tuple[int, Micros, str]:
+def _position_of_cursor(cursor: str) -> tuple[int, Micros, str]:
     try:
-        priority, opened_at, break_id = cursor.split(_BETWEEN, 2)
+        priority, opened_at, break_id = cursor.split(_SEPARATOR, 2)
         return int(priority), int(opened_at), break_id
     except ValueError:
         misuse(f"--after: {cursor!r} is not what a page before this one ended with (read from the topics, too)")

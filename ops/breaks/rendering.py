@@ -16,16 +16,16 @@ from streams.codec.json_form import instant_from_text
 
 COLUMNS = ["prio", "class", "key", "drift", "age", "due", "property", "id"]
 
-STORY_WIDTH = 110
+EXPLANATION_WIDTH = 110
 """How wide a story is where there is no terminal: it goes into tickets and mails."""
 
 
-def when(text: str | None) -> str:
+def instant_cell(text: str | None) -> str:
     """An instant of a record, as a person reads it; `-` where there is none."""
     return "-" if text is None else instant_text(instant_from_text(text))
 
 
-def span(micros: Micros) -> str:
+def duration_text(micros: Micros) -> str:
     """A span of time in its largest whole unit: `3 d`, `5 h`, `12 min`."""
     for unit, name in ((DAY, "d"), (HOUR, "h"), (MINUTE, "min")):
         if micros >= unit:
@@ -33,7 +33,7 @@ def span(micros: Micros) -> str:
     return "0 min"
 
 
-def row(alert: Json, now: Micros) -> list[str]:
+def list_row(alert: Json, now: Micros) -> list[str]:
     """A break as a row of the list."""
     ended = alert["resolved_at"]
     until = now if ended is None else instant_from_text(ended)
@@ -42,14 +42,14 @@ def row(alert: Json, now: Micros) -> list[str]:
         alert["class"] + ("" if ended is None else " (resolved)"),
         f"{alert['key_kind']} {alert['key']}",
         amount_text(alert["drift_minor"], alert["currency"]),
-        span(until - instant_from_text(alert["opened_at"])),
-        when(alert["due_at"]),
+        duration_text(until - instant_from_text(alert["opened_at"])),
+        instant_cell(alert["due_at"]),
         alert.get("property_id") or "-",
         alert["break_id"],
     ]
 
 
-def lifecycle(told: list[Json], now: Micros) -> RenderableType:
+def render_history(told: list[Json], now: Micros) -> RenderableType:
     """What was told of a break, record by record, and how it ended."""
     last = told[-1]
     table = _table("told", "lifecycle", "class", "expected", "actual", "drift", "due")
@@ -59,7 +59,7 @@ def lifecycle(told: list[Json], now: Micros) -> RenderableType:
             alert["lifecycle"],
             alert["class"],
             *(amount_text(alert[f"{name}_minor"], alert["currency"]) for name in ("expected", "actual", "drift")),
-            when(alert["due_at"]),
+            instant_cell(alert["due_at"]),
         )
     opened = instant_from_text(last["opened_at"])
     lines = [
@@ -67,29 +67,31 @@ def lifecycle(told: list[Json], now: Micros) -> RenderableType:
         f"{last['key_kind']} {last['key']}, subject {' '.join(last['subject'])}",
     ]
     if last["resolved_at"] is None:
-        lines.append(f"opened {when(last['opened_at'])}, open for {span(now - opened)}")
+        lines.append(f"opened {instant_cell(last['opened_at'])}, open for {duration_text(now - opened)}")
     else:
-        open_for = span(instant_from_text(last["resolved_at"]) - opened)
-        lines.append(f"opened {when(last['opened_at'])}, resolved {when(last['resolved_at'])}, after {open_for}")
+        open_for = duration_text(instant_from_text(last["resolved_at"]) - opened)
+        lines.append(
+            f"opened {instant_cell(last['opened_at'])}, resolved {instant_cell(last['resolved_at'])}, after {open_for}"
+        )
     lines.append(f"rests on {', '.join(last['event_ids'])}")
     if told[0]["lifecycle"] != "opened":
         lines.append("what was told before is compacted away: only the last record of a break is kept for ever")
     return Group(*map(Text, lines), Text(), table)
 
 
-def story(explanation: Json) -> RenderableType:
+def render_explanation(explanation: Json) -> RenderableType:
     """The story of a break, for the person who works it."""
-    return Group(*_story(explanation))
+    return Group(*_explanation_parts(explanation))
 
 
-def _story(one: Json) -> Iterator[RenderableType]:
+def _explanation_parts(one: Json) -> Iterator[RenderableType]:
     yield Text(one["title"], style="bold")
     yield Text(f"{one['class']}, priority {one['priority']}, break {one['break_id']}")
     place = "" if one["property_id"] is None else f", property {one['property_id']}"
     yield Text(f"{one['key_kind']} {one['key']}, subject {' '.join(one['subject'])}{place}")
     yield Text(f"expected {one['expected_text']}, actual {one['actual_text']}: drift {one['drift_text']}")
     instants = [("due", one["due_at"]), ("opened", one["opened_at"]), ("resolved", one["resolved_at"])]
-    told = ", ".join(f"{name} {when(at)}" for name, at in instants if at is not None)
+    told = ", ".join(f"{name} {instant_cell(at)}" for name, at in instants if at is not None)
     if told:
         yield Text(told)
 
@@ -100,14 +102,14 @@ def _story(one: Json) -> Iterator[RenderableType]:
         if entry["also_told_by"]:
             how = "differently" if entry["conflicting"] else "likewise"
             event += f" (and {how} {', '.join(entry['also_told_by'])})"
-        table.add_row("*" if entry["rests"] else "", when(entry["at"]), entry["source"], event, entry["text"])
+        table.add_row("*" if entry["rests"] else "", instant_cell(entry["at"]), entry["source"], event, entry["text"])
     yield Padding(table, (0, 0, 0, 2))
 
     yield from _heading("What was expected")
     yield _body(one["expected"])
     yield from _heading("What is missing or contradicts")
     yield _body(one["missing"])
-    ahead = [f"{when(each['at'])}: {each['what']}" for each in one["deadlines"] if not each["passed"]]
+    ahead = [f"{instant_cell(each['at'])}: {each['what']}" for each in one["deadlines"] if not each["passed"]]
     if ahead:
         yield from _heading("Deadlines ahead")
         yield from map(_body, ahead)
@@ -118,7 +120,7 @@ def _story(one: Json) -> Iterator[RenderableType]:
             for event in resolution["events"]:
                 yield Padding(Text(f"- {event['text']}"), (0, 0, 0, 5))
             for then in resolution["then"]:
-                by = "at once" if then["due_at"] is None else f"on {when(then['due_at'])}, unless more comes"
+                by = "at once" if then["due_at"] is None else f"on {instant_cell(then['due_at'])}, unless more comes"
                 yield Padding(Text(f"then {then['class']} opens {by}"), (0, 0, 0, 5))
     if one["resolved_at"] is None:
         yield from _heading("What people do")

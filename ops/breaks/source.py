@@ -7,8 +7,8 @@ Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """Which breaks are meant; None lets all through."""
+class BreakFilter:
+    """Which breaks to list; None lets all through."""
 
     state: str = "open"
     """`open`, `resolved` or `any`."""
@@ -30,13 +30,13 @@ class Page:
     next: str | None
 
 
-class Source(Protocol):
+class BreakSource(Protocol):
     """Answers, all with the JSON of the contract's records. Raises `Failure` where it cannot."""
 
-    def page(self, wish: Wish) -> Page:
+    def page(self, filters: BreakFilter) -> Page:
         """Breaks, a page of them."""
 
-    def told(self, break_id: str) -> list[Json]:
+    def history(self, break_id: str) -> list[Json]:
         """What was told of a break, as far as it is still known, the oldest first; nothing where there is no such."""
 
     def explanation(self, break_id: str) -> Json | None:

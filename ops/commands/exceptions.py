@@ -7,9 +7,9 @@ import click
 
 from domain.records import BreakClass
 from ops.breaks import rendering
-from ops.breaks.from_api import FromApi, checked_url, default_url, token_of
-from ops.breaks.from_topics import FromTopics
-from ops.breaks.source import Source, Wish
+from ops.breaks.from_api import ApiSource, checked_url, default_url, token_of
+from ops.breaks.from_topics import TopicSource
+from ops.breaks.source import BreakFilter, BreakSource
 from ops.console import Command, Group, fail, misuse, put_json, put_rendered, put_table, say
 from streams.clocks import clock_of
 from streams.settings import Settings, load
@@ -34,19 +34,19 @@ def _source_options(function: Callable[..., None]) -> Callable[..., None]:
     return click.option("--url", metavar="URL", help="Ask the HTTP API there.")(function)
 
 
-def _source(settings: Settings, url: str | None, from_topics: bool, *, with_properties: bool = False) -> Source:
+def _source(settings: Settings, url: str | None, from_topics: bool, *, with_properties: bool = False) -> BreakSource:
     if url is not None:
         if from_topics:
             misuse("--url and --from-topics are two sources; give one of them")
-        return FromApi(checked_url(url), token_of(settings))
+        return ApiSource(checked_url(url), token_of(settings))
     here = None if from_topics else default_url(settings)
     if here is not None:
-        api = FromApi(here, token_of(settings))
-        why = api.why_unusable()
-        if why is None:
+        api = ApiSource(here, token_of(settings))
+        reason = api.unavailable_reason()
+        if reason is None:
             return api
-        say(f"reading the topics ({why})")
-    return FromTopics(settings, with_properties=with_properties)
+        say(f"reading the topics ({reason})")
+    return TopicSource(settings, with_properties=with_properties)
 
 
 def _no_such(break_id: str) -> str:
@@ -65,7 +65,7 @@ def _no_such(break_id: str) -> str:
 @click.option("--properties", is_flag=True, help="From the topics: look up each break's property, too (slow).")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @_source_options
-def list_(*, url: str | None, from_topics: bool, as_json: bool, properties: bool, **wish: Any) -> None:
+def list_(*, url: str | None, from_topics: bool, as_json: bool, properties: bool, **filters: Any) -> None:
     """List breaks, the most pressing first, then the oldest.
 
     Examples:
@@ -76,13 +76,13 @@ def list_(*, url: str | None, from_topics: bool, as_json: bool, properties: bool
     """
     settings = load()
     source = _source(settings, url, from_topics, with_properties=properties)
-    page = source.page(Wish(**wish))
+    page = source.page(BreakFilter(**filters))
     if as_json:
         for alert in page.items:
             put_json(alert)
     elif page.items:
         now = clock_of(settings)()
-        put_table(rendering.COLUMNS, [rendering.row(alert, now) for alert in page.items])
+        put_table(rendering.COLUMNS, [rendering.list_row(alert, now) for alert in page.items])
     else:
         say("no breaks match")
     if page.next is not None:
@@ -103,14 +103,14 @@ def show(break_id: str, url: str | None, from_topics: bool, as_json: bool) -> No
 
     """
     settings = load()
-    told = _source(settings, url, from_topics).told(break_id)
+    told = _source(settings, url, from_topics).history(break_id)
     if not told:
         fail(_no_such(break_id))
     if as_json:
         for alert in told:
             put_json(alert)
         return
-    put_rendered(rendering.lifecycle(told, clock_of(settings)()))
+    put_rendered(rendering.render_history(told, clock_of(settings)()))
     if told[-1]["resolved_at"] is None:
         say(f"what happened, and what would resolve it: rentmatch exceptions explain {break_id}")
 
@@ -132,7 +132,7 @@ def explain(break_id: str, url: str | None, from_topics: bool, as_json: bool) ->
     source = _source(settings, url, from_topics)
     explanation = source.explanation(break_id)
     if explanation is None:
-        if not source.told(break_id):
+        if not source.history(break_id):
             fail(_no_such(break_id))
         fail(
             f"break {break_id} is resolved, and this source explains only open ones: "
@@ -141,4 +141,4 @@ def explain(break_id: str, url: str | None, from_topics: bool, as_json: bool) ->
     if as_json:
         put_json(explanation)
     else:
-        put_rendered(rendering.story(explanation), rendering.STORY_WIDTH)
+        put_rendered(rendering.render_explanation(explanation), rendering.EXPLANATION_WIDTH)

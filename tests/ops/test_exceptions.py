@@ -306,7 +306,7 @@ def told_text(facts: str, at: str, break_class: str, capsys: pytest.CaptureFixtu
         for one in views[key].breaks  # type: ignore[index]
         if one.break_class == break_class
     )
-    put_rendered(rendering.story(text), rendering.STORY_WIDTH)
+    put_rendered(rendering.render_explanation(text), rendering.EXPLANATION_WIDTH)
     return capsys.readouterr().out
 
 

@@ -39,7 +39,7 @@ EVERY_CLASS = {("payment", name) for name in BreakClass} - {
 }  # fmt: skip
 
 
-class Told(NamedTuple):
+class ExplainedBreak(NamedTuple):
     """A break and the explanation of it, as JSON."""
 
     key_kind: str
@@ -49,12 +49,12 @@ class Told(NamedTuple):
     explanation: dict[str, Any]
 
 
-def explained(world: World, now: Micros) -> Iterator[Told]:
+def explained(world: World, now: Micros) -> Iterator[ExplainedBreak]:
     for view in (*world.payment_views.values(), *world.obligation_views.values()):
         state = world.payments[view.key] if view.key_kind == "payment" else world.obligations[view.key]
         for one in view.breaks:
             explanation = as_json(explain(state, one, now, POLICY))
-            yield Told(view.key_kind, view.key, one.break_class, one.break_id, explanation)
+            yield ExplainedBreak(view.key_kind, view.key, one.break_class, one.break_id, explanation)
 
 
 def built(wanted: dict[str, Any], name: str, now: Micros) -> Fact:
@@ -105,7 +105,7 @@ def built(wanted: dict[str, Any], name: str, now: Micros) -> Fact:
     return fact_from_json(obj)
 
 
-def gone(world: World, told: Told, facts: list[Fact], now: Micros) -> bool:
+def gone(world: World, told: ExplainedBreak, facts: list[Fact], now: Micros) -> bool:
     """Whether the break is gone once the keys that these facts are about have learned them."""
     obligations: dict[str, ObligationState] = {}
     payments: dict[str, PaymentState] = {}
