@@ -195,6 +195,12 @@ def amtool(pytestconfig: pytest.Config) -> Path:
     return _debian_program(pytestconfig, debian.AMTOOL)
 
 
+@pytest.fixture(scope="session")
+def kcat(pytestconfig: pytest.Config) -> Path:
+    """A Kafka client that shares no code with this repository."""
+    return _debian_program(pytestconfig, debian.KCAT)
+
+
 def _debian_program(config: pytest.Config, program: debian.Program) -> Path:
     try:
         return debian.find(program)

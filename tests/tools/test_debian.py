@@ -1,5 +1,6 @@
-"""Programs out of Debian packages. apt and dpkg are stood in for by scripts; the real ones fetch promtool elsewhere."""
+"""Programs from Debian packages. Scripts stand in for apt and dpkg; other tests fetch promtool and kcat for real."""
 
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -34,7 +35,7 @@ UNPACK = 'mkdir -p content/usr/bin; cp "$2" content/usr/bin/tool'
 """A stand-in for dpkg-deb -x: the archive is the program."""
 
 
-def test_a_program_on_the_path_is_taken_from_there(install: Install, tmp_path: Path) -> None:
+def test_an_installed_program_is_used(install: Install, tmp_path: Path) -> None:
     install("tool", "")
     assert find(TOOL) == tmp_path / "bin" / "tool"
     assert not (tmp_path / "cache").exists()
@@ -43,19 +44,36 @@ def test_a_program_on_the_path_is_taken_from_there(install: Install, tmp_path: P
 def test_a_package_is_fetched_once(install: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install("apt-get", "touch tool.deb")
     install("dpkg-deb", UNPACK)
-    told: list[str] = []
-    monkeypatch.setattr(cache, "announce", told.append)
+    announced: list[str] = []
+    monkeypatch.setattr(cache, "announce", announced.append)
     for _ in range(2):
         found = find(TOOL)
         assert found.relative_to(tmp_path / "cache").as_posix().endswith("/usr/bin/tool")
         assert found.exists()
-    assert "tool-package" in told[0]
-    assert len(told) == 2  # that it is fetched, and that it was
+    assert "tool-package" in announced[0]
+    assert len(announced) == 2  # before and after
     assert (tmp_path / "said").read_text().count("apt-get download tool-package") == 1
     assert list((tmp_path / "cache").glob("partial-*")) == []
 
 
-def test_missing_lists_are_fetched_into_a_folder_of_our_own(install: Install, tmp_path: Path) -> None:
+def test_a_program_runs_with_the_libraries_unpacked_beside_it(install: Install, tmp_path: Path) -> None:
+    install("apt-get", "touch program.deb library.deb")
+    install(
+        "dpkg-deb",
+        "mkdir -p content/usr/bin content/usr/lib/any-linux-gnu\n"
+        """printf '#!/bin/sh\\necho "$1 $LD_LIBRARY_PATH"\\n' > content/usr/bin/tool; chmod +x content/usr/bin/tool""",
+    )
+    install("readlink", 'exec readlink "$@"')
+    install("dirname", 'exec dirname "$@"')
+    found = find(Program("tool", "tool-package", ("library-package",)))
+    printed = subprocess.run([found, "hello"], capture_output=True, text=True, check=True).stdout
+    assert printed == f"hello {found.parent}/usr/lib/any-linux-gnu\n"
+    calls = (tmp_path / "said").read_text().splitlines()
+    assert calls[0] == "apt-get download tool-package library-package"
+    assert [call.split("/")[-1] for call in calls[1:3]] == ["library.deb content", "program.deb content"]
+
+
+def test_missing_package_lists_are_fetched_into_the_cache(install: Install, tmp_path: Path) -> None:
     install("apt-get", 'case "$*" in download*) exit 100;; *" download "*) touch tool.deb;; esac')
     install("dpkg-deb", UNPACK)
     assert find(TOOL).exists()
@@ -65,7 +83,7 @@ def test_missing_lists_are_fetched_into_a_folder_of_our_own(install: Install, tm
     assert f"Dir::Cache={tmp_path}/cache/partial-" in again
 
 
-def test_a_failed_download_says_why_and_leaves_nothing(install: Install, tmp_path: Path) -> None:
+def test_a_failed_download_reports_the_reason_and_leaves_no_files(install: Install, tmp_path: Path) -> None:
     install("apt-get", "echo no network >&2; exit 100")
     install("dpkg-deb", UNPACK)
     with pytest.raises(MissingToolError, match="no network"):
@@ -73,7 +91,7 @@ def test_a_failed_download_says_why_and_leaves_nothing(install: Install, tmp_pat
     assert [path.name for path in (tmp_path / "cache").iterdir()] == ["lock"]
 
 
-def test_a_torn_package_is_not_taken_for_whole(install: Install, tmp_path: Path) -> None:
+def test_a_package_that_cannot_be_unpacked_is_not_cached(install: Install, tmp_path: Path) -> None:
     install("apt-get", "touch tool.deb")
     install("dpkg-deb", "mkdir -p content/usr/bin; exit 2")
     with pytest.raises(MissingToolError, match="dpkg-deb"):
@@ -81,13 +99,13 @@ def test_a_torn_package_is_not_taken_for_whole(install: Install, tmp_path: Path)
     assert list((tmp_path / "cache").glob("debian-*")) == []
 
 
-def test_without_apt_it_says_what_to_install(install: Install, tmp_path: Path) -> None:
+def test_without_apt_the_error_names_the_package_to_install(install: Install, tmp_path: Path) -> None:
     with pytest.raises(MissingToolError, match="install tool-package"):
         find(TOOL)
 
 
-def test_a_package_without_the_program_is_a_mistake_of_ours(install: Install, tmp_path: Path) -> None:
+def test_a_package_without_the_program_is_an_error(install: Install, tmp_path: Path) -> None:
     install("apt-get", "touch tool.deb")
     install("dpkg-deb", "mkdir -p content/usr/bin")
-    with pytest.raises(MissingToolError, match="holds no tool"):
+    with pytest.raises(MissingToolError, match="contains no tool"):
         find(TOOL)

@@ -1,11 +1,12 @@
-"""Programs out of Debian packages, for a machine on which nobody wants to install them.
+"""Runs programs from Debian packages without installing the packages.
 
-A package is downloaded and unpacked beside, not installed: that needs no root and starts no service. apt's own
-configuration knows where packages come from, so that no host is named here.
+A package is downloaded and unpacked into the cache, which needs no root and starts no service. The package source is
+that of the machine's apt configuration, so no host is named here.
 """
 
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,73 +16,91 @@ TIMEOUT_S = 300
 
 
 class Program(NamedTuple):
-    """A program and the Debian package that has it. It must need no other package but libc."""
+    """A program, the Debian package that contains it, and the packages of libraries that a minimal Debian lacks."""
 
     name: str
     package: str
+    libraries: tuple[str, ...] = ()
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """All packages to unpack."""
+        return (self.package, *self.libraries)
 
 
 PROMETHEUS = Program("prometheus", "prometheus")
 PROMTOOL = Program("promtool", "prometheus")
 AMTOOL = Program("amtool", "prometheus-alertmanager")
+KCAT = Program("kcat", "kcat", ("librdkafka1", "libsasl2-2", "libyajl2"))
+
+LAUNCHER = """\
+#!/bin/sh
+root=$(dirname "$(readlink -f "$0")")
+LD_LIBRARY_PATH=$(echo "$root"/usr/lib/*-linux-*) exec "$root/usr/bin/{name}" "$@"
+"""
+"""Starts a program with the libraries that were unpacked beside it."""
 
 
 def find(program: Program) -> Path:
-    """A program's path: on PATH if it is there, else unpacked into the cache, downloaded once.
+    """Return a program's path: on PATH if it is installed, else unpacked into the cache, downloaded once.
 
     Raises:
-        MissingToolError: it is not here, and apt is not either or cannot fetch it.
+        MissingToolError: it is not installed, and apt is missing too or cannot fetch it.
 
     """
     installed = shutil.which(program.name)
     if installed:
         return Path(installed)
-    folder = cached("debian", program.package, lambda target: _download_and_unpack(program.package, target))
-    found = folder / "usr" / "bin" / program.name
-    if not found.exists():
-        raise MissingToolError(f"the Debian package {program.package} holds no {program.name}")
-    return found
+    folder = cached("debian", " ".join(program.packages), lambda target: _download_and_unpack(program, target))
+    unpacked = folder / "usr" / "bin" / program.name
+    if not unpacked.exists():
+        raise MissingToolError(f"the Debian package {program.package} contains no {program.name}")
+    return folder / program.name if program.libraries else unpacked
 
 
-def _download_and_unpack(package: str, target: Path) -> None:
+def _download_and_unpack(program: Program, target: Path) -> None:
     for command in ("apt-get", "dpkg-deb"):
         if shutil.which(command) is None:
             raise MissingToolError(
-                f"no {package} on PATH, and no {command} to fetch it with: install {package} and put it on PATH"
+                f"no {program.name} on PATH, and no {command} to fetch it with: "
+                f"install {program.package} and put it on PATH"
             )
-    archive = _download(package, target.parent)
-    _run(["dpkg-deb", "-x", str(archive), target.name], target.parent)
+    for archive in _download(program.packages, target.parent):
+        _run(["dpkg-deb", "-x", str(archive), target.name], target.parent)
+    if program.libraries:
+        launcher = target / program.name
+        launcher.write_text(LAUNCHER.format(name=program.name), encoding="utf-8")
+        launcher.chmod(0o755)
 
 
-def _download(package: str, folder: Path) -> Path:
-    """The package's archive, in `folder`; with lists of our own where the machine's are missing or too old."""
+def _download(packages: Sequence[str], folder: Path) -> list[Path]:
+    """Download the packages' archives into `folder`, with package lists of our own if the machine's are unusable."""
     own = []
     for name in ("Dir::State", "Dir::Cache"):
         place = folder / name.removeprefix("Dir::").lower()
         (place / "lists" / "partial").mkdir(parents=True)
         (place / "archives" / "partial").mkdir(parents=True)
         own += ["-o", f"{name}={place}"]
-    # Dir::State moves dpkg's status along, which is not ours to make up; and root's sandbox user cannot enter here.
+    # dpkg's status file must stay the machine's, which Dir::State would move; root's sandbox user cannot enter here.
     own += ["-o", "Dir::State::status=/var/lib/dpkg/status", "-o", "APT::Sandbox::User=root"]
     try:
-        _run(["apt-get", "download", package], folder)
+        _run(["apt-get", "download", *packages], folder)
     except MissingToolError:
         _run(["apt-get", *own, "update"], folder)
-        _run(["apt-get", *own, "download", package], folder)
-    (archive,) = folder.glob("*.deb")
-    return archive
+        _run(["apt-get", *own, "download", *packages], folder)
+    return sorted(folder.glob("*.deb"))
 
 
 def _run(line: list[str], folder: Path) -> None:
     """Run a command in `folder`.
 
     Raises:
-        MissingToolError: it failed or took too long; with the end of what it said.
+        MissingToolError: it failed or timed out; the message ends with its output.
 
     """
     try:
         done = subprocess.run(line, cwd=folder, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
     except subprocess.TimeoutExpired:
-        raise MissingToolError(f"{line[0]} did not end within {TIMEOUT_S} s: {' '.join(line)}") from None
+        raise MissingToolError(f"{line[0]} did not finish within {TIMEOUT_S} s: {' '.join(line)}") from None
     if done.returncode != 0:
         raise MissingToolError(f"{' '.join(line)} failed:\n{(done.stdout + done.stderr)[-2000:]}")
