@@ -11,9 +11,13 @@ import click
 import msgspec
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.segment import Segment, Segments
 from rich.table import Table
 
 _encode = msgspec.json.Encoder().encode
+
+_INVISIBLE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""What JSON leaves unescaped and a terminal may obey: C1 controls, and marks that reverse the direction of text."""
 
 
 class Failure(click.ClickException):
@@ -21,8 +25,12 @@ class Failure(click.ClickException):
 
     exit_code = 1
 
+    def format_message(self) -> str:
+        """The message, which may quote input."""
+        return _printable_lines(self.message)
 
-class Misuse(click.ClickException):
+
+class Misuse(Failure):
     """The command or a setting was given wrongly (exit status 2). The message says how it is right."""
 
     exit_code = 2
@@ -51,6 +59,23 @@ class Group(click.Group):
         self.help = _with_examples_kept(self.help)
 
 
+def printable(text: str) -> str:
+    r"""Escape what a terminal could obey or a reader could not see, as in `\x1b[2J`, `\n`, `\u202e`.
+
+    Ids, keys and reasons are whatever a producer wrote. Letters of every script stay as they are.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
+        for character in text
+    )
+
+
+def _printable_lines(text: str) -> str:
+    return "\n".join(map(printable, text.split("\n")))
+
+
 def fail(message: str) -> NoReturn:
     """End the command with exit status 1."""
     raise Failure(message)
@@ -63,17 +88,20 @@ def misuse(message: str) -> NoReturn:
 
 def say(message: str) -> None:
     """Print a line for the person, to stderr, so that stdout stays data."""
-    click.echo(message, err=True)
+    click.echo(printable(message), err=True)
 
 
 def put_json(value: Any) -> None:
-    """One JSON object as one line on stdout."""
-    click.get_binary_stream("stdout").write(_encode(value) + b"\n")
+    """One JSON object as one line on stdout, without a byte that a terminal could obey."""
+    line = _encode(value).decode()
+    if not line.isprintable():
+        line = _INVISIBLE.sub(lambda found: f"\\u{ord(found[0]):04x}", line)
+    click.get_binary_stream("stdout").write(line.encode() + b"\n")
 
 
 def put_line(line: str) -> None:
     """One line of text on stdout."""
-    click.echo(line)
+    click.echo(printable(line))
 
 
 def json_text(value: Any) -> str:
@@ -87,21 +115,25 @@ def put_table(columns: list[str], rows: list[list[str]], title: str | None = Non
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(printable, row))
     put_rendered(table)
 
 
 def put_rendered(what: RenderableType, width: int = 10_000) -> None:
     """Print something of rich's on stdout; as wide as the terminal, or up to `width` where stdout is no terminal."""
-    if sys.stdout.isatty():
-        Console(file=sys.stdout, highlight=False, markup=False).print(what)
+    is_terminal = sys.stdout.isatty()
+    console = Console(file=sys.stdout, width=None if is_terminal else width, highlight=False, markup=False)
+    # Callers escape their own text, which keeps lines and columns whole; this catches what was forgotten.
+    segments = [
+        segment if segment.control or segment.text == "\n" else Segment(_printable_lines(segment.text), segment.style)
+        for segment in console.render(what)
+    ]
+    if is_terminal:
+        console.print(Segments(segments), end="")
         return
-    console = Console(file=sys.stdout, width=width, highlight=False, markup=False)
-    # Without a terminal nobody sees the padding to the full width, and a file should not hold it.
-    with console.capture() as captured:
-        console.print(what)
-    for line in captured.get().splitlines():
-        put_line(line.rstrip())
+    # A file should not hold the padding to the full width.
+    for line in "".join(segment.text for segment in segments if not segment.control).splitlines():
+        click.echo(line.rstrip())
 
 
 class Meter:

@@ -218,7 +218,8 @@ def show(letter_id: str) -> None:
             put_line(f"  header {name}: {reading.text_or_hex(raw)}")
     for line in hex_dump(letter.record.value or b""):
         put_line(line)
-    put_line(verdict(settings, letter))
+    for line in verdict(settings, letter):
+        put_line(line)
 
 
 def hex_dump(value: bytes) -> Iterator[str]:
@@ -231,16 +232,19 @@ def hex_dump(value: bytes) -> Iterator[str]:
         yield f"  … {len(value) - HEX_BYTES_SHOWN_MAX} more bytes; `rentmatch read dead-letter --json` has them all"
 
 
-def verdict(settings: Settings, letter: Letter) -> str:
-    """Try to read a dead letter as this version would, and say what to do with it."""
+def verdict(settings: Settings, letter: Letter) -> list[str]:
+    """Whether this version can read a dead letter, and what to do with it: lines for the operator."""
     source = _source(settings, letter)
     if source is None:
-        return "It names no input topic of this installation, so it cannot be tried or re-fed."
+        return ["It names no input topic of this installation, so it cannot be tried or re-fed."]
     try:
         fact = codec_of(settings).decode_input(source, letter.record.value)
     except BadInput as error:
-        return f"It still cannot be read ({error.error_class}): {error.message}"
-    return f"It can be read now: {json_text(fact_to_json(fact))}\nFeed it in: rentmatch dead-letters refeed {letter.id}"
+        return [f"It still cannot be read ({error.error_class}): {error.message}"]
+    return [
+        f"It can be read now: {json_text(fact_to_json(fact))}",
+        f"Re-feed it: rentmatch dead-letters refeed {letter.id}",
+    ]
 
 
 def _source(settings: Settings, letter: Letter) -> Topic | None:

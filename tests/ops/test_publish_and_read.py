@@ -229,3 +229,13 @@ def test_follow_shows_records_as_they_come_and_ends_well_on_ctrl_c(run: Run, moc
         assert (reader.returncode, told) == (0, "")
     finally:
         reader.kill()
+
+
+def test_an_id_cannot_drive_the_terminal_or_forge_a_record(run: Run) -> None:
+    hostile = "P-1\x1b[2J\n0:9  P-2  PaymentInitiated"
+    assert run("publish", "payment-initiated", stdin=lines(initiated(hostile))).exit_code == 0
+    (line,) = run("read", "payment-initiated").stdout.splitlines()
+    assert line.isprintable()
+    assert r"P-1\x1b[2J\n0:9" in line
+    (found,) = parsed(run("read", "payment-initiated", "--json").stdout)
+    assert found["payment_id"] == hostile
