@@ -20,10 +20,10 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 from yarl import URL
 
 from agents.allocate_installments import OBLIGATION_ID, AllocateInstallments
-from agents.courier import Courier
-from agents.keeping import Clocks, Keeping, Shared
+from agents.keyed_agent import AgentContext, Clocks, KeyedAgent
 from agents.match_payments import PAYMENT_ID, MatchPayments
 from agents.route_inputs import RouteInputs
+from agents.router import Router
 from domain.facts import Micros
 from domain.obligations.view import ObligationState, new_obligation
 from domain.payments.view import PaymentState, new_payment
@@ -55,18 +55,18 @@ from streams.topics import Topic
 from streams.transport import compatibility, watermarks
 from streams.transport.batch import Batch, TopicPartition
 from streams.transport.commit import Stage
-from streams.transport.commit_loop import Pump
+from streams.transport.commit_loop import CommitLoop
 from streams.transport.engine import Engine
 from streams.transport.faust_group import as_batches
 from streams.transport.fetcher import Fetcher
-from streams.transport.lag import Observer, look
-from streams.transport.watermarks import Progress
+from streams.transport.lag import LagMonitor, look
+from streams.transport.watermarks import WatermarkTracker
 from streams.transport.writer import Membership, Writer
 from tables import slots
-from tables.committed import Committed
+from tables.committed import CommittedReader
 from tables.keyed import KeyedTable, write_stores
 from tables.rebalance import Manager
-from tables.standby import Follower
+from tables.standby import StandbyReplicator
 from tables.store import Store
 
 log = logging.getLogger(__name__)
@@ -89,17 +89,17 @@ def stages_of(
 ) -> list[Stage]:
     """The pipeline's three stages over one store. The same wiring runs in the tests' in-process driver."""
     names = {topic: settings.topic(topic) for topic in topics.ALL}
-    shared = Shared(settings.policy, clocks, codec, names, partitions, SERVICE_VERSION)
+    shared = AgentContext(settings.policy, clocks, codec, names, partitions, SERVICE_VERSION)
     payments = KeyedTable(b"p", topics.PAYMENTS_CHANGELOG, store, PaymentState, new_payment)
     obligations = KeyedTable(b"o", topics.OBLIGATIONS_CHANGELOG, store, ObligationState, new_obligation)
 
     allocate = AllocateInstallments(obligations, shared)
 
-    def to_obligations() -> Courier:
-        return Courier(topics.OBLIGATION_FACTS, partitions[topics.OBLIGATION_FACTS], OBLIGATION_ID, allocate)
+    def to_obligations() -> Router:
+        return Router(topics.OBLIGATION_FACTS, partitions[topics.OBLIGATION_FACTS], OBLIGATION_ID, allocate)
 
     match = MatchPayments(payments, shared, to_obligations())
-    to_payments = Courier(topics.PAYMENT_FACTS, partitions[topics.PAYMENT_FACTS], PAYMENT_ID, match)
+    to_payments = Router(topics.PAYMENT_FACTS, partitions[topics.PAYMENT_FACTS], PAYMENT_ID, match)
     # In the order in which facts travel: what one stage hands on at the commit, the next one settles in the same.
     return [RouteInputs(shared, to_payments, to_obligations()), match, allocate]
 
@@ -124,13 +124,13 @@ class Pipeline:
     progress_topic = topics.PROGRESS
     inputs = topics.INPUTS
 
-    pump: Pump
+    commit_loop: CommitLoop
     fetcher: Fetcher
     writer: Writer
     store: Store
-    follower: Follower
-    observer: Observer
-    committed: Committed
+    standby: StandbyReplicator
+    lag_monitor: LagMonitor
+    committed: CommittedReader
 
     def __init__(self, settings: Settings, clocks: Clocks, crash: Callable[[BaseException], Any]) -> None:
         self.settings = settings
@@ -176,27 +176,32 @@ class Pipeline:
         codec = codec_of(settings)
         log.info("the Avro codec is %s", "compiled" if codec.is_compiled else "plain Python")
         stages = stages_of(settings, self.store, codec, self.partitions, self.clocks)
-        engine = Engine(stages, Progress(self.partitions), self.clocks.service)
-        self.committed = Committed(self.store, engine, self.partitions, settings.policy)
+        engine = Engine(stages, WatermarkTracker(self.partitions), self.clocks.service)
+        self.committed = CommittedReader(self.store, engine, self.partitions, settings.policy)
 
         def deliver(batches: list[Batch]) -> None:
             loop.call_soon_threadsafe(self._sort, batches)
 
         def failed(error: BaseException) -> None:
-            asyncio.run_coroutine_threadsafe(self.pump.fail(error), loop)
+            asyncio.run_coroutine_threadsafe(self.commit_loop.fail(error), loop)
 
-        def heard(key: bytes, value: bytes) -> None:
-            loop.call_soon_threadsafe(engine.progress.heard, key, watermarks.read_mark(value))
+        def on_remote(key: bytes, value: bytes) -> None:
+            loop.call_soon_threadsafe(engine.watermarks.on_remote, key, watermarks.decode_watermark(value))
 
         self.fetcher = Fetcher(self.kafka() | _LIBRDKAFKA, self.names, deliver, failed)
         self.writer = Writer(
             self.kafka() | _LIBRDKAFKA, self.names, self._slot.name, settings.transaction_timeout_ms,
             lambda commit: write_stores(commit, self.store),
         )  # fmt: skip
-        self.follower = Follower(
-            self.kafka() | _LIBRDKAFKA, settings.application_id, self.store, self.names[topics.PROGRESS], heard, failed
+        self.standby = StandbyReplicator(
+            self.kafka() | _LIBRDKAFKA,
+            settings.application_id,
+            self.store,
+            self.names[topics.PROGRESS],
+            on_remote,
+            failed,
         )
-        self.pump = Pump(
+        self.commit_loop = CommitLoop(
             engine,
             self.fetcher,
             self.writer,
@@ -206,9 +211,9 @@ class Pipeline:
             settings.progress_interval_ms / 1_000,
             2 * settings.transaction_timeout_ms / 1_000,
         )
-        self.pump.watch = self.metrics
-        self.tables = [stage.table for stage in stages if isinstance(stage, Keeping)]
-        self.observer = Observer(engine, partial(look, self._admin, self.names))
+        self.commit_loop.listener = self.metrics
+        self.tables = [stage.table for stage in stages if isinstance(stage, KeyedAgent)]
+        self.lag_monitor = LagMonitor(engine, partial(look, self._admin, self.names))
         self.opened = True
 
     @property
@@ -373,7 +378,7 @@ def _declare_agents(app: RentmatchApp) -> None:
         async def agent(stream: Any) -> None:
             async for batches in as_batches(stream):
                 for batch in batches:
-                    await app.pipeline.pump.handle(batch)
+                    await app.pipeline.commit_loop.handle(batch)
                 batches.clear()  # Faust's event lives on in cycles until the collector comes by; the bytes need not
 
         agent.__name__ = agent.__qualname__ = verb

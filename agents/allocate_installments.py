@@ -2,8 +2,8 @@
 
 from operator import attrgetter
 
-from agents.courier import Origin
-from agents.keeping import Keeping, Shared
+from agents.keyed_agent import AgentContext, KeyedAgent
+from agents.router import Origin
 from domain.obligations import view as obligation
 from domain.obligations.view import ObligationState
 from domain.tally import count_obligation
@@ -15,12 +15,12 @@ from tables.keyed import KeyedTable
 OBLIGATION_ID = attrgetter("obligation_id")
 
 
-class AllocateInstallments(Keeping[ObligationState]):
+class AllocateInstallments(KeyedAgent[ObligationState]):
     """The third stage: facts by obligation in; obligation reconciliations, mismatch and late-payment alerts out."""
 
     sources = (OBLIGATION_FACTS,)
 
-    def __init__(self, table: KeyedTable[ObligationState], shared: Shared) -> None:
+    def __init__(self, table: KeyedTable[ObligationState], shared: AgentContext) -> None:
         super().__init__(table, OBLIGATION_ID, obligation.learn, obligation.view, count_obligation, shared)
 
     def handle(self, batch: Batch) -> None:

@@ -2,8 +2,8 @@
 
 from operator import attrgetter
 
-from agents.courier import Courier, Origin
-from agents.keeping import Keeping, Shared
+from agents.keyed_agent import AgentContext, KeyedAgent
+from agents.router import Origin, Router
 from domain.facts import PaymentPart
 from domain.payments import view as payment
 from domain.payments.view import PaymentState
@@ -19,12 +19,12 @@ _SETTLING = Origin(TopicPartition(PAYMENT_FACTS, -1), -1)
 """Parts come from no record of their own."""
 
 
-class MatchPayments(Keeping[PaymentState]):
+class MatchPayments(KeyedAgent[PaymentState]):
     """The second stage: facts by payment in; payment reconciliations, alerts and parts for obligations out."""
 
     sources = (PAYMENT_FACTS,)
 
-    def __init__(self, table: KeyedTable[PaymentState], shared: Shared, to_obligations: Courier) -> None:
+    def __init__(self, table: KeyedTable[PaymentState], shared: AgentContext, to_obligations: Router) -> None:
         super().__init__(table, PAYMENT_ID, payment.learn, payment.view, count_payment, shared)
         self._to_obligations = to_obligations
 
@@ -34,5 +34,5 @@ class MatchPayments(Keeping[PaymentState]):
         self.learn(batch.source.number, facts, Origin(batch.source, batch.start))
 
     def _tell(self, commit: Commit, parts: list[PaymentPart]) -> None:
-        self._to_obligations.carry(parts, _SETTLING)
-        self._to_obligations.settle(commit)
+        self._to_obligations.route(parts, _SETTLING)
+        self._to_obligations.flush(commit)

@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from agents.courier import Courier, Origin
-from agents.keeping import Shared
+from agents.keyed_agent import AgentContext
+from agents.router import Origin, Router
 from domain.facts import InputFact, Micros, PaymentInitiated, PaymentPosted, PostingReversed, ProcessorSettled
 from streams.codec.dead_letters import BadInput, DeadLetter
 from streams.topics import INPUTS
@@ -19,7 +19,7 @@ class RouteInputs:
 
     sources = INPUTS
 
-    def __init__(self, shared: Shared, to_payments: Courier, to_obligations: Courier) -> None:
+    def __init__(self, shared: AgentContext, to_payments: Router, to_obligations: Router) -> None:
         self._decode = shared.codec.decode_input
         self._names = shared.names
         self._version = shared.version
@@ -54,8 +54,8 @@ class RouteInputs:
             for kind, number in Counter(map(type, facts)).items():
                 self._counts["events", topic.name, kind.__name__, "routed"] += number
         origin = Origin(batch.source, batch.start)
-        self._to_payments.carry(by_payment, origin)
-        self._to_obligations.carry(by_obligation, origin)
+        self._to_payments.route(by_payment, origin)
+        self._to_obligations.route(by_obligation, origin)
 
     def _set_aside(self, batch: Batch, key: bytes | None, value: bytes | None, offset: int, reason: BadInput) -> None:
         topic = batch.source.topic
@@ -65,18 +65,18 @@ class RouteInputs:
         letter = DeadLetter.of(reason, source, batch.source.number, offset, self._version)
         self._dead.append((key, value, letter.headers()))
 
-    def pending(self) -> int:
+    def buffered(self) -> int:
         """How many facts and dead letters wait for the commit."""
-        return self._to_payments.pending() + self._to_obligations.pending() + len(self._dead)
+        return self._to_payments.buffered() + self._to_obligations.buffered() + len(self._dead)
 
-    def wake(self, partition: int, until: Micros) -> bool:
+    def fire_deadlines(self, partition: int, until: Micros) -> bool:
         """Do nothing: routing knows no deadlines."""
         return False
 
-    def settle(self, commit: Commit, now: dict[int, Micros]) -> None:
+    def flush(self, commit: Commit, now: dict[int, Micros]) -> None:
         """Bundle what other workers keep."""
-        self._to_payments.settle(commit)
-        self._to_obligations.settle(commit)
+        self._to_payments.flush(commit)
+        self._to_obligations.flush(commit)
         commit.dead_letters += self._dead
         commit.counts.update(self._counts)
         commit.occurred += self._occurred

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import app as composition
-from agents.keeping import Clocks
+from agents.keyed_agent import Clocks
 from benchmarks.events import TOPIC_OF, Backlog
 from streams import topics
 from streams.clocks import system_clock
@@ -21,9 +21,9 @@ from streams.settings import load
 from streams.topics import Topic
 from streams.transport.batch import Batch, RawRecord, TopicPartition
 from streams.transport.commit import Commit, Stage
-from streams.transport.commit_loop import PENDING_MAX
+from streams.transport.commit_loop import BUFFERED_MAX
 from streams.transport.engine import Engine, Verdict
-from streams.transport.watermarks import Progress
+from streams.transport.watermarks import WatermarkTracker
 from tables.keyed import write_stores
 from tables.store import Store
 
@@ -57,7 +57,7 @@ class InProcess:
         clocks = Clocks(lambda: backlog.closes_at, system_clock)
         self.store = Store(folder, "benchmark")
         self.stages: list[Stage] = composition.stages_of(settings, self.store, Codec(), self._counts, clocks)
-        self.engine = Engine(self.stages, Progress(self._counts), clocks.service)
+        self.engine = Engine(self.stages, WatermarkTracker(self._counts), clocks.service)
         self.engine.assigned(EPOCH, dict.fromkeys(self._logs, 0), {})
         self.written: dict[Topic, int] = defaultdict(int)
         self.commits = 0
@@ -77,10 +77,10 @@ class InProcess:
 
     def _turn(self) -> bool:
         engine = self.engine
-        for ask in engine.wanted():
-            engine.progress.asked(ask, len(self._logs[ask.source]))
+        for ask in engine.end_offset_requests():
+            engine.watermarks.on_end_offset(ask, len(self._logs[ask.source]))
         moved = False
-        while self._polls and engine.pending() < PENDING_MAX:
+        while self._polls and engine.buffered() < BUFFERED_MAX:
             for source, end in self._polls.popleft().items():
                 self._read(source, end)
             moved = True
@@ -88,7 +88,7 @@ class InProcess:
             if source.topic not in topics.INPUTS and engine.expected[source] < len(log):
                 self._read(source, len(log))
                 moved = True
-        commit = engine.freeze()
+        commit = engine.prepare_commit()
         if commit is None:
             return moved
         self._write(commit)

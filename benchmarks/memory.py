@@ -15,7 +15,7 @@ from benchmarks.report import Result
 from domain.payments.view import PaymentState, new_payment
 from streams import topics
 from tables.keyed import KeyedTable
-from tables.store import NO_DEADLINE, Place, Store, Written
+from tables.store import NO_DEADLINE, StateChange, Store, TablePartition
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -31,7 +31,7 @@ class Shelf:
     def __init__(self, values: dict[str, bytes]) -> None:
         self.values = values
 
-    def tally(self, place: Place) -> bytes | None:
+    def tally(self, place: TablePartition) -> bytes | None:
         """None was kept."""
         return None
 
@@ -68,11 +68,11 @@ def bytes_decoded(values: dict[str, bytes], *, traced: bool) -> float:
 
 def bytes_cached(values: dict[str, bytes]) -> float:
     """Write payments to a store on disk, read all of them, and see what its cache holds for each."""
-    place = Place(b"p", 0)
+    place = TablePartition(b"p", 0)
     keys = list(values)
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder), "benchmark", CACHE_MEBIBYTES)
-        written = [Written(key, value, NO_DEADLINE, NO_DEADLINE) for key, value in values.items()]
+        written = [StateChange(key, value, NO_DEADLINE, NO_DEADLINE) for key, value in values.items()]
         store.write([(place, written, len(written))])
         store._db.flush()  # to files: what is still in the write buffer is not read through the cache
         for begin in range(0, len(keys), CHUNK):

@@ -20,7 +20,7 @@ import fastavro
 import faust
 import msgspec
 
-from agents.keeping import key_of
+from agents.keyed_agent import key_of
 from domain import facts, publishing, records
 from domain.facts import InputFact, PaymentPart
 from domain.obligations import view as obligation

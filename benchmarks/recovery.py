@@ -21,7 +21,7 @@ from domain.publishing import History
 from streams import topics
 from streams.partitioning import partition_of
 from streams.topics import Topic
-from tables.store import Place
+from tables.store import TablePartition
 
 TEMPLATE_EVENTS = 20_000
 
@@ -48,7 +48,7 @@ class Templates:
             pipeline.run()
             for letter, changelog, _, _ in TABLES:
                 for number in range(partitions):
-                    items = pipeline.store.items(Place(letter, number))
+                    items = pipeline.store.items(TablePartition(letter, number))
                     self.kept += [(changelog, key, value) for key, value in items]
             pipeline.store.close()
 

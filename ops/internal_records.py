@@ -61,7 +61,7 @@ def _state(unpack: Unpacker[Any], key: bytes | None, value: bytes | None) -> Ite
 
 
 def _mark(key: bytes | None, value: bytes | None) -> Iterable[dict[str, Any]]:
-    mark = watermarks.read_mark(value or b"")
+    mark = watermarks.decode_watermark(value or b"")
     return [
         {
             "type": "_caught_up",

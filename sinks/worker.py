@@ -21,21 +21,21 @@ def vitals_of(pipeline: Any, recovery: Any) -> Vitals:
     """
     if not pipeline.opened:
         return Vitals(False, False, True, 0, 0, 0.0, None, 0.0, 0, 0.0, None, None)
-    pump, observer = pipeline.pump, pipeline.observer
+    loop, observer = pipeline.commit_loop, pipeline.lag_monitor
     now = time.monotonic()
     return Vitals(
         opened=True,
-        broken=pump.broken,
+        broken=loop.broken,
         recovering=not recovery.completed.is_set(),
         recovery_remaining=recovery.remaining,
-        pending=pump.engine.pending(),
-        uncommitted_s=now - pump.last_progress_at,
-        writing_s=None if pump.writing_since is None else now - pump.writing_since,
-        write_timeout_s=pump.write_timeout_s,
+        pending=loop.engine.buffered(),
+        uncommitted_s=now - loop.last_progress_at,
+        writing_s=None if loop.writing_since is None else now - loop.writing_since,
+        write_timeout_s=loop.write_timeout_s,
         unread=observer.unread(),
-        unread_s=now - max(pump.moved_at, observer.idle_at),
+        unread_s=now - max(loop.moved_at, observer.idle_at),
         silent_s=observer.silent_s(),
-        caught_up_to=pump.engine.progress.gate(),
+        caught_up_to=loop.engine.watermarks.min_watermark(),
     )
 
 
@@ -45,7 +45,7 @@ def machinery_of(pipeline: Any, recovery: Any) -> Machinery:
     is_live, is_ready = live(vitals).good, ready(vitals).good
     if not pipeline.opened:
         return Machinery(is_live, is_ready, {}, {}, {}, None, {}, 0, 0.0, 0)
-    engine, observer = pipeline.pump.engine, pipeline.observer
+    engine, observer = pipeline.commit_loop.engine, pipeline.lag_monitor
     partitions = dict.fromkeys((topic.name for topic in engine.sources), 0)
     for source in engine.expected:
         partitions[source.topic.name] += 1
@@ -54,9 +54,9 @@ def machinery_of(pipeline: Any, recovery: Any) -> Machinery:
         ready=is_ready,
         partitions=partitions,
         lag=dict.fromkeys(partitions, 0) | {topic.name: lag for topic, lag in observer.lag().items()},
-        inputs_caught_up_to={topic.name: engine.progress.everywhere(topic) for topic in pipeline.inputs},
+        inputs_caught_up_to={topic.name: engine.watermarks.everywhere(topic) for topic in pipeline.inputs},
         caught_up_to=vitals.caught_up_to,
-        newest_ms={topic.name: at for topic, at in observer.sight.newest_ms.items()},
+        newest_ms={topic.name: at for topic, at in observer.snapshot.newest_ms.items()},
         recovery_remaining=vitals.recovery_remaining,
         recovery_seconds=recovery.seconds,
         pending=vitals.pending,

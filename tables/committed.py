@@ -27,7 +27,7 @@ from streams.topics import OBLIGATION_FACTS, PAYMENT_FACTS, Topic
 from streams.transport.batch import TopicPartition
 from streams.transport.engine import Engine
 from tables.packing import Unpacker, unpack_obligation, unpack_payment
-from tables.store import Place, Store
+from tables.store import Store, TablePartition
 
 THREADS = 2
 
@@ -38,7 +38,7 @@ class NotKept(Exception):
     """The key's partition is not kept by this worker, or ceased to be while it looked."""
 
 
-class Found(NamedTuple):
+class KeySnapshot(NamedTuple):
     """What is known of a key."""
 
     state: Any
@@ -82,7 +82,7 @@ _KINDS: Mapping[str, _Kind] = {
 }
 
 
-class Committed:
+class CommittedReader:
     """The committed state of the keys that this worker keeps. Its methods belong to the event loop."""
 
     def __init__(self, store: Store, engine: Engine, partitions: Mapping[Topic, int], policy: Policy) -> None:
@@ -97,12 +97,12 @@ class Committed:
         topic = _KINDS[kind].topic
         return TopicPartition(topic, partition_of(key, self._partitions[topic]))
 
-    def keeps(self, kind: str, key: str) -> bool:
+    def owns(self, kind: str, key: str) -> bool:
         """Whether the key is kept here, assigned and recovered."""
         return self.source_of(kind, key) in self._engine.expected
 
-    async def look(self, kind: str, key: str, see: Callable[[Found], T]) -> T | None:
-        """Let `see` make something, in another thread, of what is known of a key; None where nothing is.
+    async def read(self, kind: str, key: str, render: Callable[[KeySnapshot], T]) -> T | None:
+        """Let `render` make something, in another thread, of what is known of a key; None where nothing is.
 
         Raises:
             NotKept: the key is not kept here, or ceased to be meanwhile.
@@ -114,20 +114,22 @@ class Committed:
             raise NotKept(f"{source} is not kept here")
         epoch = engine.epoch
         # Before the store is read: what is committed in between makes the state newer than the time, never older.
-        caught_up = engine.progress.committed_time(source)
+        caught_up = engine.watermarks.committed_time(source)
         made = await asyncio.get_running_loop().run_in_executor(
-            self._threads, self._look, _KINDS[kind], source.number, key, caught_up, see
+            self._threads, self._read, _KINDS[kind], source.number, key, caught_up, render
         )
         if engine.epoch != epoch:
             raise NotKept(f"{source} was given away meanwhile")
         return made
 
-    def _look(self, kind: _Kind, partition: int, key: str, caught_up: Micros, see: Callable[[Found], T]) -> T | None:
-        packed = self._store.get(Place(kind.letter, partition), key)
+    def _read(
+        self, kind: _Kind, partition: int, key: str, caught_up: Micros, render: Callable[[KeySnapshot], T]
+    ) -> T | None:
+        packed = self._store.get(TablePartition(kind.letter, partition), key)
         if packed is None:
             return None
         state, history = kind.unpack(packed)
-        return see(Found(state, history, partition, caught_up, self._policy))
+        return render(KeySnapshot(state, history, partition, caught_up, self._policy))
 
     def close(self) -> None:
         """Wait until nobody looks into the store any more."""

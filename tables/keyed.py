@@ -13,7 +13,7 @@ from domain.publishing import History
 from streams.topics import Topic
 from streams.transport.commit import Commit
 from tables.packing import Unpacker, deadline_of, pack
-from tables.store import LONG_AGO, NO_DEADLINE, TALLY_KEY, Place, Store, Written
+from tables.store import LONG_AGO, NO_DEADLINE, TALLY_KEY, StateChange, Store, TablePartition
 from tables.tallies import Tallies
 
 S = TypeVar("S")
@@ -22,7 +22,7 @@ HOT_KEYS = 10_000
 """A table keeps the decoded states of the keys touched last, up to about twice this many: decoding is what costs most
 about a key that is touched again."""
 
-WOKEN_MAX = 2_000
+DEADLINES_MAX = 2_000
 """How many keys of a partition the clock wakes for one commit: a jump of the clock must not make one huge commit."""
 
 
@@ -52,16 +52,16 @@ class KeyedTable(Generic[S]):
         self._entries: dict[int, dict[str, Entry[S]]] = {}
         self._older: dict[int, dict[str, Entry[S]]] = {}
         """The generation before: an entry that is not asked for while it is here is let go of."""
-        self.touched: dict[int, dict[str, Entry[S]]] = {}
+        self.dirty: dict[int, dict[str, Entry[S]]] = {}
         self._quiet_until: dict[int, Micros] = {}
         """No key of the partition has a deadline before this: most commits need not look into the index."""
         self.tallies = Tallies()
 
-    def place(self, partition: int) -> Place:
+    def place(self, partition: int) -> TablePartition:
         """Where the store keeps a partition."""
-        return Place(self.letter, partition)
+        return TablePartition(self.letter, partition)
 
-    def keeps(self, partition: int) -> bool:
+    def owns(self, partition: int) -> bool:
         """Whether this worker has that partition."""
         return partition in self._entries
 
@@ -77,7 +77,7 @@ class KeyedTable(Generic[S]):
         """Forget all that is in memory."""
         self._entries.clear()
         self._older.clear()
-        self.touched.clear()
+        self.dirty.clear()
         self._quiet_until.clear()
         self.tallies.revoked()
 
@@ -99,42 +99,42 @@ class KeyedTable(Generic[S]):
                 hot[key] = self._load(key, packed)
         return [hot[key] for key in keys]
 
-    def touch(self, partition: int, entry: Entry[S]) -> None:
+    def mark_dirty(self, partition: int, entry: Entry[S]) -> None:
         """The open transaction changed this entry: it has to be settled."""
-        self.touched.setdefault(partition, {})[entry.key] = entry
+        self.dirty.setdefault(partition, {})[entry.key] = entry
 
-    def wake(self, partition: int, until: Micros) -> bool:
+    def fire_deadlines(self, partition: int, until: Micros) -> bool:
         """Touch keys whose deadline is up to `until`, as many as a commit should hold; whether there may be more."""
         if until < self._quiet_until[partition]:
             return False
         place = self.place(partition)
-        while due := self.store.due(place, until, WOKEN_MAX):
+        while due := self.store.due(place, until, DEADLINES_MAX):
             entries = self.entries(partition, [key for _, key in due])
             outdated = []
             for (deadline, key), entry in zip(due, entries, strict=True):
                 if entry.deadline == deadline:
-                    self.touch(partition, entry)
+                    self.mark_dirty(partition, entry)
                 else:
                     outdated.append((deadline, key))  # recovery leaves old entries behind
             if outdated:
                 self.store.drop_due(place, outdated)
             if len(outdated) < len(due):
-                return len(due) == WOKEN_MAX
+                return len(due) == DEADLINES_MAX
         self._quiet_until[partition] = self.store.first_deadline(place)
         return False
 
-    def pending(self) -> int:
+    def buffered(self) -> int:
         """How many keys the open transaction touched."""
-        return sum(map(len, self.touched.values()))
+        return sum(map(len, self.dirty.values()))
 
-    def settle(self, commit: Commit, settled: dict[int, list[tuple[Entry[S], Micros]]]) -> None:
+    def flush(self, commit: Commit, settled: dict[int, list[tuple[Entry[S], Micros]]]) -> None:
         """Put the settled entries, each with its new deadline, into the changelog; the store follows at the commit."""
         for partition, entries in settled.items():
             written = []
             for entry, deadline in entries:
                 value = pack(deadline, entry.state, entry.history)
                 commit.send(self.changelog, partition, entry.key.encode(), value)
-                written.append(Written(entry.key, value, deadline, entry.deadline))
+                written.append(StateChange(entry.key, value, deadline, entry.deadline))
                 entry.deadline = deadline
                 entry.packed_bytes = len(value)
                 self._quiet_until[partition] = min(self._quiet_until[partition], deadline)
@@ -142,14 +142,14 @@ class KeyedTable(Generic[S]):
             if tally is not None:
                 commit.send(self.changelog, partition, TALLY_KEY, tally)
             commit.stored.append((self, partition, written, tally))
-        self.touched = {}
+        self.dirty = {}
 
     def committed(self, commit: Commit) -> None:
         """Let go of what was not touched for long: it is in the store."""
         self.tallies.hold()
         if sum(map(len, self._entries.values())) > HOT_KEYS:
             self._older = self._entries
-            self._entries = {partition: dict(self.touched.get(partition, ())) for partition in self._older}
+            self._entries = {partition: dict(self.dirty.get(partition, ())) for partition in self._older}
 
     def _load(self, key: str, packed: bytes | None) -> Entry[S]:
         if packed is None:

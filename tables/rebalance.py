@@ -17,12 +17,12 @@ from mode import Service
 from streams.topics import Topic
 from streams.transport import watermarks
 from streams.transport.batch import TopicPartition
-from streams.transport.commit_loop import Pump
-from streams.transport.watermarks import Progress
+from streams.transport.commit_loop import CommitLoop
+from streams.transport.watermarks import WatermarkTracker
 from streams.transport.writer import Membership
 from tables.recovery import Changelog, Recovery, RecoveryFailed
-from tables.standby import Follower
-from tables.store import Place, Store
+from tables.standby import StandbyReplicator
+from tables.store import Store, TablePartition
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 class Kept(Protocol):
     """What the manager finds at `app.pipeline`."""
 
-    pump: Pump
+    commit_loop: CommitLoop
     store: Store
     names: Mapping[Topic, str]
     sources: Mapping[str, Topic]
@@ -41,7 +41,7 @@ class Kept(Protocol):
     """The name of the changelog that belongs to a source topic, where one does."""
     membership: Membership | None
     progress_topic: Topic
-    follower: Follower
+    standby: StandbyReplicator
 
     def kafka(self) -> dict[str, Any]:
         """The librdkafka configuration to start from."""
@@ -84,7 +84,7 @@ class RecoveryService(Service):  # type: ignore[misc]
         """Recover what was assigned, then read on."""
         self._turn += 1
         self.completed.clear()
-        self.kept.pump.watch.rebalanced()
+        self.kept.commit_loop.listener.rebalanced()
         before = self._task
         self._task = asyncio.create_task(self._recover(self._turn, before, set(assigned)))
 
@@ -93,7 +93,7 @@ class RecoveryService(Service):  # type: ignore[misc]
         self._turn += 1
         if self._task is not None:
             await asyncio.wait([self._task], timeout=30)
-        await asyncio.to_thread(self.kept.follower.stop)
+        await asyncio.to_thread(self.kept.standby.stop)
 
     async def _recover(self, turn: int, before: "asyncio.Task[None] | None", assigned: set[TP]) -> None:
         try:
@@ -102,16 +102,16 @@ class RecoveryService(Service):  # type: ignore[misc]
             await self._recover_now(turn, assigned)
         except RecoveryFailed as error:
             if turn == self._turn:
-                await self.kept.pump.fail(error)
+                await self.kept.commit_loop.fail(error)
         except Exception as error:
-            await self.kept.pump.fail(error)
+            await self.kept.commit_loop.fail(error)
 
     async def _recover_now(self, turn: int, assigned: set[TP]) -> None:
         kept = self.kept
         started = time.monotonic()
-        await asyncio.to_thread(kept.follower.stop)
+        await asyncio.to_thread(kept.standby.stop)
         partitions = await asyncio.to_thread(kept.count_partitions)
-        self._progress().repartitioned(partitions)
+        self._watermarks().repartitioned(partitions)
         membership = kept.membership
         positions, actives, standbys = self._shares(assigned)
         recovery = self._recovery = Recovery(kept.kafka(), self.app.conf.id, kept.names, lambda: turn != self._turn)
@@ -130,8 +130,8 @@ class RecoveryService(Service):  # type: ignore[misc]
         if turn != self._turn or membership is None:
             return
         for key, value in marks:
-            self._progress().heard(key, watermarks.read_mark(value))
-        kept.follower.start(heard_to, standbys)
+            self._watermarks().on_remote(key, watermarks.decode_watermark(value))
+        kept.standby.start(heard_to, standbys)
         self.seconds = time.monotonic() - started
         log.info(
             "recovered %d records of %d partitions in %.1f s, %d standby",
@@ -147,7 +147,7 @@ class RecoveryService(Service):  # type: ignore[misc]
     ) -> None:
         app = self.app
         await app.on_rebalance_complete.send()
-        self.kept.pump.resume(membership, positions, everywhere)
+        self.kept.commit_loop.resume(membership, positions, everywhere)
         self.completed.set()
         app.flow_control.resume()
         app.consumer.resume_flow()
@@ -161,8 +161,8 @@ class RecoveryService(Service):  # type: ignore[misc]
             TopicPartition(topic, number) for topic in self.kept.sources.values() for number in range(partitions[topic])
         ]
 
-    def _progress(self) -> Progress:
-        return self.kept.pump.engine.progress
+    def _watermarks(self) -> WatermarkTracker:
+        return self.kept.commit_loop.engine.watermarks
 
     def _shares(self, assigned: set[TP]) -> tuple[list[TopicPartition], list[Changelog], list[Changelog]]:
         """What to read, which changelogs to recover for it, which others to keep warm.
@@ -188,7 +188,7 @@ class RecoveryService(Service):  # type: ignore[misc]
         return positions, actives, standbys
 
     def _changelog(self, name: str, number: int) -> Changelog:
-        return Changelog(name, number, Place(self.kept.changelogs[name], number))
+        return Changelog(name, number, TablePartition(self.kept.changelogs[name], number))
 
 
 class Manager(TableManager):  # type: ignore[misc]

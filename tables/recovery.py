@@ -16,7 +16,7 @@ from confluent_kafka import TopicPartition as KafkaPartition
 from streams.broker.cluster import look_up
 from streams.topics import Topic
 from streams.transport.batch import TopicPartition
-from tables.store import Place, Store
+from tables.store import Store, TablePartition
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ class Changelog(NamedTuple):
 
     name: str
     number: int
-    place: Place
+    place: TablePartition
 
 
 def consumer_conf(conf: Mapping[str, Any], group: str) -> dict[str, Any]:

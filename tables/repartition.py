@@ -30,10 +30,10 @@ from streams.settings import Settings
 from streams.topics import Topic
 from streams.transport import watermarks
 from streams.transport.batch import TopicPartition
-from streams.transport.watermarks import Mark
+from streams.transport.watermarks import Watermark
 from tables.packing import Unpacker, unpack_obligation, unpack_payment
 from tables.recovery import Changelog, Recovery, Watermarks
-from tables.store import TALLY_KEY, Place, Store
+from tables.store import TALLY_KEY, Store, TablePartition
 from tables.tallies import pack_tally, unpack_tally
 
 MOVED = (topics.PAYMENT_FACTS, topics.OBLIGATION_FACTS, topics.PAYMENTS_CHANGELOG, topics.OBLIGATIONS_CHANGELOG)
@@ -125,7 +125,7 @@ class Repartition:
         try:
             unread = recovery.positions(self._sources())
             changelogs = [
-                Changelog(names[CHANGELOG_OF[facts]], number, Place(kind.letter, number))
+                Changelog(names[CHANGELOG_OF[facts]], number, TablePartition(kind.letter, number))
                 for facts, kind in _KINDS.items()
                 for number in range(self._before[facts])
             ]
@@ -138,7 +138,7 @@ class Repartition:
         self._flush()
         return Outcome(keys, facts_moved)
 
-    def retire(self, marks: Mapping[bytes, Mark]) -> dict[bytes, Mark]:
+    def retire(self, marks: Mapping[bytes, Watermark]) -> dict[bytes, Watermark]:
         """Step 4, and the marks for step 5.
 
         Args:
@@ -146,7 +146,7 @@ class Repartition:
 
         """
         told = ", ".join(self._new.topic(topic) for topic in (*MOVED, topics.PROGRESS))
-        nothing = watermarks.value_of(Mark(watermarks.NEVER, 0, watermarks.NEVER, 0))
+        nothing = watermarks.encode_watermark(Watermark(watermarks.NEVER, 0, watermarks.NEVER, 0))
         self._send(self._old.topic(topics.PROGRESS), 0, watermarks.MOVED + told.encode(), nothing)
         self._flush()
         internal = {watermarks.key_of(source) for source in self._sources()}
@@ -158,15 +158,15 @@ class Repartition:
             known = [mark for mark in of_topic if mark is not None]
             if len(known) < len(of_topic):
                 continue  # never caught up: the new ones are not either
-            mark = Mark(min(m.caught_up for m in known), 0, min(m.passed for m in known), self._after)
+            mark = Watermark(min(m.caught_up for m in known), 0, min(m.passed for m in known), self._after)
             for number in range(self._after):
                 kept[watermarks.key_of(TopicPartition(facts, number))] = mark
         return kept
 
-    def mark(self, marks: Mapping[bytes, Mark]) -> None:
+    def mark(self, marks: Mapping[bytes, Watermark]) -> None:
         """Step 5, once the new progress topic is there."""
         for key, mark in marks.items():
-            self._send(self._new.topic(topics.PROGRESS), 0, key, watermarks.value_of(mark))
+            self._send(self._new.topic(topics.PROGRESS), 0, key, watermarks.encode_watermark(mark))
         self._flush()
 
     def _sources(self) -> list[TopicPartition]:
@@ -175,7 +175,7 @@ class Repartition:
     def _copy_states(self, facts: Topic, kind: _Kind) -> int:
         changelog = self._new.topic(CHANGELOG_OF[facts])
         tallies = [Tally() for _ in range(self._after)]
-        places = [Place(kind.letter, number) for number in range(self._before[facts])]
+        places = [TablePartition(kind.letter, number) for number in range(self._before[facts])]
         old_tallies = [unpack_tally(packed) for place in places if (packed := self._scratch.tally(place)) is not None]
         forgotten = max((tally.forgotten for tally in old_tallies), default=0)
         count = 0

@@ -15,7 +15,7 @@ from tables.store import Store
 log = logging.getLogger(__name__)
 
 
-class Follower:
+class StandbyReplicator:
     """A thread between one assignment and the next."""
 
     def __init__(
@@ -30,7 +30,7 @@ class Follower:
         self._group = group
         self._conf = consumer_conf(conf, group) | {"queued.max.messages.kbytes": 16 << 10}
         self._store = store
-        self._progress = progress_name
+        self._watermarks = progress_name
         self._heard = heard
         self._failed = failed
         self._stop = threading.Event()
@@ -56,9 +56,9 @@ class Follower:
         try:
             consumer = Consumer(self._conf)
             try:
-                look_up(consumer, [self._progress, *(name for name, _ in warm)])
+                look_up(consumer, [self._watermarks, *(name for name, _ in warm)])
                 consumer.assign(
-                    [KafkaPartition(self._progress, 0, progress_offset)]
+                    [KafkaPartition(self._watermarks, 0, progress_offset)]
                     + [KafkaPartition(*place, offset) for place, offset in self._starts(warm).items()]
                 )
                 cold = set(warm)
@@ -100,7 +100,7 @@ class Follower:
                 else:
                     log.warning("following %s: %s", message.topic(), error)
                 continue
-            if message.topic() == self._progress:
+            if message.topic() == self._watermarks:
                 if message.value() is not None:
                     self._heard(message.key(), message.value())
                 continue

@@ -33,7 +33,7 @@ TALLY_KEY = b"\xfftally"
 """The key of a partition's tally, here and in the changelog. No id: ids are UTF-8, which has no byte 0xff."""
 
 
-class Written(NamedTuple):
+class StateChange(NamedTuple):
     """A key's new state, and the deadline that the store knew for it (to drop it from the index)."""
 
     key: str
@@ -42,7 +42,7 @@ class Written(NamedTuple):
     old_deadline: Micros
 
 
-class Place(NamedTuple):
+class TablePartition(NamedTuple):
     """A partition of a table: the table is one letter."""
 
     table: bytes
@@ -102,23 +102,23 @@ class Store:
         # RocksDB's iterators point into their options, which rocksdict 0.3.29 does not keep alive for them.
         self._reading = ReadOptions()
 
-    def get_many(self, place: Place, keys: list[str]) -> list[bytes | None]:
+    def get_many(self, place: TablePartition, keys: list[str]) -> list[bytes | None]:
         """The states of some keys, in their order; None for a key that is not known."""
         prefix = place.prefix(b"v")
         found: Any = self._db.get([prefix + key.encode() for key in keys])
         return cast(list[bytes | None], found)
 
-    def get(self, place: Place, key: str) -> bytes | None:
+    def get(self, place: TablePartition, key: str) -> bytes | None:
         """The state of a key."""
         found: bytes | None = self._db.get(place.prefix(b"v") + key.encode())
         return found
 
-    def tally(self, place: Place) -> bytes | None:
+    def tally(self, place: TablePartition) -> bytes | None:
         """The packed tally of a partition."""
         found: bytes | None = self._db.get(place.prefix(b"v") + TALLY_KEY)
         return found
 
-    def due(self, place: Place, until: Micros, most: int) -> list[tuple[Micros, str]]:
+    def due(self, place: TablePartition, until: Micros, most: int) -> list[tuple[Micros, str]]:
         """At most `most` index entries with a deadline up to `until` (inclusive), oldest first.
 
         Some may be out of date.
@@ -136,12 +136,12 @@ class Store:
             entries.next()
         return found
 
-    def first_deadline(self, place: Place) -> Micros:
+    def first_deadline(self, place: TablePartition) -> Micros:
         """The earliest deadline in the index; NO_DEADLINE where there is none."""
         due = self.due(place, NO_DEADLINE, 1)
         return due[0][0] if due else NO_DEADLINE
 
-    def drop_due(self, place: Place, entries: Iterable[tuple[Micros, str]]) -> None:
+    def drop_due(self, place: TablePartition, entries: Iterable[tuple[Micros, str]]) -> None:
         """Remove index entries that were found out of date."""
         batch = WriteBatch(raw_mode=True)
         prefix = place.prefix(b"d")
@@ -149,13 +149,15 @@ class Store:
             batch.delete(prefix + instant_bytes(deadline) + key.encode())
         self._db.write(batch)
 
-    def offset(self, place: Place) -> int:
+    def offset(self, place: TablePartition) -> int:
         """The changelog offset behind the last record that is in the store; 0 where nothing is."""
         found = self._db.get(place.prefix(b"o"))
         return int.from_bytes(found, "big") if found else 0
 
     def write(
-        self, changes: Iterable[tuple[Place, Iterable[Written], int]], tallies: Mapping[Place, bytes] | None = None
+        self,
+        changes: Iterable[tuple[TablePartition, Iterable[StateChange], int]],
+        tallies: Mapping[TablePartition, bytes] | None = None,
     ) -> None:
         """Write the changes of some places, each with its new changelog offset, at once or not at all.
 
@@ -179,7 +181,7 @@ class Store:
             put(place.prefix(b"v") + TALLY_KEY, tally)
         self._db.write(batch)
 
-    def recover(self, place: Place, records: Iterable[tuple[bytes, bytes | None]], offset: int) -> None:
+    def recover(self, place: TablePartition, records: Iterable[tuple[bytes, bytes | None]], offset: int) -> None:
         """Take changelog records as they are: a value begins with its deadline, a null value forgets the key.
 
         Old entries of the deadline index are left behind; `due` is allowed to return them.
@@ -200,7 +202,7 @@ class Store:
         put(place.prefix(b"o"), offset.to_bytes(8, "big"))
         self._db.write(batch)
 
-    def forget(self, place: Place) -> None:
+    def forget(self, place: TablePartition) -> None:
         """Remove all that is known of a partition."""
         batch = WriteBatch(raw_mode=True)
         for kind in (b"v", b"d", b"o"):
@@ -209,7 +211,7 @@ class Store:
             batch.delete(prefix)
         self._db.write(batch)
 
-    def items(self, place: Place) -> Iterator[tuple[str, bytes]]:
+    def items(self, place: TablePartition) -> Iterator[tuple[str, bytes]]:
         """All keys of a partition with their states, in the order of their bytes; the tally is none of them."""
         prefix = place.prefix(b"v")
         entries = self._db.iter(self._reading)

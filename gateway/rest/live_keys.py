@@ -8,9 +8,9 @@ from streams.codec.json_form import instant_to_text, output_to_json
 from streams.settings import Settings
 from streams.topics import Topic
 from streams.transport import watermarks
-from streams.transport.commit_loop import Pump
+from streams.transport.commit_loop import CommitLoop
 from streams.transport.owners import owner_of
-from tables.committed import Committed, Found, NotKept
+from tables.committed import CommittedReader, KeySnapshot, NotKept
 
 Json = dict[str, Any]
 
@@ -20,8 +20,8 @@ class Kept(Protocol):
 
     settings: Settings
     opened: bool
-    pump: Pump
-    committed: Committed
+    commit_loop: CommitLoop
+    committed: CommittedReader
 
     @property
     def names(self) -> Mapping[Topic, str]:
@@ -46,11 +46,11 @@ class LiveKeys:
     def settled(self) -> bool:
         """Whether this worker's share of the partitions is assigned and recovered, and it goes on."""
         pipeline = self._pipeline
-        return pipeline.opened and self._app.tables.recovery.completed.is_set() and not pipeline.pump.broken
+        return pipeline.opened and self._app.tables.recovery.completed.is_set() and not pipeline.commit_loop.broken
 
     def holds(self, kind: str, key: str) -> bool:
         """Whether the key is kept here."""
-        return self.settled and self._pipeline.committed.keeps(kind, key)
+        return self.settled and self._pipeline.committed.owns(kind, key)
 
     def owner_of(self, kind: str, key: str) -> str | None:
         """The URL of the worker that keeps the key, as of the last assignment."""
@@ -66,20 +66,20 @@ class LiveKeys:
         """What is behind an open break of the key, with `live`."""
         return await self._look(kind, key, lambda found: live_explanation(found, break_id))
 
-    async def _look(self, kind: str, key: str, see: Callable[[Found], Json | None]) -> Json | None:
-        answer = await self._pipeline.committed.look(kind, key, see)
+    async def _look(self, kind: str, key: str, render: Callable[[KeySnapshot], Json | None]) -> Json | None:
+        answer = await self._pipeline.committed.read(kind, key, render)
         if answer is not None:
             answer["live"]["worker"] = self._pipeline.worker_name
         return answer
 
 
-def live_record(found: Found) -> Json | None:
+def live_record(found: KeySnapshot) -> Json | None:
     """How a key stands, as `rentmatch read` tells it, and as of when; None where nothing is told of it."""
     record = found.reconciliation()
     return None if record is None else output_to_json(record) | {"live": _live(found)}
 
 
-def live_explanation(found: Found, break_id: str) -> Json | None:
+def live_explanation(found: KeySnapshot, break_id: str) -> Json | None:
     """What is behind a break of a key, and as of when; None where it is not open."""
     one = explanation.find(found.state, break_id, found.caught_up, found.policy)
     if one is None:
@@ -91,7 +91,7 @@ def live_explanation(found: Found, break_id: str) -> Json | None:
     return explanation.as_json(story) | {"live": _live(found)}
 
 
-def _live(found: Found) -> Json:
+def _live(found: KeySnapshot) -> Json:
     return {
         "partition": found.partition,
         "caught_up_to": None if found.caught_up == watermarks.NEVER else instant_to_text(found.caught_up),

@@ -19,7 +19,7 @@ from streams.broker.provisioning import provision
 from streams.settings import PREFIX, Settings, load
 from streams.topics import Topic
 from streams.transport import watermarks
-from streams.transport.watermarks import Mark
+from streams.transport.watermarks import Watermark
 from tables.recovery import Recovery, RecoveryFailed, Watermarks
 from tables.repartition import MOVED, Repartition, RepartitionFailed
 from tables.store import Store
@@ -161,16 +161,16 @@ def _create(new: Settings, wanted: tuple[Topic, ...]) -> None:
         fail("; ".join(report.errors))
 
 
-def _marks(old: Settings) -> Mapping[bytes, Mark]:
+def _marks(old: Settings) -> Mapping[bytes, Watermark]:
     names = {topic: old.topic(topic) for topic in topics.ALL}
     recovery = Recovery(old.kafka(), old.application_id, names, lambda: False)
-    marks: dict[bytes, Mark] = {}
+    marks: dict[bytes, Watermark] = {}
 
-    def heard(key: bytes, value: bytes) -> None:
-        marks[key] = watermarks.read_mark(value)
+    def on_remote(key: bytes, value: bytes) -> None:
+        marks[key] = watermarks.decode_watermark(value)
 
     try:
-        recovery.read_marks(heard, names[topics.PROGRESS])
+        recovery.read_marks(on_remote, names[topics.PROGRESS])
     finally:
         recovery.close()
     return marks

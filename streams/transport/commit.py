@@ -73,16 +73,16 @@ class Stage(Protocol):
     def handle(self, batch: Batch) -> None:
         """Learn a batch. Synchronous: a batch is in the open buffer whole, or the worker stops."""
 
-    def wake(self, partition: int, until: Micros) -> bool:
+    def fire_deadlines(self, partition: int, until: Micros) -> bool:
         """Mark keys whose view changes by the clock alone up to `until` (inclusive), to be settled.
 
         Whether there may be more of them than one commit should hold. Called while no transaction is on its way.
         """
 
-    def pending(self) -> int:
+    def buffered(self) -> int:
         """How many things the open buffer holds: the measure for backpressure."""
 
-    def settle(self, commit: Commit, now: dict[int, Micros]) -> None:
+    def flush(self, commit: Commit, now: dict[int, Micros]) -> None:
         """Derive, encode and hand over all that is buffered; the buffer is empty after it.
 
         `now` is the caught-up time of each partition (contract section 9).

@@ -6,7 +6,7 @@ from typing import Protocol
 from domain.facts import Micros
 
 
-class Watch(Protocol):
+class CommitListener(Protocol):
     """Told in the event loop, so it must be quick."""
 
     def committed(
@@ -37,7 +37,7 @@ class Watch(Protocol):
         """Partitions were assigned."""
 
 
-class Unwatched:
+class NullListener:
     """Nobody watches."""
 
     def committed(

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from streams.transport.batch import Batch, TopicPartition
 from streams.transport.commit import Commit
-from streams.transport.commit_listener import Unwatched, Watch
+from streams.transport.commit_listener import CommitListener, NullListener
 from streams.transport.engine import Engine, Verdict
 from streams.transport.fetcher import Fetcher
 from streams.transport.writer import Membership, TransactionFailed, Writer
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-PENDING_MAX = 10_000
+BUFFERED_MAX = 10_000
 """The open transaction takes no batch while it holds this many keys and records: memory stays bounded while the
 broker does not acknowledge."""
 
@@ -35,7 +35,7 @@ LINGER_S = 0.005
 """After a pause, a commit waits this long for company."""
 
 
-class Pump:
+class CommitLoop:
     """Owns the open transaction of a worker between `resume` and `drain`."""
 
     def __init__(
@@ -73,7 +73,7 @@ class Pump:
         """Since when a commit is on its way to the broker; None where none is."""
         self.moved_at = time.monotonic()
         """When a batch was last processed."""
-        self.watch: Watch = Unwatched()
+        self.listener: CommitListener = NullListener()
 
     def resume(
         self,
@@ -104,7 +104,7 @@ class Pump:
 
     async def handle(self, batch: Batch) -> None:
         """Process a batch, once there is room for what it may bring."""
-        while self.engine.pending() >= PENDING_MAX and not self.broken and self._running:
+        while self.engine.buffered() >= BUFFERED_MAX and not self.broken and self._running:
             self._room.clear()
             await self._room.wait()
         self._handled_at = time.monotonic()
@@ -118,7 +118,7 @@ class Pump:
         self._fetcher.done(batch)
         if verdict is Verdict.PROCESSED:
             self.moved_at = time.monotonic()
-            if batch.records or self.engine.progress.awaits(batch.source):
+            if batch.records or self.engine.watermarks.awaits(batch.source):
                 self._something.set()
         elif verdict is Verdict.GAP and self._running:
             log.warning("a batch before %s at %d got lost on its way; reading again", batch.source, batch.start)
@@ -139,27 +139,27 @@ class Pump:
         last = 0.0
         while not self.broken:
             await self._something.wait()
-            await self._company(last)
+            await self._wait_for_batching(last)
             last = time.monotonic()
             self._something.clear()
             async with self._committing:
                 if self._running:
                     await self._guarded(self._commit)
 
-    async def _company(self, last: float) -> None:
+    async def _wait_for_batching(self, last: float) -> None:
         """Wait for as much as a commit may hold, as long as it may wait."""
         await asyncio.sleep(max(LINGER_S, last + self._commit_interval_s - time.monotonic()))
         latest = last + BACKLOG_INTERVALS * self._commit_interval_s
-        while self._fetcher.behind and self.engine.pending() < PENDING_MAX and time.monotonic() < latest:
+        while self._fetcher.behind and self.engine.buffered() < BUFFERED_MAX and time.monotonic() < latest:
             await asyncio.sleep(self._commit_interval_s / 4)
 
-    async def ask_forever(self) -> None:
+    async def poll_end_offsets_forever(self) -> None:
         """Measure how far each partition is caught up, and let deadlines fire, until the worker ends."""
         while not self.broken:
             await asyncio.sleep(self._progress_interval_s)
             if self._running:
                 self._look_for_lost_batches()
-                await self._guarded(self._ask)
+                await self._guarded(self._poll_end_offsets)
 
     def _look_for_lost_batches(self) -> None:
         """Read again what Faust dropped on its way: a gap shows only when a later batch comes, and none may come."""
@@ -176,13 +176,13 @@ class Pump:
             await self.fail(error)
 
     async def _commit(self) -> None:
-        commit = self.engine.freeze()
+        commit = self.engine.prepare_commit()
         self._room.set()
         if commit is not None:
             try:
                 await self._write(commit)
             except Exception:
-                self.watch.failed()
+                self.listener.failed()
                 raise
         self.last_progress_at = time.monotonic()
 
@@ -199,11 +199,11 @@ class Pump:
         self.engine.committed(commit)
         commit.count_outputs()
         seconds = time.monotonic() - began
-        self.watch.committed(commit.counts, len(commit), seconds, commit.occurred, commit.stamped_ms)
+        self.listener.committed(commit.counts, len(commit), seconds, commit.occurred, commit.stamped_ms)
         self._something.set()  # more may be due than one commit holds, and times travel on
 
-    async def _ask(self) -> None:
-        asks = self.engine.wanted()
+    async def _poll_end_offsets(self) -> None:
+        asks = self.engine.end_offset_requests()
         if not asks:
             return
         epoch = self._epoch
@@ -212,5 +212,5 @@ class Pump:
             return
         for ask in asks:
             if ask.source in ends:
-                self.engine.progress.asked(ask, ends[ask.source])
+                self.engine.watermarks.on_end_offset(ask, ends[ask.source])
         self._something.set()

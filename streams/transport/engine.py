@@ -12,7 +12,7 @@ from streams.topics import PROGRESS, Topic
 from streams.transport import watermarks
 from streams.transport.batch import Batch, TopicPartition
 from streams.transport.commit import Commit, Stage
-from streams.transport.watermarks import Ask, Mark, Progress
+from streams.transport.watermarks import EndOffsetRequest, Watermark, WatermarkTracker
 
 
 class Verdict(Enum):
@@ -28,16 +28,16 @@ class Verdict(Enum):
 class Engine:
     """Learns batches in order, and turns what was learned into one commit at a time."""
 
-    def __init__(self, stages: Sequence[Stage], progress_: Progress, clock: Callable[[], Micros]) -> None:
+    def __init__(self, stages: Sequence[Stage], progress_: WatermarkTracker, clock: Callable[[], Micros]) -> None:
         self._stages = stages
         self._stage_of: dict[Topic, Stage] = {topic: stage for stage in stages for topic in stage.sources}
         self._clock = clock
-        self.progress = progress_
+        self.watermarks = progress_
         self.epoch = 0
         self.expected: dict[TopicPartition, int] = {}
         """The offset of the next record of each partition. Also what a commit of now would commit."""
         self._committed: dict[TopicPartition, int] = {}
-        self._marks: dict[TopicPartition, Mark] = {}
+        self._marks: dict[TopicPartition, Watermark] = {}
         self._learned = False
         """Whether the open transaction has seen a record: moving past control records alone is not worth a commit."""
         self.in_flight: Commit | None = None
@@ -59,7 +59,7 @@ class Engine:
         self.epoch = epoch
         self.expected = dict(positions)
         self._committed = dict(positions)
-        self.progress.assigned(positions, everywhere)
+        self.watermarks.assigned(positions, everywhere)
         for stage in self._stages:
             stage.revoked()
             stage.assigned(source.number for source in positions if source.topic in stage.sources)
@@ -72,7 +72,7 @@ class Engine:
         self._marks = {}
         self._learned = False
         self.in_flight = None
-        self.progress.revoked()
+        self.watermarks.revoked()
         for stage in self._stages:
             stage.revoked()
 
@@ -91,35 +91,35 @@ class Engine:
         self.expected[batch.source] = batch.next
         return Verdict.PROCESSED
 
-    def pending(self) -> int:
+    def buffered(self) -> int:
         """How much the open transaction holds, in records and keys."""
-        return sum(stage.pending() for stage in self._stages)
+        return sum(stage.buffered() for stage in self._stages)
 
-    def wanted(self) -> list[Ask]:
+    def end_offset_requests(self) -> list[EndOffsetRequest]:
         """End offsets to ask the broker for now (contract section 9)."""
-        return self.progress.wanted(self._clock())
+        return self.watermarks.end_offset_requests(self._clock())
 
-    def freeze(self) -> Commit | None:
+    def prepare_commit(self) -> Commit | None:
         """Close the open transaction: derive, encode, and hand over what it holds; None if that is nothing.
 
         The next one opens at once, but is not frozen before this one is `committed`.
         """
         if self.in_flight is not None:
             raise RuntimeError("a transaction is on its way")
-        self.progress.reached(self.expected)
+        self.watermarks.advance(self.expected)
         commit = Commit()
         behind: set[TopicPartition] = set()
         for stage in self._stages:
             caught_up: dict[int, Micros] = {}
             for topic in stage.sources:
                 if topic in watermarks.UPSTREAM:
-                    caught_up |= self.progress.caught_up(topic)
+                    caught_up |= self.watermarks.caught_up(topic)
                     behind |= self._wake(stage, topic, caught_up)
-            stage.settle(commit, caught_up)
-        self._marks = self.progress.fresh(self.expected, behind)
+            stage.flush(commit, caught_up)
+        self._marks = self.watermarks.to_publish(self.expected, behind)
         for source, mark in self._marks.items():
-            commit.send(PROGRESS, 0, watermarks.key_of(source), watermarks.value_of(mark))
-        self.progress.wrote(self._marks)
+            commit.send(PROGRESS, 0, watermarks.key_of(source), watermarks.encode_watermark(mark))
+        self.watermarks.in_flight(self._marks)
         if not (commit or self._learned):
             return None
         self._learned = False
@@ -137,7 +137,7 @@ class Engine:
         return {
             TopicPartition(topic, number)
             for number, until in caught_up.items()
-            if until > watermarks.NEVER and stage.wake(number, until)
+            if until > watermarks.NEVER and stage.fire_deadlines(number, until)
         }
 
     def committed(self, commit: Commit) -> None:
@@ -146,7 +146,7 @@ class Engine:
             return  # it was revoked meanwhile; the store has it all the same
         self.in_flight = None
         self._committed.update(commit.offsets)
-        self.progress.committed(self._marks)
+        self.watermarks.committed(self._marks)
         self._marks = {}
         for stage in self._stages:
             stage.committed(commit)

@@ -23,9 +23,9 @@ from mode.types import ServiceT
 
 from streams.topics import Topic
 from streams.transport.batch import Batch
-from streams.transport.commit_loop import Pump
+from streams.transport.commit_loop import CommitLoop
 from streams.transport.fetcher import Fetcher
-from streams.transport.lag import Observer
+from streams.transport.lag import LagMonitor
 from streams.transport.writer import Membership, Writer
 
 log = logging.getLogger(__name__)
@@ -38,10 +38,10 @@ class Pipeline(Protocol):
     """What the transport finds at `app.pipeline`; made in app.py."""
 
     opened: bool
-    pump: Pump
+    commit_loop: CommitLoop
     fetcher: Fetcher
     writer: Writer
-    observer: Observer
+    lag_monitor: LagMonitor
     arrived: "asyncio.Queue[list[Batch]]"
     names: Mapping[Topic, str]
     membership: Membership | None
@@ -113,25 +113,25 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
     async def on_stop(self) -> None:
         """Commit what is done; the group is left right after."""
         if self.pipeline.opened:
-            await self.pipeline.pump.drain()
+            await self.pipeline.commit_loop.drain()
             await asyncio.to_thread(self.pipeline.stop_reading)
         self.transport._topic_waiters.clear()
 
     @Service.task  # type: ignore[untyped-decorator]
     async def _commit_forever(self) -> None:
-        await self.pipeline.pump.commit_forever()
+        await self.pipeline.commit_loop.commit_forever()
 
     @Service.task  # type: ignore[untyped-decorator]
     async def _ask_forever(self) -> None:
-        await self.pipeline.pump.ask_forever()
+        await self.pipeline.commit_loop.poll_end_offsets_forever()
 
     @Service.task  # type: ignore[untyped-decorator]
     async def _observe_forever(self) -> None:
-        await self.pipeline.observer.observe_forever()
+        await self.pipeline.lag_monitor.poll_forever()
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Commit first, then let go."""
-        await self.pipeline.pump.drain()
+        await self.pipeline.commit_loop.drain()
         await super().on_partitions_revoked(revoked)
 
     async def _drain_messages(self, fetcher: ServiceT) -> None:
@@ -166,12 +166,12 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         return True
 
     async def commit(self, topics: TPorTopicSet | None = None, start_new_transaction: bool = True) -> bool:
-        """Do nothing: the pump commits."""
+        """Do nothing: the commit loop commits."""
         return False
 
     async def wait_empty(self) -> None:
         """Commit what is done until nothing is open."""
-        await self.pipeline.pump.drain()
+        await self.pipeline.commit_loop.drain()
 
     async def perform_seek(self) -> None:
         """Do nothing: positions are the fetcher's."""

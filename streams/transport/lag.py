@@ -28,7 +28,7 @@ FRESH_S = 3 * INTERVAL_S
 _ANSWER_S = 10
 
 
-class Sight(NamedTuple):
+class LagSnapshot(NamedTuple):
     """What the broker answered."""
 
     ends: Mapping[TopicPartition, int]
@@ -41,7 +41,7 @@ class Sight(NamedTuple):
 
 def look(
     admin: AdminClient, names: Mapping[Topic, str], read: Iterable[TopicPartition], inputs: Mapping[Topic, int]
-) -> Sight:
+) -> LagSnapshot:
     """Ask the broker. Blocking.
 
     Args:
@@ -56,22 +56,22 @@ def look(
     """
     asked = {KafkaPartition(names[source.topic], source.number): source for source in read}
     all_ = {KafkaPartition(names[topic], number): topic for topic in INPUTS for number in range(inputs[topic])}
-    ends = _ask(admin, asked, OffsetSpec.latest(), IsolationLevel.READ_UNCOMMITTED)
-    readable = _ask(admin, asked, OffsetSpec.latest(), IsolationLevel.READ_COMMITTED)
-    newest = _ask(admin, all_, OffsetSpec.max_timestamp(), IsolationLevel.READ_UNCOMMITTED)
+    ends = _poll_end_offsets(admin, asked, OffsetSpec.latest(), IsolationLevel.READ_UNCOMMITTED)
+    readable = _poll_end_offsets(admin, asked, OffsetSpec.latest(), IsolationLevel.READ_COMMITTED)
+    newest = _poll_end_offsets(admin, all_, OffsetSpec.max_timestamp(), IsolationLevel.READ_UNCOMMITTED)
     newest_ms: dict[Topic, int] = {}
     for partition, topic in all_.items():
         at = newest[_place(partition)].timestamp
         if at is not None and at > newest_ms.get(topic, -1):
             newest_ms[topic] = at
-    return Sight(
+    return LagSnapshot(
         {source: ends[_place(partition)].offset for partition, source in asked.items()},
         {source: readable[_place(partition)].offset for partition, source in asked.items()},
         newest_ms,
     )
 
 
-def _ask(
+def _poll_end_offsets(
     admin: AdminClient, partitions: Iterable[KafkaPartition], what: OffsetSpec, isolation: IsolationLevel
 ) -> dict[tuple[str, int], Any]:
     wanted = dict.fromkeys(partitions, what)
@@ -85,18 +85,18 @@ def _place(partition: KafkaPartition) -> tuple[str, int]:
     return cast(str, partition.topic), cast(int, partition.partition)
 
 
-class Observer:
+class LagMonitor:
     """Keeps the last answer, and when there was last nothing to read."""
 
-    def __init__(self, engine: Engine, ask: Callable[[list[TopicPartition], Mapping[Topic, int]], Sight]) -> None:
+    def __init__(self, engine: Engine, ask: Callable[[list[TopicPartition], Mapping[Topic, int]], LagSnapshot]) -> None:
         self._engine = engine
-        self._ask = ask
-        self.sight = Sight({}, {}, {})
+        self._poll_end_offsets = ask
+        self.snapshot = LagSnapshot({}, {}, {})
         self._answered_at: float | None = None
         self.idle_at = time.monotonic()
         """When there was last nothing to read."""
 
-    async def observe_forever(self) -> None:
+    async def poll_forever(self) -> None:
         """Ask, and ask again, until the worker ends. What the broker does not answer is asked again later."""
         while True:
             await self.observe()
@@ -104,9 +104,9 @@ class Observer:
 
     async def observe(self) -> None:
         """Ask once."""
-        read, partitions = list(self._engine.expected), self._engine.progress.partitions
+        read, partitions = list(self._engine.expected), self._engine.watermarks.partitions
         try:
-            self.sight = await asyncio.to_thread(self._ask, read, partitions)
+            self.snapshot = await asyncio.to_thread(self._poll_end_offsets, read, partitions)
         except Exception as error:
             log.warning("the broker does not say how much there is to read: %s", error)
         else:
@@ -122,7 +122,7 @@ class Observer:
         """Records (offsets, to be exact) that were there at the last answer and are not processed, by topic."""
         found: dict[Topic, int] = {}
         for source, expected in self._engine.expected.items():
-            behind = max(0, self.sight.ends.get(source, expected) - expected)
+            behind = max(0, self.snapshot.ends.get(source, expected) - expected)
             found[source.topic] = found.get(source.topic, 0) + behind
         return found
 
@@ -131,5 +131,5 @@ class Observer:
         silent_s = self.silent_s()
         if silent_s is None or silent_s > FRESH_S:
             return 0
-        readable = self.sight.readable
+        readable = self.snapshot.readable
         return sum(max(0, readable.get(source, at) - at) for source, at in self._engine.expected.items())

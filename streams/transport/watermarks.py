@@ -36,7 +36,7 @@ class Repartitioned(RuntimeError):
     """An internal topic's number of partitions was changed while it holds data, or its data has moved elsewhere."""
 
 
-class Mark(NamedTuple):
+class Watermark(NamedTuple):
     """A value of the progress topic."""
 
     caught_up: Micros
@@ -49,7 +49,7 @@ class Mark(NamedTuple):
     """How many partitions its topic had then."""
 
 
-class Ask(NamedTuple):
+class EndOffsetRequest(NamedTuple):
     """A partition whose end offset is to be asked for now, and what reaching it would prove."""
 
     source: TopicPartition
@@ -57,7 +57,7 @@ class Ask(NamedTuple):
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode_mark = msgspec.msgpack.Decoder(Mark).decode
+_decode_mark = msgspec.msgpack.Decoder(Watermark).decode
 
 
 def key_of(source: TopicPartition) -> bytes:
@@ -65,22 +65,22 @@ def key_of(source: TopicPartition) -> bytes:
     return f"{source.topic.name}:{source.number}".encode()
 
 
-def value_of(mark: Mark) -> bytes:
+def encode_watermark(mark: Watermark) -> bytes:
     """The record of a mark."""
     return _encode(mark)
 
 
-def read_mark(value: bytes) -> Mark:
+def decode_watermark(value: bytes) -> Watermark:
     """The mark of a record."""
     return _decode_mark(value)
 
 
-class Progress:
+class WatermarkTracker:
     """The caught-up times, as far as this worker knows them."""
 
     def __init__(self, partitions: Mapping[Topic, int]) -> None:
         self._partitions = dict(partitions)
-        self._committed: dict[bytes, Mark] = {}
+        self._committed: dict[bytes, Watermark] = {}
         self._mine: dict[TopicPartition, Micros] = {}
         self._passed: dict[TopicPartition, Micros] = {}
         self._written: dict[TopicPartition, tuple[Micros, Micros]] = {}
@@ -96,7 +96,7 @@ class Progress:
         """Take note that inputs were given more partitions; the times of those count from now on."""
         self._partitions = dict(partitions)
 
-    def heard(self, key: bytes, mark: Mark) -> None:
+    def on_remote(self, key: bytes, mark: Watermark) -> None:
         """Take in a record of the progress topic, committed by this worker or another.
 
         Raises:
@@ -153,7 +153,7 @@ class Progress:
         self._asked.clear()
         self._durable = {}
 
-    def wanted(self, clock: Micros) -> list[Ask]:
+    def end_offset_requests(self, clock: Micros) -> list[EndOffsetRequest]:
         """The partitions that could be found caught up further, if their end offsets were asked for now."""
         floors = {topic: self._floor(before) for topic, before in UPSTREAM.items()}
         asks = []
@@ -161,10 +161,10 @@ class Progress:
             until = floors.get(source.topic, clock)
             pending = self._asked.get(source)
             if until > caught_up and pending is None:
-                asks.append(Ask(source, until))
+                asks.append(EndOffsetRequest(source, until))
         return asks
 
-    def asked(self, ask: Ask, end: int) -> None:
+    def on_end_offset(self, ask: EndOffsetRequest, end: int) -> None:
         """The end offset of a partition, asked for after the `until` of the ask was true."""
         if ask.source in self._mine:
             self._asked[ask.source] = (ask.until, end)
@@ -173,7 +173,7 @@ class Progress:
         """Whether reaching the end of this partition would move its time on."""
         return source in self._asked
 
-    def reached(self, processed: Mapping[TopicPartition, int]) -> None:
+    def advance(self, processed: Mapping[TopicPartition, int]) -> None:
         """Take note of what has been processed, in the open transaction or before it."""
         for source, (until, end) in list(self._asked.items()):
             if processed.get(source, -1) >= end:
@@ -191,9 +191,9 @@ class Progress:
         """
         return self._durable.get(source, NEVER)
 
-    def fresh(
+    def to_publish(
         self, processed: Mapping[TopicPartition, int], behind: Container[TopicPartition]
-    ) -> dict[TopicPartition, Mark]:
+    ) -> dict[TopicPartition, Watermark]:
         """What the open transaction has to write: times that have changed since they were last written.
 
         Partitions that are `behind` still have something to settle that is due.
@@ -204,21 +204,21 @@ class Progress:
                 self._passed[source] = at
             passed = self._passed[source]
             if (at, passed) != self._written.get(source, (NEVER, NEVER)):
-                marks[source] = Mark(at, processed.get(source, 0), passed, self._partitions[source.topic])
+                marks[source] = Watermark(at, processed.get(source, 0), passed, self._partitions[source.topic])
         return marks
 
-    def wrote(self, marks: Mapping[TopicPartition, Mark]) -> None:
+    def in_flight(self, marks: Mapping[TopicPartition, Watermark]) -> None:
         """These marks are on their way in a transaction."""
         for source, mark in marks.items():
             self._written[source] = (mark.caught_up, mark.passed)
 
-    def committed(self, marks: Mapping[TopicPartition, Mark]) -> None:
+    def committed(self, marks: Mapping[TopicPartition, Watermark]) -> None:
         """The transaction with these marks holds."""
         for source, mark in marks.items():
             self._committed[key_of(source)] = mark
             self._durable[source] = mark.caught_up
 
-    def gate(self) -> Micros | None:
+    def min_watermark(self) -> Micros | None:
         """The time up to which the whole pipeline is caught up, everywhere; None where it has not been yet."""
         return self.everywhere(OBLIGATION_FACTS)
 

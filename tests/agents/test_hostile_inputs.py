@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from agents.courier import Courier, Origin
-from agents.keeping import Clocks, Shared
+from agents.keyed_agent import AgentContext, Clocks
 from agents.match_payments import PAYMENT_ID
 from agents.route_inputs import RouteInputs
+from agents.router import Origin, Router
 from domain.policy import Policy
 from streams import topics
 from streams.codec.avro_schemas import OURS, Schema
@@ -41,7 +41,7 @@ class Learned:
     def __init__(self) -> None:
         self.facts = 0
 
-    def keeps(self, partition: int) -> bool:
+    def owns(self, partition: int) -> bool:
         return True
 
     def learn(self, partition: int, facts: Sequence[Any], origin: Origin) -> None:
@@ -70,11 +70,11 @@ def test_every_record_is_a_fact_or_a_dead_letter_as_it_came(records: int) -> Non
     payments, obligations = Learned(), Learned()
     names = {topic: topic.name for topic in topics.ALL}
     codec = Codec(KnownIds())  # type: ignore[arg-type]
-    shared = Shared(Policy(), Clocks(lambda: 0, lambda: 1), codec, names, dict.fromkeys(topics.ALL, 3), "9.9")
+    shared = AgentContext(Policy(), Clocks(lambda: 0, lambda: 1), codec, names, dict.fromkeys(topics.ALL, 3), "9.9")
     stage = RouteInputs(
         shared,
-        Courier(topics.PAYMENT_FACTS, 3, PAYMENT_ID, payments),
-        Courier(topics.OBLIGATION_FACTS, 3, lambda fact: fact.obligation_id, obligations),
+        Router(topics.PAYMENT_FACTS, 3, PAYMENT_ID, payments),
+        Router(topics.OBLIGATION_FACTS, 3, lambda fact: fact.obligation_id, obligations),
     )
     by_topic = hostile_values(dice)
     classes: set[str] = set()
@@ -85,7 +85,7 @@ def test_every_record_is_a_fact_or_a_dead_letter_as_it_came(records: int) -> Non
         batch = [RawRecord(dice.randbytes(dice.randrange(4)), value, offset + at) for at, value in enumerate(values)]
         stage.handle(Batch(TopicPartition(topic, 1), 1, offset, offset + BATCH, batch))
         commit = Commit()
-        stage.settle(commit, {})
+        stage.flush(commit, {})
         by_offset = {record.offset: record for record in batch}
         for key, value, headers in commit.dead_letters:
             letter = DeadLetter.parse(headers)

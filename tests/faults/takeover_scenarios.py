@@ -8,7 +8,7 @@ import time
 
 from streams.broker.cluster import CHANGELOG_OF, identity
 from streams.topics import OBLIGATIONS_CHANGELOG, PAYMENTS_CHANGELOG
-from tables.store import TALLY_KEY, Place, Store
+from tables.store import TALLY_KEY, Store, TablePartition
 from tests.faults.fault_scenarios import Stage
 from tests.kit.deployment import Feed, Installation
 from tests.kit.reading import read_all
@@ -134,7 +134,7 @@ def stores_hold_what_is_committed(installation: Installation, worker_id: str) ->
             records = read_all(installation.bootstrap, installation.name(changelog))
             stable = installation.onlooker.ends([changelog], stable=True)
             for number in range(settings.partitions):
-                place = Place(letter, number)
+                place = TablePartition(letter, number)
                 offset = store.offset(place)
                 assert offset <= stable[changelog, number], f"{worker_id} {changelog}[{number}]: knows of what is open"
                 committed = {

@@ -19,7 +19,7 @@ from streams import topics
 from streams.codec.json_form import output_to_json
 from streams.settings import NO_WEB_SERVER
 from streams.transport.owners import owner_of
-from tables.committed import Committed, NotKept
+from tables.committed import CommittedReader, NotKept
 from tests.kit.driver import Driver, Worker, World, all_sources
 from tests.kit.serving import DESCRIPTION, TOKEN, Answer, MemoryReadModel, OwnedInProcess, Served, ask
 from tools.local.processes import free_ports
@@ -109,13 +109,13 @@ def test_while_the_share_of_a_worker_is_recovered_it_answers_nothing(month, pair
 def test_a_key_that_leaves_while_it_is_looked_at_is_not_answered(month, pair):
     key = next(key for key in known(month, "payment") if pair[0].owner.holds("payment", key))
     committed = pair[0].owner._pipeline.committed
-    look = committed._look
+    look = committed._read
 
     def slow(*arguments: Any) -> Any:
         committed._engine.revoked()
         return look(*arguments)
 
-    committed._look = slow
+    committed._read = slow
     assert live(pair[0], "payment", key).code == "moving"
 
 
@@ -220,17 +220,17 @@ def test_the_owner_is_who_reads_the_facts():
 # What is looked at is committed
 
 
-def committed_of(driver: Driver) -> Committed:
+def committed_of(driver: Driver) -> CommittedReader:
     world = driver.world
     engine = driver.worker.engine
-    return Committed(driver.worker.store, engine, world.broker.partitions, world.settings.policy)  # type: ignore[arg-type]
+    return CommittedReader(driver.worker.store, engine, world.broker.partitions, world.settings.policy)  # type: ignore[arg-type]
 
 
-def look(committed: Committed, key: str) -> tuple[str, int, int] | None:
+def look(committed: CommittedReader, key: str) -> tuple[str, int, int] | None:
     def see(found: Any) -> tuple[str, int, int]:
         return found.reconciliation().status.value, found.facts, found.caught_up
 
-    return asyncio.run(committed.look("payment", key, see))
+    return asyncio.run(committed.read("payment", key, see))
 
 
 def initiation(at: int = 0) -> PaymentInitiated:
@@ -251,7 +251,7 @@ def test_what_the_open_transaction_has_learned_is_not_seen():
     driver.pipe(settlement())
     for source in list(driver.worker.engine.expected):
         driver.worker.read(source, 100)
-    assert driver.worker.engine.pending()
+    assert driver.worker.engine.buffered()
     assert look(committed, "P") == ("initiated", 1, 0)
     driver.worker.commit()
     assert look(committed, "P") == ("settled", 2, 0)
@@ -275,16 +275,16 @@ def test_a_mark_that_is_heard_before_the_store_is_written_raises_no_false_break(
     inputs = [source for source in all_sources(world) if source.topic in topics.INPUTS]
     router.assign(inputs, 1)
     keeper.assign([source for source in all_sources(world) if source not in inputs], 1)
-    committed = Committed(keeper.store, keeper.engine, world.broker.partitions, world.settings.policy)  # type: ignore[arg-type]
+    committed = CommittedReader(keeper.store, keeper.engine, world.broker.partitions, world.settings.policy)  # type: ignore[arg-type]
     world.pipe(initiation())
     for worker in (router, keeper, router, keeper):
-        worker.settle()
+        worker.run_until_idle()
     assert look(committed, "P") == ("initiated", 1, 0)
     # The settlement came in time. The keeper reads it together with the end of the partition, so that the transaction
     # that holds it also holds the new time; the mark of that comes back from the broker before the disk is written.
     world.now = 60 * DAY
     world.pipe(settlement(DAY))
-    router.settle()
+    router.run_until_idle()
     write = keeper.write
     seen = []
 
@@ -294,7 +294,7 @@ def test_a_mark_that_is_heard_before_the_store_is_written_raises_no_false_break(
         write(commit)
 
     keeper.write = late  # type: ignore[method-assign]
-    keeper.settle()
+    keeper.run_until_idle()
     assert seen[0] == ("initiated", 1, 0)
     assert look(committed, "P") == ("exception", 2, 60 * DAY)  # nobody posted it, which is so
 
@@ -305,7 +305,7 @@ def test_what_is_not_kept_is_not_looked_at():
     driver.pipe(initiation())
     driver.run()
     driver.worker.engine.revoked()
-    assert not committed.keeps("payment", "P")
+    assert not committed.owns("payment", "P")
     with pytest.raises(NotKept):
         look(committed, "P")
 

@@ -6,7 +6,7 @@ from enum import Enum
 from typing import Any
 
 import app as composition
-from agents.keeping import Clocks, Keeping
+from agents.keyed_agent import Clocks, KeyedAgent
 from domain.facts import InputFact, Micros, PaymentInitiated, ProcessorSettled
 from domain.obligations.view import ObligationState
 from domain.payments.view import PaymentState
@@ -19,9 +19,9 @@ from streams.transport import watermarks
 from streams.transport.batch import Batch, TopicPartition
 from streams.transport.commit import Commit
 from streams.transport.engine import Engine, Verdict
-from streams.transport.watermarks import Progress
+from streams.transport.watermarks import WatermarkTracker
 from tables.keyed import write_stores
-from tables.store import Place
+from tables.store import TablePartition
 from tests.kit.memory import FencedError, MemoryBroker, MemoryStore
 
 MARKS = TopicPartition(topics.PROGRESS, 0)
@@ -88,10 +88,10 @@ class Worker:
         self.store = store or MemoryStore()
         clocks = Clocks(lambda: world.now, world.version)
         stages = composition.stages_of(world.settings, self.store, world.codec, world.broker.partitions, clocks)  # type: ignore[arg-type]
-        keeping = [stage for stage in stages if isinstance(stage, Keeping)]
+        keeping = [stage for stage in stages if isinstance(stage, KeyedAgent)]
         self.tables = dict(zip((PaymentState, ObligationState), [stage.table for stage in keeping], strict=True))
         """By what they keep."""
-        self.engine = Engine(stages, Progress(world.broker.partitions), lambda: world.now)
+        self.engine = Engine(stages, WatermarkTracker(world.broker.partitions), lambda: world.now)
         self.generation = -1
         self._heard = 0
 
@@ -106,7 +106,7 @@ class Worker:
                 topics.OBLIGATION_FACTS: (topics.OBLIGATIONS_CHANGELOG, b"o"),
             }.get(source.topic, (None, b""))
             if changelog is not None:
-                place = Place(letter, source.number)
+                place = TablePartition(letter, source.number)
                 batch = broker.read_to_the_end(TopicPartition(changelog, source.number), self.store.offset(place))
                 self.store.recover(place, [(r.key or b"", r.value) for r in batch.records], batch.next)
         self._take_in(broker.read_to_the_end(MARKS, 0))
@@ -120,7 +120,7 @@ class Worker:
 
     def _take_in(self, marks: Batch) -> None:
         for record in marks.records:
-            self.engine.progress.heard(record.key or b"", watermarks.read_mark(record.value or b""))
+            self.engine.watermarks.on_remote(record.key or b"", watermarks.decode_watermark(record.value or b""))
         self._heard = marks.next
 
     def read(self, source: TopicPartition, most: int) -> bool:
@@ -134,12 +134,12 @@ class Worker:
 
     def ask(self) -> None:
         """Ask for end offsets, as the contract's section 9 has it."""
-        for ask in self.engine.wanted():
-            self.engine.progress.asked(ask, self.world.broker.end(ask.source))
+        for ask in self.engine.end_offset_requests():
+            self.engine.watermarks.on_end_offset(ask, self.world.broker.end(ask.source))
 
     def commit(self, crash: Crash | None = None) -> bool:
         """One transaction; whether there was anything to commit. A crash leaves this worker useless."""
-        commit = self.engine.freeze()
+        commit = self.engine.prepare_commit()
         if commit is None:
             return False
         if crash is not Crash.BEFORE_TRANSACTION:
@@ -154,7 +154,7 @@ class Worker:
         """Let the disk know."""
         write_stores(commit, self.store)  # type: ignore[arg-type]
 
-    def settle(self, most: int = 1_000) -> None:
+    def run_until_idle(self, most: int = 1_000) -> None:
         """Read, commit and let time pass until nothing is left to do."""
         while True:
             self.hear()
@@ -190,7 +190,7 @@ class Driver:
 
     def run(self, most: int = 1_000) -> None:
         """Until nothing is left to do."""
-        self.worker.settle(most)
+        self.worker.run_until_idle(most)
 
     def advance(self, now: Micros) -> None:
         """Let the clock go on, and everything that follows from it happen."""

@@ -94,7 +94,14 @@ class History:
 
     def play_zombies(self) -> None:
         """Another kind of history: one of three after the other is frozen in a transaction, while the others go on."""
-        work = (self._deliver, self._read, self._read, self._freeze_or_write, self._freeze_or_write, self._ask)
+        work = (
+            self._deliver,
+            self._read,
+            self._read,
+            self._freeze_or_write,
+            self._freeze_or_write,
+            self._ask,
+        )
         for _ in range(ZOMBIES):
             self._rebalance(3)
             for _ in range(30):
@@ -132,7 +139,7 @@ class History:
     def _freeze(self, member: Member) -> None:
         """Take a commit in hand, unless there is one, if there is anything to commit."""
         if member.frozen is None:
-            member.frozen = member.worker.engine.freeze()
+            member.frozen = member.worker.engine.prepare_commit()
             member.left = [] if member.frozen is None else list(self.order)
 
     def _step(self, member: Member) -> None:

@@ -16,7 +16,7 @@ from streams.topics import DEAD_LETTER, Topic
 from streams.transport.batch import Batch, RawRecord, TopicPartition
 from streams.transport.commit import ANY_PARTITION, Commit
 from tables.packing import deadline_of
-from tables.store import NO_DEADLINE, TALLY_KEY, Place, Written
+from tables.store import NO_DEADLINE, TALLY_KEY, StateChange, TablePartition
 
 
 class FencedError(Exception):
@@ -194,35 +194,37 @@ class MemoryStore:
     """What tables/store.py does, on a disk that is a dict; tests/tables/test_store.py tests both."""
 
     def __init__(self) -> None:
-        self._values: dict[Place, dict[str, bytes]] = defaultdict(dict)
-        self._index: dict[Place, set[tuple[Micros, str]]] = defaultdict(set)
-        self._offsets: dict[Place, int] = {}
-        self._tallies: dict[Place, bytes] = {}
+        self._values: dict[TablePartition, dict[str, bytes]] = defaultdict(dict)
+        self._index: dict[TablePartition, set[tuple[Micros, str]]] = defaultdict(set)
+        self._offsets: dict[TablePartition, int] = {}
+        self._tallies: dict[TablePartition, bytes] = {}
 
-    def get_many(self, place: Place, keys: list[str]) -> list[bytes | None]:
+    def get_many(self, place: TablePartition, keys: list[str]) -> list[bytes | None]:
         values = self._values[place]
         return [values.get(key) for key in keys]
 
-    def get(self, place: Place, key: str) -> bytes | None:
+    def get(self, place: TablePartition, key: str) -> bytes | None:
         return self._values[place].get(key)
 
-    def tally(self, place: Place) -> bytes | None:
+    def tally(self, place: TablePartition) -> bytes | None:
         return self._tallies.get(place)
 
-    def due(self, place: Place, until: Micros, most: int) -> list[tuple[Micros, str]]:
+    def due(self, place: TablePartition, until: Micros, most: int) -> list[tuple[Micros, str]]:
         return sorted(entry for entry in self._index[place] if entry[0] <= until)[:most]
 
-    def first_deadline(self, place: Place) -> Micros:
+    def first_deadline(self, place: TablePartition) -> Micros:
         return min((deadline for deadline, _ in self._index[place]), default=NO_DEADLINE)
 
-    def drop_due(self, place: Place, entries: Iterable[tuple[Micros, str]]) -> None:
+    def drop_due(self, place: TablePartition, entries: Iterable[tuple[Micros, str]]) -> None:
         self._index[place].difference_update(entries)
 
-    def offset(self, place: Place) -> int:
+    def offset(self, place: TablePartition) -> int:
         return self._offsets.get(place, 0)
 
     def write(
-        self, changes: Iterable[tuple[Place, Iterable[Written], int]], tallies: Mapping[Place, bytes] | None = None
+        self,
+        changes: Iterable[tuple[TablePartition, Iterable[StateChange], int]],
+        tallies: Mapping[TablePartition, bytes] | None = None,
     ) -> None:
         for place, written, offset in changes:
             for key, value, deadline, old_deadline in written:
@@ -234,7 +236,7 @@ class MemoryStore:
             self._offsets[place] = offset
         self._tallies.update(tallies or {})
 
-    def recover(self, place: Place, records: Iterable[tuple[bytes, bytes | None]], offset: int) -> None:
+    def recover(self, place: TablePartition, records: Iterable[tuple[bytes, bytes | None]], offset: int) -> None:
         for key, value in records:
             if key == TALLY_KEY:
                 assert value is not None
@@ -250,13 +252,13 @@ class MemoryStore:
                 self._index[place].add((deadline, name))
         self._offsets[place] = offset
 
-    def forget(self, place: Place) -> None:
+    def forget(self, place: TablePartition) -> None:
         self._values.pop(place, None)
         self._index.pop(place, None)
         self._offsets.pop(place, None)
         self._tallies.pop(place, None)
 
-    def items(self, place: Place) -> Iterator[tuple[str, bytes]]:
+    def items(self, place: TablePartition) -> Iterator[tuple[str, bytes]]:
         yield from sorted(self._values[place].items())
 
     def close(self) -> None:

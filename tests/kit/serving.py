@@ -25,7 +25,7 @@ from read_model.queries import ReadModelUnavailable, exception_cursor, late_aler
 from streams import topics
 from streams.codec.json_form import output_to_json
 from streams.codec.json_schema import output_schemas
-from tables.committed import Committed
+from tables.committed import CommittedReader
 from tests.kit.driver import Driver, Worker
 from tools.local.processes import free_ports
 
@@ -220,14 +220,14 @@ class OwnedInProcess(LiveKeys):
 
     def __init__(self, worker: Worker, name: str, url: str, shares: dict[str, dict[str, list[int]]]) -> None:
         world = worker.world
-        committed = Committed(worker.store, worker.engine, world.broker.partitions, world.settings.policy)  # type: ignore[arg-type]
+        committed = CommittedReader(worker.store, worker.engine, world.broker.partitions, world.settings.policy)  # type: ignore[arg-type]
         self.recovered = SimpleNamespace(is_set=lambda: True)
         super().__init__(
             SimpleNamespace(
                 settings=SimpleNamespace(advertised_url=url),
                 names={topic: topic.name for topic in topics.ALL},
                 opened=True,
-                pump=SimpleNamespace(broken=False),
+                commit_loop=SimpleNamespace(broken=False),
                 committed=committed,
                 worker_name=name,
             ),  # type: ignore[arg-type]

@@ -29,7 +29,7 @@ POSTED = PaymentPosted("e3", NOW, "O1", "J1", "P1", None, 950, "USD")
 
 
 class Watched:
-    """A driver whose commits are told as the pump tells them."""
+    """A driver whose commits are told as the commit loop reports them."""
 
     def __init__(self) -> None:
         self.driver = Driver(partitions=1, now=NOW)
@@ -40,7 +40,7 @@ class Watched:
         worker = self.driver.worker
         for source in list(worker.engine.expected):
             worker.read(source, 100)
-        commit = worker.engine.freeze()
+        commit = worker.engine.prepare_commit()
         assert commit is not None
         return commit
 

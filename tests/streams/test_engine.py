@@ -41,7 +41,7 @@ def test_a_batch_seen_already_is_dropped_and_a_gap_is_told():
     assert engine.process(read(LEDGER, engine.epoch - 1, 2, 2)) is Verdict.STALE
     assert engine.process(read(LEDGER, engine.epoch, 1, 4)) is Verdict.PROCESSED
     assert engine.expected[LEDGER] == 5
-    worker.settle()
+    worker.run_until_idle()
     assert len(world.last(topics.OBLIGATION_RECONCILIATIONS)) == 5
     assert len(world.emitted(topics.OBLIGATION_RECONCILIATIONS)) == 5
 
@@ -53,7 +53,7 @@ def test_after_revocation_nothing_is_taken():
     batch = world.broker.read(LEDGER, worker.engine.epoch, 0, 10)
     worker.engine.revoked()
     assert worker.engine.process(batch) is Verdict.STALE
-    assert worker.engine.pending() == 0
+    assert worker.engine.buffered() == 0
 
 
 def test_every_commit_carries_offsets_even_when_only_the_clock_moved():
@@ -65,7 +65,7 @@ def test_every_commit_carries_offsets_even_when_only_the_clock_moved():
     while True:
         driver.worker.hear()
         driver.worker.ask()
-        commit = driver.worker.engine.freeze()
+        commit = driver.worker.engine.prepare_commit()
         if commit is None:
             break
         assert commit.offsets
@@ -94,10 +94,10 @@ def test_no_deadline_passes_while_an_input_partition_is_not_read():
 
     for _ in range(20):
         turn()
-    assert worker.engine.progress.gate() is None
+    assert worker.engine.watermarks.min_watermark() is None
     assert len(world.emitted(topics.OBLIGATION_RECONCILIATIONS)) == 1
     assert not world.emitted(topics.LATE_PAYMENT_ALERTS)
-    worker.settle()
+    worker.run_until_idle()
     assert [alert.stage for alert in world.emitted(topics.LATE_PAYMENT_ALERTS)] == ["fee_eligible"]
 
 
@@ -105,13 +105,13 @@ def test_the_caught_up_time_outlives_a_crash_and_not_a_group_that_is_set_back():
     driver = Driver(partitions=1, now=JUNE_1 + 10 * DAY)
     driver.pipe(charge())
     driver.run()
-    assert driver.worker.engine.progress.gate() == JUNE_1 + 10 * DAY
+    assert driver.worker.engine.watermarks.min_watermark() == JUNE_1 + 10 * DAY
     driver.crash(Crash.BEFORE_TRANSACTION)
-    assert driver.worker.engine.progress.caught_up(topics.OBLIGATION_FACTS) == {0: JUNE_1 + 10 * DAY}
+    assert driver.worker.engine.watermarks.caught_up(topics.OBLIGATION_FACTS) == {0: JUNE_1 + 10 * DAY}
 
     driver.world.broker.offsets.clear()
     driver.crash(Crash.BEFORE_TRANSACTION)
-    assert driver.worker.engine.progress.caught_up(topics.OBLIGATION_FACTS) == {0: watermarks.NEVER}
+    assert driver.worker.engine.watermarks.caught_up(topics.OBLIGATION_FACTS) == {0: watermarks.NEVER}
 
 
 def test_a_backlog_a_week_old_in_which_all_was_paid_raises_nothing():
@@ -156,13 +156,13 @@ def test_a_backlog_a_week_old_in_which_all_was_paid_raises_nothing():
 
 
 def test_a_jump_of_the_clock_is_worked_off_in_commits_of_bounded_size(monkeypatch):
-    monkeypatch.setattr("tables.keyed.WOKEN_MAX", 7)
+    monkeypatch.setattr("tables.keyed.DEADLINES_MAX", 7)
     driver = Driver(partitions=1, now=JUNE_1)
     driver.pipe(*(charge(number) for number in range(60)))
     driver.run()
     driver.world.now = JUNE_1 + 10 * DAY
     sizes = []
-    while driver.worker.engine.progress.gate() != JUNE_1 + 10 * DAY:
+    while driver.worker.engine.watermarks.min_watermark() != JUNE_1 + 10 * DAY:
         driver.worker.hear()
         driver.worker.ask()
         before = len(driver.emitted(topics.LATE_PAYMENT_ALERTS))
@@ -175,7 +175,7 @@ def test_a_jump_of_the_clock_is_worked_off_in_commits_of_bounded_size(monkeypatc
 
 
 def test_what_was_told_late_is_not_taken_back_by_a_crash_halfway_through_a_jump_of_the_clock(monkeypatch):
-    monkeypatch.setattr("tables.keyed.WOKEN_MAX", 7)
+    monkeypatch.setattr("tables.keyed.DEADLINES_MAX", 7)
     driver = Driver(partitions=1, now=JUNE_1)
     driver.pipe(*(charge(number) for number in range(20)))
     driver.run()
@@ -204,10 +204,10 @@ def test_an_input_that_is_given_partitions_holds_deadlines_back_until_they_are_r
     world = World(partitions=1, now=JUNE_1 + 10 * DAY)
     worker = worker_of(world)
     more = world.broker.partitions | {topics.PROCESSOR_SETTLED: 2}
-    worker.engine.progress.repartitioned(more)
+    worker.engine.watermarks.repartitioned(more)
     world.pipe(charge())
-    worker.settle()
-    assert worker.engine.progress.gate() is None
+    worker.run_until_idle()
+    assert worker.engine.watermarks.min_watermark() is None
     assert not world.emitted(topics.LATE_PAYMENT_ALERTS)
 
 
@@ -215,7 +215,7 @@ def test_an_internal_topic_must_keep_its_partitions():
     driver = Driver(partitions=2, now=JUNE_1)
     driver.pipe(charge())
     driver.run()
-    driver.worker.engine.progress.repartitioned(driver.world.broker.partitions | {topics.PAYMENT_FACTS: 3})
+    driver.worker.engine.watermarks.repartitioned(driver.world.broker.partitions | {topics.PAYMENT_FACTS: 3})
     driver.worker._heard = 0
     with pytest.raises(watermarks.Repartitioned, match="payment-facts had 2 partitions and now has 3"):
         driver.worker.hear()

@@ -10,7 +10,7 @@ from domain.facts import ObligationCharged
 from streams import topics
 from streams.transport import lag
 from streams.transport.batch import TopicPartition
-from streams.transport.lag import Observer, Sight
+from streams.transport.lag import LagMonitor, LagSnapshot
 from tests.kit.driver import Driver
 
 LEDGER = TopicPartition(topics.LEDGER_EVENTS, 0)
@@ -27,32 +27,32 @@ class Asked:
         self.driver = Driver(partitions=1)
         self.hidden = 0
         self.away = False
-        self.observer = Observer(self.driver.worker.engine, self._answer)
+        self.lag_monitor = LagMonitor(self.driver.worker.engine, self._answer)
 
-    def _answer(self, read: list[TopicPartition], _: object) -> Sight:
+    def _answer(self, read: list[TopicPartition], _: object) -> LagSnapshot:
         if self.away:
             raise TimeoutError("no answer")
         ends = {source: self.driver.world.broker.end(source) for source in read}
-        return Sight(ends, ends | {LEDGER: ends[LEDGER] - self.hidden}, {topics.LEDGER_EVENTS: 7})
+        return LagSnapshot(ends, ends | {LEDGER: ends[LEDGER] - self.hidden}, {topics.LEDGER_EVENTS: 7})
 
     def observe(self) -> None:
-        asyncio.run(self.observer.observe())
+        asyncio.run(self.lag_monitor.observe())
 
 
 def test_lag_falls_as_records_are_processed_and_idleness_begins_when_none_is_left() -> None:
     asked = Asked()
     asked.driver.pipe(*map(charge, range(5)))
     asked.observe()
-    assert (asked.observer.lag()[topics.LEDGER_EVENTS], asked.observer.unread()) == (5, 5)
-    began = asked.observer.idle_at
+    assert (asked.lag_monitor.lag()[topics.LEDGER_EVENTS], asked.lag_monitor.unread()) == (5, 5)
+    began = asked.lag_monitor.idle_at
     asked.driver.worker.read(LEDGER, 3)
-    assert asked.observer.lag()[topics.LEDGER_EVENTS] == 2
+    assert asked.lag_monitor.lag()[topics.LEDGER_EVENTS] == 2
     asked.observe()
-    assert asked.observer.idle_at == began
+    assert asked.lag_monitor.idle_at == began
     asked.driver.worker.read(LEDGER, 3)
-    assert asked.observer.unread() == 0
+    assert asked.lag_monitor.unread() == 0
     asked.observe()
-    assert asked.observer.idle_at > began
+    assert asked.lag_monitor.idle_at > began
 
 
 def test_what_cannot_be_read_is_lag_but_no_work() -> None:
@@ -60,23 +60,23 @@ def test_what_cannot_be_read_is_lag_but_no_work() -> None:
     asked.driver.pipe(*map(charge, range(5)))
     asked.hidden = 5
     asked.observe()
-    assert (asked.observer.lag()[topics.LEDGER_EVENTS], asked.observer.unread()) == (5, 0)
+    assert (asked.lag_monitor.lag()[topics.LEDGER_EVENTS], asked.lag_monitor.unread()) == (5, 0)
 
 
 def test_an_old_answer_says_nothing_about_now(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     asked = Asked()
-    assert asked.observer.silent_s() is None
+    assert asked.lag_monitor.silent_s() is None
     asked.driver.pipe(*map(charge, range(5)))
     asked.observe()
     asked.away = True
     asked.observe()
     assert "no answer" in caplog.text
-    assert asked.observer.unread() == 5
+    assert asked.lag_monitor.unread() == 5
     now = time.monotonic() + lag.FRESH_S + 1
     monkeypatch.setattr(lag.time, "monotonic", lambda: now)
-    assert asked.observer.unread() == 0
-    silent_s = asked.observer.silent_s()
+    assert asked.lag_monitor.unread() == 0
+    silent_s = asked.lag_monitor.silent_s()
     assert silent_s is not None
     assert silent_s > lag.FRESH_S

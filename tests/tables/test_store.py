@@ -2,10 +2,10 @@
 
 import pytest
 
-from tables.store import NO_DEADLINE, TALLY_KEY, Place, Store, Written, instant_bytes
+from tables.store import NO_DEADLINE, TALLY_KEY, StateChange, Store, TablePartition, instant_bytes
 from tests.kit.memory import MemoryStore
 
-HERE, THERE = Place(b"p", 3), Place(b"o", 3)
+HERE, THERE = TablePartition(b"p", 3), TablePartition(b"o", 3)
 
 
 @pytest.fixture(params=["disk", "memory"])
@@ -20,15 +20,17 @@ def value(deadline, text):
 
 
 def test_what_is_written_is_found_by_place_and_key(store):
-    store.write([(HERE, [Written("a", b"1", 5, NO_DEADLINE)], 10), (THERE, [Written("a", b"2", 6, NO_DEADLINE)], 20)])
+    store.write(
+        [(HERE, [StateChange("a", b"1", 5, NO_DEADLINE)], 10), (THERE, [StateChange("a", b"2", 6, NO_DEADLINE)], 20)]
+    )
     assert store.get_many(HERE, ["a", "b"]) == [b"1", None]
     assert store.get(THERE, "a") == b"2"
-    assert (store.offset(HERE), store.offset(THERE), store.offset(Place(b"p", 4))) == (10, 20, 0)
+    assert (store.offset(HERE), store.offset(THERE), store.offset(TablePartition(b"p", 4))) == (10, 20, 0)
 
 
 def test_deadlines_come_in_the_order_of_time_also_before_1970(store):
     store.write(
-        [(HERE, [Written(str(at), b"", at, NO_DEADLINE) for at in (7, -3, 0, 2**62, NO_DEADLINE, -(2**61))], 1)]
+        [(HERE, [StateChange(str(at), b"", at, NO_DEADLINE) for at in (7, -3, 0, 2**62, NO_DEADLINE, -(2**61))], 1)]
     )
     assert store.due(HERE, 7, 1_000) == [(-(2**61), str(-(2**61))), (-3, "-3"), (0, "0"), (7, "7")]
     assert store.due(HERE, -4, 1_000) == [(-(2**61), str(-(2**61)))]
@@ -36,10 +38,10 @@ def test_deadlines_come_in_the_order_of_time_also_before_1970(store):
 
 
 def test_a_deadline_that_moves_is_in_the_index_once(store):
-    store.write([(HERE, [Written("a", b"1", 5, NO_DEADLINE)], 1)])
-    store.write([(HERE, [Written("a", b"2", 9, 5)], 2)])
+    store.write([(HERE, [StateChange("a", b"1", 5, NO_DEADLINE)], 1)])
+    store.write([(HERE, [StateChange("a", b"2", 9, 5)], 2)])
     assert store.due(HERE, 100, 1_000) == [(9, "a")]
-    store.write([(HERE, [Written("a", b"3", NO_DEADLINE, 9)], 3)])
+    store.write([(HERE, [StateChange("a", b"3", NO_DEADLINE, 9)], 3)])
     assert store.due(HERE, 100, 1_000) == []
 
 
@@ -55,9 +57,9 @@ def test_recovery_takes_values_as_they_are_and_a_null_forgets(store):
 
 
 def test_forgetting_a_partition_leaves_the_others(store):
-    neighbour = Place(b"p", 4)
+    neighbour = TablePartition(b"p", 4)
     for place in (HERE, neighbour, THERE):
-        store.write([(place, [Written("key ÿ", b"1", 5, NO_DEADLINE)], 10)])
+        store.write([(place, [StateChange("key ÿ", b"1", 5, NO_DEADLINE)], 10)])
     store.forget(HERE)
     assert store.get(HERE, "key ÿ") is None
     assert store.due(HERE, 100, 1_000) == []
@@ -71,12 +73,12 @@ def test_forgetting_a_partition_leaves_the_others(store):
 
 def test_a_tally_is_kept_beside_the_keys_and_is_none_of_them(store):
     assert store.tally(HERE) is None
-    last = Written("\U0010ffff", b"1", NO_DEADLINE, NO_DEADLINE)
+    last = StateChange("\U0010ffff", b"1", NO_DEADLINE, NO_DEADLINE)
     store.write([(HERE, [last], 10)], {HERE: value(NO_DEADLINE, b"t1")})
     assert store.tally(HERE) == value(NO_DEADLINE, b"t1")
     assert store.tally(THERE) is None
     assert list(store.items(HERE)) == [("\U0010ffff", b"1")]
-    store.write([(HERE, [Written("a", b"2", 5, NO_DEADLINE)], 11)])
+    store.write([(HERE, [StateChange("a", b"2", 5, NO_DEADLINE)], 11)])
     assert store.tally(HERE) == value(NO_DEADLINE, b"t1")
     # Recovery takes it as it takes any record of the changelog, and the clock never wakes it.
     store.recover(HERE, [(b"a", value(5, b"x")), (TALLY_KEY, value(NO_DEADLINE, b"t2"))], 20)
@@ -89,7 +91,7 @@ def test_a_tally_is_kept_beside_the_keys_and_is_none_of_them(store):
 
 def test_the_disk_keeps_it_and_refuses_a_second_owner(tmp_path):
     first = Store(tmp_path / "s", "changelogs")
-    first.write([(HERE, [Written("a", b"1", 5, NO_DEADLINE)], 10)])
+    first.write([(HERE, [StateChange("a", b"1", 5, NO_DEADLINE)], 10)])
     with pytest.raises(Exception, match=r"(?i)lock"):
         Store(tmp_path / "s", "changelogs")
     first.close()
@@ -102,7 +104,7 @@ def test_the_disk_keeps_it_and_refuses_a_second_owner(tmp_path):
 def test_all_that_is_due_is_found_whatever_else_is_allocated_meanwhile(store):
     for start in range(0, 3_000, 100):
         numbers = range(start, start + 100)
-        store.write([(HERE, [Written(f"P-{n:07}", b"x" * 300, n, NO_DEADLINE) for n in numbers], start)])
+        store.write([(HERE, [StateChange(f"P-{n:07}", b"x" * 300, n, NO_DEADLINE) for n in numbers], start)])
     found = store.due(HERE, 3_000, 2_000)
     assert found == [(n, f"P-{n:07}") for n in range(2_000)]
     junk = [bytes(number % 90) for number in range(20_000)]
@@ -112,7 +114,7 @@ def test_all_that_is_due_is_found_whatever_else_is_allocated_meanwhile(store):
 
 def test_a_store_of_other_changelogs_is_emptied(tmp_path):
     first = Store(tmp_path / "s", "cluster 1")
-    first.write([(HERE, [Written("a", b"1", 5, NO_DEADLINE)], 10)])
+    first.write([(HERE, [StateChange("a", b"1", 5, NO_DEADLINE)], 10)])
     first.close()
     other = Store(tmp_path / "s", "cluster 2")
     assert other.get(HERE, "a") is None
@@ -126,6 +128,6 @@ def test_the_cache_is_as_large_when_a_store_is_opened_again(tmp_path):
     for _ in range(2):
         store = Store(tmp_path / "s", "changelogs", cache_mebibytes=32)
         assert store._db.property_int_value("rocksdb.block-cache-capacity") == 32 << 20
-        store.write([(HERE, [Written("a", b"1", 5, NO_DEADLINE)], 10)])
+        store.write([(HERE, [StateChange("a", b"1", 5, NO_DEADLINE)], 10)])
         assert store.get(HERE, "a") == b"1"
         store.close()

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from agents.courier import Origin
+from agents.router import Origin
 from domain import publishing
 from domain.calendar import DAY
 from domain.facts import Day, InputFact, Micros, ObligationCharged, PaymentPart, PlanChanged
@@ -63,7 +63,7 @@ class Clocks(NamedTuple):
     """What versions are drawn from, so that they rise even when the state is rebuilt from nothing."""
 
 
-class Shared(NamedTuple):
+class AgentContext(NamedTuple):
     """What all stages are given."""
 
     policy: Policy
@@ -76,7 +76,7 @@ class Shared(NamedTuple):
     """Of the service."""
 
 
-class Keeping(Generic[S]):
+class KeyedAgent(Generic[S]):
     """The shape of a stage that keeps state by key: receive, learn, derive, emit."""
 
     sources: tuple[Topic, ...]
@@ -88,7 +88,7 @@ class Keeping(Generic[S]):
         learn: Callable[[S, Any], bool],
         view: Callable[[S, Micros, Policy], Any],
         count: Callable[[Tally, History, S, Any, Day], None],
-        shared: Shared,
+        shared: AgentContext,
     ) -> None:
         self.table = table
         self._key = key
@@ -106,9 +106,9 @@ class Keeping(Generic[S]):
         name = table.changelog.name.removesuffix("-changelog")
         self._learned, self._repeated = ("facts", name, "learned"), ("facts", name, "repeated")
 
-    def keeps(self, partition: int) -> bool:
+    def owns(self, partition: int) -> bool:
         """Whether this worker has that partition."""
-        return self.table.keeps(partition)
+        return self.table.owns(partition)
 
     def learn(self, partition: int, facts: Sequence[Any], origin: Origin) -> None:
         """Let each key learn its fact, unless it is full."""
@@ -124,7 +124,7 @@ class Keeping(Generic[S]):
             if learn(entry.state, fact):
                 learned += 1
                 entry.packed_bytes += _ORDINARY_FACT_BYTES
-                self.table.touch(partition, entry)
+                self.table.mark_dirty(partition, entry)
         self._counts[self._learned] += learned
         self._counts[self._repeated] += len(facts) - learned - refused
 
@@ -147,22 +147,22 @@ class Keeping(Generic[S]):
         letter = DeadLetter.of(reason, source, origin.source.number, origin.offset, self._version)
         self._dead.append((key.encode(), self._encode_fact(fact, source), letter.headers()))
 
-    def pending(self) -> int:
+    def buffered(self) -> int:
         """How many keys wait to be settled."""
-        return self.table.pending()
+        return self.table.buffered()
 
-    def wake(self, partition: int, until: Micros) -> bool:
+    def fire_deadlines(self, partition: int, until: Micros) -> bool:
         """Settle keys whose deadline has passed, too; whether there may be more."""
-        return self.table.wake(partition, until)
+        return self.table.fire_deadlines(partition, until)
 
-    def settle(self, commit: Commit, now: dict[int, Micros]) -> None:
+    def flush(self, commit: Commit, now: dict[int, Micros]) -> None:
         """Derive the view of each touched key and emit what it changes."""
         at = self._clocks.service()
         today = at // DAY
         version_floor = self._clocks.version()
         settled: dict[int, list[tuple[Entry[S], Micros]]] = {}
         told: list[PaymentPart] = []
-        for partition, entries in self.table.touched.items():
+        for partition, entries in self.table.dirty.items():
             caught_up = now.get(partition, NEVER_CAUGHT_UP)
             done = settled[partition] = []
             tally = self.table.tallies.settling(partition)
@@ -176,7 +176,7 @@ class Keeping(Generic[S]):
                     self._emit(commit, output)
                 told += changes.parts
                 done.append((entry, NO_DEADLINE if view.next_deadline is None else view.next_deadline))
-        self.table.settle(commit, settled)
+        self.table.flush(commit, settled)
         self._tell(commit, told)
         commit.dead_letters += self._dead
         commit.counts.update(self._counts)

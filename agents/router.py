@@ -22,27 +22,27 @@ class Origin(NamedTuple):
     offset: int
 
 
-class Keeper(Protocol):
+class KeyedTarget(Protocol):
     """Whoever learns facts by key."""
 
-    def keeps(self, partition: int) -> bool:
+    def owns(self, partition: int) -> bool:
         """Whether this worker has that partition."""
 
     def learn(self, partition: int, facts: Sequence[Any], origin: Origin) -> None:
         """Let the keys of a partition learn their facts."""
 
 
-class Courier:
+class Router:
     """The way to the keepers of one internal topic."""
 
-    def __init__(self, topic: Topic, partitions: int, key: Callable[[Any], str], keeper: Keeper) -> None:
+    def __init__(self, topic: Topic, partitions: int, key: Callable[[Any], str], keeper: KeyedTarget) -> None:
         self._topic = topic
         self._partitions = partitions
         self._key = key
-        self._keeper = keeper
+        self._target = keeper
         self._elsewhere: dict[int, list[Any]] = {}
 
-    def carry(self, facts: Sequence[Any], origin: Origin) -> None:
+    def route(self, facts: Sequence[Any], origin: Origin) -> None:
         """Hand over facts, or keep them until the commit for a keeper elsewhere."""
         key, partitions = self._key, self._partitions
         sorted_: dict[int, list[Any]] = {}
@@ -54,16 +54,16 @@ class Courier:
             else:
                 held.append(fact)
         for partition, some in sorted_.items():
-            if self._keeper.keeps(partition):
-                self._keeper.learn(partition, some, origin)
+            if self._target.owns(partition):
+                self._target.learn(partition, some, origin)
             else:
                 self._elsewhere.setdefault(partition, []).extend(some)
 
-    def pending(self) -> int:
+    def buffered(self) -> int:
         """How many facts wait for the commit."""
         return sum(map(len, self._elsewhere.values()))
 
-    def settle(self, commit: Commit) -> None:
+    def flush(self, commit: Commit) -> None:
         """Bundle what goes elsewhere."""
         for partition, facts in self._elsewhere.items():
             for value in bundles.pack(facts):
