@@ -13,10 +13,9 @@ import pytest
 from domain.facts import PostingReversed
 from ops.cli import COMMANDS, cli
 from ops.commands.publish import topic_of
-from ops.commands.settings import rows
 from streams import topics
 from streams.codec.json_form import fact_from_json, instant_from_text, output_to_json
-from streams.settings import Settings, load
+from streams.settings import Settings, described
 from tests.kit.driver import Driver
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -30,9 +29,9 @@ FOR_TESTS = {"RENTMATCH_REQUIRE_KAFKA", "RENTMATCH_TEST_BROKER"}
 def settings_table() -> str:
     """The README's table, from the settings themselves."""
     lines = ["| variable | default | meaning |", "|---|---|---|"]
-    for row in rows(load({})):
-        default = "" if row["default"] in (None, "") else f"`{row['default']}`"
-        lines.append(f"| `{row['name']}` | {default} | {row['meaning']} |")
+    for row in described():
+        default = f"`{row.default}`" if row.default else ""
+        lines.append(f"| `{row.name}` | {default} | {row.meaning} |")
     return "\n".join(lines)
 
 
