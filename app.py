@@ -28,14 +28,14 @@ from domain.facts import Micros
 from domain.obligations.view import ObligationState, new_obligation
 from domain.payments.view import PaymentState, new_payment
 from gateway.rest.access import Access
-from gateway.rest.handlers import Questions
-from gateway.rest.http_metrics import HttpMeasures
-from gateway.rest.live_keys import LiveKeys
+from gateway.rest.handlers import ReconciliationApi
+from gateway.rest.http_metrics import HttpMetrics
+from gateway.rest.live_state import LiveState
 from gateway.rest.openapi import describe
-from gateway.rest.request_limits import Guard
-from gateway.rest.server import WebServer, serve_questions
-from read_model.mongo import MongoMisuse
-from read_model.queries import MongoReadModel
+from gateway.rest.request_limits import RequestLimits
+from gateway.rest.server import WebServer, serve_api
+from read_model.mongo import MongoConfigError
+from read_model.queries import ReadModel
 from sinks import logs
 from sinks.health import serve_health
 from sinks.metrics import Metrics, Names, serve_metrics
@@ -340,7 +340,7 @@ def create_app(
     _declare_agents(app)
     _declare_tables(app)
     _serve(app)
-    _serve_questions(app, settings)
+    _serve_api(app, settings)
     return app
 
 
@@ -353,19 +353,19 @@ def _serve(app: RentmatchApp) -> None:
     )
 
 
-def _serve_questions(app: RentmatchApp, settings: Settings) -> None:
+def _serve_api(app: RentmatchApp, settings: Settings) -> None:
     read_model = None
     if settings.mongo_url is not None:
         url = settings.mongo_url.get_secret_value()
         try:
-            read_model = MongoReadModel.connect(url, settings.mongo_database, settings.mongo_ca_file, output_to_json)
-        except MongoMisuse as error:
+            read_model = ReadModel.connect(url, settings.mongo_database, settings.mongo_ca_file, output_to_json)
+        except MongoConfigError as error:
             raise SettingsError(f"RENTMATCH_MONGO_URL: {error}") from None
-    questions = Questions(
-        read_model, LiveKeys(app.pipeline, app), describe(json_schema.output_schemas(), SERVICE_VERSION)
+    questions = ReconciliationApi(
+        read_model, LiveState(app.pipeline, app), describe(json_schema.output_schemas(), SERVICE_VERSION)
     )
-    serve_questions(
-        app.web, Guard(Access(settings.http_tokens), HttpMeasures(app.pipeline.metrics.registry)), questions
+    serve_api(
+        app.web, RequestLimits(Access(settings.http_tokens), HttpMetrics(app.pipeline.metrics.registry)), questions
     )
 
 

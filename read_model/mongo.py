@@ -64,11 +64,11 @@ class MongoUnavailable(Exception):
     """MongoDB did not do it in time, or refuses for a reason that lies outside of the documents. To be tried again."""
 
 
-class MongoMisuse(ValueError):
+class MongoConfigError(ValueError):
     """MongoDB cannot be used like this whatever time passes: a URL or an index that cannot be. The message says why."""
 
 
-class Refused(NamedTuple):
+class RejectedDocument(NamedTuple):
     """A document that MongoDB does not take, by its place among those given, and why."""
 
     place: int
@@ -76,12 +76,12 @@ class Refused(NamedTuple):
 
 
 @dataclass(slots=True)
-class Written:
+class WriteResult:
     """What became of documents: written, there in this or a newer version, or refused."""
 
     written: int = 0
     older: int = 0
-    refused: list[Refused] = field(default_factory=list)
+    refused: list[RejectedDocument] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class Mongo:
         timeout_s: how long one operation may take in all, seconds.
 
     Raises:
-        MongoMisuse: the URL cannot be one.
+        MongoConfigError: the URL cannot be one.
 
     """
 
@@ -123,7 +123,7 @@ class Mongo:
                 **options,
             )
         except (ConfigurationError, InvalidURI, ValueError, OSError) as error:
-            raise MongoMisuse(str(error)) from None
+            raise MongoConfigError(str(error)) from None
         self._writing = self._client[database]
         self._reading = self._writing.with_options(
             read_preference=ReadPreference.PRIMARY_PREFERRED, read_concern=ReadConcern("majority")
@@ -206,7 +206,7 @@ class Mongo:
 
     # Writing
 
-    async def put_newest(self, collection: str, documents: Sequence[Document]) -> Written:
+    async def put_newest(self, collection: str, documents: Sequence[Document]) -> WriteResult:
         """Write each document, unless the one of its `_id` has the same or a higher `version`. May be repeated.
 
         Raises:
@@ -218,7 +218,7 @@ class Mongo:
             older = {"_id": document["_id"], "version": {"$lt": Int64(document["version"])}}
             return ReplaceOne(older, raw, upsert=upsert)
 
-        result, encoded = Written(), _encode(documents)
+        result, encoded = WriteResult(), _encode(documents)
         result.refused = encoded.refused
         # An upsert whose filter does not match inserts, and hits the document that is there: that one is newer, …
         there = await self._bulk(
@@ -232,27 +232,27 @@ class Mongo:
             result.older += len(there) - (result.written - before)
         return result
 
-    async def put_absent(self, collection: str, documents: Sequence[Document]) -> Written:
+    async def put_absent(self, collection: str, documents: Sequence[Document]) -> WriteResult:
         """Write each document whose `_id` is not there yet. May be repeated.
 
         Raises:
             MongoUnavailable: not all of it is known to be written; do it again.
 
         """
-        result, encoded = Written(), _encode(documents)
+        result, encoded = WriteResult(), _encode(documents)
         result.refused = encoded.refused
         operations = {at: InsertOne(raw) for at, raw in encoded.raw.items()}
         result.older = len(await self._bulk(collection, operations, result))
         return result
 
-    async def put(self, collection: str, documents: Sequence[Document]) -> Written:
+    async def put(self, collection: str, documents: Sequence[Document]) -> WriteResult:
         """Write each document in place of the one of its `_id`. May be repeated.
 
         Raises:
             MongoUnavailable: not all of it is known to be written; do it again.
 
         """
-        result, encoded = Written(), _encode(documents)
+        result, encoded = WriteResult(), _encode(documents)
         result.refused = encoded.refused
         operations: dict[int, _Operation] = {
             at: ReplaceOne({"_id": documents[at]["_id"]}, raw, upsert=True) for at, raw in encoded.raw.items()
@@ -271,7 +271,7 @@ class Mongo:
         with _asking():
             await self._writing[collection].delete_many(where)
 
-    async def claim(self, collection: str, document: Document, free: Document) -> bool:
+    async def acquire_lease(self, collection: str, document: Document, free: Document) -> bool:
         """Put a document where none with its `_id` is, or in place of one that fits `free`. False: it is another's.
 
         Raises:
@@ -287,7 +287,7 @@ class Mongo:
                 return False
         return True
 
-    async def _bulk(self, collection: str, operations: Mapping[int, _Operation], result: Written) -> list[int]:
+    async def _bulk(self, collection: str, operations: Mapping[int, _Operation], result: WriteResult) -> list[int]:
         """Do operations in any order, counting into `result`; gives those that found their `_id` taken."""
         if not operations:
             return []
@@ -312,18 +312,18 @@ class Mongo:
             if failed["code"] == _DUPLICATE_KEY:
                 taken.append(place)
             else:
-                refused.append(Refused(place, reason))
+                refused.append(RejectedDocument(place, reason))
         result.refused += refused
         result.written += told["nInserted"] + told["nUpserted"] + told["nMatched"]
         return taken
 
     async def _bisect(
-        self, collection: str, operations: Mapping[int, _Operation], result: Written, error: OperationFailure
+        self, collection: str, operations: Mapping[int, _Operation], result: WriteResult, error: OperationFailure
     ) -> list[int]:
         """Find the operations for whose sake a server refuses a command, by doing ever smaller parts of it."""
         places = list(operations)
         if len(places) == 1:
-            result.refused.append(Refused(places[0], _reason(error)))
+            result.refused.append(RejectedDocument(places[0], _reason(error)))
             return []
         half = len(places) // 2
         taken = []
@@ -338,7 +338,7 @@ class Mongo:
 
         Raises:
             MongoUnavailable: it is not known to be done; do it again.
-            MongoMisuse: an index of the same name or fields is there and is another.
+            MongoConfigError: an index of the same name or fields is there and is another.
 
         """
         models = [IndexModel(list(index.fields), name=index.name) for index in indexes]
@@ -348,7 +348,7 @@ class Mongo:
             except OperationFailure as error:
                 if error.code not in _INDEX_CONFLICTS:
                     raise
-                raise MongoMisuse(f"{collection} has an index that is in the way: {_reason(error)}") from None
+                raise MongoConfigError(f"{collection} has an index that is in the way: {_reason(error)}") from None
 
     async def drop(self, collection: str) -> None:
         """Drop a collection; one that is not there is no error.
@@ -379,7 +379,7 @@ class Mongo:
 
 class _Encoded(NamedTuple):
     raw: dict[int, RawBSONDocument]
-    refused: list[Refused]
+    refused: list[RejectedDocument]
 
 
 def _encode(documents: Sequence[Document]) -> _Encoded:
@@ -389,11 +389,11 @@ def _encode(documents: Sequence[Document]) -> _Encoded:
         try:
             raw = bson_encode(_sized(document), check_keys=True)
         except (InvalidDocument, OverflowError) as error:
-            encoded.refused.append(Refused(at, str(error)))
+            encoded.refused.append(RejectedDocument(at, str(error)))
             continue
         if len(raw) > DOCUMENT_BYTES_MAX:
             encoded.refused.append(
-                Refused(at, f"{len(raw)} bytes; MongoDB takes no document of more than {DOCUMENT_BYTES_MAX}")
+                RejectedDocument(at, f"{len(raw)} bytes; MongoDB takes no document of more than {DOCUMENT_BYTES_MAX}")
             )
             continue
         encoded.raw[at] = RawBSONDocument(raw)

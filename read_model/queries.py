@@ -1,4 +1,4 @@
-"""Questions to the read model. Answers are JSON in the contract's vocabulary, as `rentmatch read --json` has it.
+"""Queries of the read model. Answers are JSON in the contract's vocabulary, as `rentmatch read --json` has it.
 
 Lists come by pages: a page continues behind a cursor, which is a place in the order and not a count. So whatever is
 written between two pages, a record that did not change its place comes once, and none is left out.
@@ -38,7 +38,7 @@ class BadCursor(ValueError):
     """`after` is not what an earlier page gave."""
 
 
-class ReadModel(Protocol):
+class ReadModelQueries(Protocol):
     """What can be asked. Every method may raise ReadModelUnavailable; `after` is None for the first page."""
 
     async def payment(self, payment_id: str) -> Json | None:
@@ -121,7 +121,7 @@ def late_alert_cursor(item: Json) -> str:
     return _cursor(item["due_date"], item["alert_id"])
 
 
-class MongoReadModel:
+class ReadModel:
     """The read model in MongoDB, as `rentmatch project-read-model` writes it.
 
     Args:
@@ -135,11 +135,11 @@ class MongoReadModel:
         self._to_json = to_json
 
     @classmethod
-    def connect(cls, url: str, database: str, ca_file: Path | None, to_json: ToJson) -> "MongoReadModel":
+    def connect(cls, url: str, database: str, ca_file: Path | None, to_json: ToJson) -> "ReadModel":
         """A read model of its own connections. Nothing is asked yet.
 
         Raises:
-            read_model.mongo.MongoMisuse: the URL cannot be one.
+            read_model.mongo.MongoConfigError: the URL cannot be one.
 
         """
         return cls(Mongo(url, database, ca_file, timeout_s=QUERY_SECONDS), to_json)

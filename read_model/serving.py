@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from aiohttp import web
 
 from read_model.metrics import ReadModelMetrics
-from read_model.projecting import Projector
+from read_model.projector import Projector
 from sinks.health import Verdict
 
 

@@ -37,7 +37,7 @@ Outcomes = Counter[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Arrived:
+class ReceivedRecord:
     """A record of an output topic as it came, with its place on the broker."""
 
     kind: Kind
@@ -99,22 +99,22 @@ class ReadModelWriter:
 
         Raises:
             MongoUnavailable: it is not known to be done; do it again.
-            MongoMisuse: an index that is there is in the way.
+            MongoConfigError: an index that is there is in the way.
 
         """
         for kind in KINDS:
             await self._mongo.ensure_indexes(self._target.current(kind), INDEXES[kind])
             await self._mongo.ensure_indexes(self._target.history(kind), HISTORY_INDEXES)
 
-    async def write(self, arrived: Sequence[Arrived]) -> Outcomes:
+    async def write(self, arrived: Sequence[ReceivedRecord]) -> Outcomes:
         """Write records, in whatever order they came; when this returns, a majority of the servers has them.
 
         Raises:
             MongoUnavailable: not all of it is known to be written; do it again.
 
         """
-        by_kind: dict[Kind, list[tuple[Arrived, Document]]] = {kind: [] for kind in KINDS}
-        poisoned: dict[str, tuple[Arrived, str, str]] = {}
+        by_kind: dict[Kind, list[tuple[ReceivedRecord, Document]]] = {kind: [] for kind in KINDS}
+        poisoned: dict[str, tuple[ReceivedRecord, str, str]] = {}
         for one in arrived:
             if one.record is None:
                 poisoned[one.place] = (one, self._target.current(one.kind), one.reason)
@@ -132,13 +132,13 @@ class ReadModelWriter:
     async def _write_kind(
         self,
         kind: Kind,
-        pairs: list[tuple[Arrived, Document]],
+        pairs: list[tuple[ReceivedRecord, Document]],
         outcomes: Outcomes,
-        poisoned: dict[str, tuple[Arrived, str, str]],
+        poisoned: dict[str, tuple[ReceivedRecord, str, str]],
     ) -> None:
         """Write the records of a kind: each version into the history, then the newest of each key."""
-        versions: dict[str, tuple[Arrived, Document]] = {}
-        newest: dict[str, tuple[Arrived, Document]] = {}
+        versions: dict[str, tuple[ReceivedRecord, Document]] = {}
+        newest: dict[str, tuple[ReceivedRecord, Document]] = {}
         for one, document in pairs:
             version = history_document_of(document)
             versions[version["_id"]] = (one, version)
@@ -159,7 +159,7 @@ class ReadModelWriter:
                 # Put aside once, though both collections refuse it: what counts is the current one, which comes last.
                 poisoned[one.place] = (one, collection, refused.reason)
 
-    async def _put_aside(self, poisoned: list[tuple[Arrived, str, str]], outcomes: Outcomes) -> None:
+    async def _put_aside(self, poisoned: list[tuple[ReceivedRecord, str, str]], outcomes: Outcomes) -> None:
         if not poisoned:
             return
         result = await self._mongo.put(POISONED, [self._poisoned(one, where, why) for one, where, why in poisoned])
@@ -169,7 +169,7 @@ class ReadModelWriter:
             outcomes[where, "poisoned"] += 1
             log.error("put aside in %s, and missing in %s: %s: %s", POISONED, where, one.place, why)
 
-    def _poisoned(self, one: Arrived, collection: str, reason: str) -> Document:
+    def _poisoned(self, one: ReceivedRecord, collection: str, reason: str) -> Document:
         value = one.value or b""
         return {
             "_id": one.place,

@@ -7,14 +7,14 @@ import msgspec
 from aiohttp import web
 
 from gateway.rest.errors import ApiError
-from gateway.rest.live import KeyKind, LiveQuestions, Owner
+from gateway.rest.live_queries import KeyKind, LiveQueries, Owner
 from gateway.rest.parameters import check_id, parse
-from gateway.rest.request_limits import json_answer
+from gateway.rest.request_limits import json_response
 from gateway.rest.routes import ROUTES, Route
 from read_model.documents import Kind
 from read_model.queries import (
     BadCursor,
-    ReadModel,
+    ReadModelQueries,
     ReadModelUnavailable,
     exception_cursor,
     late_alert_cursor,
@@ -27,14 +27,14 @@ PAGE_BYTES_MAX = 1 << 20
 """A page ends when it has this many bytes, whatever its limit: one obligation may have thousands of installments."""
 
 
-class OpenReadModel(ReadModel, Protocol):
+class OpenReadModel(ReadModelQueries, Protocol):
     """A read model with connections of its own."""
 
     def close(self) -> None:
         """Close them."""
 
 
-class Questions:
+class ReconciliationApi:
     """The answers. Each public method is a route's `question`: from the request and its values to what is encoded.
 
     Args:
@@ -46,7 +46,7 @@ class Questions:
 
     def __init__(self, read_model: OpenReadModel | None, owner: Owner | None, description: Json) -> None:
         self._read_model = read_model
-        self._live = None if owner is None else LiveQuestions(owner)
+        self._live = None if owner is None else LiveQueries(owner)
         self._description = msgspec.json.encode(description)
 
     def routes(self) -> list[tuple[str, Callable[[web.Request], Awaitable[web.StreamResponse]]]]:
@@ -74,12 +74,12 @@ class Questions:
                 raise ApiError("bad_parameter", str(error)) from None
             if found is None:
                 raise ApiError("not_found", "nothing is known of this id")
-            return json_answer(found)
+            return json_response(found)
 
         return handle
 
     @property
-    def _model(self) -> ReadModel:
+    def _model(self) -> ReadModelQueries:
         if self._read_model is None:
             raise ApiError(
                 "no_read_model",
@@ -183,7 +183,7 @@ class Questions:
         return await self._holders.ask(request, kind, key, lambda owner: owner.record(kind, key), {"live": "true"})
 
     @property
-    def _holders(self) -> LiveQuestions:
+    def _holders(self) -> LiveQueries:
         if self._live is None:
             raise ApiError("no_owner", "this process holds no state; ask a worker")
         return self._live

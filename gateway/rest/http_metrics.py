@@ -8,7 +8,7 @@ UNMATCHED = "unmatched"
 BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
-class HttpMeasures:
+class HttpMetrics:
     """Counts requests by route template and status.
 
     Args:

@@ -16,7 +16,7 @@ from aiohttp import web
 
 from gateway.rest.access import OPEN_PATHS, Access
 from gateway.rest.errors import ApiError
-from gateway.rest.http_metrics import UNMATCHED, HttpMeasures
+from gateway.rest.http_metrics import UNMATCHED, HttpMetrics
 
 log = logging.getLogger(__name__)
 
@@ -45,26 +45,26 @@ HEADERS = {
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def json_answer(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+def json_response(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
     """An answer of JSON; `body` is what to encode, or bytes that are JSON already."""
     encoded = body if isinstance(body, bytes) else msgspec.json.encode(body)
     return web.Response(body=encoded, status=status, headers=headers, content_type="application/json", charset="utf-8")
 
 
-class Guard:
+class RequestLimits:
     """The middleware of the web server."""
 
     def __init__(
         self,
         access: Access,
-        measures: HttpMeasures,
+        metrics: HttpMetrics,
         *,
         at_once: int = QUESTIONS_AT_ONCE_MAX,
         answer_s: float = ANSWER_SECONDS_MAX,
         read_s: float = READ_SECONDS_MAX,
     ) -> None:
         self._access = access
-        self._measures = measures
+        self._metrics = metrics
         self._at_once = at_once
         self._answer_s = answer_s
         self._read_s = read_s
@@ -95,7 +95,7 @@ class Guard:
             return response
         finally:
             seconds = time.monotonic() - started
-            self._measures.answered(route, status, seconds)
+            self._metrics.answered(route, status, seconds)
             size = 0 if response is None else response.content_length or 0
             _tell(request.method, route, status, seconds, size)
 
@@ -162,7 +162,7 @@ def _check_shape(request: web.Request) -> None:
 
 
 def _error(error: ApiError) -> web.Response:
-    answer = json_answer(error.body(), error.status, error.headers)
+    answer = json_response(error.body(), error.status, error.headers)
     if error.code in ("bad_request", "too_long", "method_not_allowed"):
         answer.force_close()  # whatever follows on this connection is not waited for
     return answer

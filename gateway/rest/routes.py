@@ -13,7 +13,7 @@ class Route(NamedTuple):
     path: str
     """With the names of its ids in braces."""
     question: str
-    """The method of `Questions` that answers it, and its operationId."""
+    """The method of `ReconciliationApi` that answers it, and its operationId."""
     summary: str
     answer: str
     """The schema of the answer, or of an item of the page."""

@@ -7,8 +7,8 @@ from typing import Any, ClassVar, cast
 from aiohttp import web
 from faust.web.drivers import aiohttp as driver
 
-from gateway.rest.handlers import Questions
-from gateway.rest.request_limits import Guard
+from gateway.rest.handlers import ReconciliationApi
+from gateway.rest.request_limits import RequestLimits
 
 CONNECTIONS_MAX = 512
 """Open at a time; further ones are closed at once, so that files and memory are left for the broker."""
@@ -78,10 +78,10 @@ def bounded(server: Any, most: int) -> Callable[[], asyncio.BaseProtocol]:
     return make
 
 
-def serve_questions(server: WebServer, guard: Guard, questions: Questions) -> None:
-    """Answer the routes of the table, and let every request of the server pass the guard."""
+def serve_api(server: WebServer, limits: RequestLimits, questions: ReconciliationApi) -> None:
+    """Answer the routes of the table, and let every request of the server pass the limits."""
     application = server.web_app
-    application.middlewares.append(guard.middleware())
+    application.middlewares.append(limits.middleware())
     for pattern, handler in questions.routes():
         application.router.add_get(pattern, handler)
 

@@ -10,10 +10,10 @@ from confluent_kafka import KafkaException
 
 from ops.commands.worker import LOG_LEVELS, choose_port
 from ops.console import Command, fail, misuse
-from read_model.consuming import Source
+from read_model.consumer import OutputConsumer
 from read_model.metrics import ReadModelMetrics
-from read_model.mongo import Mongo, MongoMisuse
-from read_model.projecting import Projector
+from read_model.mongo import Mongo, MongoConfigError
+from read_model.projector import Projector
 from read_model.serving import PortUnavailable, served
 from read_model.writer import ReadModelWriter
 from sinks import logs
@@ -38,7 +38,7 @@ def mongo_of(settings: Settings) -> Mongo:
             settings.mongo_url.get_secret_value(), settings.mongo_database, settings.mongo_ca_file,
             timeout_s=WRITE_SECONDS,
         )  # fmt: skip
-    except MongoMisuse as error:
+    except MongoConfigError as error:
         misuse(f"RENTMATCH_MONGO_URL, RENTMATCH_MONGO_CA_FILE: {error}")
 
 
@@ -76,7 +76,7 @@ def command(without_web: bool, log_level: str | None) -> None:
     )
     port = 0 if without_web or settings.http_port == 0 else choose_port(settings)
     mongo = mongo_of(settings)
-    source = Source(settings)
+    source = OutputConsumer(settings)
     metrics = ReadModelMetrics(topic.name for topic in topics.OUTPUTS)
     projector = Projector(source, codec_of(settings), mongo, ReadModelWriter(mongo, system_clock), metrics)
     try:
@@ -85,7 +85,7 @@ def command(without_web: bool, log_level: str | None) -> None:
         fail(str(error))
     except KafkaException as error:
         fail(f"the output topics cannot be read any more: {error.args[0].str()}")
-    except MongoMisuse as error:
+    except MongoConfigError as error:
         fail(f"the read model cannot be kept: {error}. docs/read-model.md lists the indexes; drop the one in the way.")
     finally:
         mongo.close()

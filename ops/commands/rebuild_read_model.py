@@ -7,8 +7,8 @@ import click
 
 from ops.commands.project_read_model import mongo_of
 from ops.console import Command, fail, meter, misuse, put_line, say
-from read_model.mongo import MongoMisuse, MongoUnavailable
-from read_model.rebuilding import Busy, Rebuild, Rebuilt, set_group_offsets
+from read_model.mongo import MongoConfigError, MongoUnavailable
+from read_model.rebuild import Rebuild, RebuildInProgress, RebuildResult, set_group_offsets
 from streams.clocks import system_clock
 from streams.codec.codec import codec_of
 from streams.settings import Settings, load
@@ -57,7 +57,7 @@ def command(*, yes: bool, history_anew: bool) -> None:
         fail(f"{poisoned} records could not become documents; the collection `poisoned` says why.")
 
 
-async def _rebuild(settings: Settings, history_anew: bool) -> Rebuilt:
+async def _rebuild(settings: Settings, history_anew: bool) -> RebuildResult:
     mongo = mongo_of(settings)
     try:
         await mongo.ping()
@@ -68,7 +68,7 @@ async def _rebuild(settings: Settings, history_anew: bool) -> Rebuilt:
             return await rebuild.run()
     except MongoUnavailable as error:
         fail(f"MongoDB does not answer: {error}. Look at RENTMATCH_MONGO_URL.")
-    except (Busy, MongoMisuse) as error:
+    except (RebuildInProgress, MongoConfigError) as error:
         fail(str(error))
     finally:
         mongo.close()

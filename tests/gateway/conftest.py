@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import pytest
 
 from domain.facts import Micros
-from gateway.rest.handlers import Questions
+from gateway.rest.handlers import ReconciliationApi
 from read_model.mongo import Mongo
-from read_model.queries import MongoReadModel
+from read_model.queries import ReadModel
 from read_model.writer import ReadModelWriter
 from simulator.deliver import value_of
 from simulator.scenario import Scenario, simulate
@@ -18,7 +18,7 @@ from streams.codec.json_form import output_to_json
 from tests.kit.driver import Driver, Worker, all_sources
 from tests.kit.mongo import MongoServer
 from tests.kit.projected import _arrived
-from tests.kit.serving import DESCRIPTION, MemoryReadModel, OwnedInProcess, Served
+from tests.kit.serving import DESCRIPTION, InProcessLiveState, MemoryReadModel, Served
 
 _TOPICS = {topic.name: topic for topic in topics.INPUTS}
 
@@ -44,7 +44,7 @@ def month() -> Driver:
     return played(scenario, scenario.closes_at)
 
 
-def projected(mongo_server: MongoServer, month: Driver) -> MongoReadModel:
+def projected(mongo_server: MongoServer, month: Driver) -> ReadModel:
     """The read model as the projector writes it."""
     mongo = Mongo(mongo_server.url, "web", timeout_s=20)
 
@@ -57,19 +57,19 @@ def projected(mongo_server: MongoServer, month: Driver) -> MongoReadModel:
 
     asyncio.run(write())
     mongo.close()
-    return MongoReadModel.connect(mongo_server.url, "web", None, output_to_json)
+    return ReadModel.connect(mongo_server.url, "web", None, output_to_json)
 
 
 @pytest.fixture(scope="module", params=["memory", "mongo"])
 def served(request: pytest.FixtureRequest, month: Driver) -> Iterator[Served]:
     """A worker that holds every key, without a token, with a read model in memory and with the real one."""
-    owner = OwnedInProcess(month.worker, "alone", "http://alone.invalid", {})
+    owner = InProcessLiveState(month.worker, "alone", "http://alone.invalid", {})
     model = (
         MemoryReadModel(month)
         if request.param == "memory"
         else projected(request.getfixturevalue("mongo_server"), month)
     )
-    with Served(Questions(model, owner, DESCRIPTION)) as served:
+    with Served(ReconciliationApi(model, owner, DESCRIPTION)) as served:
         yield served
 
 
@@ -84,8 +84,8 @@ def pair(month: Driver) -> Iterator[tuple[Served, Served]]:
         mine = [source for source in sources if source.number % 2 == odd]
         worker = Worker(month.world)
         worker.assign(mine, month.world.broker.generation)
-        owner = OwnedInProcess(worker, name, "", shares)
-        server = Served(Questions(None, owner, DESCRIPTION))
+        owner = InProcessLiveState(worker, name, "", shares)
+        server = Served(ReconciliationApi(None, owner, DESCRIPTION))
         owner.url = server.url
         shares[server.url] = {}
         for source in mine:

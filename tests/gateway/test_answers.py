@@ -13,7 +13,7 @@ from openapi_spec_validator import validate
 import app as composition
 from domain.facts import PaymentInitiated
 from gateway.rest.errors import CODES
-from gateway.rest.handlers import Questions, page
+from gateway.rest.handlers import ReconciliationApi, page
 from gateway.rest.openapi import describe
 from gateway.rest.routes import ROUTES
 from read_model.queries import ReadModelUnavailable
@@ -22,7 +22,7 @@ from streams.codec import json_schema as schemas
 from streams.codec.json_form import instant_to_text, output_to_json
 from streams.settings import Settings
 from tests.kit.driver import Driver
-from tests.kit.serving import DESCRIPTION, Answer, MemoryReadModel, OwnedInProcess, Served
+from tests.kit.serving import DESCRIPTION, Answer, InProcessLiveState, MemoryReadModel, Served
 
 OPENAPI = Path(__file__).resolve().parents[2] / "docs" / "openapi.json"
 
@@ -186,8 +186,8 @@ def test_ids_may_hold_what_they_like():
     driver = Driver(partitions=2)
     driver.pipe(*map(initiation, STRANGE))
     driver.run()
-    owner = OwnedInProcess(driver.worker, "w", "", {})
-    with Served(Questions(MemoryReadModel(driver), owner, DESCRIPTION)) as served:
+    owner = InProcessLiveState(driver.worker, "w", "", {})
+    with Served(ReconciliationApi(MemoryReadModel(driver), owner, DESCRIPTION)) as served:
         for payment_id in STRANGE:
             for live in ("", "?live=true"):
                 answer = served.ask(f"/v1/payments/{quote(payment_id, safe='')}{live}")
@@ -204,9 +204,9 @@ def test_a_page_ends_when_it_is_large_enough():
 
 
 def test_without_a_read_model_it_says_what_to_set(month):
-    owner = OwnedInProcess(month.worker, "w", "", {})
+    owner = InProcessLiveState(month.worker, "w", "", {})
     payment_id = next(iter(rows(month, topics.PAYMENT_RECONCILIATIONS)))
-    with Served(Questions(None, owner, DESCRIPTION)) as served:
+    with Served(ReconciliationApi(None, owner, DESCRIPTION)) as served:
         for path in ("/v1/exceptions", f"/v1/payments/{payment_id}", "/v1/properties/x/ageing"):
             answer = served.ask(path)
             assert (answer.status, answer.code) == (503, "no_read_model")
@@ -217,7 +217,7 @@ def test_without_a_read_model_it_says_what_to_set(month):
 def test_a_read_model_that_does_not_answer_is_no_error_of_ours(month):
     model = MemoryReadModel(month)
     model.fail = ReadModelUnavailable("mongo://user:secret@host")
-    with Served(Questions(model, None, DESCRIPTION)) as served:
+    with Served(ReconciliationApi(model, None, DESCRIPTION)) as served:
         answer = served.ask("/v1/exceptions")
         assert (answer.status, answer.code, answer.headers["Retry-After"]) == (503, "read_model_unavailable", "5")
         assert b"secret" not in answer.body

@@ -12,16 +12,16 @@ from typing import Any
 import pytest
 
 from domain.facts import PaymentInitiated, ProcessorSettled
-from gateway.rest import live as live_questions
-from gateway.rest.handlers import Questions
-from gateway.rest.live import HANDED_ON
+from gateway.rest import live_queries
+from gateway.rest.handlers import ReconciliationApi
+from gateway.rest.live_queries import FORWARDED
 from streams import topics
 from streams.codec.json_form import output_to_json
 from streams.settings import NO_WEB_SERVER
 from streams.transport.owners import owner_of
 from tables.committed import CommittedReader, NotKept
 from tests.kit.driver import Driver, Worker, World, all_sources
-from tests.kit.serving import DESCRIPTION, TOKEN, Answer, MemoryReadModel, OwnedInProcess, Served, ask
+from tests.kit.serving import DESCRIPTION, TOKEN, Answer, InProcessLiveState, MemoryReadModel, Served, ask
 from tools.local.processes import free_ports
 
 DAY = 86_400 * 1_000_000
@@ -70,7 +70,7 @@ def test_an_explanation_comes_from_the_owner_too(month, pair):
 
 def test_the_asked_worker_finds_the_key_of_a_break_and_hands_it_on(month, pair):
     asked = pair[0]
-    questions = Questions(MemoryReadModel(month), asked.owner, DESCRIPTION)
+    questions = ReconciliationApi(MemoryReadModel(month), asked.owner, DESCRIPTION)
     alerts = [output_to_json(record) for record in month.last(topics.MISMATCH_ALERTS).values()]
     elsewhere = [a for a in alerts if a["lifecycle"] != "resolved" and not asked.owner.holds(a["key_kind"], a["key"])]
     with Served(questions) as served:
@@ -85,7 +85,7 @@ def elsewhere(month: Driver, served: Served) -> str:
 
 
 def test_a_question_that_was_handed_on_is_not_handed_on_again(month, pair):
-    answer = live(pair[0], "payment", elsewhere(month, pair[0]), **{HANDED_ON.replace("-", "_"): "1"})
+    answer = live(pair[0], "payment", elsewhere(month, pair[0]), **{FORWARDED.replace("-", "_"): "1"})
     assert (answer.status, answer.code, answer.headers["Retry-After"]) == (503, "moving", "2")
 
 
@@ -125,8 +125,8 @@ def asking(month: Driver, url: str, **more: Any) -> Iterator[Served]:
     driver = Driver(partitions=4)
     driver.worker.engine.revoked()
     shares = {url: {topic.name: [0, 1, 2, 3] for topic in (topics.PAYMENT_FACTS, topics.OBLIGATION_FACTS)}}
-    owner = OwnedInProcess(driver.worker, "asked", "http://127.0.0.1:1", shares)
-    with Served(Questions(None, owner, DESCRIPTION), **more) as served:
+    owner = InProcessLiveState(driver.worker, "asked", "http://127.0.0.1:1", shares)
+    with Served(ReconciliationApi(None, owner, DESCRIPTION), **more) as served:
         yield served
 
 
@@ -137,7 +137,7 @@ def test_an_owner_that_is_gone_is_on_its_way(month):
 
 
 def test_an_owner_that_is_frozen_is_not_waited_for(month, monkeypatch):
-    monkeypatch.setattr(live_questions, "OWNER_SECONDS_MAX", 0.5)
+    monkeypatch.setattr(live_queries, "OWNER_SECONDS_MAX", 0.5)
     with (
         socket.create_server(("127.0.0.1", 0)) as frozen,
         asking(month, f"http://127.0.0.1:{frozen.getsockname()[1]}") as served,
@@ -198,7 +198,7 @@ def test_the_callers_token_goes_along_and_nothing_else_of_it(month):
     asked = heard[0].decode()
     assert asked.startswith("GET /v1/payments/a%2Fb?live=true HTTP/1.1\r\n")
     assert f"Authorization: Bearer {TOKEN}\r\n" in asked
-    assert f"{HANDED_ON}: 1\r\n" in asked
+    assert f"{FORWARDED}: 1\r\n" in asked
     assert "Cookie" not in asked
     assert "Mine" not in asked
 
@@ -312,4 +312,4 @@ def test_what_is_not_kept_is_not_looked_at():
 
 def test_the_two_ask_each_other_only_where_they_must(month, pair):
     key = next(key for key in known(month, "payment") if pair[0].owner.holds("payment", key))
-    assert ask(pair[0].url, f"/v1/payments/{key}?live=true", **{HANDED_ON.replace("-", "_"): "1"}).status == 200
+    assert ask(pair[0].url, f"/v1/payments/{key}?live=true", **{FORWARDED.replace("-", "_"): "1"}).status == 200

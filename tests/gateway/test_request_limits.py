@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from gateway.rest import server as web_server
-from gateway.rest.handlers import Questions
+from gateway.rest.handlers import ReconciliationApi
 from gateway.rest.request_limits import HEADERS
 from tests.kit.driver import Driver
 from tests.kit.serving import DESCRIPTION, TOKEN, Answer, MemoryReadModel, Served
@@ -35,7 +35,7 @@ class Model(MemoryReadModel):
 
 @contextmanager
 def serving(model: Model | None = None, **more: Any) -> Iterator[Served]:
-    with Served(Questions(model or Model(), None, DESCRIPTION), **more) as served:
+    with Served(ReconciliationApi(model or Model(), None, DESCRIPTION), **more) as served:
         yield served
 
 
@@ -54,7 +54,7 @@ def open_() -> Iterator[Served]:
 def samples(served: Served) -> dict[tuple[str, ...], float]:
     return {
         (sample.name.removeprefix("rentmatch_http_"), *sample.labels.values()): sample.value
-        for collector in served.measures.collectors
+        for collector in served.metrics.collectors
         for metric in collector.collect()
         for sample in metric.samples
         if not sample.name.endswith(("_created", "_bucket"))
@@ -288,7 +288,7 @@ def test_clients_that_do_not_read_are_cut_off_and_hold_nobody_up():
 
 async def held(served: Served) -> int:
     """How many answers are on their way to a client."""
-    return round(served._guard._unread / (12 << 20))
+    return round(served._limits._unread / (12 << 20))
 
 
 def test_headers_that_come_drop_by_drop_end_the_connection(monkeypatch):

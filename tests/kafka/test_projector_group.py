@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Producer
 
-from read_model.consuming import Source
+from read_model.consumer import OutputConsumer
 from tests.kit.deployment import Installation
 from tools.local.processes import wait_until
 
@@ -17,11 +17,11 @@ TOPIC = "payment-reconciliations"
 
 def test_what_was_paused_before_a_rebalance_is_read_after_it(kafka: str, topic_prefix: str, tmp_path: Path) -> None:
     with Installation(kafka, topic_prefix, tmp_path, clock=0, partitions=4, session_timeout_ms=3_000) as installation:
-        first = Source(installation.settings)
+        first = OutputConsumer(installation.settings)
         wait_until(lambda: first.fetch() == [] and len(first._assigned) == 16, 30, "all partitions")
         first.keep_alive()  # as while MongoDB is away
 
-        second, stop = Source(installation.settings), threading.Event()
+        second, stop = OutputConsumer(installation.settings), threading.Event()
         taken: list[str] = []
 
         def join() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from domain.records import ObligationReconciliation, Output
 from read_model.mongo import Document, Mongo
-from read_model.writer import Arrived
+from read_model.writer import ReceivedRecord
 from simulator.compare import Found
 from simulator.scenario import simulate
 from simulator.truth import Truth, truth
@@ -38,7 +38,7 @@ MAPS = frozenset({"by_obligation", "paid", "pending"})
 class Month:
     """All that a worker told in a month, oldest version first, and the truth at its end."""
 
-    arrived: tuple[Arrived, ...]
+    arrived: tuple[ReceivedRecord, ...]
     truth: Truth
 
 
@@ -59,13 +59,13 @@ def replace_deliveries(scenario: Any, deliveries: Sequence[Any]) -> Any:
     return replace(scenario, deliveries=deliveries)
 
 
-def _arrived(driver: Driver) -> Iterable[Arrived]:
+def _arrived(driver: Driver) -> Iterable[ReceivedRecord]:
     for kind, topic in TOPICS.items():
         for number in range(driver.world.broker.partitions[topic]):
             for offset, record in enumerate(driver.world.broker.logs[topic, number]):
                 if record is not None and record.state is State.COMMITTED:
                     told = driver.world.codec.decode_output(record.value)
-                    yield Arrived(kind, topic.name, number, offset, record.key, record.value, told)
+                    yield ReceivedRecord(kind, topic.name, number, offset, record.key, record.value, told)
 
 
 def row_of(document: Document) -> Row:
@@ -86,7 +86,7 @@ def _plain(name: str, value: Any) -> Any:
     return value
 
 
-def rows_of(arrived: Iterable[Arrived]) -> dict[str, list[Row]]:
+def rows_of(arrived: Iterable[ReceivedRecord]) -> dict[str, list[Row]]:
     """What a reader downstream decodes, by kind."""
     rows: dict[str, list[Row]] = {kind: [] for kind in KEYS}
     for one in arrived:
@@ -143,11 +143,11 @@ async def found_in(mongo: Mongo) -> Found:
     return found
 
 
-def parts(arrived: Sequence[Arrived], rng: random.Random) -> list[list[Arrived]]:
+def parts(arrived: Sequence[ReceivedRecord], rng: random.Random) -> list[list[ReceivedRecord]]:
     """All of it in any order, some of it twice, in parts of any size."""
     sent = [*arrived, *rng.sample(arrived, len(arrived) // 4)]
     rng.shuffle(sent)
-    cut: list[list[Arrived]] = []
+    cut: list[list[ReceivedRecord]] = []
     while sent:
         size = rng.choice((1, 7, 100, 500))
         cut.append(sent[:size])
@@ -155,12 +155,12 @@ def parts(arrived: Sequence[Arrived], rng: random.Random) -> list[list[Arrived]]
     return cut
 
 
-def record_of_kind(arrived: Iterable[Arrived], kind: str) -> Output:
+def record_of_kind(arrived: Iterable[ReceivedRecord], kind: str) -> Output:
     """Any record of a kind."""
     return next(one.record for one in arrived if one.kind == kind and one.record is not None)
 
 
-def obligation(key: str = "O-1", version: int = 1, **changes: Any) -> Arrived:
+def obligation(key: str = "O-1", version: int = 1, **changes: Any) -> ReceivedRecord:
     """A record of an obligation, told at the offset of its version."""
     fields: dict[str, Any] = {
         "obligation_id": key, "version": version, "lease_id": "L", "tenant_id": "T", "property_id": "H",
@@ -171,4 +171,4 @@ def obligation(key: str = "O-1", version: int = 1, **changes: Any) -> Arrived:
     }  # fmt: skip
     record = ObligationReconciliation(**{**fields, **changes})
     value = Codec().encode_output(record, "obligation-reconciliations")
-    return Arrived("obligations", "obligation-reconciliations", 0, version, key.encode(), value, record)
+    return ReceivedRecord("obligations", "obligation-reconciliations", 0, version, key.encode(), value, record)

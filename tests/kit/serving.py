@@ -15,12 +15,12 @@ from aiohttp import web
 
 from domain.records import BreakLifecycle, LateLifecycle
 from gateway.rest.access import Access
-from gateway.rest.handlers import Questions
-from gateway.rest.http_metrics import HttpMeasures
-from gateway.rest.live_keys import LiveKeys
+from gateway.rest.handlers import ReconciliationApi
+from gateway.rest.http_metrics import HttpMetrics
+from gateway.rest.live_state import LiveState
 from gateway.rest.openapi import describe
-from gateway.rest.request_limits import Guard
-from gateway.rest.server import WebServer, serve_questions
+from gateway.rest.request_limits import RequestLimits
+from gateway.rest.server import WebServer, serve_api
 from read_model.queries import ReadModelUnavailable, exception_cursor, late_alert_cursor
 from streams import topics
 from streams.codec.json_form import output_to_json
@@ -162,13 +162,13 @@ class Answer:
 class Served:
     """A web server of ours. `ask` is a client of its own, over the socket."""
 
-    def __init__(self, questions: Questions, tokens: Iterable[str] = (), **limits: Any) -> None:
+    def __init__(self, questions: ReconciliationApi, tokens: Iterable[str] = (), **limits: Any) -> None:
         self.port = free_ports(1)[0]
         self.url = f"http://127.0.0.1:{self.port}"
-        self.measures = HttpMeasures()
+        self.metrics = HttpMetrics()
         self.owner: Any = None if questions._live is None else questions._live._owner
         self._questions = questions
-        self._guard = Guard(Access(token.encode() for token in tokens), self.measures, **limits)
+        self._limits = RequestLimits(Access(token.encode() for token in tokens), self.metrics, **limits)
         self._loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 
@@ -189,7 +189,7 @@ class Served:
     async def _start(self) -> None:
         conf = faust.App("served", broker="memory://", web_bind="127.0.0.1", web_port=self.port, autodiscover=False)
         self._server = WebServer(conf)
-        serve_questions(self._server, self._guard, self._questions)
+        serve_api(self._server, self._limits, self._questions)
         self._server.web_app.router.add_get("/livez", _alive)
         await self._server.start_server()
 
@@ -215,7 +215,7 @@ def ask(url: str, path: str, *, method: str = "GET", token: str | None = None, *
         connection.close()
 
 
-class OwnedInProcess(LiveKeys):
+class InProcessLiveState(LiveState):
     """The real thing over a worker of tests/kit/driver.py; `shares` is what Faust's assignor would tell."""
 
     def __init__(self, worker: Worker, name: str, url: str, shares: dict[str, dict[str, list[int]]]) -> None:

@@ -12,8 +12,8 @@ import pytest
 import read_model.mongo
 from domain.records import InstallmentView
 from read_model.documents import INDEXES, KINDS, document_of, kind_of, record_of
-from read_model.mongo import Index, Mongo, MongoMisuse, MongoUnavailable
-from read_model.writer import POISONED_BYTES_KEPT, Arrived, ReadModelWriter
+from read_model.mongo import Index, Mongo, MongoConfigError, MongoUnavailable
+from read_model.writer import POISONED_BYTES_KEPT, ReadModelWriter, ReceivedRecord
 from simulator.compare import compare
 from tests.kit.environment import TEST_SEED
 from tests.kit.mongo import MongoServer
@@ -178,7 +178,9 @@ def test_a_document_that_the_server_refuses_is_found_among_many(mongo: Mongo, mo
 
 
 def test_what_cannot_be_decoded_is_put_aside(mongo: Mongo):
-    odd = Arrived("breaks", "mismatch-alerts", 1, 7, None, b"\xc3\x01nonsense", None, "unknown_schema: no known schema")
+    odd = ReceivedRecord(
+        "breaks", "mismatch-alerts", 1, 7, None, b"\xc3\x01nonsense", None, "unknown_schema: no known schema"
+    )
 
     async def run():
         told = await ReadModelWriter(mongo, clock).write([odd, obligation()])
@@ -242,9 +244,9 @@ def test_a_collection_takes_another_ones_place_with_its_indexes_under_readers(mo
 def test_one_of_two_gets_a_claim_until_it_is_stale(mongo: Mongo):
     async def run():
         stale = {"told_at": {"$lt": 5}}
-        assert await mongo.claim("rebuilds", {"_id": "x", "who": "a", "told_at": 4}, stale)
-        assert await mongo.claim("rebuilds", {"_id": "x", "who": "b", "told_at": 9}, stale)
-        assert not await mongo.claim("rebuilds", {"_id": "x", "who": "a", "told_at": 9}, stale)
+        assert await mongo.acquire_lease("rebuilds", {"_id": "x", "who": "a", "told_at": 4}, stale)
+        assert await mongo.acquire_lease("rebuilds", {"_id": "x", "who": "b", "told_at": 9}, stale)
+        assert not await mongo.acquire_lease("rebuilds", {"_id": "x", "who": "a", "told_at": 9}, stale)
         assert (await mongo.find_one("rebuilds", "x"))["who"] == "b"
 
     asyncio.run(run())
@@ -252,7 +254,7 @@ def test_one_of_two_gets_a_claim_until_it_is_stale(mongo: Mongo):
 
 @pytest.mark.parametrize("url", ["http://localhost", "mongodb://", "mongodb://host:port/", "mongodb://u:p:q@host/"])
 def test_a_url_that_cannot_be_one_is_misuse_and_tells_no_password(url: str):
-    with pytest.raises(MongoMisuse) as caught:
+    with pytest.raises(MongoConfigError) as caught:
         Mongo(url, "rentmatch")
     assert "p:q" not in str(caught.value)
 

@@ -16,12 +16,12 @@ from domain.records import MismatchAlert
 from read_model.mongo import Mongo
 from read_model.queries import (
     BadCursor,
-    MongoReadModel,
+    ReadModel,
     ReadModelUnavailable,
     exception_cursor,
     late_alert_cursor,
 )
-from read_model.writer import Arrived, ReadModelWriter
+from read_model.writer import ReadModelWriter, ReceivedRecord
 from simulator.compare import comparable, found_from_json
 from simulator.truth import Truth
 from streams.codec.json_form import instant_to_text, output_to_json
@@ -56,8 +56,8 @@ def database(mongo_server: MongoServer, story: Month) -> str:
 
 
 @pytest.fixture
-def model(mongo_server: MongoServer, database: str) -> Iterator[MongoReadModel]:
-    read_model = MongoReadModel.connect(mongo_server.url, database, None, output_to_json)
+def model(mongo_server: MongoServer, database: str) -> Iterator[ReadModel]:
+    read_model = ReadModel.connect(mongo_server.url, database, None, output_to_json)
     yield read_model
     read_model.close()
 
@@ -116,7 +116,7 @@ async def all_pages(ask, cursor_of, limit: int) -> list[dict]:
     return items
 
 
-def test_one_record_of_each_kind_is_what_rentmatch_read_prints(model: MongoReadModel, story: Month):
+def test_one_record_of_each_kind_is_what_rentmatch_read_prints(model: ReadModel, story: Month):
     async def run():
         for kind, ask in (
             ("payments", model.payment),
@@ -134,7 +134,7 @@ def test_one_record_of_each_kind_is_what_rentmatch_read_prints(model: MongoReadM
     asyncio.run(run())
 
 
-def test_history_is_all_versions_newest_first_by_pages(model: MongoReadModel, story: Month):
+def test_history_is_all_versions_newest_first_by_pages(model: ReadModel, story: Month):
     versions = defaultdict(list)
     for one in story.arrived:
         shown = output_to_json(one.record)
@@ -154,7 +154,7 @@ def test_history_is_all_versions_newest_first_by_pages(model: MongoReadModel, st
     asyncio.run(run())
 
 
-def test_obligations_of_a_tenant_a_property_a_period_and_a_status(model: MongoReadModel, story: Month):
+def test_obligations_of_a_tenant_a_property_a_period_and_a_status(model: ReadModel, story: Month):
     truth = story.truth.obligations
 
     async def run():
@@ -179,7 +179,7 @@ def test_obligations_of_a_tenant_a_property_a_period_and_a_status(model: MongoRe
     asyncio.run(run())
 
 
-def test_open_exceptions_are_those_of_the_truth_in_order(model: MongoReadModel, story: Month):
+def test_open_exceptions_are_those_of_the_truth_in_order(model: ReadModel, story: Month):
     async def run():
         items = await all_pages(model.exceptions, exception_cursor, 10)
         same(items, story.truth.open_breaks, "breaks")
@@ -199,7 +199,7 @@ def test_open_exceptions_are_those_of_the_truth_in_order(model: MongoReadModel, 
     asyncio.run(run())
 
 
-def test_resolved_and_all_exceptions(model: MongoReadModel, story: Month):
+def test_resolved_and_all_exceptions(model: ReadModel, story: Month):
     everything = newest(story, "breaks")
 
     async def run():
@@ -218,7 +218,7 @@ def test_resolved_and_all_exceptions(model: MongoReadModel, story: Month):
     asyncio.run(run())
 
 
-def test_exceptions_of_a_property_and_of_a_tenant(model: MongoReadModel, story: Month, monkeypatch):
+def test_exceptions_of_a_property_and_of_a_tenant(model: ReadModel, story: Month, monkeypatch):
     monkeypatch.setattr(read_model.queries, "KEYS_AT_ONCE", 3)  # so that it takes several queries
     truth = story.truth
 
@@ -253,7 +253,7 @@ def test_exceptions_of_a_property_and_of_a_tenant(model: MongoReadModel, story: 
     asyncio.run(run())
 
 
-def test_late_alerts(model: MongoReadModel, story: Month):
+def test_late_alerts(model: ReadModel, story: Month):
     truth = story.truth.live_alerts
 
     async def run():
@@ -276,7 +276,7 @@ def test_late_alerts(model: MongoReadModel, story: Month):
     asyncio.run(run())
 
 
-def test_ageing_adds_up_the_truth(model: MongoReadModel, story: Month):
+def test_ageing_adds_up_the_truth(model: ReadModel, story: Month):
     async def run():
         buckets = set()
         for property_id, obligations in properties(story.truth).items():
@@ -304,16 +304,16 @@ def test_ageing_adds_up_the_truth(model: MongoReadModel, story: Month):
 def test_pages_hold_still_while_others_write(mongo_server: MongoServer, mongo_database: str):
     """What was there before the first page and stays comes exactly once, whatever opens and closes around it."""
     mongo = Mongo(mongo_server.url, mongo_database, timeout_s=20)
-    model = MongoReadModel(mongo, output_to_json)
+    model = ReadModel(mongo, output_to_json)
     rng = random.Random(SEED)
 
-    def told(number: int, version: int, *, opened_at: int, resolved: bool = False) -> Arrived:
+    def told(number: int, version: int, *, opened_at: int, resolved: bool = False) -> ReceivedRecord:
         record = MismatchAlert(
             f"{number:032x}", version, "payment", f"P{number}", ("posting",), "posting_missing", 1 + number % 3,
             "resolved" if resolved else "opened", 5, 0, -5, "USD", None, opened_at,
             opened_at + 1 if resolved else None, (),
         )  # fmt: skip
-        return Arrived("breaks", "mismatch-alerts", 0, number, None, b"", record)
+        return ReceivedRecord("breaks", "mismatch-alerts", 0, number, None, b"", record)
 
     async def run():
         writer = ReadModelWriter(mongo, lambda: 0)
@@ -342,12 +342,12 @@ def test_pages_hold_still_while_others_write(mongo_server: MongoServer, mongo_da
      base64.urlsafe_b64encode(b'[1,"yesterday","a"]').decode(), base64.urlsafe_b64encode(b'[true,"2026",{}]').decode(),
      base64.urlsafe_b64encode(b'[1,"2026-07-01T00:00:00","a"]').decode()],
 )  # fmt: skip
-def test_a_cursor_that_no_page_gave_is_refused(model: MongoReadModel, after: str):
+def test_a_cursor_that_no_page_gave_is_refused(model: ReadModel, after: str):
     with pytest.raises(BadCursor):
         asyncio.run(model.exceptions(after=after, limit=5))
 
 
-def test_no_page_of_nothing(model: MongoReadModel):
+def test_no_page_of_nothing(model: ReadModel):
     assert asyncio.run(model.exceptions(limit=0)) == []
 
 
@@ -361,7 +361,7 @@ def test_every_question_says_when_mongodb_is_away(tmp_path: Path, monkeypatch):
     monkeypatch.setattr(read_model.queries, "QUERY_SECONDS", 0.4)
     server = MongoServer(tmp_path)
     server.start()
-    model = MongoReadModel.connect(server.url, "away", None, output_to_json)
+    model = ReadModel.connect(server.url, "away", None, output_to_json)
 
     async def run():
         await model.ping()

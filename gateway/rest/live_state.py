@@ -1,4 +1,4 @@
-"""Live answers as JSON, and which worker gives them: what `live=true` asks (the Owner of gateway/rest/live.py)."""
+"""Live answers as JSON, and which worker gives them: the Owner of gateway/rest/live_queries.py."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Protocol
@@ -32,7 +32,7 @@ class Kept(Protocol):
         """The stable name of the worker, once it is open."""
 
 
-class LiveKeys:
+class LiveState:
     """What this worker holds, and who holds what it does not."""
 
     not_held: ClassVar[type[Exception]] = NotKept

@@ -8,12 +8,12 @@ from typing import Any
 
 from confluent_kafka import KafkaException
 
-from read_model.consuming import Source
+from read_model.consumer import OutputConsumer
 from read_model.documents import Kind
-from read_model.insisting import insist, wait
 from read_model.metrics import ReadModelMetrics
 from read_model.mongo import Mongo, MongoUnavailable
-from read_model.writer import Arrived, ReadModelWriter
+from read_model.retrying import retry_forever, wait
+from read_model.writer import ReadModelWriter, ReceivedRecord
 from sinks.health import Verdict
 from streams import topics
 from streams.codec.codec import Codec
@@ -38,7 +38,7 @@ KIND_OF: dict[Topic, Kind] = {
 
 def arrived(
     codec: Codec, topic: Topic, name: str, partition: int, offset: int, key: bytes | None, value: bytes | None
-) -> Arrived:
+) -> ReceivedRecord:
     """What a record of an output topic holds.
 
     Raises:
@@ -50,14 +50,14 @@ def arrived(
         record = codec.decode_output(value)
     except BadInput as error:
         reason = f"{error.error_class}: {error.message}"
-    return Arrived(KIND_OF[topic], name, partition, offset, key, value, record, reason)
+    return ReceivedRecord(KIND_OF[topic], name, partition, offset, key, value, record, reason)
 
 
 class Projector:
     """One projector process' work. `run` is to be called once."""
 
     def __init__(
-        self, source: Source, codec: Codec, mongo: Mongo, writer: ReadModelWriter, metrics: ReadModelMetrics
+        self, source: OutputConsumer, codec: Codec, mongo: Mongo, writer: ReadModelWriter, metrics: ReadModelMetrics
     ) -> None:
         self._source = source
         self._codec = codec
@@ -97,13 +97,13 @@ class Projector:
         """Project until told to stop; then what is in hand is finished and committed.
 
         Raises:
-            MongoMisuse: an index is in the way.
+            MongoConfigError: an index is in the way.
             KafkaException: the consumer can never read again.
 
         """
         watching = asyncio.create_task(self._watch())
         try:
-            await insist(self._prepare, pause=lambda s: self._pause(s, stop), troubled=self._troubled)
+            await retry_forever(self._prepare, pause=lambda s: self._pause(s, stop), troubled=self._troubled)
             while not stop.is_set():
                 await self._turn(stop)
         finally:
@@ -128,12 +128,12 @@ class Projector:
                 self._metrics.last_write.set_to_current_time()
                 return True
 
-            if not await insist(write, pause=lambda s: self._pause(s, stop), troubled=self._troubled):
+            if not await retry_forever(write, pause=lambda s: self._pause(s, stop), troubled=self._troubled):
                 return  # to stop while MongoDB is away: not committed, so it is read again
         self._source.written()
         await asyncio.to_thread(self._source.commit)
 
-    def _arrived(self, messages: Sequence[Any]) -> list[Arrived]:
+    def _arrived(self, messages: Sequence[Any]) -> list[ReceivedRecord]:
         return [
             arrived(
                 self._codec, self._source.topics[message.topic()],

@@ -31,7 +31,7 @@ def group_of(settings: Settings) -> str:
     return f"{settings.application_id}-read-model"
 
 
-class Source:
+class OutputConsumer:
     """The output topics, as one member of the group reads them.
 
     Raises:

@@ -21,12 +21,12 @@ from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicP
 from confluent_kafka.admin import AdminClient
 
 from domain.facts import Micros
-from read_model.consuming import BATCH_RECORDS, group_of
+from read_model.consumer import BATCH_RECORDS, group_of
 from read_model.documents import KINDS, POISONED, REBUILDS
-from read_model.insisting import insist
 from read_model.mongo import Mongo, MongoUnavailable
-from read_model.projecting import arrived
-from read_model.writer import LIVE, Arrived, Outcomes, ReadModelWriter, Target
+from read_model.projector import arrived
+from read_model.retrying import retry_forever
+from read_model.writer import LIVE, Outcomes, ReadModelWriter, ReceivedRecord, Target
 from streams import topics
 from streams.broker import reading
 from streams.broker.cluster import ANSWER_SECONDS_MAX, connect
@@ -45,12 +45,12 @@ LOCK = "read-model"
 Result = TypeVar("Result")
 
 
-class Busy(RuntimeError):
+class RebuildInProgress(RuntimeError):
     """Another rebuild is at work; the message says whose."""
 
 
 @dataclass
-class Rebuilt:
+class RebuildResult:
     """What a rebuild came to."""
 
     outcomes: Outcomes = field(default_factory=Counter)
@@ -95,25 +95,25 @@ class Rebuild:
         self._who = f"{socket.gethostname()} process {os.getpid()}"
         self._at: dict[Topic, dict[int, int]] = {}
         self._total = self._done = 0
-        self.result = Rebuilt()
+        self.result = RebuildResult()
 
-    async def run(self) -> Rebuilt:
+    async def run(self) -> RebuildResult:
         """Rebuild, swap, and catch up. MongoDB may be away meanwhile; it is waited for.
 
         Raises:
-            Busy: another rebuild is at work.
+            RebuildInProgress: another rebuild is at work.
             BrokerError: the broker does not answer, or a topic is missing.
-            MongoMisuse: an index is in the way.
+            MongoConfigError: an index is in the way.
 
         """
-        await self._insisted(self._claim)
+        await self._insisted(self._acquire_lease)
         try:
             return await self._rebuild()
         finally:
             with suppress(MongoUnavailable):  # then it counts as dead after a while
                 await self._mongo.delete(REBUILDS, {"_id": LOCK, "who": self._who})
 
-    async def _rebuild(self) -> Rebuilt:
+    async def _rebuild(self) -> RebuildResult:
         began_at = self._clock()
         for collection in self._fresh:
             await self._insisted(lambda name=collection: self._mongo.drop(name))  # type: ignore[misc]
@@ -135,13 +135,13 @@ class Rebuild:
         }
         return self.result
 
-    async def _claim(self) -> None:
+    async def _acquire_lease(self) -> None:
         now = self._clock()
         mine = {"_id": LOCK, "who": self._who, "told_at": now}
         free = {"$or": [{"who": self._who}, {"told_at": {"$lt": now - FORGOTTEN_AFTER_US}}]}
-        if not await self._mongo.claim(REBUILDS, mine, free):
+        if not await self._mongo.acquire_lease(REBUILDS, mine, free):
             other = await self._mongo.find_one(REBUILDS, LOCK) or {}
-            raise Busy(
+            raise RebuildInProgress(
                 f"{other.get('who', 'another process')} is rebuilding the read model. If it was killed, it counts as "
                 f"dead {FORGOTTEN_AFTER_US // 60_000_000} minutes after its last sign of life."
             )
@@ -175,7 +175,7 @@ class Rebuild:
         self._progress(self._done + more, self._total)
 
     async def _write(self, writer: ReadModelWriter, topic: Topic, batch: list[reading.RawRecord]) -> None:
-        def decoded() -> list[Arrived]:
+        def decoded() -> list[ReceivedRecord]:
             return [
                 arrived(self._codec, topic, one.name, one.partition, one.offset, one.key, one.value) for one in batch
             ]
@@ -184,7 +184,7 @@ class Rebuild:
             self.result.outcomes.update(await writer.write(decoded()))
 
         await self._insisted(write)
-        await self._insisted(self._claim)
+        await self._insisted(self._acquire_lease)
 
     async def _insisted(self, do: Callable[[], Awaitable[Result]]) -> Result:
         async def pause(seconds: float) -> bool:
@@ -194,7 +194,7 @@ class Rebuild:
         async def once() -> tuple[Result]:
             return (await do(),)
 
-        done = await insist(once, pause=pause, troubled=lambda _: None)
+        done = await retry_forever(once, pause=pause, troubled=lambda _: None)
         assert done is not None
         return done[0]
 

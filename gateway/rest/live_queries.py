@@ -12,7 +12,7 @@ from gateway.rest.errors import ApiError
 KeyKind = Literal["payment", "obligation"]
 Json = dict[str, Any]
 
-HANDED_ON = "Rentmatch-Handed-On"
+FORWARDED = "Rentmatch-Handed-On"
 """The header of a question that another worker handed on. It is not handed on again, so no two can play ball."""
 
 OWNER_SECONDS_MAX = 3.0
@@ -60,7 +60,7 @@ class Owner(Protocol):
         """
 
 
-class LiveQuestions:
+class LiveQueries:
     """Sends a live question to where it can be answered."""
 
     def __init__(self, owner: Owner) -> None:
@@ -99,7 +99,7 @@ class LiveQuestions:
                 raise _moving("the key left this worker meanwhile") from None
         if not owner.settled:
             raise _moving("this worker's partitions are being assigned or recovered")
-        if HANDED_ON in request.headers:
+        if FORWARDED in request.headers:
             raise _moving("the key is not, or not yet, where it was looked for")
         url = owner.owner_of(kind, key)
         if url is None or url == owner.url:
@@ -113,7 +113,7 @@ class LiveQuestions:
 
     async def _hand_on(self, request: web.Request, url: str, query: Mapping[str, str]) -> bytes | None:
         target = URL(url + request.rel_url.raw_path, encoded=True).with_query(query)
-        headers = {HANDED_ON: "1", "Accept": "application/json"}
+        headers = {FORWARDED: "1", "Accept": "application/json"}
         if "Authorization" in request.headers:
             headers["Authorization"] = request.headers["Authorization"]
         try:

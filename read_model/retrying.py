@@ -17,7 +17,7 @@ LONGEST_PAUSE_S = 15.0
 Result = TypeVar("Result")
 
 
-async def insist(
+async def retry_forever(
     do: Callable[[], Awaitable[Result]],
     *,
     pause: Callable[[float], Awaitable[bool]],
