@@ -21,9 +21,9 @@ class AllocateInstallments(KeyedAgent[ObligationState]):
     sources = (OBLIGATION_FACTS,)
 
     def __init__(self, table: KeyedTable[ObligationState], shared: AgentContext) -> None:
-        super().__init__(table, OBLIGATION_ID, obligation.learn, obligation.view, count_obligation, shared)
+        super().__init__(table, OBLIGATION_ID, obligation.apply, obligation.view, count_obligation, shared)
 
     def handle(self, batch: Batch) -> None:
         """Let each obligation learn the facts that another worker routed or told."""
         facts = [fact for record in batch.records for fact in bundles.obligation_facts(record.value or b"")]
-        self.learn(batch.source.number, facts, Origin(batch.source, batch.start))
+        self.apply(batch.source.number, facts, Origin(batch.source, batch.start))

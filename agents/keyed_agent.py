@@ -7,9 +7,9 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from agents.router import Origin
 from domain import publishing
 from domain.calendar import DAY
-from domain.facts import Day, InputFact, Micros, ObligationCharged, PaymentPart, PlanChanged
+from domain.facts import Day, InputFact, Micros, ObligationCharged, PaymentApplication, PlanChanged
 from domain.policy import Policy
-from domain.publishing import History
+from domain.publishing import Published
 from domain.records import (
     LatePaymentAlert,
     MismatchAlert,
@@ -85,14 +85,14 @@ class KeyedAgent(Generic[S]):
         self,
         table: KeyedTable[S],
         key: Callable[[Any], str],
-        learn: Callable[[S, Any], bool],
+        apply: Callable[[S, Any], bool],
         view: Callable[[S, Micros, Policy], Any],
-        count: Callable[[Tally, History, S, Any, Day], None],
+        count: Callable[[Tally, Published, S, Any, Day], None],
         shared: AgentContext,
     ) -> None:
         self.table = table
         self._key = key
-        self._learn = learn
+        self._apply = apply
         self._view = view
         self._count = count
         self._policy = shared.policy
@@ -110,9 +110,9 @@ class KeyedAgent(Generic[S]):
         """Whether this worker has that partition."""
         return self.table.owns(partition)
 
-    def learn(self, partition: int, facts: Sequence[Any], origin: Origin) -> None:
+    def apply(self, partition: int, facts: Sequence[Any], origin: Origin) -> None:
         """Let each key learn its fact, unless it is full."""
-        learn = self._learn
+        apply = self._apply
         learned = refused = 0
         keys = list(map(self._key, facts))
         for entry, fact in zip(self.table.entries(partition, keys), facts, strict=True):
@@ -121,7 +121,7 @@ class KeyedAgent(Generic[S]):
                 self._refuse(origin, entry.key, fact)
                 refused += 1
                 continue
-            if learn(entry.state, fact):
+            if apply(entry.state, fact):
                 learned += 1
                 entry.packed_bytes += _ORDINARY_FACT_BYTES
                 self.table.mark_dirty(partition, entry)
@@ -129,7 +129,7 @@ class KeyedAgent(Generic[S]):
         self._counts[self._repeated] += len(facts) - learned - refused
 
     def _fits(self, entry: Entry[S], fact: Any) -> bool:
-        if isinstance(fact, PaymentPart):
+        if isinstance(fact, PaymentApplication):
             return True  # it replaces the one before it, and the money must not be lost on the way between two keys
         if isinstance(fact, _PLANNED):
             entry.packed_bytes += sum([len(each.installment_id) + 24 for each in fact.installments])
@@ -161,7 +161,7 @@ class KeyedAgent(Generic[S]):
         today = at // DAY
         version_floor = self._clocks.version()
         settled: dict[int, list[tuple[Entry[S], Micros]]] = {}
-        told: list[PaymentPart] = []
+        told: list[PaymentApplication] = []
         for partition, entries in self.table.dirty.items():
             caught_up = now.get(partition, NEVER_CAUGHT_UP)
             done = settled[partition] = []
@@ -171,10 +171,10 @@ class KeyedAgent(Generic[S]):
                 view = self._view(entry.state, caught_up, self._policy)
                 version = max(entry.history.version + 1, version_floor)
                 self._count(tally, entry.history, entry.state, view, today)
-                changes = publishing.changes(entry.history, view, at, version)
+                changes = publishing.diff(entry.history, view, at, version)
                 for output in changes.outputs:
                     self._emit(commit, output)
-                told += changes.parts
+                told += changes.applications
                 done.append((entry, NO_DEADLINE if view.next_deadline is None else view.next_deadline))
         self.table.flush(commit, settled)
         self._tell(commit, told)
@@ -194,7 +194,7 @@ class KeyedAgent(Generic[S]):
         topic = _TOPIC_OF[type(output)]
         commit.send(topic, ANY_PARTITION, key_of(output).encode(), self._encode(output, self._names[topic]))
 
-    def _tell(self, commit: Commit, parts: list[PaymentPart]) -> None:
+    def _tell(self, commit: Commit, applications: list[PaymentApplication]) -> None:
         """Take parts to the keeper of the obligation; only payments have any."""
 
     def committed(self, commit: Commit) -> None:

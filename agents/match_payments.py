@@ -4,7 +4,7 @@ from operator import attrgetter
 
 from agents.keyed_agent import AgentContext, KeyedAgent
 from agents.router import Origin, Router
-from domain.facts import PaymentPart
+from domain.facts import PaymentApplication
 from domain.payments import view as payment
 from domain.payments.view import PaymentState
 from domain.tally import count_payment
@@ -25,14 +25,14 @@ class MatchPayments(KeyedAgent[PaymentState]):
     sources = (PAYMENT_FACTS,)
 
     def __init__(self, table: KeyedTable[PaymentState], shared: AgentContext, to_obligations: Router) -> None:
-        super().__init__(table, PAYMENT_ID, payment.learn, payment.view, count_payment, shared)
+        super().__init__(table, PAYMENT_ID, payment.apply, payment.view, count_payment, shared)
         self._to_obligations = to_obligations
 
     def handle(self, batch: Batch) -> None:
         """Let each payment learn the facts that another worker routed."""
         facts = [fact for record in batch.records for fact in bundles.payment_facts(record.value or b"")]
-        self.learn(batch.source.number, facts, Origin(batch.source, batch.start))
+        self.apply(batch.source.number, facts, Origin(batch.source, batch.start))
 
-    def _tell(self, commit: Commit, parts: list[PaymentPart]) -> None:
-        self._to_obligations.route(parts, _SETTLING)
+    def _tell(self, commit: Commit, applications: list[PaymentApplication]) -> None:
+        self._to_obligations.route(applications, _SETTLING)
         self._to_obligations.flush(commit)

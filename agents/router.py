@@ -28,7 +28,7 @@ class KeyedTarget(Protocol):
     def owns(self, partition: int) -> bool:
         """Whether this worker has that partition."""
 
-    def learn(self, partition: int, facts: Sequence[Any], origin: Origin) -> None:
+    def apply(self, partition: int, facts: Sequence[Any], origin: Origin) -> None:
         """Let the keys of a partition learn their facts."""
 
 
@@ -55,7 +55,7 @@ class Router:
                 held.append(fact)
         for partition, some in sorted_.items():
             if self._target.owns(partition):
-                self._target.learn(partition, some, origin)
+                self._target.apply(partition, some, origin)
             else:
                 self._elsewhere.setdefault(partition, []).extend(some)
 

@@ -22,11 +22,11 @@ import msgspec
 
 from agents.keyed_agent import key_of
 from domain import facts, publishing, records
-from domain.facts import InputFact, PaymentPart
+from domain.facts import InputFact, PaymentApplication
 from domain.obligations import view as obligation
 from domain.payments import view as payment
 from domain.policy import Policy
-from domain.publishing import History
+from domain.publishing import Published
 from streams import topics
 from streams.codec import avro_schemas
 from streams.codec.validation import check
@@ -133,9 +133,9 @@ def create_app(broker: str, name: str, inputs: str, partitions: int) -> faust.Ap
     policy = Policy()
     pack = msgspec.msgpack.Encoder().encode
     unpack_payment_fact = msgspec.msgpack.Decoder(facts.PaymentFact).decode
-    unpack_obligation_fact = msgspec.msgpack.Decoder(facts.ObligationFact | PaymentPart).decode
-    unpack_payment = msgspec.msgpack.Decoder(tuple[payment.PaymentState, History]).decode
-    unpack_obligation = msgspec.msgpack.Decoder(tuple[obligation.ObligationState, History]).decode
+    unpack_obligation_fact = msgspec.msgpack.Decoder(facts.ObligationFact | PaymentApplication).decode
+    unpack_payment = msgspec.msgpack.Decoder(tuple[payment.PaymentState, Published]).decode
+    unpack_obligation = msgspec.msgpack.Decoder(tuple[obligation.ObligationState, Published]).decode
 
     def raw(topic: Topic, owner: str = name) -> Any:
         return app.topic(f"{owner}-{topic.name}", key_serializer="raw", value_serializer="raw")
@@ -164,9 +164,9 @@ def create_app(broker: str, name: str, inputs: str, partitions: int) -> faust.Ap
     for topic in topics.INPUTS:
         app.agent(raw(topic, inputs), name=f"route_{topic.name}")(route)
 
-    async def tell(view: Any, told: History) -> publishing.Changes:
+    async def tell(view: Any, told: Published) -> publishing.Changes:
         now = time.time_ns() // 1_000
-        changes = publishing.changes(told, view, now, max(told.version + 1, now))
+        changes = publishing.diff(told, view, now, max(told.version + 1, now))
         for output in changes.outputs:
             await outputs[type(output)].send(key=key_of(output).encode(), value=avro.encode(output))
         return changes
@@ -177,12 +177,12 @@ def create_app(broker: str, name: str, inputs: str, partitions: int) -> faust.Ap
             fact = unpack_payment_fact(value)
             packed = payments.get(key)
             state, told = (
-                (payment.new_payment(fact.payment_id), History()) if packed is None else unpack_payment(packed)
+                (payment.new_payment(fact.payment_id), Published()) if packed is None else unpack_payment(packed)
             )
-            if payment.learn(state, fact):
+            if payment.apply(state, fact):
                 changes = await tell(payment.view(state, NEVER, policy), told)
-                for part in changes.parts:
-                    await obligation_facts.send(key=part.obligation_id.encode(), value=pack(part))
+                for application in changes.applications:
+                    await obligation_facts.send(key=application.obligation_id.encode(), value=pack(application))
                 payments[key] = pack((state, told))
 
     @app.agent(obligation_facts)  # type: ignore[untyped-decorator]
@@ -191,11 +191,11 @@ def create_app(broker: str, name: str, inputs: str, partitions: int) -> faust.Ap
             fact = unpack_obligation_fact(value)
             packed = obligations.get(key)
             state, told = (
-                (obligation.new_obligation(fact.obligation_id), History())
+                (obligation.new_obligation(fact.obligation_id), Published())
                 if packed is None
                 else unpack_obligation(packed)
             )
-            if obligation.learn(state, fact):
+            if obligation.apply(state, fact):
                 await tell(obligation.view(state, NEVER, policy), told)
                 obligations[key] = pack((state, told))
 

@@ -17,7 +17,7 @@ from benchmarks.running import RECOVERED, wait_for
 from domain.facts import Micros
 from domain.obligations.view import ObligationState
 from domain.payments.view import PaymentState
-from domain.publishing import History
+from domain.publishing import Published
 from streams import topics
 from streams.partitioning import partition_of
 from streams.topics import Topic
@@ -61,7 +61,7 @@ class Templates:
         encode = msgspec.msgpack.Encoder().encode
         shape = {changelog: (struct, field) for _, changelog, struct, field in TABLES}
         decoders = {
-            changelog: msgspec.msgpack.Decoder(tuple[struct, History])  # type: ignore[valid-type]
+            changelog: msgspec.msgpack.Decoder(tuple[struct, Published])  # type: ignore[valid-type]
             for _, changelog, struct, _ in TABLES
         }
         decoded = [

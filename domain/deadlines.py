@@ -4,7 +4,7 @@ from domain.calendar import FAR_FUTURE
 from domain.facts import Micros
 
 
-class Alarm:
+class Deadlines:
     """Answers whether deadlines have passed at `now`, and remembers the earliest that has not."""
 
     __slots__ = ("_next", "now")
@@ -13,7 +13,7 @@ class Alarm:
         self.now = now
         self._next = FAR_FUTURE
 
-    def passed(self, deadline: Micros) -> bool:
+    def has_passed(self, deadline: Micros) -> bool:
         """Tell whether a deadline has passed; it has at its very instant (contract section 7)."""
         if self.now >= deadline:
             return True

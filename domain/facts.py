@@ -133,7 +133,7 @@ class PostingReversed(Fact, frozen=True, array_like=True, gc=False, tag="PR"):
     reason: str
 
 
-class PaymentPart(msgspec.Struct, frozen=True, array_like=True, tag="PART"):
+class PaymentApplication(msgspec.Struct, frozen=True, array_like=True, tag="PART"):
     """What a payment counts for at one obligation: a snapshot that replaces the one of the same payment before it.
 
     Written only by the keeper of the payment (agents/match_payments.py) for the keeper of the obligation. `revision`

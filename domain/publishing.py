@@ -1,7 +1,7 @@
-"""What was last emitted for a key, and what must be emitted now (contract sections 1, 6, 7 and 8).
+"""What was last published for a key, and what must be published now (contract sections 1, 6, 7 and 8).
 
-A history belongs to one key and is kept beside its state. The view alone says what is true; the history only says what
-consumers were told, so that nothing is told twice and what ended is told to have ended.
+A `Published` belongs to one key and is stored beside its state. The view alone says what is true; `Published` records
+what consumers have received, so that nothing is published twice and every end is published.
 """
 
 from hashlib import blake2b
@@ -10,7 +10,7 @@ from typing import TypeAlias
 import msgspec
 
 from domain.breaks.model import PRIORITY, Break
-from domain.facts import UNTOUCHED, Micros, PaymentPart
+from domain.facts import UNTOUCHED, Micros, PaymentApplication
 from domain.obligations.lateness import Late
 from domain.obligations.view import ObligationView
 from domain.payments.view import PaymentView
@@ -30,45 +30,48 @@ Counted: TypeAlias = tuple[int | str, ...]
 _STAGE_ORDER = {stage: order for order, stage in enumerate(LateStage)}
 
 
-class ToldBreak(msgspec.Struct, array_like=True, gc=False):
-    """An open break as it was last told."""
+class PublishedBreak(msgspec.Struct, array_like=True, gc=False):
+    """An open break as last published."""
 
-    told: Break
+    last: Break
     opened_at: Micros
 
 
-class ToldLate(msgspec.Struct, array_like=True, gc=False):
-    """A live late alert as it was last told."""
+class PublishedAlert(msgspec.Struct, array_like=True, gc=False):
+    """A live late alert as last published."""
 
-    told: Late
+    last: Late
     opened_at: Micros
     lifecycle: LateLifecycle
 
 
-class History(msgspec.Struct, array_like=True):
-    """What was last emitted for a key. Packs with `msgspec.msgpack` and unpacks to the same."""
+class Published(msgspec.Struct, array_like=True):
+    """What was last published for a key. It survives a round trip through `msgspec.msgpack`.
+
+    Packed as an array and stored: fields may only be appended, with a default.
+    """
 
     version: int = 0
-    """That of the last emission; 0 before the first."""
+    """The version last published; 0 before the first."""
     digest: bytes = b""
-    """Of the last reconciliation; empty before the first."""
-    breaks: dict[str, ToldBreak] = {}
-    """The open ones, by break id."""
-    late: dict[str, ToldLate] = {}
-    """The live ones, by alert id."""
-    parts: dict[str, bytes] = {}
-    """Of a payment: the digest of the part last told to each obligation that it touches."""
+    """Digest of the last reconciliation; empty before the first."""
+    breaks: dict[str, PublishedBreak] = {}
+    """The open breaks, by break id."""
+    late: dict[str, PublishedAlert] = {}
+    """The live late alerts, by alert id."""
+    applications: dict[str, bytes] = {}
+    """Of a payment: the digest of the application last sent to each obligation."""
     counted: Counted = ()
-    """What the tally of its partition holds of it, as `domain.tally` packs that; empty before it was counted."""
+    """Its contribution to the tally of its partition, as `domain.tally` packs it; empty before it was counted."""
 
 
 class Changes(msgspec.Struct):
-    """What must be emitted for a key, all under one version."""
+    """What must be published for a key, all under one version."""
 
     outputs: list[Output]
     """Snapshots for the output topics: the reconciliation first, then alerts."""
-    parts: list[PaymentPart]
-    """What a payment tells its obligations."""
+    applications: list[PaymentApplication]
+    """The applications that a payment sends to its obligations."""
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -78,60 +81,60 @@ def _digest(record: msgspec.Struct) -> bytes:
     return blake2b(_encoder.encode(record), digest_size=12).digest()
 
 
-def changes(history: History, view: PaymentView | ObligationView, at: Micros, version: int) -> Changes:
-    """Compare a view with what was last told, and note in the history what is told now.
+def diff(published: Published, view: PaymentView | ObligationView, at: Micros, version: int) -> Changes:
+    """Compare a view with what was last published, and record what is published now.
 
-    Nothing changed: nothing is emitted. A reconciliation is emitted when it differs from the last. A break is `opened`
-    when new, `updated` when anything that it says differs, `resolved`, as last known, when it is gone. A late alert is
-    `opened` when new, `escalated` when its stage is further than the last told; when only amounts differ it is told
-    again under the lifecycle last told; it ends `cured` if its installment is still due on that day and not of amount 0
-    (then it is covered), else `cancelled`. A part goes out when it differs from the last told to that obligation; an
-    obligation that the payment no longer touches is told an empty one.
+    Nothing changed: nothing is published. A reconciliation is published when it differs from the last. A break is
+    `opened` when new, `updated` when any of its fields differs, and `resolved`, as last published, when it is gone. A
+    late alert is `opened` when new and `escalated` when its stage has advanced; when only amounts differ it is
+    published again under its last lifecycle. It ends `cured` if its installment is still due on that day with an amount
+    above 0 (so it is covered), else `cancelled`. An application is sent when it differs from the last one sent to that
+    obligation; an obligation that the payment no longer touches is sent an empty one.
 
     Args:
-        history: of the key; changed in place.
-        view: the key as it stands now.
+        published: of the key; changed in place.
+        view: the key as it is now.
         at: the instant to stamp as `opened_at`, `resolved_at` and `ended_at`.
-        version: the version to stamp on every record and part; it must be higher than any before for this key.
+        version: the version to stamp on every record and application; it must be higher than any before for this key.
 
     """
     outputs: list[Output] = []
-    parts: list[PaymentPart] = []
+    applications: list[PaymentApplication] = []
     reconciliation = view.reconciliation
     if reconciliation is not None:
         digest = _digest(reconciliation)
-        if digest != history.digest:
-            history.digest = digest
+        if digest != published.digest:
+            published.digest = digest
             outputs.append(msgspec.structs.replace(reconciliation, version=version))
-    if view.breaks or history.breaks:
-        _break_changes(outputs, history, view, at, version)
+    if view.breaks or published.breaks:
+        _break_changes(outputs, published, view, at, version)
     if isinstance(view, ObligationView):
-        if (view.late or history.late) and view.reconciliation is not None:
-            _late_changes(outputs, history, view.late, view.reconciliation, at=at, version=version)
+        if (view.late or published.late) and view.reconciliation is not None:
+            _late_changes(outputs, published, view.late, view.reconciliation, at=at, version=version)
     else:
-        _part_changes(parts, history, view, version)
-    if outputs or parts:
-        history.version = version
-    return Changes(outputs, parts)
+        _application_changes(applications, published, view, version)
+    if outputs or applications:
+        published.version = version
+    return Changes(outputs, applications)
 
 
 def _break_changes(
-    outputs: list[Output], history: History, view: PaymentView | ObligationView, at: Micros, version: int
+    outputs: list[Output], published: Published, view: PaymentView | ObligationView, at: Micros, version: int
 ) -> None:
     key_kind, key = view.key_kind, view.key
-    told = history.breaks
-    gone = dict(told)
+    open_breaks = published.breaks
+    gone = dict(open_breaks)
     for one in view.breaks:
-        last = gone.pop(one.break_id, None)
-        if last is None:
-            told[one.break_id] = ToldBreak(one, at)
+        previous = gone.pop(one.break_id, None)
+        if previous is None:
+            open_breaks[one.break_id] = PublishedBreak(one, at)
             outputs.append(
                 _mismatch(
                     key_kind, key, one, version=version, lifecycle=BreakLifecycle.OPENED, opened_at=at, resolved_at=None
                 )
             )
-        elif last.told != one:
-            told[one.break_id] = ToldBreak(one, last.opened_at)
+        elif previous.last != one:
+            open_breaks[one.break_id] = PublishedBreak(one, previous.opened_at)
             outputs.append(
                 _mismatch(
                     key_kind,
@@ -139,20 +142,20 @@ def _break_changes(
                     one,
                     version=version,
                     lifecycle=BreakLifecycle.UPDATED,
-                    opened_at=last.opened_at,
+                    opened_at=previous.opened_at,
                     resolved_at=None,
                 )
             )
-    for break_id, last in gone.items():
-        del told[break_id]
+    for break_id, previous in gone.items():
+        del open_breaks[break_id]
         outputs.append(
             _mismatch(
                 key_kind,
                 key,
-                last.told,
+                previous.last,
                 version=version,
                 lifecycle=BreakLifecycle.RESOLVED,
-                opened_at=last.opened_at,
+                opened_at=previous.opened_at,
                 resolved_at=at,
             )
         )
@@ -190,41 +193,43 @@ def _mismatch(
 
 def _late_changes(
     outputs: list[Output],
-    history: History,
+    published: Published,
     live: tuple[Late, ...],
     obligation: ObligationReconciliation,
     *,
     at: Micros,
     version: int,
 ) -> None:
-    told = history.late
-    gone = dict(told)
+    live_alerts = published.late
+    gone = dict(live_alerts)
     for late in live:
-        last = gone.pop(late.alert_id, None)
-        if last is None:
-            now_told = ToldLate(late, at, LateLifecycle.OPENED)
-        elif last.told == late:
+        previous = gone.pop(late.alert_id, None)
+        if previous is None:
+            now_published = PublishedAlert(late, at, LateLifecycle.OPENED)
+        elif previous.last == late:
             continue
         else:
-            further = _STAGE_ORDER[late.stage] > _STAGE_ORDER[last.told.stage]
-            now_told = ToldLate(late, last.opened_at, LateLifecycle.ESCALATED if further else last.lifecycle)
-        told[late.alert_id] = now_told
+            further = _STAGE_ORDER[late.stage] > _STAGE_ORDER[previous.last.stage]
+            now_published = PublishedAlert(
+                late, previous.opened_at, LateLifecycle.ESCALATED if further else previous.lifecycle
+            )
+        live_alerts[late.alert_id] = now_published
         outputs.append(
             _late_alert(
                 obligation,
                 late,
                 version=version,
-                lifecycle=now_told.lifecycle,
-                opened_at=now_told.opened_at,
+                lifecycle=now_published.lifecycle,
+                opened_at=now_published.opened_at,
                 ended_at=None,
             )
         )
     if not gone:
         return
     due = {(one.installment_id, one.due_date): one for one in obligation.installments if one.amount_minor}
-    for alert_id, last in gone.items():
-        del told[alert_id]
-        late, lifecycle = last.told, LateLifecycle.CANCELLED
+    for alert_id, previous in gone.items():
+        del live_alerts[alert_id]
+        late, lifecycle = previous.last, LateLifecycle.CANCELLED
         covered = due.get((late.installment_id, late.due_date))
         if covered is not None:
             lifecycle = LateLifecycle.CURED
@@ -235,7 +240,9 @@ def _late_changes(
                 pending_minor=sum(covered.pending.values()),
             )
         outputs.append(
-            _late_alert(obligation, late, version=version, lifecycle=lifecycle, opened_at=last.opened_at, ended_at=at)
+            _late_alert(
+                obligation, late, version=version, lifecycle=lifecycle, opened_at=previous.opened_at, ended_at=at
+            )
         )
 
 
@@ -270,22 +277,24 @@ def _late_alert(
     )
 
 
-def _part_changes(parts: list[PaymentPart], history: History, view: PaymentView, version: int) -> None:
-    told = history.parts
-    gone = None if len(told) == 0 else set(told)
-    for part in view.parts:
+def _application_changes(
+    applications: list[PaymentApplication], published: Published, view: PaymentView, version: int
+) -> None:
+    digests = published.applications
+    gone = set(digests) if digests else None
+    for application in view.applications:
         if gone is not None:
-            gone.discard(part.obligation_id)
-        digest = _digest(part)
-        if told.get(part.obligation_id) != digest:
-            told[part.obligation_id] = digest
-            parts.append(msgspec.structs.replace(part, revision=version))
+            gone.discard(application.obligation_id)
+        digest = _digest(application)
+        if digests.get(application.obligation_id) != digest:
+            digests[application.obligation_id] = digest
+            applications.append(msgspec.structs.replace(application, revision=version))
     if not gone:
         return
     for obligation_id in sorted(gone):
-        del told[obligation_id]
-        parts.append(
-            PaymentPart(
+        del digests[obligation_id]
+        applications.append(
+            PaymentApplication(
                 view.key,
                 obligation_id,
                 version,

@@ -2,8 +2,8 @@
 
 A key contributes what it was last told to be: its status, its money, its open breaks, its live alerts. When that
 changes, the old contribution is taken back and the new one added, so a tally is never worked out from all keys, and is
-exact as long as the old contribution is known. The breaks and alerts of it are in the key's history anyway; the rest
-is remembered there as `counted`.
+exact as long as the old contribution is known. Its breaks and alerts are in the key's `Published` anyway; the rest is
+remembered there as `counted`.
 
 Money is whole minor units of the currency that a name ends in. Days are days since 1970-01-01 in UTC.
 
@@ -24,7 +24,7 @@ from domain.facts import Day
 from domain.obligations.lateness import Late
 from domain.obligations.view import ObligationState, ObligationView
 from domain.payments.view import PaymentState, PaymentView
-from domain.publishing import Counted, History
+from domain.publishing import Counted, Published
 
 UNCHARGED: Counted = ("",)
 """What is counted of an obligation without a charge: nothing but its breaks. Not empty: it has been counted."""
@@ -32,7 +32,7 @@ UNCHARGED: Counted = ("",)
 _NO_OBLIGATION: Counted = ("", "", "", 0, 0)
 _NO_PAYMENT: Counted = ("", "", 0, 0, 0)
 
-LEGS = (
+SOURCES_PRESENT = (
     "",
     "initiated",
     "settled",
@@ -139,74 +139,78 @@ class Tally(msgspec.Struct, array_like=True):
         return found
 
 
-def count_payment(tally: Tally, history: History, state: PaymentState, view: PaymentView, today: Day) -> None:
-    """Let a payment contribute what a view says, instead of what its history says, and note that in the history.
+def count_payment(tally: Tally, published: Published, state: PaymentState, view: PaymentView, today: Day) -> None:
+    """Let a payment contribute what a view says, instead of what its `Published` says, and note that there.
 
-    Before `domain.publishing.changes`, which forgets what was told before.
+    Before `domain.publishing.diff`, which forgets what was told before.
 
     Args:
         tally: changed in place.
-        history: of the payment; changed in place.
+        published: of the payment; changed in place.
         state: what the view was derived from.
         view: the payment as it stands now.
         today: the day by the service's clock.
 
     """
-    before = history.counted
+    before = published.counted
     told = view.reconciliation
     standing, posted = told.settled.standing_minor, told.posted.net_minor
     initiation = state.initiation
-    legs = (initiation is not None) | (2 if state.attempts else 0) | (4 if state.postings or state.reversals else 0)
-    now: Counted = (told.status.value, told.currency, standing, posted, legs)
+    sources_present = (
+        (initiation is not None) | (2 if state.attempts else 0) | (4 if state.postings or state.reversals else 0)
+    )
+    now: Counted = (told.status.value, told.currency, standing, posted, sources_present)
     if initiation is not None and initiation.method == "ACH_DEBIT" and state.attempts:
         now += _entries(state, today)
     if now != before:
         _payment(tally, before or _NO_PAYMENT, now)
-        history.counted = now
-    if history.breaks or view.breaks:
-        _count_breaks(tally, history, view.breaks, counted=bool(before))
+        published.counted = now
+    if published.breaks or view.breaks:
+        _count_breaks(tally, published, view.breaks, counted=bool(before))
 
 
-def count_obligation(tally: Tally, history: History, state: ObligationState, view: ObligationView, today: Day) -> None:
+def count_obligation(
+    tally: Tally, published: Published, state: ObligationState, view: ObligationView, today: Day
+) -> None:
     """The same of an obligation."""
-    before = history.counted
+    before = published.counted
     told = view.reconciliation
     now: Counted = UNCHARGED
     if told is not None:
         now = (told.status.value, told.ageing_bucket.value, told.currency, told.balance_minor, told.paid_minor)
     if now != before:
         _obligation(tally, _charged(before), _charged(now))
-        history.counted = now
-    if history.breaks or view.breaks:
-        _count_breaks(tally, history, view.breaks, counted=bool(before))
-    if history.late or view.late:
+        published.counted = now
+    if published.breaks or view.breaks:
+        _count_breaks(tally, published, view.breaks, counted=bool(before))
+    if published.late or view.late:
         if before and before != UNCHARGED:
-            _late(tally, [last.told for last in history.late.values()], str(before[2]), -1)
+            _late(tally, [alert.last for alert in published.late.values()], str(before[2]), -1)
         if told is not None:
             _late(tally, view.late, told.currency, 1)
 
 
-def recounted(kind: type, histories: Iterable[History], forgotten: Day) -> Tally:
+def recounted(kind: type, published_of_keys: Iterable[Published], forgotten: Day) -> Tally:
     """The tally of these keys, worked out from what each of them contributes: what a tally must be equal to.
 
     Args:
         kind: `PaymentState` or `ObligationState`: what they are keys of.
-        histories: of all keys.
+        published_of_keys: of all keys.
         forgotten: as the tally has it.
 
     """
     tally = Tally(forgotten=forgotten)
-    for history in histories:
-        if not history.counted:
+    for published in published_of_keys:
+        if not published.counted:
             continue
         if kind is PaymentState:
-            _payment(tally, _NO_PAYMENT, history.counted)
+            _payment(tally, _NO_PAYMENT, published.counted)
         else:
-            _obligation(tally, _NO_OBLIGATION, _charged(history.counted))
-        for told in history.breaks.values():
-            _put_break(tally, told.told, 1)
-        if history.late:
-            _late(tally, [told.told for told in history.late.values()], str(history.counted[2]), 1)
+            _obligation(tally, _NO_OBLIGATION, _charged(published.counted))
+        for published_break in published.breaks.values():
+            _put_break(tally, published_break.last, 1)
+        if published.late:
+            _late(tally, [alert.last for alert in published.late.values()], str(published.counted[2]), 1)
     return tally
 
 
@@ -215,12 +219,12 @@ def _payment(tally: Tally, before: Counted, now: Counted) -> None:
 
     What stays the same is left alone: this is done for each event.
     """
-    was_status, was_currency, was_standing, was_posted, was_legs, *was_entries = cast(Any, before)
-    status, currency, standing, posted, legs, *entries = cast(Any, now)
+    was_status, was_currency, was_standing, was_posted, were_present, *was_entries = cast(Any, before)
+    status, currency, standing, posted, sources_present, *entries = cast(Any, now)
     if status != was_status:
         _move(tally, "status", was_status, status)
-    if legs != was_legs:
-        _move(tally, "legs", LEGS[was_legs], LEGS[legs])
+    if sources_present != were_present:
+        _move(tally, "legs", SOURCES_PRESENT[were_present], SOURCES_PRESENT[sources_present])
     was_money = was_standing, was_posted, abs(was_standing - was_posted)
     _pay(tally, "money", was_currency, was_money, currency, (standing, posted, abs(standing - posted)))
     if entries != was_entries:
@@ -269,20 +273,20 @@ def _entries(state: PaymentState, today: Day) -> tuple[int, ...]:
     for references in state.attempts.values():
         for attempt in references.values():
             settled, returned = attempt.settled, attempt.returned
-            legs = [leg.occurred_at // DAY for leg in (settled, returned) if leg is not None]
-            if not legs or max(legs) > today + AHEAD_DAYS:
+            days = [one.occurred_at // DAY for one in (settled, returned) if one is not None]
+            if not days or max(days) > today + AHEAD_DAYS:
                 continue
-            found.append(4 * min(legs))
+            found.append(4 * min(days))
             if returned is not None:
                 category = CATEGORY_OF_REASON.get(returned.reason_code or "", OTHER)
                 found.append(4 * (returned.occurred_at // DAY) + category)
     return tuple(found)
 
 
-def _count_breaks(tally: Tally, history: History, breaks: Iterable[Break], *, counted: bool) -> None:
+def _count_breaks(tally: Tally, published: Published, breaks: Iterable[Break], *, counted: bool) -> None:
     if counted:
-        for told in history.breaks.values():
-            _put_break(tally, told.told, -1)
+        for published_break in published.breaks.values():
+            _put_break(tally, published_break.last, -1)
     for one in breaks:
         _put_break(tally, one, 1)
 

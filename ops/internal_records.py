@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from domain.facts import PaymentPart
+from domain.facts import PaymentApplication
 from streams import topics
 from streams.broker.reading import DESCRIBERS
 from streams.codec import bundles
@@ -33,7 +33,7 @@ def _payment_facts(key: bytes | None, value: bytes | None) -> Iterable[dict[str,
 
 def _obligation_facts(key: bytes | None, value: bytes | None) -> Iterable[dict[str, Any]]:
     return [
-        {"type": "_part", **_plain(fact)} if isinstance(fact, PaymentPart) else fact_to_json(fact)
+        {"type": "_part", **_plain(fact)} if isinstance(fact, PaymentApplication) else fact_to_json(fact)
         for fact in bundles.obligation_facts(value or b"")
     ]
 

@@ -11,7 +11,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from domain.breaks.model import PRIORITY
 from domain.facts import Day
 from domain.records import AgeingBucket, BreakClass, LateStage, ObligationStatus, PaymentStatus
-from domain.tally import ADMINISTRATIVE, LEGS, OTHER, UNAUTHORIZED, Tally
+from domain.tally import ADMINISTRATIVE, OTHER, SOURCES_PRESENT, UNAUTHORIZED, Tally
 
 _CATEGORIES = {"unauthorized": UNAUTHORIZED, "administrative": ADMINISTRATIVE, "other": OTHER}
 
@@ -28,7 +28,9 @@ def state_metrics(kept: Kept, today: Day) -> Iterator[Metric]:
     payments, obligations = _total(kept.payments), _total(kept.obligations)
     both = _total((payments, obligations))
     yield _counts("rentmatch_payments", "payments by status", "status", PaymentStatus, payments)
-    yield _counts("rentmatch_payments_by_legs", "payments by who has told of them", "legs", LEGS[1:], payments)
+    yield _counts(
+        "rentmatch_payments_by_legs", "payments by who has told of them", "legs", SOURCES_PRESENT[1:], payments
+    )
     yield from _money(
         payments, "money", {
             "rentmatch_standing_minor": "money that stands: collected, and not taken back",

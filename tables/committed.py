@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from domain.dedup import Held
+from domain.dedup import Accepted
 from domain.facts import Micros
 from domain.obligations import state as obligation_state
 from domain.obligations import view as obligation
@@ -20,7 +20,7 @@ from domain.payments import state as payment_state
 from domain.payments import view as payment
 from domain.payments.view import PaymentState
 from domain.policy import Policy
-from domain.publishing import History
+from domain.publishing import Published
 from domain.records import ObligationReconciliation, PaymentReconciliation
 from streams.partitioning import partition_of
 from streams.topics import OBLIGATION_FACTS, PAYMENT_FACTS, Topic
@@ -43,7 +43,7 @@ class KeySnapshot(NamedTuple):
 
     state: Any
     """`PaymentState` or `ObligationState`; the caller's own."""
-    history: History
+    history: Published
     partition: int
     caught_up: Micros
     """The partition's caught-up time, `progress.NEVER` before the first."""
@@ -66,7 +66,7 @@ class KeySnapshot(NamedTuple):
         return None if record is None else msgspec.structs.replace(record, version=self.history.version)
 
 
-def _count(identities: Iterator[tuple[tuple[str, ...], Held]]) -> int:
+def _count(identities: Iterator[tuple[tuple[str, ...], Accepted]]) -> int:
     return sum(1 for _ in identities)
 
 

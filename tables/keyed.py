@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
 
 from domain.facts import Micros
-from domain.publishing import History
+from domain.publishing import Published
 from streams.topics import Topic
 from streams.transport.commit import Commit
 from tables.packing import Unpacker, deadline_of, pack
@@ -31,7 +31,7 @@ class Entry(Generic[S]):
 
     __slots__ = ("deadline", "history", "key", "packed_bytes", "state")
 
-    def __init__(self, key: str, state: S, history: History, deadline: Micros, packed_bytes: int) -> None:
+    def __init__(self, key: str, state: S, history: Published, deadline: Micros, packed_bytes: int) -> None:
         self.key = key
         self.state = state
         self.history = history
@@ -153,7 +153,7 @@ class KeyedTable(Generic[S]):
 
     def _load(self, key: str, packed: bytes | None) -> Entry[S]:
         if packed is None:
-            return Entry(key, self._new(key), History(), NO_DEADLINE, 0)
+            return Entry(key, self._new(key), Published(), NO_DEADLINE, 0)
         state, history = self._unpack(packed)
         return Entry(key, state, history, deadline_of(packed), len(packed))
 

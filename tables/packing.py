@@ -7,7 +7,7 @@ import msgspec
 from domain.facts import Micros
 from domain.obligations.view import ObligationState
 from domain.payments.view import PaymentState
-from domain.publishing import History
+from domain.publishing import Published
 from tables.store import instant_bytes, instant_of
 
 S = TypeVar("S")
@@ -18,7 +18,7 @@ DEADLINE_BYTES = 8
 _encode = msgspec.msgpack.Encoder().encode
 
 
-def pack(deadline: Micros, state: object, history: History) -> bytes:
+def pack(deadline: Micros, state: object, history: Published) -> bytes:
     """The value of a key."""
     return instant_bytes(deadline) + _encode((state, history))
 
@@ -32,9 +32,9 @@ class Unpacker(Generic[S]):
     """Reads the values of one table's keys, whose states are of this type."""
 
     def __init__(self, state: type[S]) -> None:
-        self._decode = msgspec.msgpack.Decoder(tuple[state, History]).decode  # type: ignore[valid-type]
+        self._decode = msgspec.msgpack.Decoder(tuple[state, Published]).decode  # type: ignore[valid-type]
 
-    def __call__(self, value: bytes) -> tuple[S, History]:
+    def __call__(self, value: bytes) -> tuple[S, Published]:
         """The state in a value, and what was last told of it; both the caller's own.
 
         Raises:

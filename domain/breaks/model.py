@@ -90,10 +90,10 @@ class Breaks:
     def add_conflicts(self, identities: Identities, currency: str) -> None:
         """Note the `conflicting_fact` breaks (contract section 3): facts told in two ways, events used twice."""
         known = list(identities)
-        for identity, held in known:
-            if held.conflict:
+        for identity, accepted in known:
+            if accepted.conflict:
                 subject = ("fact", *identity)
-                self.add(subject, BreakClass.CONFLICTING_FACT, 0, 0, currency=currency, event_ids=held.event_ids())
+                self.add(subject, BreakClass.CONFLICTING_FACT, 0, 0, currency=currency, event_ids=accepted.event_ids())
         for event_id in reused(known):
             subject = ("event", event_id)
             self.add(subject, BreakClass.CONFLICTING_FACT, 0, 0, currency=NO_CURRENCY, event_ids=(event_id,))

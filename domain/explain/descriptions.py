@@ -183,7 +183,7 @@ def _of_obligation(state: ObligationState, one: Break, policy: Policy) -> tuple[
                 "Look for the charge among the dead letters, or whether the payment names a wrong obligation.",
             )
         case BreakClass.CURRENCY_MISMATCH if one.subject[0] == "payment":
-            part = state.parts.get(about)
+            part = state.applications.get(about)
             paid_in = "another currency" if part is None else part.currency
             return (
                 "Paid in another currency than the rent",
@@ -203,7 +203,7 @@ def _of_obligation(state: ObligationState, one: Break, policy: Policy) -> tuple[
                 "earlier-dated record of the same id corrects it.",
             )
         case BreakClass.INSTALLMENT_UNKNOWN:
-            part = state.parts.get(about)
+            part = state.applications.get(about)
             name = "an installment" if part is None else f"installment {part.installment_id}"
             return (
                 "Names an installment that never was",

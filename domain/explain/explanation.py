@@ -4,8 +4,8 @@
     find(state, break_id, now, policy)       -> Break | None
     as_json(explanation)                     -> dict, ready for a JSON encoder
 
-`state` is the key's (`PaymentState` or `ObligationState`), `one` the break: as `find` gives it, as a history last told
-it (`history.breaks[break_id].told`), or made of an alert by `break_of`. A resolved break is explained, too, with
+`state` is the key's (`PaymentState` or `ObligationState`), `one` the break: as `find` gives it, as last published
+(`published.breaks[break_id].last`), or made of an alert by `break_of`. A resolved break is explained, too, with
 `resolved_at`: it has no resolutions.
 
 An obligation knows of payments only what they count for: it does not know what processors and ledger said of them.

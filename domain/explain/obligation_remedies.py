@@ -18,7 +18,7 @@ from domain.facts import (
     ProcessorSettled,
 )
 from domain.obligations.breaks import names_ever_planned
-from domain.obligations.state import Charge, ObligationState, Part, Plan
+from domain.obligations.state import Application, Charge, ObligationState, Plan
 from domain.records import BreakClass
 
 
@@ -27,15 +27,15 @@ def candidates(state: ObligationState, one: Break) -> Iterator[Candidate]:
     charge = state.charge
     subject = one.subject
     if one.break_class is BreakClass.OBLIGATION_UNKNOWN:
-        yield from _charge_comes(state, subject[1], state.parts[subject[1]])
+        yield from _charge_comes(state, subject[1], state.applications[subject[1]])
     elif charge is None:
         return
     elif one.break_class is BreakClass.CURRENCY_MISMATCH and subject[0] == "payment":
-        yield from _payment_in_the_right_currency(state, charge, subject[1], state.parts[subject[1]])
+        yield from _payment_in_the_right_currency(state, charge, subject[1], state.applications[subject[1]])
     elif one.break_class is BreakClass.CURRENCY_MISMATCH:
         yield from _adjustment_in_the_right_currency(state, charge, subject[1])
     elif one.break_class is BreakClass.INSTALLMENT_UNKNOWN:
-        yield from _installment_comes(state, charge, subject[1], state.parts[subject[1]])
+        yield from _installment_comes(state, charge, subject[1], state.applications[subject[1]])
     elif one.break_class is BreakClass.PLAN_SUM_MISMATCH:
         yield from _plan_adds_up(state, charge, one)
     elif one.break_class is BreakClass.OVERPAYMENT:
@@ -62,7 +62,7 @@ def _next_version(state: ObligationState) -> int:
     return max(state.plans, default=0) + 1
 
 
-def _gone(payment_id: str, part: Part, amount: int) -> CorrectiveEvent:
+def _gone(payment_id: str, part: Application, amount: int) -> CorrectiveEvent:
     """Describe how a payment's money leaves, or never comes."""
     outcome = "REFUNDED" if part.standing_minor else "FAILED"
     return corrective_event(
@@ -70,7 +70,7 @@ def _gone(payment_id: str, part: Part, amount: int) -> CorrectiveEvent:
     )
 
 
-def _charge_comes(state: ObligationState, payment_id: str, part: Part) -> Iterator[Candidate]:
+def _charge_comes(state: ObligationState, payment_id: str, part: Application) -> Iterator[Candidate]:
     named = part.installment_id
     planned = {one.installment_id for plan in state.plans.values() for one in plan.installments}
     has = () if named in (None, state.obligation_id, *planned) else (str(named),)
@@ -88,7 +88,7 @@ def _charge_comes(state: ObligationState, payment_id: str, part: Part) -> Iterat
 
 
 def _initiation(
-    state: ObligationState, payment_id: str, part: Part, currency: str, installment: str | None
+    state: ObligationState, payment_id: str, part: Application, currency: str, installment: str | None
 ) -> CorrectiveEvent:
     return corrective_event(
         PaymentInitiated,
@@ -101,7 +101,7 @@ def _initiation(
 
 
 def _payment_in_the_right_currency(
-    state: ObligationState, charge: Charge, payment_id: str, part: Part
+    state: ObligationState, charge: Charge, payment_id: str, part: Application
 ) -> Iterator[Candidate]:
     known = part.installment_id in names_ever_planned(state, charge)
     event = _initiation(state, payment_id, part, charge.currency, part.installment_id if known else None)
@@ -141,7 +141,9 @@ def _adjustment_in_the_right_currency(
     yield f"the ledger corrects its adjustment to {charge.currency}", "the ledger", [event]
 
 
-def _installment_comes(state: ObligationState, charge: Charge, payment_id: str, part: Part) -> Iterator[Candidate]:
+def _installment_comes(
+    state: ObligationState, charge: Charge, payment_id: str, part: Application
+) -> Iterator[Candidate]:
     balance = balance_of(state, charge)
     name = part.installment_id
     if name is not None:
@@ -184,7 +186,7 @@ def _plan_adds_up(state: ObligationState, charge: Charge, one: Break) -> Iterato
 def _surplus_leaves(state: ObligationState, charge: Charge, one: Break) -> Iterator[Candidate]:
     surplus = one.actual_minor - one.expected_minor
     events = []
-    latest = sorted(state.parts.items(), key=lambda each: (each[1].initiated_at, each[0]), reverse=True)
+    latest = sorted(state.applications.items(), key=lambda each: (each[1].initiated_at, each[0]), reverse=True)
     for payment_id, part in latest:
         if part.initiated and part.currency == charge.currency and part.standing_minor and surplus:
             amount = min(surplus, part.standing_minor)

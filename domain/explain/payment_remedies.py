@@ -6,8 +6,8 @@ from typing import Any
 from domain.breaks.model import Break
 from domain.explain.corrective_events import CorrectiveEvent, corrective_event
 from domain.facts import Outcome, PaymentInitiated, PaymentPosted, PostingReversed, ProcessorSettled
-from domain.payments.state import Attempt, Leg, PaymentState, Posting
-from domain.payments.totals import Money, add_up
+from domain.payments.state import Attempt, PaymentState, Posting, SettlementOutcome
+from domain.payments.totals import PaymentTotals, add_up
 from domain.records import BreakClass
 
 Candidate = tuple[str, str, list[CorrectiveEvent]]
@@ -44,7 +44,7 @@ def _attempts(state: PaymentState) -> Iterator[tuple[str, str, Attempt]]:
             yield processor, reference, attempt
 
 
-def _collected(state: PaymentState, currency: str) -> list[tuple[str, str, Attempt, Leg]]:
+def _collected(state: PaymentState, currency: str) -> list[tuple[str, str, Attempt, SettlementOutcome]]:
     """Give the attempts whose money came and was not taken back, the latest first."""
     found = []
     for processor, reference, attempt in _attempts(state):
@@ -135,7 +135,7 @@ def _post(state: PaymentState, amount: int, currency: str) -> CorrectiveEvent:
     )
 
 
-def _target(state: PaymentState, money: Money) -> int:
+def _target(state: PaymentState, money: PaymentTotals) -> int:
     """Give what should be posted, now that all that came is known."""
     went_back = money.returned or money.failed or money.refunded_minor > 0 or money.charged_back_minor > 0
     if money.settled or went_back or state.initiation is None:
@@ -143,7 +143,7 @@ def _target(state: PaymentState, money: Money) -> int:
     return state.initiation.amount_minor
 
 
-def _outcome_comes(state: PaymentState, money: Money) -> Iterator[Candidate]:
+def _outcome_comes(state: PaymentState, money: PaymentTotals) -> Iterator[Candidate]:
     initiation = state.initiation
     if initiation is None:
         return
@@ -161,7 +161,7 @@ def _outcome_comes(state: PaymentState, money: Money) -> Iterator[Candidate]:
         yield f"{processor} tells that it failed", processor, [failed]
 
 
-def _amount_is_mended(state: PaymentState, money: Money) -> Iterator[Candidate]:
+def _amount_is_mended(state: PaymentState, money: PaymentTotals) -> Iterator[Candidate]:
     initiation = state.initiation
     if initiation is None:
         return
@@ -198,7 +198,7 @@ def _amount_is_mended(state: PaymentState, money: Money) -> Iterator[Candidate]:
     )
 
 
-def _comes_back(state: PaymentState, money: Money) -> Iterator[Candidate]:
+def _comes_back(state: PaymentState, money: PaymentTotals) -> Iterator[Candidate]:
     currency = money.currency
     excess = money.refunded_minor + money.charged_back_minor - money.collected_minor
     lacking = 0 if state.initiation is None else state.initiation.amount_minor - money.collected_minor
@@ -219,7 +219,7 @@ def _comes_back(state: PaymentState, money: Money) -> Iterator[Candidate]:
     )
 
 
-def _ledger_follows(state: PaymentState, money: Money) -> Iterator[Candidate]:
+def _ledger_follows(state: PaymentState, money: PaymentTotals) -> Iterator[Candidate]:
     target, currency = _target(state, money), money.currency
     excess = money.posted_minor - target
     if excess <= 0:
@@ -243,14 +243,14 @@ def _ledger_follows(state: PaymentState, money: Money) -> Iterator[Candidate]:
         )
 
 
-def _post_what_lacks(state: PaymentState, money: Money) -> Iterator[Candidate]:
+def _post_what_lacks(state: PaymentState, money: PaymentTotals) -> Iterator[Candidate]:
     lacking = money.standing_minor - money.posted_minor
     if lacking > 0:
         what = f"the ledger posts {'the rest of ' if money.posted_minor else ''}what was collected"
         yield what, "the ledger", [_post(state, lacking, money.currency)]
 
 
-def _initiation_comes(state: PaymentState, money: Money) -> Iterator[Candidate]:
+def _initiation_comes(state: PaymentState, money: PaymentTotals) -> Iterator[Candidate]:
     amount = money.gross_minor or money.posted_minor
     fields: dict[str, Any] = {"amount_minor": amount} if amount else {}
     homes = {posting.obligation_id for posting in state.postings.values()}
@@ -265,7 +265,7 @@ def _initiation_comes(state: PaymentState, money: Money) -> Iterator[Candidate]:
     )
 
 
-def _post_to_the_right_one(state: PaymentState, money: Money, elsewhere: str) -> Iterator[Candidate]:
+def _post_to_the_right_one(state: PaymentState, money: PaymentTotals, elsewhere: str) -> Iterator[Candidate]:
     initiation = state.initiation
     if initiation is None:
         return
@@ -296,7 +296,7 @@ def _fee_is_corrected(state: PaymentState, processor: str, reference: str) -> It
 
 
 def _corrected_leg(
-    state: PaymentState, processor: str, reference: str, outcome: Outcome, leg: Leg, **fields: int | str
+    state: PaymentState, processor: str, reference: str, outcome: Outcome, leg: SettlementOutcome, **fields: int | str
 ) -> CorrectiveEvent:
     """Describe a settlement told anew, so that it holds instead of the one that was told."""
     told: dict[str, Any] = {"currency": leg.currency, "value_date": leg.value_date}
@@ -313,12 +313,12 @@ def _corrected_leg(
     )
 
 
-def _one_currency(state: PaymentState, money: Money) -> Iterator[Candidate]:
+def _one_currency(state: PaymentState, money: PaymentTotals) -> Iterator[Candidate]:
     currency = money.currency
     teller = "who told of it"
     events = []
     for processor, reference, attempt in _attempts(state):
-        for outcome, leg in attempt.legs():
+        for outcome, leg in attempt.outcomes():
             if leg.currency != currency:
                 events.append(_corrected_leg(state, processor, reference, outcome, leg, currency=currency))
                 teller = processor
@@ -347,7 +347,7 @@ def _one_currency(state: PaymentState, money: Money) -> Iterator[Candidate]:
         teller = teller if teller in state.attempts else "the ledger"
     yield f"what was told in another currency is taken back, or corrected to {currency}", teller, events
     initiation = state.initiation
-    others = {leg.currency for _, _, attempt in _attempts(state) for _, leg in attempt.legs()}
+    others = {leg.currency for _, _, attempt in _attempts(state) for _, leg in attempt.outcomes()}
     others |= {posting.currency for posting in state.postings.values()}
     others |= {reversal.currency for reversal in state.reversals.values()}
     if initiation is not None and len(others) == 1:

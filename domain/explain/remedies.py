@@ -14,8 +14,8 @@ from domain.facts import (
     ObligationAdjusted,
     ObligationCancelled,
     ObligationCharged,
+    PaymentApplication,
     PaymentInitiated,
-    PaymentPart,
     PlanChanged,
     ProcessorSettled,
 )
@@ -92,29 +92,29 @@ def _after(
         paid = msgspec.msgpack.decode(packed, type=PaymentState)
         for fact in facts:
             if not isinstance(fact, _OF_OBLIGATIONS):
-                payment.learn(paid, fact)
+                payment.apply(paid, fact)
         return paid
     owed = msgspec.msgpack.decode(packed, type=ObligationState)
     for fact in facts:
         for told in _told_to_the_obligation(owed, fact):
-            obligation.learn(owed, told)
+            obligation.apply(owed, told)
     return owed
 
 
 def _told_to_the_obligation(
     state: ObligationState, fact: InputFact
-) -> Iterator[ObligationCharged | PlanChanged | ObligationAdjusted | ObligationCancelled | PaymentPart]:
+) -> Iterator[ObligationCharged | PlanChanged | ObligationAdjusted | ObligationCancelled | PaymentApplication]:
     """Give what an obligation learns of an event: a payment's keeper would tell it a new part."""
     if isinstance(fact, _OF_OBLIGATIONS):
         yield fact
         return
-    part = state.parts[fact.payment_id]
+    part = state.applications[fact.payment_id]
     currency, installment_id, standing, in_flight = part.currency, part.installment_id, part.standing_minor, 0
     if isinstance(fact, PaymentInitiated):
         currency, installment_id, in_flight = fact.currency, fact.installment_id, part.in_flight_minor
     elif isinstance(fact, ProcessorSettled):
         standing = max(0, standing - fact.gross_minor)
-    yield PaymentPart(
+    yield PaymentApplication(
         fact.payment_id,
         state.obligation_id,
         part.revision + 1,

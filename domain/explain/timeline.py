@@ -6,14 +6,14 @@ import msgspec
 
 from domain.breaks.model import Break
 from domain.calendar import banking_deadline, later
-from domain.dedup import Held
+from domain.dedup import Accepted
 from domain.facts import Installment, Micros
 from domain.formatting import amount_text, counted, end_of_day_text, instant_text, listed
 from domain.ids import iso_date
-from domain.obligations.state import Adjustment, Charge, ObligationState, Part, Plan
+from domain.obligations.state import Adjustment, Application, Charge, ObligationState, Plan
 from domain.obligations.state import identities as obligation_identities
 from domain.payments.breaks import settlement_deadline
-from domain.payments.state import Initiation, Leg, PaymentState, Posting, Reversal
+from domain.payments.state import Initiation, PaymentState, Posting, Reversal, SettlementOutcome
 from domain.payments.state import identities as payment_identities
 from domain.payments.totals import add_up
 from domain.policy import MINUTE, Policy
@@ -86,7 +86,7 @@ def related_payment_ids_of(state: PaymentState | ObligationState, one: Break) ->
     if one.subject[0] != "balance":
         return ()
     events = set(one.event_ids)
-    return tuple(sorted(key for key, part in state.parts.items() if part.initiation_event_id in events))
+    return tuple(sorted(key for key, part in state.applications.items() if part.initiation_event_id in events))
 
 
 def timeline_of(
@@ -125,9 +125,9 @@ def _in_time(entry: TimelineEntry) -> tuple[Micros, bool, str, str]:
     return entry.at, entry.source == OURSELVES, entry.event_id or "", entry.text
 
 
-def _entry(held: Held, source: str, text: str, one: Break) -> TimelineEntry:
+def _entry(held: Accepted, source: str, text: str, one: Break) -> TimelineEntry:
     is_evidence = not set(held.event_ids()).isdisjoint(one.event_ids)
-    also = tuple(sorted(held.also or ()))
+    also = tuple(sorted(held.duplicate_event_ids or ()))
     return TimelineEntry(held.occurred_at, source, text, held.event_id, also, held.conflict, is_evidence)
 
 
@@ -140,7 +140,7 @@ def _payment_entries(state: PaymentState, one: Break) -> Iterator[TimelineEntry]
                 f"{_METHODS[held.method]} through {held.processor}, for obligation {held.obligation_id}{naming}."
             )
             yield _entry(held, APP, text, one)
-        elif isinstance(held, Leg):
+        elif isinstance(held, SettlementOutcome):
             _, processor, reference, outcome = identity
             yield _entry(held, f"processor {processor}", _leg_text(held, processor, reference, outcome), one)
         elif isinstance(held, Posting):
@@ -156,7 +156,7 @@ def _payment_entries(state: PaymentState, one: Break) -> Iterator[TimelineEntry]
             yield _entry(held, LEDGER, f"{text} as {identity[1]}{unknown}.", one)
 
 
-def _leg_text(leg: Leg, processor: str, reference: str, outcome: str) -> str:
+def _leg_text(leg: SettlementOutcome, processor: str, reference: str, outcome: str) -> str:
     text = f"{processor} {_OUTCOMES[outcome]} {amount_text(leg.gross_minor, leg.currency)} (attempt {reference})"
     if outcome == "SETTLED":
         fee, net = amount_text(leg.fee_minor, leg.currency), amount_text(leg.net_minor, leg.currency)
@@ -186,7 +186,7 @@ def _obligation_entries(state: ObligationState, one: Break) -> Iterator[Timeline
             text = "The ledger cancelled the obligation."
         yield _entry(held, LEDGER, text, one)
     about = one.subject[1] if one.subject[0] == "payment" else None
-    for payment_id, part in state.parts.items():
+    for payment_id, part in state.applications.items():
         if part.initiated and (payment_id == about or part.initiation_event_id in one.event_ids):
             yield _part_entry(payment_id, part, one)
 
@@ -205,7 +205,7 @@ def _plan_text(installments: tuple[Installment, ...], currency: str) -> str:
     return f", in installments of {total} in all: {listed(told)}"
 
 
-def _part_entry(payment_id: str, part: Part, one: Break) -> TimelineEntry:
+def _part_entry(payment_id: str, part: Application, one: Break) -> TimelineEntry:
     naming = "" if part.installment_id is None else f", naming installment {part.installment_id}"
     counts = [f"{amount_text(part.standing_minor, part.currency)} of it stands"]
     if part.in_flight_minor:

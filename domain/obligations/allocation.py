@@ -5,11 +5,11 @@ from typing import TypeAlias
 Claim: TypeAlias = tuple[str, str | None, int]
 """Money that wants a place: payment_id, the installment it names, amount in minor units."""
 
-Fill: TypeAlias = dict[str, int]
+Allocation: TypeAlias = dict[str, int]
 """What an installment got, by payment_id."""
 
 
-def carry_difference(amounts: list[int], balance_minor: int) -> None:
+def absorb_difference(amounts: list[int], balance_minor: int) -> None:
     """Make a plan's amounts, in order of payment, add up to the balance, in place.
 
     The last installment carries the difference; a shortage goes on backwards, never below 0. Where the balance is
@@ -24,17 +24,17 @@ def carry_difference(amounts: list[int], balance_minor: int) -> None:
         last -= 1
 
 
-def pour(room: list[int], place: dict[str, int], fills: list[Fill], claims: list[Claim]) -> int:
-    """Pour money into installments: what names one fills it first, all that is left goes by `place_unnamed`.
+def allocate(remaining: list[int], place: dict[str, int], allocations: list[Allocation], claims: list[Claim]) -> int:
+    """Allocate money to installments: to the installment it names first, the rest by `allocate_oldest_first`.
 
     Args:
-        room: what each installment still takes, in order of payment; lowered in place.
+        remaining: the amount each installment still takes, in order of payment; reduced in place.
         place: the index of each installment by its id.
-        fills: what each installment got; added to in place.
+        allocations: the money of each installment; added to in place.
         claims: the money, in the order of application.
 
     Returns:
-        What found no place, in minor units.
+        The amount left over, in minor units.
 
     """
     unnamed: list[Claim] = []
@@ -44,16 +44,16 @@ def pour(room: list[int], place: dict[str, int], fills: list[Fill], claims: list
         if index is None:
             unnamed.append(claim)
             continue
-        take = min(room[index], amount)
+        take = min(remaining[index], amount)
         if take:
-            room[index] -= take
-            fills[index][payment_id] = take
+            remaining[index] -= take
+            allocations[index][payment_id] = take
         if amount > take:
             unnamed.append((payment_id, None, amount - take))
-    return place_unnamed(room, fills, unnamed) if unnamed else 0
+    return allocate_oldest_first(remaining, allocations, unnamed) if unnamed else 0
 
 
-def place_unnamed(room: list[int], fills: list[Fill], claims: list[Claim]) -> int:
+def allocate_oldest_first(remaining: list[int], allocations: list[Allocation], claims: list[Claim]) -> int:
     """Fill the oldest due date first. This is the policy: a jurisdiction that wants another order changes it here.
 
     Returns:
@@ -63,13 +63,13 @@ def place_unnamed(room: list[int], fills: list[Fill], claims: list[Claim]) -> in
     index = 0
     left_over = 0
     for payment_id, _, amount in claims:
-        while amount and index < len(room):
-            take = min(room[index], amount)
+        while amount and index < len(remaining):
+            take = min(remaining[index], amount)
             if take:
-                room[index] -= take
+                remaining[index] -= take
                 amount -= take  # noqa: PLW2901 - what is left of this claim
-                fills[index][payment_id] = take
-            if not room[index]:
+                allocations[index][payment_id] = take
+            if not remaining[index]:
                 index += 1
         left_over += amount
     return left_over

@@ -2,19 +2,19 @@
 
 from domain.breaks.model import NO_CURRENCY, Breaks
 from domain.calendar import later
-from domain.deadlines import Alarm
+from domain.deadlines import Deadlines
 from domain.facts import Installment
-from domain.obligations.state import Charge, ObligationState, Part, Plan, identities
+from domain.obligations.state import Application, Charge, ObligationState, Plan, identities
 from domain.policy import Policy
 from domain.records import BreakClass
 
 
-def counting_minor(part: Part, alarm: Alarm) -> tuple[int, int]:
+def counting_minor(application: Application, deadlines: Deadlines) -> tuple[int, int]:
     """Give what a payment counts for: standing money, and money in flight while it is in time, in minor units."""
-    pending = part.in_flight_minor
-    if pending and part.pending_until is not None and alarm.passed(part.pending_until):
+    pending = application.in_flight_minor
+    if pending and application.pending_until is not None and deadlines.has_passed(application.pending_until):
         pending = 0
-    return part.standing_minor, pending
+    return application.standing_minor, pending
 
 
 def add_conflict_breaks(breaks: Breaks, state: ObligationState) -> None:
@@ -24,37 +24,37 @@ def add_conflict_breaks(breaks: Breaks, state: ObligationState) -> None:
         return  # one identity at most, told in one way: nothing that could conflict
     events: list[str] = []
     disputed = False
-    for _, held in identities(state):
-        disputed = disputed or held.conflict
-        events.append(held.event_id)
-        if held.also is not None:
-            events.extend(held.also)
+    for _, accepted in identities(state):
+        disputed = disputed or accepted.conflict
+        events.append(accepted.event_id)
+        if accepted.duplicate_event_ids is not None:
+            events.extend(accepted.duplicate_event_ids)
     if disputed or len(set(events)) != len(events):
         breaks.add_conflicts(identities(state), NO_CURRENCY if charge is None else charge.currency)
 
 
-def add_unknown_charge_breaks(breaks: Breaks, state: ObligationState, alarm: Alarm, policy: Policy) -> None:
+def add_unknown_charge_breaks(breaks: Breaks, state: ObligationState, deadlines: Deadlines, policy: Policy) -> None:
     """Note the payments that count for an obligation that was never charged."""
-    for payment_id, part in state.parts.items():
-        if not part.initiated:
+    for payment_id, application in state.applications.items():
+        if not application.initiated:
             continue
-        standing, pending = counting_minor(part, alarm)
+        standing, pending = counting_minor(application, deadlines)
         if not standing + pending:
             continue
-        due_at = later(part.initiated_at, policy.orphan_grace_micros)
-        if alarm.passed(due_at):
+        due_at = later(application.initiated_at, policy.orphan_grace_micros)
+        if deadlines.has_passed(due_at):
             breaks.add(
                 ("payment", payment_id),
                 BreakClass.OBLIGATION_UNKNOWN,
                 0,
                 standing + pending,
-                currency=part.currency,
+                currency=application.currency,
                 due_at=due_at,
-                event_ids=(part.initiation_event_id,),
+                event_ids=(application.initiation_event_id,),
             )
 
 
-def add_foreign_payment_break(breaks: Breaks, payment_id: str, part: Part, charge: Charge) -> None:
+def add_foreign_payment_break(breaks: Breaks, payment_id: str, application: Application, charge: Charge) -> None:
     """Note a payment in another currency than the charge's: it is not allocated."""
     breaks.add(
         ("payment", payment_id),
@@ -62,24 +62,24 @@ def add_foreign_payment_break(breaks: Breaks, payment_id: str, part: Part, charg
         0,
         0,
         currency=charge.currency,
-        event_ids=(part.initiation_event_id, charge.event_id),
+        event_ids=(application.initiation_event_id, charge.event_id),
     )
 
 
 def add_unknown_installment_break(
-    breaks: Breaks, payment_id: str, part: Part, *, counting: int, alarm: Alarm, policy: Policy
+    breaks: Breaks, payment_id: str, application: Application, *, counting: int, deadlines: Deadlines, policy: Policy
 ) -> None:
     """Note a payment that names an installment that no version of the plan ever had, once its grace has passed."""
-    due_at = later(part.initiated_at, policy.orphan_grace_micros)
-    if alarm.passed(due_at):
+    due_at = later(application.initiated_at, policy.orphan_grace_micros)
+    if deadlines.has_passed(due_at):
         breaks.add(
             ("payment", payment_id),
             BreakClass.INSTALLMENT_UNKNOWN,
             0,
             counting,
-            currency=part.currency,
+            currency=application.currency,
             due_at=due_at,
-            event_ids=(part.initiation_event_id,),
+            event_ids=(application.initiation_event_id,),
         )
 
 
@@ -104,7 +104,7 @@ def add_plan_break(
     plan: Charge | Plan,
     balance_minor: int,
     *,
-    alarm: Alarm,
+    deadlines: Deadlines,
     policy: Policy,
 ) -> None:
     """Note a plan in force that does not add up to the balance, once its grace has passed."""
@@ -115,7 +115,7 @@ def add_plan_break(
     for adjustment in state.adjustments.values():
         latest = max(latest, adjustment.occurred_at)
     due_at = later(latest, policy.orphan_grace_micros)
-    if alarm.passed(due_at):
+    if deadlines.has_passed(due_at):
         breaks.add(
             ("plan",),
             BreakClass.PLAN_SUM_MISMATCH,
@@ -144,9 +144,9 @@ def add_overpayment_break(
     if state.cancellation is not None:
         events.append(state.cancellation.event_id)
     events += [
-        part.initiation_event_id
-        for part in state.parts.values()
-        if part.initiated and part.standing_minor and part.currency == charge.currency
+        application.initiation_event_id
+        for application in state.applications.values()
+        if application.initiated and application.standing_minor and application.currency == charge.currency
     ]
     breaks.add(
         ("balance",),

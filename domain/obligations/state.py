@@ -8,7 +8,7 @@ from typing import TypeVar, assert_never
 
 import msgspec
 
-from domain.dedup import Held, meet
+from domain.dedup import Accepted, merge
 from domain.facts import (
     Day,
     Installment,
@@ -17,12 +17,12 @@ from domain.facts import (
     ObligationCancelled,
     ObligationCharged,
     ObligationFact,
-    PaymentPart,
+    PaymentApplication,
     PlanChanged,
 )
 
 
-class Charge(Held, array_like=True, gc=False):
+class Charge(Accepted, array_like=True, gc=False):
     """The `ObligationCharged` that holds. Its installments are in order."""
 
     lease_id: str
@@ -36,7 +36,7 @@ class Charge(Held, array_like=True, gc=False):
     grace_days: int
     installments: tuple[Installment, ...]
 
-    def terms(self) -> tuple[object, ...]:
+    def material_terms(self) -> tuple[object, ...]:
         """Give money and routing as section 3 lists them: period and grace days are not among them."""
         return (
             self.amount_minor,
@@ -50,36 +50,36 @@ class Charge(Held, array_like=True, gc=False):
         )
 
 
-class Plan(Held, array_like=True, gc=False):
+class Plan(Accepted, array_like=True, gc=False):
     """The `PlanChanged` that holds for a plan version. Its installments are in order."""
 
     installments: tuple[Installment, ...]
 
-    def terms(self) -> tuple[object, ...]:
+    def material_terms(self) -> tuple[object, ...]:
         """Give the installments."""
         return self.installments
 
 
-class Adjustment(Held, array_like=True, gc=False):
+class Adjustment(Accepted, array_like=True, gc=False):
     """The `ObligationAdjusted` that holds for an adjustment id."""
 
     amount_delta_minor: int
     currency: str
 
-    def terms(self) -> tuple[object, ...]:
+    def material_terms(self) -> tuple[object, ...]:
         """Give the money."""
         return self.amount_delta_minor, self.currency
 
 
-class Cancellation(Held, array_like=True, gc=False):
+class Cancellation(Accepted, array_like=True, gc=False):
     """The `ObligationCancelled` that holds. Two of them cannot conflict: a reason is neither money nor routing."""
 
-    def terms(self) -> tuple[object, ...]:
+    def material_terms(self) -> tuple[object, ...]:
         """Give nothing."""
         return ()
 
 
-class Part(msgspec.Struct, array_like=True):
+class Application(msgspec.Struct, array_like=True):
     """A `PaymentPart` without the ids that the state already has as keys."""
 
     revision: int
@@ -105,7 +105,7 @@ class ObligationState(msgspec.Struct, array_like=True):
     """By plan version; version 0 is the charge's own."""
     adjustments: dict[str, Adjustment] = {}
     """By adjustment id."""
-    parts: dict[str, Part] = {}
+    applications: dict[str, Application] = {}
     """By payment id."""
 
 
@@ -114,17 +114,17 @@ def new_obligation(obligation_id: str) -> ObligationState:
     return ObligationState(obligation_id)
 
 
-def learn(state: ObligationState, fact: ObligationFact | PaymentPart) -> bool:
+def apply(state: ObligationState, fact: ObligationFact | PaymentApplication) -> bool:
     """Learn a fact, in place. Of the parts of one payment the highest revision holds, whenever it comes.
 
     Returns:
         Whether anything changed; False for a redelivery.
 
     """
-    if isinstance(fact, PaymentPart):
-        return _learn_part(state, fact)
+    if isinstance(fact, PaymentApplication):
+        return _apply_application(state, fact)
     if isinstance(fact, ObligationCharged):
-        charge = meet(
+        charge = merge(
             state.charge,
             Charge(
                 fact.event_id,
@@ -148,12 +148,12 @@ def learn(state: ObligationState, fact: ObligationFact | PaymentPart) -> bool:
         return charge is not None
     if isinstance(fact, PlanChanged):
         plan = Plan(fact.event_id, fact.occurred_at, None, False, in_order(fact.installments))
-        return _learn_keyed(state.plans, fact.plan_version, plan)
+        return _apply_keyed(state.plans, fact.plan_version, plan)
     if isinstance(fact, ObligationAdjusted):
         adjustment = Adjustment(fact.event_id, fact.occurred_at, None, False, fact.amount_delta_minor, fact.currency)
-        return _learn_keyed(state.adjustments, fact.adjustment_id, adjustment)
+        return _apply_keyed(state.adjustments, fact.adjustment_id, adjustment)
     if isinstance(fact, ObligationCancelled):
-        cancellation = meet(state.cancellation, Cancellation(fact.event_id, fact.occurred_at, None, False))
+        cancellation = merge(state.cancellation, Cancellation(fact.event_id, fact.occurred_at, None, False))
         if cancellation is not None:
             state.cancellation = cancellation
         return cancellation is not None
@@ -161,33 +161,33 @@ def learn(state: ObligationState, fact: ObligationFact | PaymentPart) -> bool:
 
 
 K = TypeVar("K")
-H = TypeVar("H", bound=Held)
+H = TypeVar("H", bound=Accepted)
 
 
-def _learn_keyed(known: dict[K, H], key: K, new: H) -> bool:
-    held = meet(known.get(key), new)
-    if held is None:
+def _apply_keyed(known: dict[K, H], key: K, new: H) -> bool:
+    accepted = merge(known.get(key), new)
+    if accepted is None:
         return False
-    known[key] = held
+    known[key] = accepted
     return True
 
 
-def _learn_part(state: ObligationState, part: PaymentPart) -> bool:
-    held = state.parts.get(part.payment_id)
-    if held is not None and held.revision >= part.revision:
+def _apply_application(state: ObligationState, application: PaymentApplication) -> bool:
+    accepted = state.applications.get(application.payment_id)
+    if accepted is not None and accepted.revision >= application.revision:
         return False
-    state.parts[part.payment_id] = Part(
-        part.revision,
-        part.initiated,
-        part.initiated_at,
-        part.currency,
-        part.installment_id,
-        part.standing_minor,
-        part.in_flight_minor,
-        part.pending_until,
-        part.posted,
-        part.rests_on,
-        part.initiation_event_id,
+    state.applications[application.payment_id] = Application(
+        application.revision,
+        application.initiated,
+        application.initiated_at,
+        application.currency,
+        application.installment_id,
+        application.standing_minor,
+        application.in_flight_minor,
+        application.pending_until,
+        application.posted,
+        application.rests_on,
+        application.initiation_event_id,
     )
     return True
 
@@ -201,7 +201,7 @@ def _due_order(installment: Installment) -> tuple[Day, int, str]:
     return installment.due_date, installment.sequence, installment.installment_id
 
 
-def identities(state: ObligationState) -> Iterator[tuple[tuple[str, ...], Held]]:
+def identities(state: ObligationState) -> Iterator[tuple[tuple[str, ...], Accepted]]:
     """Give every identity known of an obligation, as record type and identity, with what holds for it."""
     if state.charge is not None:
         yield ("ObligationCharged",), state.charge

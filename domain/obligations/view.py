@@ -6,10 +6,10 @@ import msgspec
 
 from domain.breaks.model import Break, Breaks
 from domain.calendar import end_of_day
-from domain.deadlines import Alarm
+from domain.deadlines import Deadlines
 from domain.facts import Day, Installment, Micros
 from domain.ids import alert_id
-from domain.obligations.allocation import Claim, Fill, carry_difference, pour
+from domain.obligations.allocation import Allocation, Claim, absorb_difference, allocate
 from domain.obligations.breaks import (
     add_conflict_breaks,
     add_foreign_adjustment_breaks,
@@ -22,11 +22,11 @@ from domain.obligations.breaks import (
     names_ever_planned,
 )
 from domain.obligations.lateness import Late, bucket_at, stage_at
-from domain.obligations.state import Charge, ObligationState, Part, Plan, learn, new_obligation
+from domain.obligations.state import Application, Charge, ObligationState, Plan, apply, new_obligation
 from domain.policy import Policy
 from domain.records import AgeingBucket, InstallmentView, ObligationReconciliation, ObligationStatus
 
-__all__ = ["ObligationState", "ObligationView", "learn", "new_obligation", "view"]
+__all__ = ["ObligationState", "ObligationView", "apply", "new_obligation", "view"]
 
 
 class ObligationView(msgspec.Struct, frozen=True):
@@ -49,15 +49,17 @@ class ObligationView(msgspec.Struct, frozen=True):
 def view(state: ObligationState, now: Micros, policy: Policy) -> ObligationView:
     """Derive how an obligation stands at an instant."""
     breaks = Breaks("obligation", state.obligation_id)
-    alarm = Alarm(now)
+    deadlines = Deadlines(now)
     add_conflict_breaks(breaks, state)
     if state.charge is None:
-        add_unknown_charge_breaks(breaks, state, alarm, policy)
-        return ObligationView(state.obligation_id, None, breaks.in_order(), (), alarm.next_deadline)
-    return _charged(state, state.charge, breaks, alarm, policy)
+        add_unknown_charge_breaks(breaks, state, deadlines, policy)
+        return ObligationView(state.obligation_id, None, breaks.in_order(), (), deadlines.next_deadline)
+    return _charged(state, state.charge, breaks, deadlines, policy)
 
 
-def _charged(state: ObligationState, charge: Charge, breaks: Breaks, alarm: Alarm, policy: Policy) -> ObligationView:
+def _charged(
+    state: ObligationState, charge: Charge, breaks: Breaks, deadlines: Deadlines, policy: Policy
+) -> ObligationView:
     currency = charge.currency
     adjusted = 0
     if state.adjustments:
@@ -66,29 +68,37 @@ def _charged(state: ObligationState, charge: Charge, breaks: Breaks, alarm: Alar
     balance = 0 if state.cancellation is not None else charge.amount_minor + adjusted
 
     plan: Charge | Plan = state.plans[max(state.plans)] if state.plans else charge
-    add_plan_break(breaks, state, charge, plan, balance, alarm=alarm, policy=policy)
+    add_plan_break(breaks, state, charge, plan, balance, deadlines=deadlines, policy=policy)
     # An empty plan is one installment of the whole balance, named like the obligation.
     installments = plan.installments or (Installment(state.obligation_id, 0, 0, charge.due_date),)
     amounts = [installment.amount_minor for installment in installments]
-    carry_difference(amounts, balance)
+    absorb_difference(amounts, balance)
 
     place = {installment.installment_id: index for index, installment in enumerate(installments)}
-    standing_claims, pending_claims = _claims(state, charge, place, breaks=breaks, alarm=alarm, policy=policy)
-    paid: list[Fill] = [{} for _ in amounts]
-    pending: list[Fill] = [{} for _ in amounts]
-    room = amounts.copy()
-    overpaid = pour(room, place, paid, standing_claims) if standing_claims else 0
-    room_after_paid = room.copy()
+    standing_claims, pending_claims = _claims(state, charge, place, breaks=breaks, deadlines=deadlines, policy=policy)
+    paid: list[Allocation] = [{} for _ in amounts]
+    pending: list[Allocation] = [{} for _ in amounts]
+    remaining = amounts.copy()
+    overpaid = allocate(remaining, place, paid, standing_claims) if standing_claims else 0
+    remaining_after_paid = remaining.copy()
     if pending_claims:
-        pour(room, place, pending, pending_claims)  # pending money never overpays: what finds no place is left out
+        allocate(
+            remaining, place, pending, pending_claims
+        )  # pending money never overpays: what finds no place is left out
 
     owed = sum(amounts)
-    placed_minor = owed - sum(room_after_paid)
+    placed_minor = owed - sum(remaining_after_paid)
     paid_minor = placed_minor + overpaid
     if overpaid:
         add_overpayment_break(breaks, state, charge, balance, paid_minor)
     late, next_due = _late(
-        state, charge, installments, amounts=amounts, unpaid=room_after_paid, uncovered=room, alarm=alarm
+        state,
+        charge,
+        installments,
+        amounts=amounts,
+        unpaid=remaining_after_paid,
+        uncovered=remaining,
+        deadlines=deadlines,
     )
     oldest_late = late[0].due_date if late else None
     found = breaks.in_order()
@@ -111,40 +121,50 @@ def _charged(state: ObligationState, charge: Charge, breaks: Breaks, alarm: Alar
             ]
         ),
         paid_minor,
-        owed - placed_minor - sum(room),
-        sum([part.posted.get(currency, 0) for part in state.parts.values()]),
+        owed - placed_minor - sum(remaining),
+        sum([application.posted.get(currency, 0) for application in state.applications.values()]),
         overpaid,
         next_due,
         oldest_late,
-        AgeingBucket.CURRENT if oldest_late is None else _bucket(oldest_late, charge.time_zone, alarm),
+        AgeingBucket.CURRENT if oldest_late is None else _bucket(oldest_late, charge.time_zone, deadlines),
         tuple([b.break_id for b in found]),
         _rests_on(state, charge),
     )
-    return ObligationView(state.obligation_id, reconciliation, found, late, alarm.next_deadline)
+    return ObligationView(state.obligation_id, reconciliation, found, late, deadlines.next_deadline)
 
 
 def _claims(
-    state: ObligationState, charge: Charge, place: dict[str, int], *, breaks: Breaks, alarm: Alarm, policy: Policy
+    state: ObligationState,
+    charge: Charge,
+    place: dict[str, int],
+    *,
+    breaks: Breaks,
+    deadlines: Deadlines,
+    policy: Policy,
 ) -> tuple[list[Claim], list[Claim]]:
     """Give the standing and the pending money of the payments that were initiated for it, in order of application."""
-    initiated = [(part.initiated_at, key, part) for key, part in state.parts.items() if part.initiated]
+    initiated = [
+        (application.initiated_at, key, application)
+        for key, application in state.applications.items()
+        if application.initiated
+    ]
     if len(initiated) > 1:
         initiated.sort(key=_application_order)
     ever_planned: set[str] | None = None
     standing_claims: list[Claim] = []
     pending_claims: list[Claim] = []
-    for _, payment_id, part in initiated:
-        if part.currency != charge.currency:
-            add_foreign_payment_break(breaks, payment_id, part, charge)
+    for _, payment_id, application in initiated:
+        if application.currency != charge.currency:
+            add_foreign_payment_break(breaks, payment_id, application, charge)
             continue
-        standing, in_flight = counting_minor(part, alarm)
-        name = part.installment_id
+        standing, in_flight = counting_minor(application, deadlines)
+        name = application.installment_id
         if name is not None and name not in place:
             if ever_planned is None:
                 ever_planned = names_ever_planned(state, charge)
             if name not in ever_planned:
                 add_unknown_installment_break(
-                    breaks, payment_id, part, counting=standing + in_flight, alarm=alarm, policy=policy
+                    breaks, payment_id, application, counting=standing + in_flight, deadlines=deadlines, policy=policy
                 )
         if standing:
             standing_claims.append((payment_id, name, standing))
@@ -153,7 +173,7 @@ def _claims(
     return standing_claims, pending_claims
 
 
-def _application_order(initiated: tuple[Micros, str, Part]) -> tuple[Micros, str]:
+def _application_order(initiated: tuple[Micros, str, Application]) -> tuple[Micros, str]:
     return initiated[0], initiated[1]
 
 
@@ -165,7 +185,7 @@ def _late(
     amounts: list[int],
     unpaid: list[int],
     uncovered: list[int],
-    alarm: Alarm,
+    deadlines: Deadlines,
 ) -> tuple[tuple[Late, ...], Day | None]:
     """Give the live late installments, and the due date of the first installment that is not covered."""
     late: list[Late] = []
@@ -179,11 +199,11 @@ def _late(
         if next_due is None:
             next_due = due_date
         due_at = end_of_day(due_date, zone)
-        if not alarm.passed(due_at):
+        if not deadlines.has_passed(due_at):
             break  # in order of due date: none of the following is late either
-        stage, next_stage_at = stage_at(due_date, charge.grace_days, zone, alarm.now)
+        stage, next_stage_at = stage_at(due_date, charge.grace_days, zone, deadlines.now)
         if next_stage_at is not None:
-            alarm.passed(next_stage_at)
+            deadlines.has_passed(next_stage_at)
         late.append(
             Late(
                 alert_id(state.obligation_id, installment.installment_id, due_date),
@@ -199,10 +219,10 @@ def _late(
     return tuple(late), next_due
 
 
-def _bucket(oldest_late: Day, zone: str, alarm: Alarm) -> AgeingBucket:
-    bucket, next_bucket_at = bucket_at(oldest_late, zone, alarm.now)
+def _bucket(oldest_late: Day, zone: str, deadlines: Deadlines) -> AgeingBucket:
+    bucket, next_bucket_at = bucket_at(oldest_late, zone, deadlines.now)
     if next_bucket_at is not None:
-        alarm.passed(next_bucket_at)
+        deadlines.has_passed(next_bucket_at)
     return bucket
 
 
@@ -223,8 +243,8 @@ def _rests_on(state: ObligationState, charge: Charge) -> Micros:
     if state.cancellation is not None:
         latest = max(latest, state.cancellation.occurred_at)
     for known in (state.plans, state.adjustments):
-        for held in known.values():
-            latest = max(latest, held.occurred_at)
-    for part in state.parts.values():
-        latest = max(latest, part.rests_on)
+        for accepted in known.values():
+            latest = max(latest, accepted.occurred_at)
+    for application in state.applications.values():
+        latest = max(latest, application.rests_on)
     return latest

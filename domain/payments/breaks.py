@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 from domain.breaks.model import Break, Breaks
 from domain.calendar import banking_deadline, later
-from domain.deadlines import Alarm
+from domain.deadlines import Deadlines
 from domain.facts import Micros
 from domain.payments.state import Initiation, PaymentState, identities
-from domain.payments.totals import Money
+from domain.payments.totals import PaymentTotals
 from domain.policy import Policy
 from domain.records import BreakClass
 
@@ -34,75 +34,77 @@ def settlement_deadline(initiation: Initiation, policy: Policy) -> Micros:
 
 
 def payment_breaks(
-    state: PaymentState, money: Money, settle_by: Micros | None, alarm: Alarm, policy: Policy
+    state: PaymentState, totals: PaymentTotals, settle_by: Micros | None, deadlines: Deadlines, policy: Policy
 ) -> tuple[Break, ...]:
     """Give the open breaks of a payment, by break id.
 
     Args:
         state: the payment.
-        money: its sums.
+        totals: the totals of its facts.
         settle_by: the settlement deadline, while an initiated payment has no outcome.
-        alarm: the instant to look from; it learns of the deadlines whose passing changes a break.
+        deadlines: the instant of the view; it collects the deadlines whose passing changes a break.
         policy: the deadlines.
 
     """
     breaks = Breaks("payment", state.payment_id)
-    if money.disputed:
-        breaks.add_conflicts(identities(state), money.currency)
+    if totals.disputed:
+        breaks.add_conflicts(identities(state), totals.currency)
     _fee_variances(breaks, state)
 
     initiation = state.initiation
-    if initiation is None and money.earliest_movement is not None:
-        unkeyed_at = later(money.earliest_movement, policy.orphan_grace_micros)
-        if alarm.passed(unkeyed_at):
+    if initiation is None and totals.earliest_movement is not None:
+        unkeyed_at = later(totals.earliest_movement, policy.orphan_grace_micros)
+        if deadlines.has_passed(unkeyed_at):
             breaks.add(
                 _PAYMENT,
                 BreakClass.UNKEYED_MOVEMENT,
                 0,
-                money.gross_minor or money.posted_minor,
-                currency=money.currency,
+                totals.gross_minor or totals.posted_minor,
+                currency=totals.currency,
                 due_at=unkeyed_at,
                 event_ids=_all_events(state),
             )
             return breaks.in_order()
 
-    if money.foreign:
-        events = money.foreign if initiation is None else [initiation.event_id, *money.foreign]
-        breaks.add(_CURRENCY, BreakClass.CURRENCY_MISMATCH, 0, 0, currency=money.currency, event_ids=events)
+    if totals.foreign:
+        events = totals.foreign if initiation is None else [initiation.event_id, *totals.foreign]
+        breaks.add(_CURRENCY, BreakClass.CURRENCY_MISMATCH, 0, 0, currency=totals.currency, event_ids=events)
     else:
-        _settlement_break(breaks, state, money, settle_by, alarm)
-    _posting_break(breaks, state, money, alarm, policy)
+        _settlement_break(breaks, state, totals, settle_by, deadlines)
+    _posting_break(breaks, state, totals, deadlines, policy)
     if initiation is not None:
-        _obligation_mismatches(breaks, state, money, initiation)
+        _obligation_mismatches(breaks, state, totals, initiation)
     return breaks.in_order()
 
 
 def _all_events(state: PaymentState) -> Iterator[str]:
-    return (held.event_id for _, held in identities(state))
+    return (accepted.event_id for _, accepted in identities(state))
 
 
 def _money_events(state: PaymentState) -> Iterator[str]:
     """Give the events of the initiation and of what the processors told, without the ledger's."""
     return (
-        held.event_id for identity, held in identities(state) if identity[0] in {"PaymentInitiated", "ProcessorSettled"}
+        accepted.event_id
+        for identity, accepted in identities(state)
+        if identity[0] in {"PaymentInitiated", "ProcessorSettled"}
     )
 
 
 def _settlement_break(
-    breaks: Breaks, state: PaymentState, money: Money, settle_by: Micros | None, alarm: Alarm
+    breaks: Breaks, state: PaymentState, totals: PaymentTotals, settle_by: Micros | None, deadlines: Deadlines
 ) -> None:
     """Note the first class of subject `settlement` that holds."""
-    standing, collected, posted = money.standing_minor, money.collected_minor, money.posted_minor
-    went_back = money.refunded_minor + money.charged_back_minor
-    overdue = settle_by is not None and alarm.passed(settle_by)
-    over_reversed = money.settled and went_back > collected
+    standing, collected, posted = totals.standing_minor, totals.collected_minor, totals.posted_minor
+    went_back = totals.refunded_minor + totals.charged_back_minor
+    overdue = settle_by is not None and deadlines.has_passed(settle_by)
+    over_reversed = totals.settled and went_back > collected
     # Without an initiation nothing is known to expect, so that only what contradicts itself is a break.
     amount = state.initiation.amount_minor if state.initiation is not None else None
     break_class: BreakClass | None = None
     expected = actual = 0
     if overdue and posted:
         break_class, expected = BreakClass.POSTING_WITHOUT_SETTLEMENT, posted
-    elif amount is not None and standing > amount and money.live_attempts > 1:
+    elif amount is not None and standing > amount and totals.live_attempts > 1:
         break_class, expected, actual = BreakClass.DUPLICATE_SETTLEMENT, amount, standing
     elif over_reversed:
         break_class, expected, actual = BreakClass.OVER_REVERSED, collected, went_back
@@ -118,34 +120,36 @@ def _settlement_break(
             break_class,
             expected,
             actual,
-            currency=money.currency,
+            currency=totals.currency,
             due_at=settle_by if overdue else None,
             event_ids=_all_events(state) if posted and overdue else _money_events(state),
         )
 
 
-def _posting_break(breaks: Breaks, state: PaymentState, money: Money, alarm: Alarm, policy: Policy) -> None:
+def _posting_break(
+    breaks: Breaks, state: PaymentState, totals: PaymentTotals, deadlines: Deadlines, policy: Policy
+) -> None:
     """Note the first class of subject `posting` that holds."""
-    posted, standing = money.posted_minor, money.standing_minor
-    silenced = bool(money.foreign)
-    went_back = money.returned or money.failed or money.refunded_minor > 0 or money.charged_back_minor > 0
+    posted, standing = totals.posted_minor, totals.standing_minor
+    silenced = bool(totals.foreign)
+    went_back = totals.returned or totals.failed or totals.refunded_minor > 0 or totals.charged_back_minor > 0
     stale = went_back and posted > standing
     lacking = posted < standing and not silenced
     post_by: Micros | None = None
-    if (stale or lacking) and money.latest_settlement is not None:
-        post_by = banking_deadline(money.latest_settlement, policy.posting_banking_days)
-    overdue = post_by is not None and alarm.passed(post_by)
+    if (stale or lacking) and totals.latest_settlement is not None:
+        post_by = banking_deadline(totals.latest_settlement, policy.posting_banking_days)
+    overdue = post_by is not None and deadlines.has_passed(post_by)
 
     # Over-posting is measured at once, and against what ever settled (or was initiated, while nothing has): a posting
     # that was right when it was made is no break until the ledger has had its time to take it back.
-    limit = money.gross_minor if money.settled else None
+    limit = totals.gross_minor if totals.settled else None
     if limit is None and state.initiation is not None:
         limit = state.initiation.amount_minor
 
     if stale and overdue:
         break_class, expected = BreakClass.REVERSED_AFTER_POSTING, standing
     elif limit is not None and posted > limit and not silenced:
-        many = money.live_postings > 1
+        many = totals.live_postings > 1
         break_class = BreakClass.DUPLICATE_POSTING if many else BreakClass.POSTING_AMOUNT_MISMATCH
         expected = limit
     elif lacking and overdue:
@@ -158,7 +162,7 @@ def _posting_break(breaks: Breaks, state: PaymentState, money: Money, alarm: Ala
         break_class,
         expected,
         posted,
-        currency=money.currency,
+        currency=totals.currency,
         due_at=post_by if overdue else None,
         event_ids=_all_events(state),
     )
@@ -167,23 +171,23 @@ def _posting_break(breaks: Breaks, state: PaymentState, money: Money, alarm: Ala
 def _fee_variances(breaks: Breaks, state: PaymentState) -> None:
     for processor, references in state.attempts.items():
         for reference, attempt in references.items():
-            leg = attempt.settled
-            if leg is not None and leg.gross_minor - leg.fee_minor != leg.net_minor:
+            reported = attempt.settled
+            if reported is not None and reported.gross_minor - reported.fee_minor != reported.net_minor:
                 breaks.add(
                     ("fee", processor, reference),
                     BreakClass.FEE_VARIANCE,
-                    leg.gross_minor - leg.fee_minor,
-                    leg.net_minor,
-                    currency=leg.currency,
-                    event_ids=(leg.event_id,),
+                    reported.gross_minor - reported.fee_minor,
+                    reported.net_minor,
+                    currency=reported.currency,
+                    event_ids=(reported.event_id,),
                 )
 
 
-def _obligation_mismatches(breaks: Breaks, state: PaymentState, money: Money, initiation: Initiation) -> None:
+def _obligation_mismatches(breaks: Breaks, state: PaymentState, totals: PaymentTotals, initiation: Initiation) -> None:
     elsewhere = {
-        obligation_id: by_currency[money.currency]
-        for obligation_id, by_currency in money.posted.items()
-        if obligation_id != initiation.obligation_id and money.currency in by_currency
+        obligation_id: by_currency[totals.currency]
+        for obligation_id, by_currency in totals.posted.items()
+        if obligation_id != initiation.obligation_id and totals.currency in by_currency
     }
     if not elsewhere:
         return
@@ -201,6 +205,6 @@ def _obligation_mismatches(breaks: Breaks, state: PaymentState, money: Money, in
             BreakClass.OBLIGATION_MISMATCH,
             0,
             amount,
-            currency=money.currency,
+            currency=totals.currency,
             event_ids=events[obligation_id],
         )

@@ -5,7 +5,7 @@ from typing import assert_never
 
 import msgspec
 
-from domain.dedup import Held, meet
+from domain.dedup import Accepted, merge
 from domain.facts import (
     Day,
     Method,
@@ -21,7 +21,7 @@ REASON_CHARACTERS = 16
 """So much is kept of a reason code: NACHA's have three characters, but an input may say anything."""
 
 
-class Initiation(Held, array_like=True, gc=False):
+class Initiation(Accepted, array_like=True, gc=False):
     """The `PaymentInitiated` that holds."""
 
     tenant_id: str
@@ -33,7 +33,7 @@ class Initiation(Held, array_like=True, gc=False):
     method: Method
     processor: str
 
-    def terms(self) -> tuple[object, ...]:
+    def material_terms(self) -> tuple[object, ...]:
         """Give money and routing."""
         return (
             self.amount_minor,
@@ -47,7 +47,7 @@ class Initiation(Held, array_like=True, gc=False):
         )
 
 
-class Leg(Held, array_like=True, gc=False):
+class SettlementOutcome(Accepted, array_like=True, gc=False):
     """The `ProcessorSettled` that holds for one outcome of an attempt."""
 
     gross_minor: int
@@ -58,7 +58,7 @@ class Leg(Held, array_like=True, gc=False):
     reason_code: str | None = None
     """Of a RETURNED alone, as far as it can be a code: it tells returns apart (domain/tally.py). No view reads it."""
 
-    def terms(self) -> tuple[object, ...]:
+    def material_terms(self) -> tuple[object, ...]:
         """Give money and dates: a reason is neither."""
         return self.gross_minor, self.fee_minor, self.net_minor, self.currency, self.value_date
 
@@ -66,19 +66,19 @@ class Leg(Held, array_like=True, gc=False):
 class Attempt(msgspec.Struct, array_like=True, gc=False):
     """What a processor said of one reference, by outcome."""
 
-    settled: Leg | None = None
-    failed: Leg | None = None
-    returned: Leg | None = None
-    refunded: Leg | None = None
-    chargeback: Leg | None = None
-    chargeback_reversed: Leg | None = None
+    settled: SettlementOutcome | None = None
+    failed: SettlementOutcome | None = None
+    returned: SettlementOutcome | None = None
+    refunded: SettlementOutcome | None = None
+    chargeback: SettlementOutcome | None = None
+    chargeback_reversed: SettlementOutcome | None = None
 
-    def legs(self) -> Iterator[tuple[Outcome, Leg]]:
+    def outcomes(self) -> Iterator[tuple[Outcome, SettlementOutcome]]:
         """Give the legs that are known."""
         for outcome, slot in SLOT_OF_OUTCOME.items():
-            leg: Leg | None = getattr(self, slot)
-            if leg is not None:
-                yield outcome, leg
+            reported: SettlementOutcome | None = getattr(self, slot)
+            if reported is not None:
+                yield outcome, reported
 
 
 SLOT_OF_OUTCOME: dict[Outcome, str] = {
@@ -91,7 +91,7 @@ SLOT_OF_OUTCOME: dict[Outcome, str] = {
 }
 
 
-class Posting(Held, array_like=True, gc=False):
+class Posting(Accepted, array_like=True, gc=False):
     """The `PaymentPosted` that holds for a posting id."""
 
     obligation_id: str
@@ -99,12 +99,12 @@ class Posting(Held, array_like=True, gc=False):
     amount_minor: int
     currency: str
 
-    def terms(self) -> tuple[object, ...]:
+    def material_terms(self) -> tuple[object, ...]:
         """Give money and routing."""
         return self.amount_minor, self.currency, self.obligation_id, self.installment_id
 
 
-class Reversal(Held, array_like=True, gc=False):
+class Reversal(Accepted, array_like=True, gc=False):
     """The `PostingReversed` that holds for a reversal id."""
 
     obligation_id: str
@@ -112,7 +112,7 @@ class Reversal(Held, array_like=True, gc=False):
     amount_minor: int
     currency: str
 
-    def terms(self) -> tuple[object, ...]:
+    def material_terms(self) -> tuple[object, ...]:
         """Give money and routing as section 3 lists them: the posting is not among them."""
         return self.amount_minor, self.currency, self.obligation_id
 
@@ -135,7 +135,7 @@ def new_payment(payment_id: str) -> PaymentState:
     return PaymentState(payment_id)
 
 
-def learn(state: PaymentState, fact: PaymentFact) -> bool:
+def apply(state: PaymentState, fact: PaymentFact) -> bool:
     """Learn a fact, in place.
 
     Returns:
@@ -143,9 +143,9 @@ def learn(state: PaymentState, fact: PaymentFact) -> bool:
 
     """
     if isinstance(fact, ProcessorSettled):
-        return _learn_leg(state, fact)
+        return _apply_outcome(state, fact)
     if isinstance(fact, PaymentInitiated):
-        initiation = meet(
+        initiation = merge(
             state.initiation,
             Initiation(
                 fact.event_id,
@@ -167,7 +167,7 @@ def learn(state: PaymentState, fact: PaymentFact) -> bool:
         state.initiation = initiation
         return True
     if isinstance(fact, PaymentPosted):
-        posting = meet(
+        posting = merge(
             state.postings.get(fact.posting_id),
             Posting(
                 fact.event_id,
@@ -185,7 +185,7 @@ def learn(state: PaymentState, fact: PaymentFact) -> bool:
         state.postings[fact.posting_id] = posting
         return True
     if isinstance(fact, PostingReversed):
-        reversal = meet(
+        reversal = merge(
             state.reversals.get(fact.reversal_id),
             Reversal(
                 fact.event_id,
@@ -205,7 +205,7 @@ def learn(state: PaymentState, fact: PaymentFact) -> bool:
     assert_never(fact)
 
 
-def _learn_leg(state: PaymentState, fact: ProcessorSettled) -> bool:
+def _apply_outcome(state: PaymentState, fact: ProcessorSettled) -> bool:
     references = state.attempts.get(fact.processor)
     if references is None:
         references = state.attempts[fact.processor] = {}
@@ -213,10 +213,10 @@ def _learn_leg(state: PaymentState, fact: ProcessorSettled) -> bool:
     if attempt is None:
         attempt = references[fact.processor_reference] = Attempt()
     slot = SLOT_OF_OUTCOME[fact.outcome]
-    held: Leg | None = getattr(attempt, slot)
-    leg = meet(
-        held,
-        Leg(
+    accepted: SettlementOutcome | None = getattr(attempt, slot)
+    reported = merge(
+        accepted,
+        SettlementOutcome(
             fact.event_id,
             fact.occurred_at,
             None,
@@ -229,20 +229,20 @@ def _learn_leg(state: PaymentState, fact: ProcessorSettled) -> bool:
             fact.reason_code[:REASON_CHARACTERS] if fact.reason_code and fact.outcome == "RETURNED" else None,
         ),
     )
-    if leg is None:
+    if reported is None:
         return False
-    setattr(attempt, slot, leg)
+    setattr(attempt, slot, reported)
     return True
 
 
-def identities(state: PaymentState) -> Iterator[tuple[tuple[str, ...], Held]]:
+def identities(state: PaymentState) -> Iterator[tuple[tuple[str, ...], Accepted]]:
     """Give every identity known of a payment, as record type and identity, with what holds for it."""
     if state.initiation is not None:
         yield ("PaymentInitiated",), state.initiation
     for processor, references in state.attempts.items():
         for reference, attempt in references.items():
-            for outcome, leg in attempt.legs():
-                yield ("ProcessorSettled", processor, reference, outcome), leg
+            for outcome, reported in attempt.outcomes():
+                yield ("ProcessorSettled", processor, reference, outcome), reported
     for posting_id, posting in state.postings.items():
         yield ("PaymentPosted", posting_id), posting
     for reversal_id, reversal in state.reversals.items():

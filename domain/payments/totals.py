@@ -5,10 +5,10 @@ import msgspec
 from domain.breaks.model import NO_CURRENCY
 from domain.dedup import canonical
 from domain.facts import Micros
-from domain.payments.state import Attempt, Leg, PaymentState, identities
+from domain.payments.state import Attempt, PaymentState, SettlementOutcome, identities
 
 
-class Money(msgspec.Struct):
+class PaymentTotals(msgspec.Struct):
     """A payment added up, in its own currency; facts in another count as zero and are listed in `foreign`."""
 
     currency: str
@@ -59,45 +59,49 @@ def currency_of(state: PaymentState) -> str:
     """
     if state.initiation is not None:
         return state.initiation.currency
-    known = [held for _, held in identities(state)]
+    known = [accepted for _, accepted in identities(state)]
     if not known:
         return NO_CURRENCY
-    at, event_id = min((held.occurred_at, held.event_id) for held in known)
-    first = min((held for held in known if held.occurred_at == at and held.event_id == event_id), key=canonical)
+    at, event_id = min((accepted.occurred_at, accepted.event_id) for accepted in known)
+    first = min(
+        (accepted for accepted in known if accepted.occurred_at == at and accepted.event_id == event_id), key=canonical
+    )
     currency: str = getattr(first, "currency")  # noqa: B009 - every payment fact has one; Held itself does not
     return currency
 
 
-def add_up(state: PaymentState) -> Money:
+def add_up(state: PaymentState) -> PaymentTotals:
     """Add up the facts of a payment."""
-    money = Money(currency_of(state))
+    totals = PaymentTotals(currency_of(state))
     events: list[str] = []
     initiation = state.initiation
     latest: Micros | None = None
     if initiation is not None:
         events.append(initiation.event_id)
         latest = initiation.occurred_at
-        money.disputed = initiation.conflict
-        if initiation.also is not None:
-            events.extend(initiation.also)
-    latest = _add_attempts(money, state, events, latest)
+        totals.disputed = initiation.conflict
+        if initiation.duplicate_event_ids is not None:
+            events.extend(initiation.duplicate_event_ids)
+    latest = _add_attempts(totals, state, events, latest)
     if state.postings or state.reversals:
-        latest = _add_postings(money, state, events, latest)
+        latest = _add_postings(totals, state, events, latest)
     if latest is not None:
-        money.rests_on = latest
+        totals.rests_on = latest
     if len(set(events)) != len(events):
-        money.disputed = True
-    return money
+        totals.disputed = True
+    return totals
 
 
-def _add_attempts(money: Money, state: PaymentState, events: list[str], latest: Micros | None) -> Micros | None:
+def _add_attempts(
+    totals: PaymentTotals, state: PaymentState, events: list[str], latest: Micros | None
+) -> Micros | None:
     charged_back = charged_back_reversed = 0
-    latest_leg: Micros | None = None
+    latest_outcome: Micros | None = None
     earliest: Micros | None = None
-    currency = money.currency
+    currency = totals.currency
     for references in state.attempts.values():
         for attempt in references.values():
-            for leg in (
+            for reported in (
                 attempt.settled,
                 attempt.failed,
                 attempt.returned,
@@ -105,115 +109,117 @@ def _add_attempts(money: Money, state: PaymentState, events: list[str], latest: 
                 attempt.chargeback,
                 attempt.chargeback_reversed,
             ):
-                if leg is None:
+                if reported is None:
                     continue
-                occurred_at = leg.occurred_at
-                if latest_leg is None or occurred_at > latest_leg:
-                    latest_leg = occurred_at
+                occurred_at = reported.occurred_at
+                if latest_outcome is None or occurred_at > latest_outcome:
+                    latest_outcome = occurred_at
                 if earliest is None or occurred_at < earliest:
                     earliest = occurred_at
-                events.append(leg.event_id)
-                if leg.also is not None:
-                    events.extend(leg.also)
-                if leg.conflict:
-                    money.disputed = True
-                if leg.currency != currency:
-                    money.foreign.append(leg.event_id)
-            _add_settlement(money, attempt)
-            money.refunded_minor += _gross(attempt.refunded, currency)
+                events.append(reported.event_id)
+                if reported.duplicate_event_ids is not None:
+                    events.extend(reported.duplicate_event_ids)
+                if reported.conflict:
+                    totals.disputed = True
+                if reported.currency != currency:
+                    totals.foreign.append(reported.event_id)
+            _add_settlement(totals, attempt)
+            totals.refunded_minor += _gross(attempt.refunded, currency)
             charged_back += _gross(attempt.chargeback, currency)
             charged_back_reversed += _gross(attempt.chargeback_reversed, currency)
-    money.charged_back_minor = max(0, charged_back - charged_back_reversed)
-    money.standing_minor = max(0, money.collected_minor - money.refunded_minor - money.charged_back_minor)
-    money.latest_settlement = latest_leg
-    money.earliest_movement = earliest
-    return latest_leg if latest is None or (latest_leg is not None and latest_leg > latest) else latest
+    totals.charged_back_minor = max(0, charged_back - charged_back_reversed)
+    totals.standing_minor = max(0, totals.collected_minor - totals.refunded_minor - totals.charged_back_minor)
+    totals.latest_settlement = latest_outcome
+    totals.earliest_movement = earliest
+    return latest_outcome if latest is None or (latest_outcome is not None and latest_outcome > latest) else latest
 
 
-def _gross(leg: Leg | None, currency: str) -> int:
-    return leg.gross_minor if leg is not None and leg.currency == currency else 0
+def _gross(reported: SettlementOutcome | None, currency: str) -> int:
+    return reported.gross_minor if reported is not None and reported.currency == currency else 0
 
 
-def _add_settlement(money: Money, attempt: Attempt) -> None:
+def _add_settlement(totals: PaymentTotals, attempt: Attempt) -> None:
     """Add what one attempt collected, and what it took back."""
     settled, failed, returned = attempt.settled, attempt.failed, attempt.returned
     if settled is None and failed is None and returned is None:
         return
-    money.outcome = True
+    totals.outcome = True
     # A fact in another currency counts as zero: it neither adds nor takes back.
-    currency = money.currency
+    currency = totals.currency
     own_settled = settled if settled is not None and settled.currency == currency else None
     own_failed = failed if failed is not None and failed.currency == currency else None
     own_returned = returned is not None and returned.currency == currency
     if own_returned:
-        money.returned = True
+        totals.returned = True
     if own_settled is None:
         if own_failed is not None:
-            money.failed = True
+            totals.failed = True
         return
-    money.settled = True
-    money.gross_minor += own_settled.gross_minor
-    money.fee_minor += own_settled.fee_minor
-    money.net_minor += own_settled.net_minor
+    totals.settled = True
+    totals.gross_minor += own_settled.gross_minor
+    totals.fee_minor += own_settled.fee_minor
+    totals.net_minor += own_settled.net_minor
     # FAILED before SETTLED is a retry that succeeded.
     voided = own_failed is not None and own_failed.occurred_at >= own_settled.occurred_at
     if voided:
-        money.failed = True
+        totals.failed = True
     if voided or own_returned:
-        money.returned_minor += own_settled.gross_minor
+        totals.returned_minor += own_settled.gross_minor
     else:
-        money.live_attempts += 1
+        totals.live_attempts += 1
 
 
-def _add_postings(money: Money, state: PaymentState, events: list[str], latest: Micros | None) -> Micros | None:
-    currency = money.currency
+def _add_postings(
+    totals: PaymentTotals, state: PaymentState, events: list[str], latest: Micros | None
+) -> Micros | None:
+    currency = totals.currency
     postings = state.postings
     undone: dict[str, int] = {}
-    earliest = money.earliest_movement
+    earliest = totals.earliest_movement
     for reversal in state.reversals.values():
         occurred_at = reversal.occurred_at
-        if money.latest_settlement is None or occurred_at > money.latest_settlement:
-            money.latest_settlement = occurred_at
+        if totals.latest_settlement is None or occurred_at > totals.latest_settlement:
+            totals.latest_settlement = occurred_at
         earliest = occurred_at if earliest is None else min(earliest, occurred_at)
         latest = occurred_at if latest is None else max(latest, occurred_at)
         events.append(reversal.event_id)
-        if reversal.also is not None:
-            events.extend(reversal.also)
+        if reversal.duplicate_event_ids is not None:
+            events.extend(reversal.duplicate_event_ids)
         if reversal.conflict:
-            money.disputed = True
+            totals.disputed = True
         posting = postings.get(reversal.posting_id)
         if posting is not None and posting.currency == reversal.currency:
             undone[reversal.posting_id] = undone.get(reversal.posting_id, 0) + reversal.amount_minor
         elif reversal.currency != currency:
-            money.foreign.append(reversal.event_id)
+            totals.foreign.append(reversal.event_id)
     foreign_live: set[str] = set()
     for posting_id, posting in postings.items():
         occurred_at = posting.occurred_at
         earliest = occurred_at if earliest is None else min(earliest, occurred_at)
         latest = occurred_at if latest is None else max(latest, occurred_at)
         events.append(posting.event_id)
-        if posting.also is not None:
-            events.extend(posting.also)
+        if posting.duplicate_event_ids is not None:
+            events.extend(posting.duplicate_event_ids)
         if posting.conflict:
-            money.disputed = True
-        there = money.posted.get(posting.obligation_id)
+            totals.disputed = True
+        there = totals.posted.get(posting.obligation_id)
         if there is None:
-            there = money.posted[posting.obligation_id] = {}
+            there = totals.posted[posting.obligation_id] = {}
         live = posting.amount_minor - undone.get(posting_id, 0)
         if live <= 0:
             continue
         there[posting.currency] = there.get(posting.currency, 0) + live
         if posting.currency == currency:
-            money.live_postings += 1
-            money.posted_minor += live
+            totals.live_postings += 1
+            totals.posted_minor += live
         else:
             foreign_live.add(posting_id)
-            money.foreign.append(posting.event_id)
+            totals.foreign.append(posting.event_id)
     if foreign_live:
-        money.foreign.extend(
+        totals.foreign.extend(
             reversal.event_id
             for reversal in state.reversals.values()
             if reversal.posting_id in foreign_live and reversal.currency == postings[reversal.posting_id].currency
         )
-    money.earliest_movement = earliest
+    totals.earliest_movement = earliest
     return latest

@@ -5,15 +5,15 @@ from typing import ClassVar
 import msgspec
 
 from domain.breaks.model import Break
-from domain.deadlines import Alarm
-from domain.facts import Micros, PaymentPart
+from domain.deadlines import Deadlines
+from domain.facts import Micros, PaymentApplication
 from domain.payments.breaks import payment_breaks, settlement_deadline
-from domain.payments.state import PaymentState, learn, new_payment
-from domain.payments.totals import Money, add_up
+from domain.payments.state import PaymentState, apply, new_payment
+from domain.payments.totals import PaymentTotals, add_up
 from domain.policy import Policy
 from domain.records import Initiated, PaymentReconciliation, PaymentStatus, Posted, Settled
 
-__all__ = ["PaymentState", "PaymentView", "learn", "new_payment", "view"]
+__all__ = ["PaymentState", "PaymentView", "apply", "new_payment", "view"]
 
 
 class PaymentView(msgspec.Struct, frozen=True):
@@ -27,7 +27,7 @@ class PaymentView(msgspec.Struct, frozen=True):
     """Of version 0: `domain.publishing` numbers it."""
     breaks: tuple[Break, ...]
     """The open ones, by break id."""
-    parts: tuple[PaymentPart, ...]
+    applications: tuple[PaymentApplication, ...]
     """One for the obligation it was initiated for and for each that was posted to, by obligation id, of revision 0."""
     next_deadline: Micros | None
     """The earliest later instant at which the view changes by the clock alone."""
@@ -35,95 +35,101 @@ class PaymentView(msgspec.Struct, frozen=True):
 
 def view(state: PaymentState, now: Micros, policy: Policy) -> PaymentView:
     """Derive how a payment of which at least one fact is known stands at an instant."""
-    money = add_up(state)
+    totals = add_up(state)
     initiation = state.initiation
     settle_by: Micros | None = None
     in_flight = 0
-    if initiation is not None and not money.outcome:
+    if initiation is not None and not totals.outcome:
         settle_by = settlement_deadline(initiation, policy)
-        in_flight = max(0, initiation.amount_minor - money.refunded_minor - money.charged_back_minor)
-    alarm = Alarm(now)
-    breaks = payment_breaks(state, money, settle_by, alarm, policy)
+        in_flight = max(0, initiation.amount_minor - totals.refunded_minor - totals.charged_back_minor)
+    deadlines = Deadlines(now)
+    breaks = payment_breaks(state, totals, settle_by, deadlines, policy)
 
-    currency = money.currency
+    currency = totals.currency
     by_obligation: dict[str, int] = {}
-    for obligation_id in sorted(money.posted) if len(money.posted) > 1 else money.posted:
-        amount = money.posted[obligation_id].get(currency)
+    for obligation_id in sorted(totals.posted) if len(totals.posted) > 1 else totals.posted:
+        amount = totals.posted[obligation_id].get(currency)
         if amount is not None:
             by_obligation[obligation_id] = amount
     reconciliation = PaymentReconciliation(
         state.payment_id,
         0,
-        _status(state, money, breaks),
+        _status(state, totals, breaks),
         currency,
         None
         if initiation is None
         else Initiated(initiation.obligation_id, initiation.installment_id, initiation.amount_minor, initiation.method),
         Settled(
-            money.gross_minor,
-            money.fee_minor,
-            money.net_minor,
-            money.returned_minor,
-            money.refunded_minor,
-            money.charged_back_minor,
-            money.standing_minor,
+            totals.gross_minor,
+            totals.fee_minor,
+            totals.net_minor,
+            totals.returned_minor,
+            totals.refunded_minor,
+            totals.charged_back_minor,
+            totals.standing_minor,
         ),
-        Posted(money.posted_minor, by_obligation),
+        Posted(totals.posted_minor, by_obligation),
         tuple([b.break_id for b in breaks]),
-        money.rests_on,
+        totals.rests_on,
     )
     return PaymentView(
-        state.payment_id, reconciliation, breaks, _parts(state, money, in_flight, settle_by), alarm.next_deadline
+        state.payment_id,
+        reconciliation,
+        breaks,
+        _applications(state, totals, in_flight, settle_by),
+        deadlines.next_deadline,
     )
 
 
-def _status(state: PaymentState, money: Money, breaks: tuple[Break, ...]) -> PaymentStatus:
+def _status(state: PaymentState, totals: PaymentTotals, breaks: tuple[Break, ...]) -> PaymentStatus:
     if breaks:
         return PaymentStatus.EXCEPTION
-    if not money.outcome:
+    if not totals.outcome:
         return PaymentStatus.INITIATED
-    if money.standing_minor > 0:
-        whole = state.initiation is not None and money.posted_minor == money.standing_minor
+    if totals.standing_minor > 0:
+        whole = state.initiation is not None and totals.posted_minor == totals.standing_minor
         return PaymentStatus.RECONCILED if whole else PaymentStatus.SETTLED
-    if money.charged_back_minor > 0:
+    if totals.charged_back_minor > 0:
         return PaymentStatus.CHARGED_BACK
-    if money.returned:
+    if totals.returned:
         return PaymentStatus.RETURNED
-    if money.refunded_minor > 0:
+    if totals.refunded_minor > 0:
         return PaymentStatus.REFUNDED
     return PaymentStatus.FAILED
 
 
-def _parts(state: PaymentState, money: Money, in_flight: int, settle_by: Micros | None) -> tuple[PaymentPart, ...]:
+def _applications(
+    state: PaymentState, totals: PaymentTotals, in_flight: int, settle_by: Micros | None
+) -> tuple[PaymentApplication, ...]:
     initiation = state.initiation
-    touched = money.posted
+    touched = totals.posted
     home = None if initiation is None else initiation.obligation_id
     if home is not None and home not in touched:
         touched = {home: {}, **touched}
-    parts: list[PaymentPart] = []
+    applications: list[PaymentApplication] = []
     for obligation_id in sorted(touched) if len(touched) > 1 else touched:
         posted = touched[obligation_id]
         if len(posted) > 1:
             posted = dict(sorted(posted.items()))
         if initiation is not None and obligation_id == home:
-            part = PaymentPart(
+            application = PaymentApplication(
                 state.payment_id,
                 obligation_id,
                 0,
                 True,
                 initiation.occurred_at,
-                money.currency,
+                totals.currency,
                 initiation.installment_id,
-                money.standing_minor,
+                totals.standing_minor,
                 in_flight,
                 settle_by if in_flight else None,
                 posted,
-                money.rests_on,
+                totals.rests_on,
                 initiation.event_id,
             )
         else:
-            part = PaymentPart(
-                state.payment_id, obligation_id, 0, False, 0, money.currency, None, 0, 0, None, posted, money.rests_on
+            application = PaymentApplication(
+                state.payment_id, obligation_id, 0, False, 0, totals.currency, None, 0, 0, None, posted, totals.rests_on
             )
-        parts.append(part)
-    return tuple(parts)
+        applications.append(application)
+    return tuple(applications)

@@ -7,7 +7,7 @@ from domain.explain.timeline import property_of
 from domain.facts import Micros
 from domain.obligations.view import ObligationState
 from domain.payments.view import PaymentState
-from domain.publishing import ToldBreak
+from domain.publishing import PublishedBreak
 from domain.records import BreakLifecycle, MismatchAlert
 from ops.breaks.source import BreakFilter, Json, Page
 from ops.console import fail, meter, misuse
@@ -77,7 +77,7 @@ class TopicSource:
             )
         policy, now = self._settings.policy, clock_of(self._settings)()
         if one is not None:
-            return as_json(explain(state, one.told, now, policy, opened_at=one.opened_at))
+            return as_json(explain(state, one.last, now, policy, opened_at=one.opened_at))
         resolved_at = now if alert.resolved_at is None else alert.resolved_at
         return as_json(explain(state, break_of(alert), now, policy, opened_at=alert.opened_at, resolved_at=resolved_at))
 
@@ -100,7 +100,7 @@ class TopicSource:
     def _history(self, break_id: str) -> list[MismatchAlert]:
         return sorted((alert for alert in self._alerts() if alert.break_id == break_id), key=lambda one: one.version)
 
-    def _state(self, alert: MismatchAlert) -> tuple[PaymentState | ObligationState | None, dict[str, ToldBreak]]:
+    def _state(self, alert: MismatchAlert) -> tuple[PaymentState | ObligationState | None, dict[str, PublishedBreak]]:
         """The state of the break's key, and the open breaks as they were told of it in the same transaction."""
         is_payment = alert.key_kind == "payment"
         changelog = topics.PAYMENTS_CHANGELOG if is_payment else topics.OBLIGATIONS_CHANGELOG

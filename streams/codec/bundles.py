@@ -8,17 +8,17 @@ from collections.abc import Sequence
 
 import msgspec
 
-from domain.facts import InputFact, ObligationFact, PaymentFact, PaymentPart
+from domain.facts import InputFact, ObligationFact, PaymentApplication, PaymentFact
 
 BUNDLE_BYTES = 64 * 1024
 """A bundle is closed when it grows past this; one fact alone may be larger (10,000 installments are legal)."""
 
 _encoder = msgspec.msgpack.Encoder()
 _payment_facts = msgspec.msgpack.Decoder(list[PaymentFact])
-_obligation_facts = msgspec.msgpack.Decoder(list[ObligationFact | PaymentPart])
+_obligation_facts = msgspec.msgpack.Decoder(list[ObligationFact | PaymentApplication])
 
 
-def pack(facts: Sequence[InputFact | PaymentPart]) -> list[bytes]:
+def pack(facts: Sequence[InputFact | PaymentApplication]) -> list[bytes]:
     """Pack facts into as few records as keep each near `BUNDLE_BYTES`."""
     whole = _encoder.encode(facts)
     if len(whole) <= BUNDLE_BYTES or len(facts) == 1:
@@ -32,6 +32,6 @@ def payment_facts(value: bytes) -> list[PaymentFact]:
     return _payment_facts.decode(value)
 
 
-def obligation_facts(value: bytes) -> list[ObligationFact | PaymentPart]:
+def obligation_facts(value: bytes) -> list[ObligationFact | PaymentApplication]:
     """The facts of a record of `obligation-facts`."""
     return _obligation_facts.decode(value)

@@ -44,7 +44,7 @@ class Learned:
     def owns(self, partition: int) -> bool:
         return True
 
-    def learn(self, partition: int, facts: Sequence[Any], origin: Origin) -> None:
+    def apply(self, partition: int, facts: Sequence[Any], origin: Origin) -> None:
         for fact in facts:
             check(fact)
         self.facts += len(facts)

@@ -11,7 +11,7 @@ from domain import publishing
 from domain.obligations import view as obligation
 from domain.payments import view as payment
 from domain.policy import Policy
-from domain.publishing import History
+from domain.publishing import Published
 from domain.tally import Tally, count_obligation, count_payment
 from streams.codec import bundles
 from tables.packing import pack, unpack_obligation, unpack_payment
@@ -45,12 +45,12 @@ LOOKS = (instant("2026-01-08 16:00"), instant("2026-01-10 12:00"))
 def packed_now() -> dict[str, bytes]:
     world = World()
     payments, obligations = Tally(), Tally()
-    histories = {"P1": History(), "O1": History()}
+    histories = {"P1": Published(), "O1": Published()}
     facts = []
     for text, at in zip((FACTS, MORE), LOOKS, strict=True):
         for fact in read_facts(text):
             facts.append(fact)
-            world.learn(fact)
+            world.apply(fact)
         world.look(at)
         paid, owed = world.payments["P1"], world.obligations["O1"]
         for key, view in (
@@ -61,8 +61,8 @@ def packed_now() -> dict[str, bytes]:
                 count_payment(payments, histories[key], paid, view, at // 86_400_000_000)
             else:
                 count_obligation(obligations, histories[key], owed, view, at // 86_400_000_000)
-            publishing.changes(histories[key], view, at, world.version)
-    (bundle,) = bundles.pack([*facts, *world.parts])
+            publishing.diff(histories[key], view, at, world.version)
+    (bundle,) = bundles.pack([*facts, *world.applications])
     return {
         "payment": pack(LOOKS[1], world.payments["P1"], histories["P1"]),
         "obligation": pack(LOOKS[1], world.obligations["O1"], histories["O1"]),
@@ -88,6 +88,6 @@ def test_what_is_on_disk_unpacks_and_packs_to_the_same() -> None:
         assert history.breaks
         assert history.counted
     assert unpack_obligation(golden("obligation"))[1].late
-    assert unpack_payment(golden("payment"))[1].parts
+    assert unpack_payment(golden("payment"))[1].applications
     for name in ("payments-tally", "obligations-tally"):
         assert pack_tally(unpack_tally(golden(name))) == golden(name)

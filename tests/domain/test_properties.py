@@ -7,13 +7,13 @@ import msgspec
 from hypothesis import event, example, given, settings
 from hypothesis import strategies as st
 
-from domain.facts import Micros, PaymentPart
+from domain.facts import Micros, PaymentApplication
 from domain.obligations import view as obligation
 from domain.obligations.view import ObligationState, ObligationView
 from domain.payments import view as payment
 from domain.payments.view import PaymentState, PaymentView
 from domain.policy import Policy
-from domain.publishing import History
+from domain.publishing import Published
 from domain.records import ObligationStatus
 from tests.kit.domain_world import NEVER, Fact, World
 from tests.kit.fact_strategies import HOUR, START, histories, instants_to_look_at
@@ -27,7 +27,7 @@ def repacked(world: World) -> None:
     for book, kind in (
         (world.payments, PaymentState),
         (world.obligations, ObligationState),
-        (world.histories, History),
+        (world.histories, Published),
     ):
         for key, state in book.items():
             packed = msgspec.msgpack.encode(state)
@@ -44,7 +44,7 @@ def views(world: World) -> dict[str, PaymentView | ObligationView]:
 def settled(facts: list[Fact], now: Micros) -> World:
     world = World()
     for fact in facts:
-        world.learn(fact)
+        world.apply(fact)
     world.look(now)
     return world
 
@@ -62,7 +62,7 @@ def test_order_duplicates_batches_and_packing_do_not_matter(
     packs = data.draw(st.sets(st.integers(0, len(told)), max_size=2))
     world = World()
     for index, fact in enumerate(told):
-        world.learn(fact)
+        world.apply(fact)
         if index in looks:
             world.look(min(now, START + index * HOUR))
         if index in packs:
@@ -76,10 +76,10 @@ def test_order_duplicates_batches_and_packing_do_not_matter(
 def test_learning_twice_changes_nothing(facts: list[Fact]) -> None:
     world = World()
     for fact in facts:
-        world.learn(fact)
+        world.apply(fact)
     before = copy.deepcopy((world.payments, world.obligations))
     for fact in facts:
-        assert not world.learn(fact)
+        assert not world.apply(fact)
     assert (world.payments, world.obligations) == before
 
 
@@ -90,7 +90,7 @@ def test_learning_says_whether_a_view_can_have_changed(facts: list[Fact]) -> Non
     for fact in facts:
         world.look(FAR)
         before = views(world)
-        changed = world.learn(fact)
+        changed = world.apply(fact)
         world.look(FAR)
         assert changed or views(world) == before
 
@@ -129,7 +129,7 @@ def test_money_adds_up(facts: list[Fact], now: Micros) -> None:
         if record is None:
             continue
         counting = {
-            pid: v.parts
+            pid: v.applications
             for pid, v in world.payment_views.items()
             if v.reconciliation.initiated is not None
             and v.reconciliation.initiated.obligation_id == key
@@ -176,17 +176,17 @@ def test_a_key_and_subject_has_one_break_and_the_record_lists_it(facts: list[Fac
 def test_parts_may_come_in_any_order(facts: list[Fact], looks: list[Micros], chance: random.Random) -> None:
     world = World()
     for index, fact in enumerate(facts):
-        world.learn(fact)
+        world.apply(fact)
         if index % 3 == 0:
             world.look(looks[index % len(looks)] if looks else NEVER)
     world.look(FAR)
 
     late_reader = World()
-    told: list[Fact | PaymentPart] = [*world.parts, *world.parts]
+    told: list[Fact | PaymentApplication] = [*world.applications, *world.applications]
     told += [fact for fact in facts if hasattr(fact, "lease_id") or not hasattr(fact, "payment_id")]
     chance.shuffle(told)
     for fact in told:
-        obligation.learn(late_reader.remembered(fact.obligation_id), fact)
+        obligation.apply(late_reader.remembered(fact.obligation_id), fact)
     late_reader.look(FAR)
     assert late_reader.obligation_views == world.obligation_views
 
@@ -196,6 +196,6 @@ def test_parts_may_come_in_any_order(facts: list[Fact], looks: list[Micros], cha
 @example(facts=[], now=NEVER)
 def test_looking_again_tells_nothing(facts: list[Fact], now: Micros) -> None:
     world = settled(facts, now)
-    emitted, parts = len(world.outputs), len(world.parts)
+    emitted, applications = len(world.outputs), len(world.applications)
     world.look(now)
-    assert (len(world.outputs), len(world.parts)) == (emitted, parts)
+    assert (len(world.outputs), len(world.applications)) == (emitted, applications)

@@ -117,15 +117,15 @@ def gone(world: World, told: ExplainedBreak, facts: list[Fact], now: Micros) -> 
         if isinstance(fact, OF_PAYMENTS):
             if fact.payment_id not in payments:
                 payments[fact.payment_id] = copied(world.payments[fact.payment_id])
-            assert payment.learn(payments[fact.payment_id], fact)
+            assert payment.apply(payments[fact.payment_id], fact)
         else:
-            assert obligation.learn(obligations[fact.obligation_id], fact)
+            assert obligation.apply(obligations[fact.obligation_id], fact)
     for at in (now, now + LONG_AFTER):
         for state in payments.values():
-            for part in payment.view(state, at, POLICY).parts:
-                if part.obligation_id in obligations:
-                    revised = msgspec.structs.replace(part, revision=1 << 60)
-                    obligation.learn(obligations[part.obligation_id], revised)
+            for application in payment.view(state, at, POLICY).applications:
+                if application.obligation_id in obligations:
+                    revised = msgspec.structs.replace(application, revision=1 << 60)
+                    obligation.apply(obligations[application.obligation_id], revised)
         state = payments[told.key] if told.key_kind == "payment" else obligations[told.key]
         if find(state, told.break_id, at, POLICY) is not None:
             return False
@@ -164,7 +164,7 @@ def test_of_every_scenario() -> None:
             for look in scenario.looks:
                 world = World(POLICY)
                 for fact in look.facts:
-                    world.learn(fact)
+                    world.apply(fact)
                 world.look(look.now)
                 followed += check(world, look.now)
     assert set(followed) == EVERY_CLASS
@@ -175,7 +175,7 @@ def test_of_every_break_of_a_month() -> None:
     world = World(POLICY)
     for delivery in scenario.deliveries:
         if delivery.fact is not None and not delivery.is_bad:
-            world.learn(delivery.fact)
+            world.apply(delivery.fact)
     world.look(scenario.closes_at)
     followed = check(world, scenario.closes_at)
     assert {name for _, name in followed} >= set(map(BreakClass, scenario.injected))
@@ -187,7 +187,7 @@ def test_of_every_break_of_a_month() -> None:
 def test_of_whatever_happens(facts: list[Fact], now: Micros) -> None:
     world = World(POLICY)
     for fact in facts:
-        world.learn(fact)
+        world.apply(fact)
     # Whoever follows advice does so after what has happened.
     now = max([now, *(fact.occurred_at for fact in facts)]) + 1
     world.look(now)
@@ -200,7 +200,7 @@ def test_a_wrong_piece_of_advice_would_be_noticed() -> None:
     scenario = next(each for each in read(FOLDER / "payment_breaks.txt") if each.title == "posting_missing")
     look = scenario.looks[-1]
     for fact in look.facts:
-        world.learn(fact)
+        world.apply(fact)
     world.look(look.now)
     (told,) = (each for each in explained(world, look.now) if each.key_kind == "payment")
     ((posting,),) = (each["events"] for each in told.explanation["resolutions"])

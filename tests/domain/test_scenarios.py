@@ -19,7 +19,7 @@ class TestScenario:
         known = 0
         for look in scenario.looks:
             for fact in look.facts[known:]:
-                world.learn(fact)
+                world.apply(fact)
                 world.look()
             known = len(look.facts)
             world.look(look.now)
@@ -34,7 +34,7 @@ class TestScenario:
             if seed == 0:
                 told = list(reversed(look.facts))
             for fact in told:
-                world.learn(fact)
+                world.apply(fact)
                 if seed % 2:
                     world.look()
             world.look(look.now)

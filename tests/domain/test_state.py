@@ -10,8 +10,8 @@ from domain.dedup import canonical
 from domain.facts import (
     Installment,
     ObligationCharged,
+    PaymentApplication,
     PaymentInitiated,
-    PaymentPart,
     PaymentPosted,
     PostingReversed,
     ProcessorSettled,
@@ -50,7 +50,7 @@ def reversal(**changed: object) -> PostingReversed:
 def payment_of(*facts: PaymentInitiated | ProcessorSettled | PaymentPosted | PostingReversed) -> PaymentState:
     state = payment.new_payment("P1")
     for fact in facts:
-        payment.learn(state, fact)
+        payment.apply(state, fact)
     return state
 
 
@@ -158,8 +158,8 @@ CHARGE = ObligationCharged(
 )
 def test_what_two_charges_may_differ_in(changed: dict[str, object], conflicts: bool) -> None:
     state = obligation.new_obligation("O1")
-    obligation.learn(state, CHARGE)
-    obligation.learn(state, msgspec.structs.replace(CHARGE, event_id="e9", **changed))
+    obligation.apply(state, CHARGE)
+    obligation.apply(state, msgspec.structs.replace(CHARGE, event_id="e9", **changed))
     assert conflicting(state) == ({("fact", "ObligationCharged")} if conflicts else set())
 
 
@@ -208,36 +208,36 @@ def test_an_event_id_used_twice_is_found_in_any_order() -> None:
 
 def test_learning_tells_a_redelivery_from_news() -> None:
     state = payment.new_payment("P1")
-    assert payment.learn(state, initiated())
-    assert not payment.learn(state, initiated())
-    assert payment.learn(state, initiated(event_id="e0"))
-    assert not payment.learn(state, initiated())
-    assert not payment.learn(state, initiated(event_id="e0"))
-    assert not payment.learn(state, initiated(occurred_at=AT + 7))
-    assert payment.learn(state, initiated(occurred_at=AT - 7))
-    assert payment.learn(state, initiated(amount_minor=1, occurred_at=AT + 7))
-    assert not payment.learn(state, initiated(amount_minor=2, occurred_at=AT + 7))
+    assert payment.apply(state, initiated())
+    assert not payment.apply(state, initiated())
+    assert payment.apply(state, initiated(event_id="e0"))
+    assert not payment.apply(state, initiated())
+    assert not payment.apply(state, initiated(event_id="e0"))
+    assert not payment.apply(state, initiated(occurred_at=AT + 7))
+    assert payment.apply(state, initiated(occurred_at=AT - 7))
+    assert payment.apply(state, initiated(amount_minor=1, occurred_at=AT + 7))
+    assert not payment.apply(state, initiated(amount_minor=2, occurred_at=AT + 7))
 
 
 def test_a_part_of_a_lower_revision_comes_too_late() -> None:
     state = obligation.new_obligation("O1")
-    part = PaymentPart("P1", "O1", 5, True, AT, "USD", None, 100, 0, None, {}, AT, "e1")
-    assert obligation.learn(state, part)
-    assert not obligation.learn(state, part)
-    assert not obligation.learn(state, msgspec.structs.replace(part, revision=4, standing_minor=7))
-    assert state.parts["P1"].standing_minor == 100
-    assert obligation.learn(state, msgspec.structs.replace(part, revision=6, standing_minor=8))
-    assert state.parts["P1"].standing_minor == 8
+    application = PaymentApplication("P1", "O1", 5, True, AT, "USD", None, 100, 0, None, {}, AT, "e1")
+    assert obligation.apply(state, application)
+    assert not obligation.apply(state, application)
+    assert not obligation.apply(state, msgspec.structs.replace(application, revision=4, standing_minor=7))
+    assert state.applications["P1"].standing_minor == 100
+    assert obligation.apply(state, msgspec.structs.replace(application, revision=6, standing_minor=8))
+    assert state.applications["P1"].standing_minor == 8
 
 
 def test_rests_on_is_the_latest_fact_that_holds() -> None:
     state = payment_of(initiated(), settled(occurred_at=AT + 50), posted(occurred_at=AT + 20))
-    payment.learn(state, settled(occurred_at=AT + 90))
+    payment.apply(state, settled(occurred_at=AT + 90))
     assert payment.view(state, NEVER, Policy()).reconciliation.rests_on == AT + 50
     owed = obligation.new_obligation("O1")
-    obligation.learn(owed, CHARGE)
-    (part,) = payment.view(state, NEVER, Policy()).parts
-    obligation.learn(owed, msgspec.structs.replace(part, revision=1))
+    obligation.apply(owed, CHARGE)
+    (application,) = payment.view(state, NEVER, Policy()).applications
+    obligation.apply(owed, msgspec.structs.replace(application, revision=1))
     record = obligation.view(owed, NEVER, Policy()).reconciliation
     assert record is not None
     assert record.rests_on == AT + 50
@@ -245,11 +245,11 @@ def test_rests_on_is_the_latest_fact_that_holds() -> None:
 
 def test_a_payment_with_three_facts_is_small() -> None:
     state = payment.new_payment(UUID.format(0))
-    payment.learn(state, initiated(event_id=UUID.format(1), payment_id=UUID.format(0), obligation_id=UUID.format(2)))
-    payment.learn(
+    payment.apply(state, initiated(event_id=UUID.format(1), payment_id=UUID.format(0), obligation_id=UUID.format(2)))
+    payment.apply(
         state, settled(event_id=UUID.format(3), payment_id=UUID.format(0), processor_reference="ch_" + "9" * 24)
     )
-    payment.learn(
+    payment.apply(
         state,
         posted(
             event_id=UUID.format(4), payment_id=UUID.format(0), obligation_id=UUID.format(2), posting_id=UUID.format(5)
@@ -267,8 +267,8 @@ def test_large_amounts_do_not_break_anything() -> None:
     view = payment.view(state, AT + 10**15, Policy())
     assert view.reconciliation.settled.standing_minor == 2**71
     owed = obligation.new_obligation("O1")
-    obligation.learn(owed, msgspec.structs.replace(CHARGE, amount_minor=2**80))
-    obligation.learn(owed, msgspec.structs.replace(view.parts[0], revision=1))
+    obligation.apply(owed, msgspec.structs.replace(CHARGE, amount_minor=2**80))
+    obligation.apply(owed, msgspec.structs.replace(view.applications[0], revision=1))
     record = obligation.view(owed, NEVER, Policy()).reconciliation
     assert record is not None
     assert record.paid_minor == 2**71
@@ -284,7 +284,7 @@ def test_instants_at_the_ends_of_time_do_not_break_anything(at: int) -> None:
             assert msgspec.msgpack.decode(msgspec.msgpack.encode(view.reconciliation), type=type(view.reconciliation))
     for due in ("0001-01-01", "9999-12-31"):
         owed = obligation.new_obligation("O1")
-        obligation.learn(owed, msgspec.structs.replace(CHARGE, occurred_at=at, due_date=day(due), installments=()))
+        obligation.apply(owed, msgspec.structs.replace(CHARGE, occurred_at=at, due_date=day(due), installments=()))
         for now in (NEVER, AT, 2**62):
             assert obligation.view(owed, now, Policy()).reconciliation is not None
 
@@ -296,19 +296,21 @@ def test_very_large_keys_stay_near_linear() -> None:
         began = time.process_time()
         owed = obligation.new_obligation("O1")
         plan = tuple(Installment(f"A{i}", i, 100, 20_000 + i % 400) for i in range(size))
-        obligation.learn(owed, msgspec.structs.replace(CHARGE, amount_minor=100 * size, installments=plan))
+        obligation.apply(owed, msgspec.structs.replace(CHARGE, amount_minor=100 * size, installments=plan))
         for i in range(size // 2):
             name = f"A{i * 2}" if i % 2 else None
-            part = PaymentPart(f"P{i}", "O1", 1, True, AT + i, "USD", name, 150, 0, None, {"USD": 150}, AT, f"e{i}")
-            obligation.learn(owed, part)
+            application = PaymentApplication(
+                f"P{i}", "O1", 1, True, AT + i, "USD", name, 150, 0, None, {"USD": 150}, AT, f"e{i}"
+            )
+            obligation.apply(owed, application)
         view = obligation.view(owed, AT, Policy())
         assert view.reconciliation is not None
         assert view.reconciliation.paid_minor == size // 2 * 150
         state = payment_of(initiated(amount_minor=100))
         for i in range(size):
-            payment.learn(state, posted(event_id=f"p{i}", posting_id=f"L{i}", obligation_id=f"O{i}", amount_minor=1))
-            payment.learn(state, posted(event_id=f"d{i}", posting_id="L0", obligation_id="O0", amount_minor=1))
-            payment.learn(state, reversal(event_id=f"r{i}", reversal_id=f"V{i}", posting_id=f"L{i}", amount_minor=1))
+            payment.apply(state, posted(event_id=f"p{i}", posting_id=f"L{i}", obligation_id=f"O{i}", amount_minor=1))
+            payment.apply(state, posted(event_id=f"d{i}", posting_id="L0", obligation_id="O0", amount_minor=1))
+            payment.apply(state, reversal(event_id=f"r{i}", reversal_id=f"V{i}", posting_id=f"L{i}", amount_minor=1))
         assert payment.view(state, NEVER, Policy()).reconciliation.posted.net_minor == 0
         return time.process_time() - began
 

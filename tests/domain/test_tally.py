@@ -6,13 +6,13 @@ from hypothesis import strategies as st
 
 from domain import publishing
 from domain.calendar import DAY
-from domain.facts import Micros, PaymentPart
+from domain.facts import Micros, PaymentApplication
 from domain.obligations import view as obligation
 from domain.obligations.view import ObligationState, new_obligation
 from domain.payments import view as payment
 from domain.payments.view import PaymentState, new_payment
 from domain.policy import Policy
-from domain.publishing import History
+from domain.publishing import Published
 from domain.tally import AHEAD_DAYS, KEPT_DAYS, Tally, count_obligation, count_payment, recounted
 from tests.kit.domain_world import NEVER, Fact, World
 from tests.kit.fact_strategies import START, histories, instants_to_look_at
@@ -29,22 +29,22 @@ class Counted:
         self.world = World()
         self.payments = Tally()
         self.obligations = Tally()
-        self.told: dict[tuple[str, str], History] = {}
+        self.told: dict[tuple[str, str], Published] = {}
 
     def look(self, now: Micros, today: int = TODAY) -> None:
         self.world.look(now)
         for tally in (self.payments, self.obligations):
             tally.forget(today)
         for key, view in self.world.payment_views.items():
-            told = self.told.setdefault(("payment", key), History())
+            told = self.told.setdefault(("payment", key), Published())
             count_payment(self.payments, told, self.world.payments[key], view, today)
-            publishing.changes(told, view, now, self.world.version)
+            publishing.diff(told, view, now, self.world.version)
         for key, owed in self.world.obligation_views.items():
-            told = self.told.setdefault(("obligation", key), History())
+            told = self.told.setdefault(("obligation", key), Published())
             count_obligation(self.obligations, told, self.world.obligations[key], owed, today)
-            publishing.changes(told, owed, now, self.world.version)
+            publishing.diff(told, owed, now, self.world.version)
 
-    def histories(self, kind: str) -> list[History]:
+    def histories(self, kind: str) -> list[Published]:
         return [told for (of, _), told in self.told.items() if of == kind]
 
 
@@ -57,13 +57,13 @@ def packed_and_unpacked(tally: Tally) -> Tally:
 def test_step_by_step_is_the_same_as_anew(facts: list[Fact], now: Micros, looks: set[int]) -> None:
     counted = Counted()
     for number, fact in enumerate(facts):
-        counted.world.learn(fact)
+        counted.world.apply(fact)
         if number in looks:
             counted.look(now if number % 2 else NEVER)
     counted.look(now)
     at_once = Counted()
     for fact in facts:
-        at_once.world.learn(fact)
+        at_once.world.apply(fact)
     at_once.look(now)
 
     for kind, state in (("payment", PaymentState), ("obligation", ObligationState)):
@@ -92,16 +92,16 @@ def test_a_payment_counts_by_what_it_was_last_told_to_be() -> None:
         2026-01-06 16:00  P1 posted 100.00 to O1 as L1
         2026-01-07 15:00  P1 RETURNED 100.00
     """)
-    counted.world.learn(facts[0])
+    counted.world.apply(facts[0])
     counted.look(NEVER)
     assert counted.payments.sums == {"status/initiated": (1,), "legs/initiated": (1,)}
     for fact in facts[1:3]:
-        counted.world.learn(fact)
+        counted.world.apply(fact)
     counted.look(NEVER)
     assert counted.payments.sums == {
         "status/reconciled": (1,), "legs/initiated_settled_posted": (1,), "money/USD": (10_000, 10_000, 0),
     }  # fmt: skip
-    counted.world.learn(facts[3])
+    counted.world.apply(facts[3])
     counted.look(instant("2026-01-09 05:00"))
     assert counted.payments.sums == {
         "status/exception": (1,), "legs/initiated_settled_posted": (1,), "money/USD": (0, 10_000, 10_000),
@@ -126,7 +126,7 @@ def entries_of(reasons: dict[str, str | None], today: int) -> Tally:
     for fact in read_facts(ENTRIES):
         reason = reasons.get(getattr(fact, "processor_reference", None) or "")
         returned = getattr(fact, "outcome", None) == "RETURNED"
-        counted.world.learn(msgspec.structs.replace(fact, reason_code=reason) if returned else fact)
+        counted.world.apply(msgspec.structs.replace(fact, reason_code=reason) if returned else fact)
     counted.look(NEVER, today)
     return counted.payments
 
@@ -169,25 +169,25 @@ def test_of_two_tellings_of_a_return_the_same_reason_holds_whichever_came_first(
     for order in (told, told[::-1]):
         state = new_payment("P1")
         for fact in (*facts, *order):
-            payment.learn(state, fact)
+            payment.apply(state, fact)
         view = payment.view(state, NEVER, POLICY)
         assert view.breaks == ()
         tally = Tally()
-        count_payment(tally, History(), state, view, day("2026-01-20"))
+        count_payment(tally, Published(), state, view, day("2026-01-20"))
         found.append(tally)
     assert found[0] == found[1]
 
 
 def test_an_obligation_without_a_charge_counts_by_its_breaks_alone() -> None:
     state = new_obligation("O1")
-    obligation.learn(state, PaymentPart("P1", "O1", 1, True, START, "USD", None, 700, 0, None, {}, START, "e1"))
-    tally, told = Tally(), History()
+    obligation.apply(state, PaymentApplication("P1", "O1", 1, True, START, "USD", None, 700, 0, None, {}, START, "e1"))
+    tally, told = Tally(), Published()
     view = obligation.view(state, START + DAY, POLICY)
     count_obligation(tally, told, state, view, TODAY)
-    publishing.changes(told, view, START, 1)
+    publishing.diff(told, view, START, 1)
     assert tally.sums == {"break/obligation_unknown/USD": (1, 700, 700)}
     charge = read_facts("2026-06-01 15:00  O1 charged 7.00 due 2026-07-15")[0]
-    obligation.learn(state, charge)
+    obligation.apply(state, charge)
     view = obligation.view(state, START + DAY, POLICY)
     count_obligation(tally, told, state, view, TODAY)
     assert tally.sums == {"status/paid": (1,), "ageing/current": (1,), "owed/USD": (700, 700)}
@@ -197,12 +197,12 @@ def test_what_was_never_counted_is_not_taken_back() -> None:
     """A key from before there were tallies: its breaks are in its history, but in no tally."""
     counted = Counted()
     for fact in read_facts("2026-01-06 16:00  P1 posted 100.00 to O1 as L1"):
-        counted.world.learn(fact)
+        counted.world.apply(fact)
     counted.look(instant("2026-01-09 05:00"))
     (told,) = counted.histories("payment")
     assert len(told.breaks) == 1
     fields = msgspec.msgpack.decode(msgspec.msgpack.encode(told))
-    older = msgspec.msgpack.decode(msgspec.msgpack.encode(fields[:-1]), type=History)
+    older = msgspec.msgpack.decode(msgspec.msgpack.encode(fields[:-1]), type=Published)
     assert (older.counted, older.breaks) == ((), told.breaks)
     tally = Tally()
     state = counted.world.payments["P1"]
@@ -214,6 +214,6 @@ def test_what_is_remembered_for_counting_is_small() -> None:
     """A payment that is remembered in the store is some 400 bytes; the hot path must not carry much more."""
     counted = Counted()
     for fact in read_facts(ENTRIES)[:3]:
-        counted.world.learn(fact)
+        counted.world.apply(fact)
     counted.look(NEVER)
     assert len(msgspec.msgpack.encode(counted.told["payment", "P1"].counted)) < 40

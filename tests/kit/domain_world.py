@@ -10,9 +10,9 @@ from domain import publishing
 from domain.facts import (
     Micros,
     ObligationFact,
+    PaymentApplication,
     PaymentFact,
     PaymentInitiated,
-    PaymentPart,
     PaymentPosted,
     PostingReversed,
     ProcessorSettled,
@@ -22,7 +22,7 @@ from domain.obligations.view import ObligationView
 from domain.payments import view as payment
 from domain.payments.view import PaymentView
 from domain.policy import Policy
-from domain.publishing import History
+from domain.publishing import Published
 from domain.records import (
     BreakLifecycle,
     LateLifecycle,
@@ -44,35 +44,35 @@ class World:
         self.policy = policy or Policy()
         self.payments: dict[str, payment.PaymentState] = {}
         self.obligations: dict[str, obligation.ObligationState] = {}
-        self.histories: dict[tuple[str, str], History] = {}
+        self.histories: dict[tuple[str, str], Published] = {}
         self.payment_views: dict[str, PaymentView] = {}
         self.obligation_views: dict[str, ObligationView] = {}
         self.outputs: list[Output] = []
-        self.parts: list[PaymentPart] = []
+        self.applications: list[PaymentApplication] = []
         self.version = 0
 
-    def learn(self, fact: Fact) -> bool:
+    def apply(self, fact: Fact) -> bool:
         if isinstance(fact, PaymentInitiated | ProcessorSettled | PaymentPosted | PostingReversed):
             state = self.payments.setdefault(fact.payment_id, payment.new_payment(fact.payment_id))
-            return payment.learn(state, fact)
-        return obligation.learn(self.remembered(fact.obligation_id), fact)
+            return payment.apply(state, fact)
+        return obligation.apply(self.remembered(fact.obligation_id), fact)
 
     def remembered(self, obligation_id: str) -> obligation.ObligationState:
         return self.obligations.setdefault(obligation_id, obligation.new_obligation(obligation_id))
 
-    def _changes(self, view: PaymentView | ObligationView, now: Micros) -> list[PaymentPart]:
-        told = self.histories.setdefault((view.key_kind, view.key), History())
-        changes = publishing.changes(told, view, now, self.version)
+    def _changes(self, view: PaymentView | ObligationView, now: Micros) -> list[PaymentApplication]:
+        told = self.histories.setdefault((view.key_kind, view.key), Published())
+        changes = publishing.diff(told, view, now, self.version)
         self.outputs += changes.outputs
-        return changes.parts
+        return changes.applications
 
     def look(self, now: Micros = NEVER) -> None:
         self.version += 1
         for key, state in self.payments.items():
             self.payment_views[key] = payment.view(state, now, self.policy)
-            for part in self._changes(self.payment_views[key], now):
-                self.parts.append(part)
-                obligation.learn(self.remembered(part.obligation_id), part)
+            for application in self._changes(self.payment_views[key], now):
+                self.applications.append(application)
+                obligation.apply(self.remembered(application.obligation_id), application)
         for key, owed in self.obligations.items():
             self.obligation_views[key] = obligation.view(owed, now, self.policy)
             self._changes(self.obligation_views[key], now)

@@ -296,7 +296,7 @@ def test_where_the_api_does_not_answer_the_topics_are_read(written: Run, api: An
 def told_text(facts: str, at: str, break_class: str, capsys: pytest.CaptureFixture[str]) -> str:
     world = World()
     for number, fact in enumerate(read_facts(facts), start=1):
-        world.learn(msgspec.structs.replace(fact, event_id=f"e-{number}"))
+        world.apply(msgspec.structs.replace(fact, event_id=f"e-{number}"))
     now = instant(at)
     world.look(now)
     (text,) = (

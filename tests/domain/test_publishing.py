@@ -4,11 +4,11 @@ import msgspec
 import pytest
 
 from domain import publishing
-from domain.facts import UNTOUCHED, ObligationCharged, PaymentInitiated, PaymentPart, ProcessorSettled
+from domain.facts import UNTOUCHED, ObligationCharged, PaymentApplication, PaymentInitiated, ProcessorSettled
 from domain.obligations import view as obligation
 from domain.payments import view as payment
 from domain.policy import Policy
-from domain.publishing import Changes, History
+from domain.publishing import Changes, Published
 from domain.records import (
     BreakClass,
     BreakLifecycle,
@@ -45,12 +45,12 @@ def test_a_break_keeps_its_id_and_opening_when_it_is_reclassified_and_is_resolve
     facts = read_facts(ISSUES)
     world = World()
     for fact in facts[:4]:
-        world.learn(fact)
+        world.apply(fact)
     world.look(instant("2026-01-06 17:00"))
-    world.learn(facts[4])
+    world.apply(facts[4])
     world.look(instant("2026-01-09 05:00"))
     for fact in facts[5:]:
-        world.learn(fact)
+        world.apply(fact)
     world.look(instant("2026-01-10 12:00"))
 
     opened, updated, resolved = [one for one in mismatches(world) if one.key == "P1"]
@@ -71,7 +71,7 @@ def test_a_break_keeps_its_id_and_opening_when_it_is_reclassified_and_is_resolve
 def test_what_opens_and_closes_between_two_looks_is_not_told() -> None:
     world = World()
     for fact in read_facts(ISSUES):
-        world.learn(fact)
+        world.apply(fact)
     world.look(instant("2026-02-01 00:00"))
     assert mismatches(world) == []
 
@@ -79,7 +79,7 @@ def test_what_opens_and_closes_between_two_looks_is_not_told() -> None:
 def test_nothing_changed_nothing_told_and_the_version_stands() -> None:
     world = World()
     for fact in read_facts(ISSUES):
-        world.learn(fact)
+        world.apply(fact)
         world.look(NEVER)
     versions = {key: told.version for key, told in world.histories.items()}
     emitted = len(world.outputs)
@@ -92,13 +92,13 @@ def test_every_record_of_one_change_has_the_version_given() -> None:
     (initiated, *_) = read_facts("2026-01-05 15:00  P1 initiated 100.00 CARD for O1")
     state = payment.new_payment("P1")
     assert isinstance(initiated, PaymentInitiated)
-    payment.learn(state, initiated)
-    told = History()
-    changes = publishing.changes(told, payment.view(state, instant("2026-02-01 00:00"), Policy()), 77, 1234)
+    payment.apply(state, initiated)
+    told = Published()
+    changes = publishing.diff(told, payment.view(state, instant("2026-02-01 00:00"), Policy()), 77, 1234)
     record, alert = changes.outputs
     assert isinstance(record, PaymentReconciliation)
     assert isinstance(alert, MismatchAlert)
-    assert (record.version, alert.version, changes.parts[0].revision, told.version) == (1234, 1234, 1234, 1234)
+    assert (record.version, alert.version, changes.applications[0].revision, told.version) == (1234, 1234, 1234, 1234)
     assert record.open_breaks == (alert.break_id,)
     assert (alert.key_kind, alert.key, alert.subject) == ("payment", "P1", ("settlement",))
     assert alert.opened_at == 77
@@ -112,19 +112,19 @@ LATE = """
 def test_a_late_alert_is_opened_escalated_told_again_and_cured() -> None:
     world = World()
     for fact in read_facts(LATE):
-        world.learn(fact)
+        world.apply(fact)
     world.look(instant("2026-02-02 04:59"))
     assert lates(world) == []
     world.look(instant("2026-02-02 05:00"))
     for fact in read_facts("2026-02-02 06:00  P1 initiated 40.00 INSTANT for O1\n2026-02-02 06:01  P1 SETTLED 40.00"):
-        world.learn(fact)
+        world.apply(fact)
     world.look(instant("2026-02-02 07:00"))
     world.look(instant("2026-02-07 05:00"))
     for fact in read_facts("2026-02-08 06:00  P2 initiated 10.00 CARD for O1"):
-        world.learn(fact)
+        world.apply(fact)
     world.look(instant("2026-02-08 07:00"))
     for fact in read_facts("2026-02-09 06:00  P3 initiated 60.00 INSTANT for O1\n2026-02-09 06:00  P3 SETTLED 60.00"):
-        world.learn(fact)
+        world.apply(fact)
     world.look(instant("2026-02-09 07:00"))
 
     told = [(one.lifecycle, one.stage, one.paid_minor, one.pending_minor) for one in lates(world)]
@@ -148,17 +148,17 @@ def test_a_late_alert_is_opened_escalated_told_again_and_cured() -> None:
 def test_a_reopened_alert_keeps_its_id_and_opens_at_the_stage_of_the_clock() -> None:
     world = World()
     for fact in read_facts(LATE + "2026-02-01 15:00  P1 initiated 100.00 for O1\n2026-02-03 15:00  P1 SETTLED 100.00"):
-        world.learn(fact)
+        world.apply(fact)
     world.look(instant("2026-02-03 16:00"))
     assert lates(world) == []
     for fact in read_facts("2026-03-10 13:00  P1 RETURNED 100.00"):
-        world.learn(fact)
+        world.apply(fact)
     world.look(instant("2026-03-10 13:00"))
     for fact in read_facts("2026-03-11 13:00  P2 initiated 100.00 INSTANT for O1\n2026-03-11 13:00  P2 SETTLED 100.00"):
-        world.learn(fact)
+        world.apply(fact)
     world.look(instant("2026-03-11 14:00"))
     for fact in read_facts("2026-04-20 13:00  P2 CHARGEBACK 100.00"):
-        world.learn(fact)
+        world.apply(fact)
     world.look(instant("2026-04-20 14:00"))
     assert [(one.lifecycle, one.stage) for one in lates(world)] == [
         (LateLifecycle.OPENED, LateStage.DAYS_30),
@@ -180,10 +180,10 @@ def test_a_reopened_alert_keeps_its_id_and_opens_at_the_stage_of_the_clock() -> 
 def test_an_alert_is_cancelled_when_its_installment_is(what: str, fact: str) -> None:
     world = World()
     for one in read_facts(LATE):
-        world.learn(one)
+        world.apply(one)
     world.look(instant("2026-02-02 12:00"))
     for one in read_facts(fact):
-        world.learn(one)
+        world.apply(one)
     world.look(instant("2026-02-03 13:00"))
     first = lates(world)[0]
     of_first = [one for one in lates(world) if one.alert_id == first.alert_id]
@@ -197,10 +197,10 @@ def test_an_alert_is_cancelled_when_its_installment_is(what: str, fact: str) -> 
 def test_a_moved_installment_that_is_late_again_is_another_alert() -> None:
     world = World()
     for one in read_facts(LATE):
-        world.learn(one)
+        world.apply(one)
     world.look(instant("2026-02-02 12:00"))
     for one in read_facts("2026-02-03 12:00  O1 replanned 1 plan A1:100.00:2026-02-10"):
-        world.learn(one)
+        world.apply(one)
     world.look(instant("2026-02-11 12:00"))
     opened, opened_anew, cancelled = lates(world)
     assert cancelled.alert_id == opened.alert_id != opened_anew.alert_id
@@ -217,19 +217,21 @@ def test_an_obligation_that_a_payment_no_longer_touches_is_told_so() -> None:
     assert isinstance(late_one, PaymentInitiated)
     assert isinstance(early_one, PaymentInitiated)
     assert isinstance(settled, ProcessorSettled)
-    state, told = payment.new_payment("P1"), History()
+    state, told = payment.new_payment("P1"), Published()
 
     def tell(version: int) -> Changes:
-        return publishing.changes(told, payment.view(state, NEVER, Policy()), 0, version)
+        return publishing.diff(told, payment.view(state, NEVER, Policy()), 0, version)
 
-    payment.learn(state, late_one)
-    assert [(part.obligation_id, part.in_flight_minor) for part in tell(1).parts] == [("O2", 10000)]
-    payment.learn(state, early_one)
-    moved, emptied = tell(2).parts
+    payment.apply(state, late_one)
+    assert [(application.obligation_id, application.in_flight_minor) for application in tell(1).applications] == [
+        ("O2", 10000)
+    ]
+    payment.apply(state, early_one)
+    moved, emptied = tell(2).applications
     assert (moved.obligation_id, moved.in_flight_minor, moved.revision) == ("O1", 10000, 2)
-    assert emptied == PaymentPart("P1", "O2", 2, False, 0, "USD", None, 0, 0, None, {}, UNTOUCHED)
-    payment.learn(state, settled)
-    assert [part.obligation_id for part in tell(3).parts] == ["O1"]
+    assert emptied == PaymentApplication("P1", "O2", 2, False, 0, "USD", None, 0, 0, None, {}, UNTOUCHED)
+    payment.apply(state, settled)
+    assert [application.obligation_id for application in tell(3).applications] == ["O1"]
 
 
 def test_an_obligation_rests_no_longer_on_a_payment_that_was_taken_back() -> None:
@@ -241,7 +243,7 @@ def test_an_obligation_rests_no_longer_on_a_payment_that_was_taken_back() -> Non
     )
     rests_on = []
     for fact in facts:
-        world.learn(fact)
+        world.apply(fact)
         world.look(NEVER)
         record = world.obligation_views["O2"].reconciliation
         assert record is not None
@@ -252,12 +254,12 @@ def test_an_obligation_rests_no_longer_on_a_payment_that_was_taken_back() -> Non
 def test_an_obligation_without_a_charge_has_breaks_but_no_record() -> None:
     world = World()
     for fact in read_facts("2026-01-05 15:00  P1 initiated 100.00 CARD for O1"):
-        world.learn(fact)
+        world.apply(fact)
     world.look(instant("2026-01-05 16:00"))
     assert [one.break_class for one in mismatches(world)] == [BreakClass.OBLIGATION_UNKNOWN]
     assert not any(isinstance(one, ObligationReconciliation) for one in world.outputs)
     for fact in read_facts("2026-01-06 15:00  O1 charged 100.00 due 2026-02-01"):
-        world.learn(fact)
+        world.apply(fact)
     world.look(instant("2026-01-06 16:00"))
     assert [one.lifecycle for one in mismatches(world)] == [BreakLifecycle.OPENED, BreakLifecycle.RESOLVED]
     assert any(isinstance(one, ObligationReconciliation) for one in world.outputs)
@@ -266,11 +268,11 @@ def test_an_obligation_without_a_charge_has_breaks_but_no_record() -> None:
 def test_a_history_is_small_and_packs() -> None:
     world = World()
     for fact in read_facts(ISSUES + LATE):
-        world.learn(fact)
+        world.apply(fact)
     world.look(instant("2026-03-01 00:00"))
     for told in world.histories.values():
         packed = msgspec.msgpack.encode(told)
-        assert msgspec.msgpack.decode(packed, type=History) == told
+        assert msgspec.msgpack.decode(packed, type=Published) == told
         assert len(packed) < 200
 
 
@@ -279,11 +281,11 @@ def test_a_charge_that_turns_out_to_be_another_moves_its_alert() -> None:
     (earlier,) = read_facts("2026-01-20 11:00  O1 charged 100.00 due 2026-02-02")
     assert isinstance(first, ObligationCharged)
     assert isinstance(earlier, ObligationCharged)
-    state, told = obligation.new_obligation("O1"), History()
+    state, told = obligation.new_obligation("O1"), Published()
     now = instant("2026-02-10 00:00")
-    obligation.learn(state, first)
-    publishing.changes(told, obligation.view(state, now, Policy()), now, 1)
-    obligation.learn(state, earlier)
-    outputs = publishing.changes(told, obligation.view(state, now, Policy()), now, 2).outputs
+    obligation.apply(state, first)
+    publishing.diff(told, obligation.view(state, now, Policy()), now, 1)
+    obligation.apply(state, earlier)
+    outputs = publishing.diff(told, obligation.view(state, now, Policy()), now, 2).outputs
     alerts = [(one.lifecycle, one.due_date) for one in outputs if isinstance(one, LatePaymentAlert)]
     assert alerts == [(LateLifecycle.OPENED, earlier.due_date), (LateLifecycle.CANCELLED, first.due_date)]
