@@ -54,7 +54,7 @@ class KeySnapshot(NamedTuple):
         """How many facts the state holds; of an obligation, what each payment told it is one."""
         if isinstance(self.state, PaymentState):
             return _count(payment_state.identities(self.state))
-        return _count(obligation_state.identities(self.state)) + len(self.state.parts)
+        return _count(obligation_state.identities(self.state)) + len(self.state.applications)
 
     def reconciliation(self) -> PaymentReconciliation | ObligationReconciliation | None:
         """How the key stands as of the caught-up time, under the version last told of it; None without a charge."""
