@@ -80,7 +80,7 @@ class Cancellation(Accepted, array_like=True, gc=False):
 
 
 class Application(msgspec.Struct, array_like=True):
-    """A `PaymentPart` without the ids that the state already has as keys."""
+    """A `PaymentApplication` without the ids that the state already has as keys."""
 
     revision: int
     initiated: bool

@@ -66,7 +66,7 @@ def currency_of(state: PaymentState) -> str:
     first = min(
         (accepted for accepted in known if accepted.occurred_at == at and accepted.event_id == event_id), key=canonical
     )
-    currency: str = getattr(first, "currency")  # noqa: B009 - every payment fact has one; Held itself does not
+    currency: str = getattr(first, "currency")  # noqa: B009 - every payment fact has one; Accepted itself does not
     return currency
 
 
