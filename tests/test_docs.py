@@ -1,10 +1,8 @@
 """The pages in docs/ agree with the code: settings, commands, the example on a broker, paths and links."""
 
 import contextlib
-import json
 import re
 import shlex
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +16,13 @@ from streams import topics
 from streams.codec.json_form import fact_from_json, instant_from_text, output_to_json
 from streams.settings import Settings, described
 from streams.transport.commit_loop import BACKLOG_INTERVALS
+from tests.kit.documents import example_input, example_instant, example_output, slug
 from tests.kit.driver import Driver
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 DOCUMENTS = [ROOT / name for name in ("README.md", "CHANGELOG.md")] + sorted(DOCS.rglob("*.md"))
 TEXTS = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in DOCUMENTS}
-CONNECTING = TEXTS["docs/connecting.md"]
 
 NO_SETTINGS = {"RENTMATCH_REQUIRE_KAFKA", "RENTMATCH_TEST_BROKER", "RENTMATCH_TEST_SEED"}
 """Variables of the tests."""
@@ -103,25 +101,10 @@ def test_a_wrong_command_line_is_refused() -> None:
             _parse(cli, words.split())
 
 
-def example_input() -> Iterator[tuple[str, dict[str, Any]]]:
-    """The records that docs/connecting.md publishes: topic and record."""
-    for topic, lines in re.findall(r"rentmatch publish (\S+) <<'END'\n(.*?)\nEND", CONNECTING, re.DOTALL):
-        yield from ((topic, json.loads(line)) for line in lines.splitlines())
-
-
-def example_output() -> list[tuple[str, list[str], dict[str, Any]]]:
-    """The outputs that docs/connecting.md shows: topic, selected fields and record."""
-    command = r"^\$ rentmatch read (\S+) --last --json \| jq -c '\{(.*)\}'\n(\{.*\})"
-    found = re.findall(command, CONNECTING, re.MULTILINE)
-    return [(topic, fields.split(", "), json.loads(line)) for topic, fields, line in found]
-
-
 @pytest.fixture
 def driver() -> Driver:
     """A worker that has read the example's records at the instant that the page names."""
-    instant = re.search(r"RENTMATCH_CLOCK=(\S+) rentmatch worker", CONNECTING)
-    assert instant is not None
-    driver = Driver(now=instant_from_text(instant[1]))
+    driver = Driver(now=instant_from_text(example_instant()))
     for topic, record in example_input():
         fact = fact_from_json(record)
         assert topic_of(fact).name == topic
@@ -178,12 +161,6 @@ def test_no_line_of_prose_is_long(document: str) -> None:
     text = re.sub(r"```.*?```", "", TEXTS[document], flags=re.DOTALL)
     long = [line for line in text.splitlines() if len(line) > WIDTH_MAX and not line.startswith(("|", "<!--"))]
     assert [line for line in long if "](" not in line or " " in line.strip("- ")] == []
-
-
-def slug(heading: str) -> str:
-    """The anchor that GitHub gives a heading."""
-    kept = re.sub(r"[^\w\- ]", "", heading.strip().lower())
-    return kept.replace(" ", "-")
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())

@@ -26,14 +26,14 @@ from streams.codec.json_form import fact_from_json, instant_from_text, output_to
 from streams.partitioning import partition_of
 from tables.store import TALLY_KEY
 from tests.kit.command_line import Run
+from tests.kit.documents import example_input
 from tests.kit.domain_world import World
 from tests.kit.driver import Driver
 from tests.kit.scenario_tables import instant, read_facts
-from tests.test_readme import example_input
 
 NOW = "2026-07-08T12:00:00Z"
 BREAK = "0dd83c3cf0c88bcef4f159e2f0f4a0ab"
-"""The break of the README's example: returned, and still posted."""
+"""The break of the example in docs/connecting.md: returned, and still posted."""
 WITH_CLOCK = {"RENTMATCH_CLOCK": NOW, "RENTMATCH_HTTP_PORT": "0"}
 
 
@@ -59,7 +59,7 @@ def put_on(broker: str, driver: Driver) -> None:
 
 @pytest.fixture
 def driver() -> Driver:
-    """The README's example, and a payment of another currency that nobody initiated."""
+    """The example of docs/connecting.md, and a payment of another currency that nobody initiated."""
     driver = Driver(now=instant_from_text(NOW))
     driver.pipe(*(fact_from_json(record) for _, record in example_input()))
     driver.pipe(*read_facts("2026-07-07 10:00 P-7 SETTLED 1234.00 JPY"))

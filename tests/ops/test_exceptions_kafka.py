@@ -11,8 +11,8 @@ from simulator.deliver import Delivery, InputTopic
 from streams.codec.json_form import fact_from_json, instant_from_text
 from tests.kit.command_line import Run
 from tests.kit.deployment import Installation
+from tests.kit.documents import example_input
 from tests.ops.test_exceptions import BREAK, NOW
-from tests.test_readme import example_input
 
 pytestmark = pytest.mark.kafka
 

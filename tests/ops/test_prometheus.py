@@ -11,8 +11,8 @@ import yaml
 
 from domain.records import BreakClass
 from streams import topics
+from tests.kit.documents import slug
 from tests.kit.metrics_catalogue import KNOWN_LABELS, ROOT, recorded, unknown, used
-from tests.test_readme import slug
 
 OPS = ROOT / "ops" / "deploy" / "prometheus"
 RULES = sorted((OPS / "rules").glob("*.yml"))

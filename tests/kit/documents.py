@@ -1,0 +1,34 @@
+"""What tests read in the pages: anchors, and the example of docs/connecting.md."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "connecting.md").read_text(encoding="utf-8")
+
+
+def slug(heading: str) -> str:
+    """Return the anchor that GitHub gives a heading."""
+    kept = re.sub(r"[^\w\- ]", "", heading.strip().lower())
+    return kept.replace(" ", "-")
+
+
+def example_input() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield topic and record of each line that the page publishes."""
+    for topic, lines in re.findall(r"rentmatch publish (\S+) <<'END'\n(.*?)\nEND", PAGE, re.DOTALL):
+        yield from ((topic, json.loads(line)) for line in lines.splitlines())
+
+
+def example_output() -> list[tuple[str, list[str], dict[str, Any]]]:
+    """Return topic, selected fields and record of each output that the page shows."""
+    command = r"^\$ rentmatch read (\S+) --last --json \| jq -c '\{(.*)\}'\n(\{.*\})"
+    found = re.findall(command, PAGE, re.MULTILINE)
+    return [(topic, fields.split(", "), json.loads(line)) for topic, fields, line in found]
+
+
+def example_instant() -> str:
+    """Return the instant at which the page fixes the clock, as ISO 8601 text."""
+    (found,) = re.findall(r"RENTMATCH_CLOCK=(\S+) rentmatch worker", PAGE)
+    return str(found)
