@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from confluent_kafka import KafkaException
@@ -12,7 +12,7 @@ from read_model.consumer import OutputConsumer
 from read_model.documents import Kind
 from read_model.metrics import ReadModelMetrics
 from read_model.mongo import Mongo, MongoUnavailable
-from read_model.retrying import retry_forever, wait
+from read_model.retrying import UNAVAILABLE, reason_of, retry_forever
 from read_model.writer import ReadModelWriter, ReceivedRecord
 from sinks.health import Verdict
 from streams import topics
@@ -22,9 +22,11 @@ from streams.topics import Topic
 
 log = logging.getLogger(__name__)
 
-LOOK_EVERY_S = 2.0
-"""How often MongoDB is asked whether it is there, and the broker where the ends are."""
-ANSWER_S = 5.0
+WATCH_EVERY_S = 2.0
+"""Interval of the ping to MongoDB and of the lag measurement."""
+KEEP_ALIVE_EVERY_S = 0.5
+"""While a write is retried: interval of polls to the group, and the longest wait for `stop`."""
+PING_TIMEOUT_S = 5.0
 STALLED_AFTER_S = 300.0
 """Longer than the longest attempt to write takes to fail. What has not turned for so long will not any more."""
 
@@ -36,7 +38,7 @@ KIND_OF: dict[Topic, Kind] = {
 }
 
 
-def arrived(
+def received(
     codec: Codec, topic: Topic, name: str, partition: int, offset: int, key: bytes | None, value: bytes | None
 ) -> ReceivedRecord:
     """What a record of an output topic holds.
@@ -64,23 +66,24 @@ class Projector:
         self._mongo = mongo
         self._writer = writer
         self._metrics = metrics
-        self._turned_at = time.monotonic()
+        self._active_at = time.monotonic()
         self._prepared = False
-        self._cannot_write: str | None = None
-        self._cannot_ask: str | None = "MongoDB has not been asked yet"
+        self._attempting = False
+        self._write_error: str | None = None
+        self._ping_error: str | None = "MongoDB has not been asked yet"
 
     # Health
 
     def live(self) -> Verdict:
         """Whether it works, or waits for MongoDB as it should."""
-        idle_s = time.monotonic() - self._turned_at
+        idle_s = time.monotonic() - self._active_at
         if idle_s > STALLED_AFTER_S:
             return Verdict(False, "stalled", f"nothing has moved for {idle_s:.0f} s")
         return Verdict(True, "working", "working")
 
     def ready(self) -> Verdict:
         """Whether what comes is written."""
-        why = self._cannot_write or self._cannot_ask
+        why = self._write_error or self._ping_error
         if why is not None:
             return Verdict(False, "waiting_for_mongo", why)
         if not self._prepared:
@@ -94,82 +97,90 @@ class Projector:
     # Work
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Project until told to stop; then what is in hand is finished and committed.
+        """Project until `stop` is set; the batch in hand is then written and committed.
 
         Raises:
-            MongoConfigError: an index is in the way.
-            KafkaException: the consumer can never read again.
+            MongoConfigError: an existing index conflicts with one of ours.
+            KafkaException: the consumer has failed for good.
 
         """
         watching = asyncio.create_task(self._watch())
         try:
-            await retry_forever(self._prepare, pause=lambda s: self._pause(s, stop), troubled=self._troubled)
+            self._prepared = await self._retry(self._writer.prepare, stop)
             while not stop.is_set():
-                await self._turn(stop)
+                await self._project_batch(stop)
         finally:
             watching.cancel()
             await asyncio.to_thread(self._source.close)
 
-    async def _prepare(self) -> bool:
-        await self._writer.prepare()
-        self._prepared = True
-        return True
-
-    async def _turn(self, stop: asyncio.Event) -> None:
-        self._turned_at = time.monotonic()
+    async def _project_batch(self, stop: asyncio.Event) -> None:
+        self._active_at = time.monotonic()
         messages = await asyncio.to_thread(self._source.fetch)
-        if messages:
-
-            async def write() -> bool:
-                self._turned_at = time.monotonic()
-                outcomes = await self._writer.write(self._arrived(messages))
-                for (collection, outcome), count in outcomes.items():
-                    self._metrics.documents.labels(collection, outcome).inc(count)
-                self._metrics.last_write.set_to_current_time()
-                return True
-
-            if not await retry_forever(write, pause=lambda s: self._pause(s, stop), troubled=self._troubled):
-                return  # to stop while MongoDB is away: not committed, so it is read again
+        if messages and not await self._retry(lambda: self._write(messages), stop):
+            return  # not committed, so the next projector reads it again
         self._source.written()
         await asyncio.to_thread(self._source.commit)
 
-    def _arrived(self, messages: Sequence[Any]) -> list[ReceivedRecord]:
+    async def _write(self, messages: Sequence[Any]) -> None:
+        outcomes = await self._writer.write(self._received(messages))
+        for (collection, outcome), count in outcomes.items():
+            self._metrics.documents.labels(collection, outcome).inc(count)
+        self._metrics.last_write.set_to_current_time()
+
+    async def _retry(self, operation: Callable[[], Awaitable[None]], stop: asyncio.Event) -> bool:
+        """Retry an operation until it succeeds, as a live member of the group. False: stopped between two attempts."""
+
+        async def attempt() -> None:
+            self._attempting, self._active_at = True, time.monotonic()
+            try:
+                await operation()
+            except UNAVAILABLE as error:
+                self._set_write_error(reason_of(error))
+                raise
+            finally:
+                self._attempting, self._active_at = False, time.monotonic()
+            if self._write_error is not None:
+                log.warning("writing again")
+                self._set_write_error(None)
+
+        retrying = asyncio.create_task(retry_forever(attempt))
+        while not (await asyncio.wait({retrying}, timeout=KEEP_ALIVE_EVERY_S))[0]:
+            if self._attempting:
+                continue
+            if stop.is_set():
+                retrying.cancel()
+                return False
+            await asyncio.to_thread(self._source.keep_alive)
+        retrying.result()
+        return True
+
+    def _received(self, messages: Sequence[Any]) -> list[ReceivedRecord]:
         return [
-            arrived(
+            received(
                 self._codec, self._source.topics[message.topic()],
                 message.topic(), message.partition(), message.offset(), message.key(), message.value(),
             )
             for message in messages
         ]  # fmt: skip
 
-    async def _pause(self, seconds: float, stop: asyncio.Event) -> bool:
-        """Wait, staying a member of the group; whether it is to stop."""
-        until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0:
-            self._turned_at = time.monotonic()
-            await asyncio.to_thread(self._source.keep_alive)
-            if await wait(min(left, 1.0), stop):
-                return True
-        return False
+    def _set_write_error(self, why: str | None) -> None:
+        self._write_error = why
+        self._update_mongo_up()
 
-    def _troubled(self, why: str | None) -> None:
-        self._cannot_write = why
-        self._tell_up()
-
-    def _tell_up(self) -> None:
-        self._metrics.mongo_up.set(self._cannot_write is None and self._cannot_ask is None)
+    def _update_mongo_up(self) -> None:
+        self._metrics.mongo_up.set(self._write_error is None and self._ping_error is None)
 
     async def _watch(self) -> None:
         """Keep health and lag true, also while nothing comes or a write hangs."""
         while True:
             try:
-                await asyncio.wait_for(self._mongo.ping(), ANSWER_S)
-                self._cannot_ask = None
+                await asyncio.wait_for(self._mongo.ping(), PING_TIMEOUT_S)
+                self._ping_error = None
             except MongoUnavailable as error:
-                self._cannot_ask = f"MongoDB: {error}"
+                self._ping_error = f"MongoDB: {error}"
             except TimeoutError:
-                self._cannot_ask = f"MongoDB has not answered for {ANSWER_S:.0f} s"
-            self._tell_up()
+                self._ping_error = f"MongoDB has not answered for {PING_TIMEOUT_S:.0f} s"
+            self._update_mongo_up()
             try:
                 for name, lag in (await asyncio.to_thread(self._source.lags)).items():
                     self._metrics.lag.labels(self._source.topics[name].name).set(lag)
@@ -177,4 +188,4 @@ class Projector:
                 self._source.trouble = f"the broker does not tell the ends: {error.args[0].str()}"
             except Exception:
                 log.exception("the lag is not known")
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(WATCH_EVERY_S)

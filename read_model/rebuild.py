@@ -11,11 +11,10 @@ import logging
 import os
 import socket
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TypeVar
 
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
@@ -24,7 +23,7 @@ from domain.facts import Micros
 from read_model.consumer import BATCH_RECORDS, group_of
 from read_model.documents import KINDS, POISONED, REBUILDS
 from read_model.mongo import Mongo, MongoUnavailable
-from read_model.projector import arrived
+from read_model.projector import received
 from read_model.retrying import retry_forever
 from read_model.writer import LIVE, Outcomes, ReadModelWriter, ReceivedRecord, Target
 from streams import topics
@@ -41,8 +40,6 @@ BATCH_BYTES = 16 * 1024 * 1024
 FORGOTTEN_AFTER_US = 5 * 60 * 1_000_000
 """A rebuild that has not told of itself for so long is dead, and another may begin."""
 LOCK = "read-model"
-
-Result = TypeVar("Result")
 
 
 class RebuildInProgress(RuntimeError):
@@ -106,7 +103,7 @@ class Rebuild:
             MongoConfigError: an index is in the way.
 
         """
-        await self._insisted(self._acquire_lease)
+        await retry_forever(self._acquire_lease)
         try:
             return await self._rebuild()
         finally:
@@ -116,18 +113,17 @@ class Rebuild:
     async def _rebuild(self) -> RebuildResult:
         began_at = self._clock()
         for collection in self._fresh:
-            await self._insisted(lambda name=collection: self._mongo.drop(name))  # type: ignore[misc]
+            await retry_forever(self._mongo.drop, collection)
         building = ReadModelWriter(self._mongo, self._clock, self._target)
-        await self._insisted(building.prepare)
+        await retry_forever(building.prepare)
         await self._catch_up(building)  # this may take hours, in which more comes …
         await self._catch_up(building)  # … of which now little is left
         for collection in self._fresh:
-            live = collection.removesuffix(SUFFIX)
-            await self._insisted(lambda a=collection, b=live: self._mongo.replace_collection(a, b))  # type: ignore[misc]
+            await retry_forever(self._mongo.replace_collection, collection, collection.removesuffix(SUFFIX))
         # What projectors wrote to the collections that are gone now stands before the ends as they are now.
         await self._catch_up(ReadModelWriter(self._mongo, self._clock, LIVE))
         # What still cannot be written was put aside anew; the rest of `poisoned` is mended, or superseded.
-        await self._insisted(lambda: self._mongo.delete(POISONED, {"put_aside_at": {"$lt": began_at}}))
+        await retry_forever(self._mongo.delete, POISONED, {"put_aside_at": {"$lt": began_at}})
         self.result.offsets = {
             (self._settings.topic(topic), partition): offset
             for topic, offsets in self._at.items()
@@ -177,26 +173,14 @@ class Rebuild:
     async def _write(self, writer: ReadModelWriter, topic: Topic, batch: list[reading.RawRecord]) -> None:
         def decoded() -> list[ReceivedRecord]:
             return [
-                arrived(self._codec, topic, one.name, one.partition, one.offset, one.key, one.value) for one in batch
+                received(self._codec, topic, one.name, one.partition, one.offset, one.key, one.value) for one in batch
             ]
 
         async def write() -> None:
             self.result.outcomes.update(await writer.write(decoded()))
 
-        await self._insisted(write)
-        await self._insisted(self._acquire_lease)
-
-    async def _insisted(self, do: Callable[[], Awaitable[Result]]) -> Result:
-        async def pause(seconds: float) -> bool:
-            await asyncio.sleep(seconds)
-            return False
-
-        async def once() -> tuple[Result]:
-            return (await do(),)
-
-        done = await retry_forever(once, pause=pause, troubled=lambda _: None)
-        assert done is not None
-        return done[0]
+        await retry_forever(write)
+        await retry_forever(self._acquire_lease)
 
 
 def _batch(records: Iterator[reading.RawRecord]) -> list[reading.RawRecord]:

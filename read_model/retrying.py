@@ -1,66 +1,40 @@
-"""Trying again for as long as it takes: MongoDB may be away for hours, and nothing may be lost for it."""
+"""Retries for as long as MongoDB or the Schema Registry is unavailable: an outage of hours loses nothing.
 
-import asyncio
+A retried operation is idempotent. The wait between two attempts grows exponentially to `WAIT_MAX_S` and has jitter, so
+that several projectors do not return at the same moment.
+"""
+
 import logging
-import time
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+
+import stamina
+from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 
 from read_model.mongo import MongoUnavailable
 from streams.codec.registry import RegistryError
 
 log = logging.getLogger(__name__)
 
-FIRST_PAUSE_S = 0.2
-LONGEST_PAUSE_S = 15.0
+WAIT_INITIAL_S = 0.2
+WAIT_MAX_S = 15.0
 
-Result = TypeVar("Result")
+UNAVAILABLE = (MongoUnavailable, RegistryError)
 
-
-async def retry_forever(
-    do: Callable[[], Awaitable[Result]],
-    *,
-    pause: Callable[[float], Awaitable[bool]],
-    troubled: Callable[[str | None], None],
-) -> Result | None:
-    """Do something until it works; the pauses between two attempts double up to a quarter of a minute.
-
-    Args:
-        do: what to do; safe to do again.
-        pause: waits so many seconds; True: it is to stop.
-        troubled: is told why it does not work, and None once it does.
-
-    Returns:
-        What `do` gave, or None where it was to stop before that.
-
-    """
-    since: float | None = None
-    wait_s = FIRST_PAUSE_S
-    while True:
-        try:
-            done = await do()
-        except (MongoUnavailable, RegistryError) as error:
-            who = "MongoDB" if isinstance(error, MongoUnavailable) else "the Schema Registry"
-            since = since or time.monotonic()
-            troubled(f"{who}: {error}")
-            log.error(
-                "%s cannot be used, for %.0f s now; nothing is lost, trying again in %.1f s: %s",
-                who, time.monotonic() - since, wait_s, error,
-            )  # fmt: skip
-            if await pause(wait_s):
-                return None
-            wait_s = min(2 * wait_s, LONGEST_PAUSE_S)
-        else:
-            if since is not None:
-                log.warning("it works again, after %.0f s", time.monotonic() - since)
-            troubled(None)
-            return done
+retry_forever = stamina.AsyncRetryingCaller(
+    attempts=None, timeout=None, wait_initial=WAIT_INITIAL_S, wait_max=WAIT_MAX_S, wait_jitter=1.0
+).on(UNAVAILABLE)
+"""`await retry_forever(operation)` gives the operation's result. Only cancellation or another error ends it earlier."""
 
 
-async def wait(seconds: float, stop: asyncio.Event) -> bool:
-    """Wait so long, or until it is to stop; whether it is."""
-    try:
-        await asyncio.wait_for(stop.wait(), seconds)
-    except TimeoutError:
-        return False
-    return True
+def reason_of(error: Exception) -> str:
+    """The unavailable service and its error, for logs and health."""
+    return f"{'MongoDB' if isinstance(error, MongoUnavailable) else 'the Schema Registry'}: {error}"
+
+
+def _log_retry(details: RetryDetails) -> None:
+    log.error(
+        "unavailable for %.0f s so far; nothing is lost, next attempt in %.1f s: %s",
+        details.waited_so_far, details.wait_for, reason_of(details.caused_by),
+    )  # fmt: skip
+
+
+set_on_retry_hooks([_log_retry])
