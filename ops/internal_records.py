@@ -1,13 +1,14 @@
-"""Our own topics told to people: the facts of a bundle, a packed state, a caught-up time."""
+"""Records of internal and changelog topics as JSON: the facts of a bundle, a packed state, a watermark."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from domain.facts import PaymentApplication
+from ops.describing import Describer
 from streams import topics
-from streams.broker.reading import DESCRIBERS
 from streams.codec import bundles
 from streams.codec.json_form import fact_to_json, instant_to_text
 from streams.transport import watermarks
@@ -73,10 +74,11 @@ def _mark(key: bytes | None, value: bytes | None) -> Iterable[dict[str, Any]]:
     ]
 
 
-def register() -> None:
-    """Let `rentmatch read` show them."""
-    DESCRIBERS.setdefault(topics.PAYMENT_FACTS.name, _payment_facts)
-    DESCRIBERS.setdefault(topics.OBLIGATION_FACTS.name, _obligation_facts)
-    DESCRIBERS.setdefault(topics.PAYMENTS_CHANGELOG.name, lambda key, value: _state(unpack_payment, key, value))
-    DESCRIBERS.setdefault(topics.OBLIGATIONS_CHANGELOG.name, lambda key, value: _state(unpack_obligation, key, value))
-    DESCRIBERS.setdefault(topics.PROGRESS.name, _mark)
+DESCRIBERS: Mapping[str, Describer] = {
+    topics.PAYMENT_FACTS.name: _payment_facts,
+    topics.OBLIGATION_FACTS.name: _obligation_facts,
+    topics.PAYMENTS_CHANGELOG.name: partial(_state, unpack_payment),
+    topics.OBLIGATIONS_CHANGELOG.name: partial(_state, unpack_obligation),
+    topics.PROGRESS.name: _mark,
+}
+"""By the topic's default name."""

@@ -170,7 +170,7 @@ class Rebuild:
     def _tell(self, more: int) -> None:
         self._progress(self._done + more, self._total)
 
-    async def _write(self, writer: ReadModelWriter, topic: Topic, batch: list[reading.RawRecord]) -> None:
+    async def _write(self, writer: ReadModelWriter, topic: Topic, batch: list[reading.ConsumedRecord]) -> None:
         def decoded() -> list[ReceivedRecord]:
             return [
                 received(self._codec, topic, one.name, one.partition, one.offset, one.key, one.value) for one in batch
@@ -183,7 +183,7 @@ class Rebuild:
         await retry_forever(self._acquire_lease)
 
 
-def _batch(records: Iterator[reading.RawRecord]) -> list[reading.RawRecord]:
+def _batch(records: Iterator[reading.ConsumedRecord]) -> list[reading.ConsumedRecord]:
     batch, size = [], 0
     for record in islice(records, BATCH_RECORDS):
         batch.append(record)

@@ -10,10 +10,11 @@ from typing import Any
 import click
 
 from ops.console import Command, Group, fail, json_text, misuse, put_json, put_line, put_table, say
+from ops.describing import text_or_hex
 from ops.producing import BulkProducer
 from streams import topics
 from streams.broker import reading
-from streams.broker.reading import RawRecord
+from streams.broker.reading import ConsumedRecord
 from streams.codec.codec import codec_of
 from streams.codec.dead_letters import BadInput, DeadLetter, DeadLetterClass
 from streams.codec.json_form import fact_to_json
@@ -31,7 +32,7 @@ UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 class Letter:
     """A dead letter and what its headers say; `told` is None where they are not a dead letter's."""
 
-    record: RawRecord
+    record: ConsumedRecord
     told: DeadLetter | None
 
     @property
@@ -55,7 +56,7 @@ class Letter:
                 "source_offset": self.told.source_offset,
                 "service_version": self.told.service_version,
             }
-        return row | {"key": reading.text_or_hex(self.record.key), "bytes": len(self.record.value or b"")}
+        return row | {"key": text_or_hex(self.record.key), "bytes": len(self.record.value or b"")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ class Filters:
         return (self.error_class, self.source_topic, self.since_ms) != (None, None, None)
 
 
-def _letter(record: RawRecord) -> Letter:
+def _letter(record: ConsumedRecord) -> Letter:
     try:
         return Letter(record, DeadLetter.parse(record.headers))
     except ValueError:
@@ -215,7 +216,7 @@ def show(letter_id: str) -> None:
     known = {name for name, _ in letter.told.headers()} if letter.told else set()
     for name, raw in letter.record.headers:
         if name not in known:
-            put_line(f"  header {name}: {reading.text_or_hex(raw)}")
+            put_line(f"  header {name}: {text_or_hex(raw)}")
     for line in hex_dump(letter.record.value or b""):
         put_line(line)
     for line in verdict(settings, letter):

@@ -11,7 +11,8 @@ import pytest
 from confluent_kafka import Producer
 
 from domain.records import PaymentReconciliation, PaymentStatus, Posted, Settled
-from streams.broker import cluster, reading
+from ops.commands import read
+from streams.broker import cluster
 from streams.codec.codec import Codec
 from tests.kit.command_line import Run
 from tests.kit.records import initiated, lines
@@ -41,9 +42,9 @@ def test_what_is_published_is_read_back(run: Run) -> None:
     assert published.exit_code == 0, published.output
     assert published.stderr == "300 published to here.payment-initiated\n"
 
-    read = run("read", "payment-initiated", "--json")
-    assert read.exit_code == 0
-    found = parsed(read.stdout)
+    result = run("read", "payment-initiated", "--json")
+    assert result.exit_code == 0
+    found = parsed(result.stdout)
     assert sorted(found, key=lambda record: record["payment_id"]) == sorted(sent, key=lambda r: r["payment_id"])
 
     placed = parsed(run("read", "here.payment-initiated", "--json", "--metadata", "--limit", "5").stdout)
@@ -120,14 +121,14 @@ def test_raw_bytes_are_published_as_they_are_and_shown_as_undecodable(run: Run) 
     garbage = base64.b64encode(b"\xff\xfegarbage").decode()
     text = lines({"type": "_raw", "base64": garbage, "key": "K"}, initiated("P-1"))
     assert run("publish", "payment-initiated", stdin=text).exit_code == 0
-    read = run("read", "payment-initiated", "--json", "--metadata")
-    assert read.exit_code == 1
-    by_type = {record["type"]: record for record in parsed(read.stdout)}
+    result = run("read", "payment-initiated", "--json", "--metadata")
+    assert result.exit_code == 1
+    by_type = {record["type"]: record for record in parsed(result.stdout)}
     assert by_type["_undecodable"]["base64"] == garbage
     assert by_type["_undecodable"]["error"].startswith("unknown_framing: ")
     assert by_type["_undecodable"]["_kafka"]["key"] == "K"
     assert by_type["PaymentInitiated"]["payment_id"] == "P-1"
-    assert "1 records could not be decoded" in read.stderr
+    assert "1 records could not be decoded" in result.stderr
 
     for bad in ({"base64": "%%%"}, {"base64": None}, {"base64": "", "more": 1}, {"base64": "", "key": 3}):
         assert run("publish", "payment-initiated", stdin=lines({"type": "_raw", **bad})).exit_code == 1
@@ -148,8 +149,8 @@ def test_last_is_the_later_offset_within_a_partition_and_the_higher_version_acro
 
 def test_a_deleted_key_and_a_readable_form(run: Run, mock_broker: str) -> None:
     produce(mock_broker, "here.payment-reconciliations", (b"P-1", payment(1), 0), (b"P-2", None, 0))
-    read = run("read", "payment-reconciliations", "--metadata")
-    first, second = read.stdout.splitlines()
+    result = run("read", "payment-reconciliations", "--metadata")
+    first, second = result.stdout.splitlines()
     assert first.startswith("0:0 ")
     assert "P-1  PaymentReconciliation  payment_id=P-1 version=1 status=settled currency=USD" in first
     assert "initiated" not in first  # what is null is left out
@@ -206,12 +207,15 @@ def test_internal_topics_are_shown_by_their_describer(
             raise KeyError("no such field")
         return [{"type": "Fact", "number": number} for number in value or b""]
 
-    monkeypatch.setitem(reading.DESCRIBERS, "payment-facts", describer)
+    monkeypatch.setattr(read, "DESCRIBERS", {"payment-facts": describer})
     produce(mock_broker, "here.payment-facts", (b"P-1", b"\x01\x02", 0), (b"P-1", b"bad", 0))
-    read = run("read", "payment-facts", "--json")
-    assert [record.get("number") for record in parsed(read.stdout)] == [1, 2, None]
-    assert read.exit_code == 1
-    assert "KeyError" in parsed(read.stdout)[2]["error"]
+    shown = run("read", "payment-facts", "--json")
+    assert [record.get("number") for record in parsed(shown.stdout)] == [1, 2, None]
+    assert shown.exit_code == 1
+    assert "KeyError" in parsed(shown.stdout)[2]["error"]
+    produce(mock_broker, "here.progress", (b"any", b"any", 0))
+    (unknown,) = parsed(run("read", "progress", "--json").stdout)
+    assert unknown["error"] == "there is no describer of progress"
 
 
 def test_follow_shows_records_as_they_come_and_ends_well_on_ctrl_c(run: Run, mock_broker: str) -> None:
