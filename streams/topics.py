@@ -3,6 +3,23 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+import msgspec
+
+from domain.facts import (
+    ObligationAdjusted,
+    ObligationCancelled,
+    ObligationCharged,
+    PaymentApplication,
+    PaymentInitiated,
+    PaymentPosted,
+    PlanChanged,
+    PostingReversed,
+    ProcessorSettled,
+)
+from domain.obligations.view import ObligationState
+from domain.payments.view import PaymentState
+from domain.records import LatePaymentAlert, MismatchAlert, ObligationReconciliation, PaymentReconciliation
+
 
 class Role(StrEnum):
     """What a topic is to rentmatch."""
@@ -18,16 +35,24 @@ DAY_MS = 24 * 3600 * 1000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Topic:
-    """A topic as `rentmatch provision` makes it. `name` is the default, without the prefix."""
+    """A topic as `rentmatch provision` creates it. `name` is the default, without the prefix."""
 
     name: str
     role: Role
     key: str
-    """What the record's key is."""
-    compacted: bool
-    retention_ms: int
-    """Of a topic that is not compacted; -1 keeps for ever."""
+    """The field of its records that they are partitioned by; of a topic that the runtime writes, a description."""
+    records: tuple[type[msgspec.Struct], ...]
+    """The types of its records; of a changelog, the state. Empty where the runtime writes the topic."""
+    retention_ms: int | None
+    """None: compacted, so that the last record of each key is kept for ever."""
     meaning: str
+    partitions: int | None = None
+    """None: as many as RENTMATCH_PARTITIONS says."""
+
+    @property
+    def compacted(self) -> bool:
+        """Whether the broker keeps the last record of each key for ever, and nothing else."""
+        return self.retention_ms is None
 
     @property
     def setting(self) -> str:
@@ -36,50 +61,133 @@ class Topic:
 
 
 PAYMENT_INITIATED = Topic(
-    "payment-initiated", Role.INPUT, "payment_id", False, 30 * DAY_MS, "payments that tenants set going"
+    "payment-initiated",
+    Role.INPUT,
+    key="payment_id",
+    records=(PaymentInitiated,),
+    retention_ms=30 * DAY_MS,
+    meaning="payments that tenants initiate",
 )
 PROCESSOR_SETTLED = Topic(
-    "processor-settled", Role.INPUT, "payment_id", False, 30 * DAY_MS, "outcomes as the processors tell them"
+    "processor-settled",
+    Role.INPUT,
+    key="payment_id",
+    records=(ProcessorSettled,),
+    retention_ms=30 * DAY_MS,
+    meaning="outcomes that the processors report",
 )
 LEDGER_EVENTS = Topic(
-    "ledger-events", Role.INPUT, "obligation_id", False, 30 * DAY_MS, "charges, plans, adjustments, postings"
+    "ledger-events",
+    Role.INPUT,
+    key="obligation_id",
+    records=(
+        ObligationCharged,
+        PlanChanged,
+        ObligationAdjusted,
+        ObligationCancelled,
+        PaymentPosted,
+        PostingReversed,
+    ),
+    retention_ms=30 * DAY_MS,
+    meaning="charges, plans, adjustments, postings",
 )
 PAYMENT_FACTS = Topic(
-    "payment-facts", Role.INTERNAL, "payment_id", False, 7 * DAY_MS, "input facts by payment, partitioned by us"
+    "payment-facts",
+    Role.INTERNAL,
+    key="payment_id",
+    records=(PaymentInitiated, ProcessorSettled, PaymentPosted, PostingReversed),
+    retention_ms=7 * DAY_MS,
+    meaning="input facts by payment, partitioned by rentmatch",
 )
 OBLIGATION_FACTS = Topic(
-    "obligation-facts", Role.INTERNAL, "obligation_id", False, 7 * DAY_MS, "facts by obligation, partitioned by us"
+    "obligation-facts",
+    Role.INTERNAL,
+    key="obligation_id",
+    records=(ObligationCharged, PlanChanged, ObligationAdjusted, ObligationCancelled, PaymentApplication),
+    retention_ms=7 * DAY_MS,
+    meaning="facts by obligation, partitioned by rentmatch",
 )
 PROGRESS = Topic(
-    "progress", Role.INTERNAL, "topic:partition", True, -1, "the time up to which each partition is read and committed"
+    "progress",
+    Role.INTERNAL,
+    key="topic:partition",
+    records=(),
+    retention_ms=None,
+    meaning="the watermark of each partition: the time up to which it is read and committed",
+    partitions=1,
 )
-PAYMENTS_CHANGELOG = Topic("payments-changelog", Role.CHANGELOG, "payment_id", True, -1, "the state of each payment")
+PAYMENTS_CHANGELOG = Topic(
+    "payments-changelog",
+    Role.CHANGELOG,
+    key="payment_id",
+    records=(PaymentState,),
+    retention_ms=None,
+    meaning="the state of each payment",
+)
 OBLIGATIONS_CHANGELOG = Topic(
-    "obligations-changelog", Role.CHANGELOG, "obligation_id", True, -1, "the state of each obligation"
+    "obligations-changelog",
+    Role.CHANGELOG,
+    key="obligation_id",
+    records=(ObligationState,),
+    retention_ms=None,
+    meaning="the state of each obligation",
 )
 PAYMENT_RECONCILIATIONS = Topic(
-    "payment-reconciliations", Role.OUTPUT, "payment_id", True, -1, "each payment as it stands"
+    "payment-reconciliations",
+    Role.OUTPUT,
+    key="payment_id",
+    records=(PaymentReconciliation,),
+    retention_ms=None,
+    meaning="each payment, reconciled",
 )
 OBLIGATION_RECONCILIATIONS = Topic(
-    "obligation-reconciliations", Role.OUTPUT, "obligation_id", True, -1, "each obligation as it stands"
+    "obligation-reconciliations",
+    Role.OUTPUT,
+    key="obligation_id",
+    records=(ObligationReconciliation,),
+    retention_ms=None,
+    meaning="each obligation, reconciled",
 )
-MISMATCH_ALERTS = Topic("mismatch-alerts", Role.OUTPUT, "break_id", True, -1, "breaks opened, updated, resolved")
+MISMATCH_ALERTS = Topic(
+    "mismatch-alerts",
+    Role.OUTPUT,
+    key="break_id",
+    records=(MismatchAlert,),
+    retention_ms=None,
+    meaning="breaks opened, updated, resolved",
+)
 LATE_PAYMENT_ALERTS = Topic(
-    "late-payment-alerts", Role.OUTPUT, "alert_id", True, -1, "installments late, escalated, cured"
+    "late-payment-alerts",
+    Role.OUTPUT,
+    key="alert_id",
+    records=(LatePaymentAlert,),
+    retention_ms=None,
+    meaning="installments late, escalated, cured",
 )
 DEAD_LETTER = Topic(
-    "dead-letter", Role.OUTPUT, "the original key", False, 90 * DAY_MS, "what could not be read, byte for byte"
+    "dead-letter",
+    Role.OUTPUT,
+    key="the original key",
+    records=(),
+    retention_ms=90 * DAY_MS,
+    meaning="records that could not be read, byte for byte",
 )
 
-INPUTS = (PAYMENT_INITIATED, PROCESSOR_SETTLED, LEDGER_EVENTS)
-OUTPUTS = (PAYMENT_RECONCILIATIONS, OBLIGATION_RECONCILIATIONS, MISMATCH_ALERTS, LATE_PAYMENT_ALERTS)
 ALL = (
-    *INPUTS,
+    PAYMENT_INITIATED,
+    PROCESSOR_SETTLED,
+    LEDGER_EVENTS,
     PAYMENT_FACTS,
     OBLIGATION_FACTS,
     PROGRESS,
     PAYMENTS_CHANGELOG,
     OBLIGATIONS_CHANGELOG,
-    *OUTPUTS,
+    PAYMENT_RECONCILIATIONS,
+    OBLIGATION_RECONCILIATIONS,
+    MISMATCH_ALERTS,
+    LATE_PAYMENT_ALERTS,
     DEAD_LETTER,
 )
+INPUTS = tuple(topic for topic in ALL if topic.role is Role.INPUT)
+OUTPUTS = tuple(topic for topic in ALL if topic.role is Role.OUTPUT and topic.records)
+"""The outputs that carry records of the contract: all but the dead letters."""

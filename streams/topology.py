@@ -1,0 +1,236 @@
+"""The graph as data: which processor reads and writes which topics, and which table it keeps.
+
+Topics flow to processors and processors to topics. A processor reads its topics in batches; one with a table keeps a
+state for each key of an internal topic, and the table's changelog is that state. A topology is validated when it is
+built, so a wrong edge fails at import, with a message that says what to change. Everything that depends on the
+shape of the graph is derived from here: topics to create, the group's tables, watermarks, codecs, metric labels.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import msgspec
+
+from domain.facts import (
+    ObligationAdjusted,
+    ObligationCancelled,
+    ObligationCharged,
+    PaymentApplication,
+    PlanChanged,
+)
+from domain.obligations.view import ObligationState, new_obligation
+from domain.payments.view import PaymentState, new_payment
+from streams import topics, topology_rules
+from streams.topics import Role, Topic
+
+
+class TopologyError(ValueError):
+    """The declared graph cannot work. The message lists every violation and what to change."""
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A state by key, kept in memory and in a local store, and durable in its changelog."""
+
+    name: str
+    id: bytes
+    """One letter: the table's prefix in every local store. It never changes."""
+    changelog: Topic
+    state: type[msgspec.Struct]
+    new: Callable[[str], Any]
+    """Makes the state of a key of which nothing is known."""
+    key: str
+    """The field that holds a fact's key: `payment_id`."""
+
+
+class Share(NamedTuple):
+    """The records that one processor alone writes to a topic with several writers.
+
+    No two processors have a record in common, so each record still has a single writer. `field` is the field that
+    decides, the same for all writers of the topic; `type` means the record's type.
+    """
+
+    topic: Topic
+    field: str
+    values: tuple[str, ...]
+
+
+def share_by_type(topic: Topic, *records: type[msgspec.Struct]) -> Share:
+    """The share of a topic that consists of all records of these types."""
+    return Share(topic, "type", tuple(record.__name__ for record in records))
+
+
+@dataclass(frozen=True, eq=False)
+class Processor:
+    """A step of the pipeline. The composition root binds an agent to its name."""
+
+    name: str
+    inputs: tuple[Topic, ...]
+    outputs: tuple[Topic, ...]
+    """Without the changelog and without the topics that the runtime writes."""
+    table: Table | None = None
+    shares: tuple[Share, ...] = ()
+    """One for each output that other processors write to as well."""
+
+
+@dataclass(frozen=True, eq=False)
+class Topology:
+    """The whole graph, validated.
+
+    Raises:
+        TopologyError: the graph cannot work.
+
+    """
+
+    topics: tuple[Topic, ...]
+    tables: tuple[Table, ...]
+    processors: tuple[Processor, ...]
+    runtime: tuple[Topic, ...] = ()
+    """Topics that the runtime itself writes, on behalf of every processor: watermarks and dead letters."""
+
+    def __post_init__(self) -> None:
+        """Validate."""
+        self.validate()
+
+    def validate(self) -> None:
+        """Check every rule of `streams/topology_rules.py`.
+
+        Raises:
+            TopologyError: one is broken.
+
+        """
+        found = topology_rules.violations(self)
+        if found:
+            raise TopologyError("\n".join(found))
+
+    @cached_property
+    def sources(self) -> tuple[Topic, ...]:
+        """Every topic that is read in batches, in the order in which records flow."""
+        return tuple(topic for processor in self.in_flow_order for topic in processor.inputs)
+
+    @cached_property
+    def inputs(self) -> tuple[Topic, ...]:
+        """The topics that others write."""
+        return tuple(topic for topic in self.topics if topic.role is Role.INPUT)
+
+    @cached_property
+    def outputs(self) -> tuple[Topic, ...]:
+        """The topics that others read, without those that the runtime writes."""
+        return tuple(topic for topic in self.topics if topic.role is Role.OUTPUT and topic not in self.runtime)
+
+    @cached_property
+    def in_flow_order(self) -> tuple[Processor, ...]:
+        """The processors, each after those whose records it reads; else as declared."""
+        return tuple(topology_rules.flow_order(self.processors)[0])
+
+    @cached_property
+    def by_id(self) -> Mapping[bytes, Table]:
+        """The tables by their letters."""
+        return {table.id: table for table in self.tables}
+
+    def processor_of(self, topic: Topic) -> Processor:
+        """The processor that reads a topic.
+
+        Raises:
+            KeyError: none reads it.
+
+        """
+        return self._processors[topic]
+
+    def table_of(self, topic: Topic) -> Table | None:
+        """The table that is fed by a topic; None where there is none."""
+        processor = self._processors.get(topic)
+        return None if processor is None else processor.table
+
+    def changelog_of(self, topic: Topic) -> Topic | None:
+        """The changelog of the table that is fed by a topic: partition by partition the two belong together."""
+        return self.changelogs.get(topic)
+
+    @cached_property
+    def changelogs(self) -> Mapping[Topic, Topic]:
+        """The changelog of the table fed by a topic, for each topic that feeds one, in the order of flow."""
+        return {topic: table.changelog for topic in self.sources if (table := self.table_of(topic)) is not None}
+
+    def writers(self, topic: Topic) -> tuple[Processor, ...]:
+        """The processors that write a topic, in the order of flow."""
+        return tuple(processor for processor in self.in_flow_order if topic in processor.outputs)
+
+    def written_by(self, processor: Processor, topic: Topic) -> tuple[type[msgspec.Struct], ...]:
+        """The types of the records that a processor may write to one of its outputs."""
+        for share in processor.shares:
+            if share.topic is topic and share.field == "type":
+                return tuple(record for record in topic.records if record.__name__ in share.values)
+        return topic.records
+
+    @cached_property
+    def upstream(self) -> Mapping[Topic, tuple[Topic, ...]]:
+        """The topics whose watermarks an internal topic's own watermark waits for.
+
+        These are the topics that its writers read, without those that another of them waits for already: inputs write
+        to `obligation-facts` directly, but the watermark of `payment-facts` waits for all inputs.
+        """
+        read = {
+            topic: [source for writer in self.writers(topic) for source in writer.inputs]
+            for topic in self.sources
+            if topic.role is Role.INTERNAL
+        }
+
+        def waits_for(topic: Topic, other: Topic) -> bool:
+            return any(source is other or waits_for(source, other) for source in read.get(topic, ()))
+
+        return {
+            topic: tuple(source for source in found if not any(waits_for(other, source) for other in found))
+            for topic, found in read.items()
+        }
+
+    @cached_property
+    def sinks(self) -> tuple[Topic, ...]:
+        """The last topics that are read: the minimum of their watermarks is that of the whole pipeline."""
+        waited_for = {topic for before in self.upstream.values() for topic in before}
+        return tuple(topic for topic in self.sources if topic not in waited_for)
+
+    @cached_property
+    def _processors(self) -> Mapping[Topic, Processor]:
+        return {topic: processor for processor in self.processors for topic in processor.inputs}
+
+
+PAYMENTS = Table("payments", b"p", topics.PAYMENTS_CHANGELOG, state=PaymentState, new=new_payment, key="payment_id")
+OBLIGATIONS = Table(
+    "obligations", b"o", topics.OBLIGATIONS_CHANGELOG, state=ObligationState, new=new_obligation, key="obligation_id"
+)
+
+ROUTE_INPUTS = Processor(
+    "route_inputs",
+    inputs=(topics.PAYMENT_INITIATED, topics.PROCESSOR_SETTLED, topics.LEDGER_EVENTS),
+    outputs=(topics.PAYMENT_FACTS, topics.OBLIGATION_FACTS),
+    shares=(
+        share_by_type(topics.OBLIGATION_FACTS, ObligationCharged, PlanChanged, ObligationAdjusted, ObligationCancelled),
+    ),
+)
+MATCH_PAYMENTS = Processor(
+    "match_payments",
+    inputs=(topics.PAYMENT_FACTS,),
+    outputs=(topics.PAYMENT_RECONCILIATIONS, topics.MISMATCH_ALERTS, topics.OBLIGATION_FACTS),
+    table=PAYMENTS,
+    shares=(
+        share_by_type(topics.OBLIGATION_FACTS, PaymentApplication),
+        Share(topics.MISMATCH_ALERTS, "key_kind", ("payment",)),
+    ),
+)
+ALLOCATE_INSTALLMENTS = Processor(
+    "allocate_installments",
+    inputs=(topics.OBLIGATION_FACTS,),
+    outputs=(topics.OBLIGATION_RECONCILIATIONS, topics.MISMATCH_ALERTS, topics.LATE_PAYMENT_ALERTS),
+    table=OBLIGATIONS,
+    shares=(Share(topics.MISMATCH_ALERTS, "key_kind", ("obligation",)),),
+)
+
+TOPOLOGY = Topology(
+    topics=topics.ALL,
+    tables=(PAYMENTS, OBLIGATIONS),
+    processors=(ROUTE_INPUTS, MATCH_PAYMENTS, ALLOCATE_INSTALLMENTS),
+    runtime=(topics.PROGRESS, topics.DEAD_LETTER),
+)
+"""What rentmatch runs."""
