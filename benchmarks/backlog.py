@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from benchmarks.deployment import MeasuredDeployment
 from benchmarks.events import Backlog, publish
-from benchmarks.installation import Installation
 from benchmarks.report import Result
 from benchmarks.running import Cost, run_until_read
 from streams import topics
@@ -14,24 +14,24 @@ MILLION = 1_000_000
 def run_backlog(broker: str, directory: Path, backlog: Backlog) -> Result:
     """Measure one worker."""
     events = len(backlog.records)
-    installation = Installation(broker, clock=backlog.closes_at)
+    deployment = MeasuredDeployment(broker, clock=backlog.closes_at)
     try:
-        publish(installation, backlog)
-        cost = run_until_read(installation, [installation.worker(directory / "worker")])
+        publish(deployment, backlog)
+        cost = run_until_read(deployment, [deployment.worker(directory / "worker")])
         result = Result("backlog", f"{events:,} events of a simulated month, one worker, exactly once from zero")
         _add_cost(result, events, cost)
-        outputs = {topic.name: sum(installation.ends(topic).values()) for topic in topics.ALL}
+        outputs = {topic.name: sum(deployment.ends(topic).values()) for topic in topics.ALL}
         result.details |= {"cpu_by_thread_s": cost.cpu_by_thread, "records_and_markers": outputs}
         return result
     finally:
-        installation.remove()
+        deployment.remove()
 
 
 def run_scaling(broker: str, directory: Path, backlog: Backlog) -> Result:
     """Measure one worker and then two over the same inputs."""
     events = len(backlog.records)
-    one = Installation(broker, clock=backlog.closes_at)
-    two = Installation(broker, clock=backlog.closes_at, inputs=one.inputs)
+    one = MeasuredDeployment(broker, clock=backlog.closes_at)
+    two = MeasuredDeployment(broker, clock=backlog.closes_at, inputs=one.inputs)
     try:
         publish(one, backlog)
         single = run_until_read(one, [one.worker(directory / "single")])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from confluent_kafka import KafkaError, Message, Producer
 
-from benchmarks.installation import Installation
+from benchmarks.deployment import MeasuredDeployment
 from domain.facts import Micros
 from simulator.deliver import value_of
 from simulator.scenario import simulate
@@ -50,7 +50,7 @@ def make_backlog(events: int, seed: int = 1) -> Backlog:
     return Backlog(records, scenario.closes_at)
 
 
-def publish(installation: Installation, backlog: Backlog) -> None:
+def publish(deployment: MeasuredDeployment, backlog: Backlog) -> None:
     """Write a backlog to the inputs, with the partitioner of Java clients.
 
     Raises:
@@ -64,7 +64,7 @@ def publish(installation: Installation, backlog: Backlog) -> None:
             failures.append(error)
 
     producer = Producer(
-        installation.kafka(
+        deployment.kafka(
             {
                 "partitioner": "murmur2_random",
                 "compression.type": "none",  # the naive job reads the same, and its client has fewer codecs
@@ -81,7 +81,7 @@ def publish(installation: Installation, backlog: Backlog) -> None:
             by_topic[topic].append({"key": key, "value": value})
         for topic, messages in by_topic.items():
             messages[-1]["callback"] = delivered  # type: ignore[assignment]
-            taken = producer.produce_batch(installation.topic(TOPIC_OF[topic]), messages)
+            taken = producer.produce_batch(deployment.topic(TOPIC_OF[topic]), messages)
             if taken != len(messages):
                 raise RuntimeError(f"{len(messages) - taken} records were refused: the queue is full")
         while len(producer) > 200_000:

@@ -4,8 +4,8 @@ import re
 import time
 from pathlib import Path
 
+from benchmarks.deployment import MeasuredDeployment
 from benchmarks.gaps import Gap, under_load, wait_heard
-from benchmarks.installation import Installation
 from benchmarks.recovery import Templates, write_changelogs
 from benchmarks.report import Result
 from benchmarks.running import RECOVERED, wait_for
@@ -52,15 +52,15 @@ def _one(
     broker: str, directory: Path, templates: Templates, keys: int, rate: int, session_s: float, standbys: int
 ) -> tuple[list[_Gap], "re.Match[str]"]:
     session_ms = str(round(session_s * 1_000))
-    installation = Installation(
+    deployment = MeasuredDeployment(
         broker,
         RENTMATCH_STANDBY_REPLICAS=str(standbys),
         RENTMATCH_SESSION_TIMEOUT_MS=session_ms,
         RENTMATCH_TRANSACTION_TIMEOUT_MS=session_ms,
     )
-    stays, dies = workers = [installation.worker(directory / name) for name in ("stays", "dies")]
+    stays, dies = workers = [deployment.worker(directory / name) for name in ("stays", "dies")]
     try:
-        write_changelogs(installation, templates, keys)
+        write_changelogs(deployment, templates, keys)
         # The one that stays comes second: its disk must hold nothing of the other's share but what a standby keeps.
         for worker in (dies, stays):
             worker.start()
@@ -68,7 +68,7 @@ def _one(
             worker.wait_ready(60)
         if standbys:
             wait_for(stays, WARM, 180)
-        with under_load(installation, rate, 300) as reader:
+        with under_load(deployment, rate, 300) as reader:
             time.sleep(2)
             log_start = stays.log.stat().st_size
             killed = time.monotonic()
@@ -80,5 +80,5 @@ def _one(
     finally:
         for worker in workers:
             worker.close()
-        installation.remove()
+        deployment.remove()
     return [_Gap(gap, killed + QUIET_S, killed + session_s - QUIET_S) for gap in gaps], found

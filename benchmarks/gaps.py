@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from confluent_kafka import OFFSET_END, Consumer, KafkaError, Message, Producer, TopicPartition
 
-from benchmarks.installation import Installation
+from benchmarks.deployment import MeasuredDeployment
 from benchmarks.latency import LEAD_S, TICK_S, plan
 from streams import topics
 from streams.partitioning import partition_of
@@ -40,10 +40,10 @@ class Gap(NamedTuple):
 class Load(threading.Thread):
     """Sends rents at a steady rate, open loop, until it is told to stop."""
 
-    def __init__(self, installation: Installation, rate: int, seconds: int) -> None:
+    def __init__(self, deployment: MeasuredDeployment, rate: int, seconds: int) -> None:
         super().__init__(name="load", daemon=True)
-        self._names = {topic: installation.topic(topic) for topic in topics.INPUTS}
-        self._producer = Producer(installation.kafka({"linger.ms": 20, "partitioner": "murmur2_random"}))
+        self._names = {topic: deployment.topic(topic) for topic in topics.INPUTS}
+        self._producer = Producer(deployment.kafka({"linger.ms": 20, "partitioner": "murmur2_random"}))
         self._planned, _ = plan(time.time_ns() // 1_000 + LEAD_S * 1_000_000, rate, seconds)
         self._stopping = threading.Event()
         self._failed: list[KafkaError] = []
@@ -82,13 +82,13 @@ class Load(threading.Thread):
 class Reader(threading.Thread):
     """Reads both reconciliation topics read_committed, from their ends, and notes when what was told of."""
 
-    def __init__(self, installation: Installation) -> None:
+    def __init__(self, deployment: MeasuredDeployment) -> None:
         super().__init__(name="reader", daemon=True)
-        self._partitions = installation.settings.partitions
-        self._kinds = {installation.topic(topic): kind for topic, kind in KINDS.items()}
+        self._partitions = deployment.settings.partitions
+        self._kinds = {deployment.topic(topic): kind for topic, kind in KINDS.items()}
         self._consumer = Consumer(
-            installation.kafka(
-                {"group.id": f"{installation.name}-reader", "enable.auto.commit": False, "fetch.wait.max.ms": 20}
+            deployment.kafka(
+                {"group.id": f"{deployment.name}-reader", "enable.auto.commit": False, "fetch.wait.max.ms": 20}
                 | {"isolation.level": "read_committed", "auto.offset.reset": "error"}
             )
         )
@@ -140,16 +140,16 @@ class Reader(threading.Thread):
 
 
 @contextmanager
-def under_load(installation: Installation, rate: int, seconds: int) -> Iterator[Reader]:
+def under_load(deployment: MeasuredDeployment, rate: int, seconds: int) -> Iterator[Reader]:
     """Load, and a reader of what comes of it, from the moment on when all partitions are told of.
 
     Raises:
         TimeoutError: nothing comes of some partitions.
 
     """
-    reader = Reader(installation)
+    reader = Reader(deployment)
     reader.start()
-    load = Load(installation, rate, seconds)
+    load = Load(deployment, rate, seconds)
     load.start()
     try:
         wait_heard(reader, time.monotonic(), 60)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from confluent_kafka import OFFSET_END, Consumer, KafkaError, Message, Producer, TopicPartition
 
 from benchmarks import usage
-from benchmarks.installation import Installation
+from benchmarks.deployment import MeasuredDeployment
 from benchmarks.report import Result
 from benchmarks.running import RECOVERED, wait_for
 from domain.facts import InputFact, Micros, ObligationCharged, PaymentInitiated, PaymentPosted, ProcessorSettled
@@ -108,14 +108,14 @@ def plan(begins_at: Micros, rate: int, seconds: int) -> tuple[list[Planned], Wai
 class Listener(threading.Thread):
     """Reads the two reconciliation topics as a consumer downstream does, and notes when what came."""
 
-    def __init__(self, installation: Installation) -> None:
+    def __init__(self, deployment: MeasuredDeployment) -> None:
         super().__init__(daemon=True)
         self.heard: list[Heard] = []
         self.stopping = threading.Event()
         self._consumer = Consumer(
-            installation.kafka(
+            deployment.kafka(
                 {
-                    "group.id": f"{installation.name}-listener",
+                    "group.id": f"{deployment.name}-listener",
                     "isolation.level": "read_committed",
                     "fetch.wait.max.ms": 10,
                     "enable.auto.commit": False,
@@ -124,9 +124,9 @@ class Listener(threading.Thread):
         )
         self._consumer.assign(
             [
-                TopicPartition(installation.topic(topic), number, OFFSET_END)
+                TopicPartition(deployment.topic(topic), number, OFFSET_END)
                 for topic in (topics.PAYMENT_RECONCILIATIONS, topics.OBLIGATION_RECONCILIATIONS)
-                for number in range(installation.settings.partitions)
+                for number in range(deployment.settings.partitions)
             ]
         )
 
@@ -144,10 +144,10 @@ class Listener(threading.Thread):
 class Sender:
     """Sends each event when it is due, and notes what that took on the sender's own side."""
 
-    def __init__(self, installation: Installation) -> None:
-        self._names = {topic: installation.topic(topic) for topic in topics.INPUTS}
+    def __init__(self, deployment: MeasuredDeployment) -> None:
+        self._names = {topic: deployment.topic(topic) for topic in topics.INPUTS}
         self._producer = Producer(
-            installation.kafka(
+            deployment.kafka(
                 # librdkafka asks the broker once a partition: a shorter linger would keep the broker busy with that.
                 {"linger.ms": 20, "partitioner": "murmur2_random", "queue.buffering.max.messages": 1_000_000}
             )
@@ -207,15 +207,15 @@ def run_latency(broker: str, directory: Path, *, rate: int, seconds: int, commit
         RuntimeError: some events were never told of.
 
     """
-    installation = Installation(broker, RENTMATCH_COMMIT_INTERVAL_MS=str(commit_ms))
-    worker = installation.worker(directory / "latency")
+    deployment = MeasuredDeployment(broker, RENTMATCH_COMMIT_INTERVAL_MS=str(commit_ms))
+    worker = deployment.worker(directory / "latency")
     try:
         worker.start()
         wait_for(worker, RECOVERED, 120)
         worker.wait_ready(60)
-        listener = Listener(installation)
+        listener = Listener(deployment)
         listener.start()
-        sender = Sender(installation)
+        sender = Sender(deployment)
         planned, waiting = plan(time.time_ns() // 1_000 + LEAD_S * 1_000_000, rate, seconds)
         counted = sum(map(len, waiting.values()))
         before_s, began = usage.cpu_seconds(worker.pid), time.monotonic()
@@ -231,7 +231,7 @@ def run_latency(broker: str, directory: Path, *, rate: int, seconds: int, commit
         worker.term(60)
     finally:
         worker.close()
-        installation.remove()
+        deployment.remove()
     found = latencies(listener.heard, waiting)
     missing = counted - sum(map(len, found.values()))
     if missing:

@@ -4,8 +4,8 @@ import re
 import sys
 from pathlib import Path
 
+from benchmarks.deployment import MeasuredDeployment
 from benchmarks.events import Backlog, publish
-from benchmarks.installation import Installation
 from benchmarks.report import Result
 from benchmarks.running import run_until_read
 from tools.local.worker import WorkerProcess
@@ -18,12 +18,12 @@ READY = re.compile(r"Worker ready")
 def run_naive(broker: str, directory: Path, backlog: Backlog) -> Result:
     """Measure one worker of the naive job."""
     events = len(backlog.records)
-    installation = Installation(broker)
+    deployment = MeasuredDeployment(broker)
     told = {
         "BENCH_BROKER": broker,
-        "BENCH_NAME": installation.name,
-        "BENCH_INPUTS": installation.inputs,
-        "BENCH_PARTITIONS": str(installation.settings.partitions),
+        "BENCH_NAME": deployment.name,
+        "BENCH_INPUTS": deployment.inputs,
+        "BENCH_PARTITIONS": str(deployment.settings.partitions),
     }
     command = (
         sys.executable,
@@ -37,11 +37,11 @@ def run_naive(broker: str, directory: Path, backlog: Backlog) -> Result:
         "info",
     )
     try:
-        publish(installation, backlog)
+        publish(deployment, backlog)
         worker = WorkerProcess(directory / "naive", told, command=command)
-        cost = run_until_read(installation, [worker], started=READY, settles=False)
+        cost = run_until_read(deployment, [worker], started=READY, settles=False)
     finally:
-        installation.remove()
+        deployment.remove()
     result = Result("naive", f"{events:,} events by stock Faust, a record at a time, at least once, no deadlines")
     result.add("events", events, "")
     result.add("wall time", cost.seconds, "s")

@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 from confluent_kafka import KafkaError, Message, Producer
 
+from benchmarks.deployment import MeasuredDeployment
 from benchmarks.events import make_backlog
 from benchmarks.in_process import InProcess
-from benchmarks.installation import Installation
 from benchmarks.report import Result
 from benchmarks.running import RECOVERED, wait_for
 from domain.facts import Micros
@@ -74,7 +74,7 @@ class Templates:
             yield changelog, new_key, deadline + encode((renamed, history))
 
 
-def write_changelogs(installation: Installation, templates: Templates, keys: int) -> int:
+def write_changelogs(deployment: MeasuredDeployment, templates: Templates, keys: int) -> int:
     """Fill the changelogs as a worker would have.
 
     Returns:
@@ -91,15 +91,15 @@ def write_changelogs(installation: Installation, templates: Templates, keys: int
             failures.append(error)
 
     producer = Producer(
-        installation.kafka({"compression.type": "lz4", "linger.ms": 20, "queue.buffering.max.messages": 500_000})
+        deployment.kafka({"compression.type": "lz4", "linger.ms": 20, "queue.buffering.max.messages": 500_000})
     )
-    partitions = installation.settings.partitions
+    partitions = deployment.settings.partitions
     waiting: dict[tuple[Topic, int], list[dict[str, Any]]] = {}
     size = 0
 
     def send(topic: Topic, number: int, messages: list[dict[str, Any]]) -> None:
         messages[-1]["callback"] = delivered
-        if producer.produce_batch(installation.topic(topic), messages, number) != len(messages):
+        if producer.produce_batch(deployment.topic(topic), messages, number) != len(messages):
             raise RuntimeError("records were refused: the queue is full")
         while len(producer) > 200_000:
             producer.poll(0.05)
@@ -121,11 +121,11 @@ def write_changelogs(installation: Installation, templates: Templates, keys: int
 def run_recovery(broker: str, directory: Path, keys: int) -> Result:
     """Measure both starts."""
     templates = Templates()
-    installation = Installation(broker, clock=templates.closes_at)
+    deployment = MeasuredDeployment(broker, clock=templates.closes_at)
     result = Result("recovery", f"{keys:,} keys in the changelogs of both tables; then again on the disk of the first")
     try:
-        size = write_changelogs(installation, templates, keys)
-        worker = installation.worker(directory / "recovering")
+        size = write_changelogs(deployment, templates, keys)
+        worker = deployment.worker(directory / "recovering")
         result.add("keys", keys, "")
         result.add("bytes a key, packed", size / keys, "B")
         for name, target_s in (("from nothing", 10.0), ("same disk", 3.0)):
@@ -146,5 +146,5 @@ def run_recovery(broker: str, directory: Path, keys: int) -> Result:
             result.add(f"{name}: process start to ready", ready_s, "s")
             result.add(f"{name}: records read", int(found[1]), "")
     finally:
-        installation.remove()
+        deployment.remove()
     return result

@@ -4,8 +4,8 @@ import statistics
 import time
 from pathlib import Path
 
+from benchmarks.deployment import MeasuredDeployment
 from benchmarks.gaps import Gap, under_load, wait_heard
-from benchmarks.installation import Installation
 from benchmarks.report import Result
 from benchmarks.running import RECOVERED, wait_for
 
@@ -17,8 +17,8 @@ SETTLE_S = 3.0
 
 def run_rolling(broker: str, directory: Path, *, rate: int) -> Result:
     """Measure the longest gap of an output while workers leave and come back."""
-    installation = Installation(broker)
-    workers = [installation.worker(directory / f"rolling-{number}") for number in range(WORKERS)]
+    deployment = MeasuredDeployment(broker)
+    workers = [deployment.worker(directory / f"rolling-{number}") for number in range(WORKERS)]
     result = Result(
         "rolling", f"{rate:,} events/s, {WORKERS} workers, each ended with SIGTERM and started again in turn"
     )
@@ -31,7 +31,7 @@ def run_rolling(broker: str, directory: Path, *, rate: int) -> Result:
             worker.start()
             wait_for(worker, RECOVERED, 60)
             worker.wait_ready(60)
-        with under_load(installation, rate, 60 * WORKERS + 60) as reader:
+        with under_load(deployment, rate, 60 * WORKERS + 60) as reader:
             time.sleep(SETTLE_S)
             calm = reader.longest(time.monotonic() - SETTLE_S, time.monotonic())[0].seconds
             began = time.monotonic()
@@ -57,7 +57,7 @@ def run_rolling(broker: str, directory: Path, *, rate: int) -> Result:
     finally:
         for worker in workers:
             worker.close()
-        installation.remove()
+        deployment.remove()
     longest = max(gap.seconds for gap in leaving + joining)
     result.add("longest gap of a partition", longest, "s")
     for name, gaps in (("a worker leaves", leaving), ("it comes back", joining)):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import usage
-from benchmarks.installation import Installation
+from benchmarks.deployment import MeasuredDeployment
 from tools.local.worker import WorkerProcess
 
 RECOVERED = re.compile(r"recovered (\d+) records of (\d+) partitions in ([\d.]+) s")
@@ -51,7 +51,7 @@ def wait_for(process: WorkerProcess, pattern: "re.Pattern[str]", timeout_s: floa
 
 
 def run_until_read(
-    installation: Installation,
+    deployment: MeasuredDeployment,
     workers: Sequence[WorkerProcess],
     *,
     started: "re.Pattern[str]" = RECOVERED,
@@ -75,7 +75,7 @@ def run_until_read(
             wait_for(worker, started, 120)
         start_seconds = time.monotonic() - begin
         start_cpu_s = sum(usage.cpu_seconds(worker.pid) for worker in workers)
-        _wait_until_read(installation, workers, settles=settles, until=begin + timeout_s)
+        _wait_until_read(deployment, workers, settles=settles, until=begin + timeout_s)
         seconds = time.monotonic() - begin - start_seconds
         cpu_s = sum(usage.cpu_seconds(worker.pid) for worker in workers) - start_cpu_s
         by_thread: dict[str, float] = {}
@@ -92,11 +92,11 @@ def run_until_read(
 
 
 def _wait_until_read(
-    installation: Installation, workers: Sequence[WorkerProcess], *, settles: bool, until: float
+    deployment: MeasuredDeployment, workers: Sequence[WorkerProcess], *, settles: bool, until: float
 ) -> None:
     while True:
         time.sleep(LOOK_EVERY_S)
-        if installation.is_read() and (not settles or all(_is_ready(worker) for worker in workers)):
+        if deployment.is_read() and (not settles or all(_is_ready(worker) for worker in workers)):
             return
         for worker in workers:
             if worker.exit_code is not None:

@@ -19,17 +19,15 @@ from ops.commands.simulate import to_broker
 from ops.console import Command, fail, misuse, say
 from ops.demo.deployment import (
     PARTITIONS,
-    Installation,
-    Worker,
+    DemoWorker,
     broker_variables,
-    delete_topics,
+    demo_deployment,
     embedded_broker,
-    installation,
-    make_topics,
 )
 from ops.demo.following import Follower
 from ops.demo.judging import Judge
 from ops.demo.rendering import WIDTH, show
+from ops.deployment import Deployment
 from simulator.banking import DAY
 from simulator.deliver import value_of
 from simulator.scenario import Scenario, simulate
@@ -51,6 +49,9 @@ STALLED_SECONDS_MAX = 120.0
 
 LINE_SECONDS = 2.0
 """Between two lines of progress where stderr is no terminal."""
+
+LOCATING = (PREFIX + "BROKER", PREFIX + "TOPIC_PREFIX")
+"""The variables by which other commands find the demo's topics, apart from those for security."""
 
 FROM_ENVIRONMENT = "from RENTMATCH_BROKER"
 
@@ -94,8 +95,8 @@ def command(obligations: int, seed: int, broker: str | None, keep_topics: bool) 
         else:
             variables = broker_variables(_address(broker))
         at = scenario.closes_at + DAYS_AFTER * DAY
-        where = installation(variables, folder / "state", at, is_embedded=broker is None)
-        exact = run(where, scenario, at, folder / "worker.log", keep_topics=keep_topics)
+        deployment = demo_deployment(variables, folder / "state", at, is_embedded=broker is None)
+        exact = run(deployment, scenario, at, folder / "worker.log", keep_topics=keep_topics)
     if not exact:
         raise click.exceptions.Exit(1)
 
@@ -130,18 +131,18 @@ def check_size(scenario: Scenario) -> None:
         )
 
 
-def run(where: Installation, scenario: Scenario, at: Micros, log: Path, *, keep_topics: bool) -> bool:
-    """Run the demo on an installation and print how it went; whether all was exact."""
-    events = len(scenario.deliveries)
+def run(deployment: Deployment, scenario: Scenario, at: Micros, log: Path, *, keep_topics: bool) -> bool:
+    """Run the demo on a deployment and print how it went; whether all was exact."""
+    events, is_embedded = len(scenario.deliveries), not deployment.settings.topic_prefix
     say(f"a month of rent: {scenario.obligations:,} obligations, {events:,} events, seed {scenario.seed}")
-    make_topics(where)
-    to_broker(scenario.deliveries, where.settings, events)
-    place = "embedded" if where.is_embedded else f"topics {where.settings.topic_prefix}*"
-    say(f"published in the order of arrival to {where.settings.broker} ({place})")
-    judge = Judge(scenario, at, where.settings)
-    follower = Follower(where.settings)
+    deployment.create_topics()
+    to_broker(scenario.deliveries, deployment.settings, events)
+    place = "embedded" if is_embedded else f"topics {deployment.settings.topic_prefix}*"
+    say(f"published in the order of arrival to {deployment.settings.broker} ({place})")
+    judge = Judge(scenario, at, deployment.settings)
+    follower = Follower(deployment.settings)
     try:
-        with Worker(where, log) as worker:
+        with DemoWorker(deployment, log) as worker:
             say("worker started; its first seconds go into joining the group")
             follow(worker, follower, judge, at)
             worker.stop()
@@ -158,12 +159,12 @@ def run(where: Installation, scenario: Scenario, at: Micros, log: Path, *, keep_
     say("worker stopped by SIGTERM, exit status 0")
     judgement = judge.judge(follower)
     show(Console(file=sys.stdout, width=WIDTH, highlight=False), scenario, judgement, pace(events, follower))
-    if not where.is_embedded:
-        _leave(where, keep=keep_topics or not judgement.is_exact)
+    if not is_embedded:
+        _leave(deployment, keep=keep_topics or not judgement.is_exact)
     return judgement.is_exact
 
 
-def follow(worker: Worker, follower: Follower, judge: Judge, at: Micros) -> None:
+def follow(worker: DemoWorker, follower: Follower, judge: Judge, at: Micros) -> None:
     """Read along until the worker has said that it is caught up to `at`, and writes no more."""
     quiet_since = stalled_since = time.monotonic()
     with _bar("reconciling", judge.expected) as advance:
@@ -215,11 +216,12 @@ def pace(events: int, follower: Follower) -> str:
     )
 
 
-def _leave(where: Installation, *, keep: bool) -> None:
+def _leave(deployment: Deployment, *, keep: bool) -> None:
     """Delete the demo's topics on a real broker, or say how to look into them."""
     if not keep:
-        delete_topics(where)
-        say(f"topics {where.settings.topic_prefix}* and the group deleted")
+        deployment.delete_topics()
+        deployment.delete_group()
+        say(f"topics {deployment.settings.topic_prefix}* and the group deleted")
         return
-    variables = " ".join(f"{name}={shlex.quote(value)}" for name, value in where.others().items())
+    variables = " ".join(f"{name}={shlex.quote(deployment.env[name])}" for name in LOCATING)
     say(f"topics kept; to look into them: {variables} rentmatch read mismatch-alerts --last")

@@ -12,7 +12,7 @@ import pytest
 from simulator.compare import compare, found_from_json, from_iso
 from simulator.scenario import simulate
 from simulator.truth import truth
-from tests.kit.deployment import Installation
+from tests.kit.deployment import AuditedDeployment
 from tests.kit.reading import read_all
 from tests.kit.verifier import KEYS
 from tools.local.worker import REPOSITORY
@@ -20,12 +20,12 @@ from tools.local.worker import REPOSITORY
 pytestmark = pytest.mark.kafka
 
 
-def rentmatch(installation: Installation, *words: str) -> list[dict[str, Any]]:
+def rentmatch(deployment: AuditedDeployment, *words: str) -> list[dict[str, Any]]:
     """Run a command and parse its JSON lines."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("RENTMATCH_")}
     done = subprocess.run(
         [sys.executable, "-m", "ops.cli", *words],
-        cwd=REPOSITORY, env=inherited | installation.env, capture_output=True, text=True, timeout=60, check=False,
+        cwd=REPOSITORY, env=inherited | deployment.env, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
@@ -33,35 +33,35 @@ def rentmatch(installation: Installation, *words: str) -> list[dict[str, Any]]:
 
 def test_rentmatch_read_prints_what_the_auditor_reads(kafka: str, topic_prefix: str, tmp_path: Path) -> None:
     scenario = simulate(9, 100)
-    with Installation(kafka, topic_prefix, tmp_path, clock=scenario.closes_at) as installation:
-        installation.worker()
-        installation.publish(scenario.deliveries)
-        installation.wait_settled()
-        outputs = installation.check(scenario)
+    with AuditedDeployment(kafka, topic_prefix, tmp_path, clock=scenario.closes_at) as deployment:
+        deployment.worker()
+        deployment.publish(scenario.deliveries)
+        deployment.wait_settled()
+        outputs = deployment.check(scenario)
 
         for topic in KEYS:
-            printed = [from_iso(line) for line in rentmatch(installation, "read", topic, "--json", "--metadata")]
+            printed = [from_iso(line) for line in rentmatch(deployment, "read", topic, "--json", "--metadata")]
             by_place = {(row["_kafka"]["partition"], row["_kafka"]["offset"]): row for row in printed}
             assert len(by_place) == len(printed) == len(outputs.told[topic])
             for record in outputs.told[topic]:
                 row = by_place[record.partition, record.offset]
                 assert {name: row[name] for name in record.row} == record.row
-        last = [line for topic in KEYS for line in rentmatch(installation, "read", topic, "--last", "--json")]
+        last = [line for topic in KEYS for line in rentmatch(deployment, "read", topic, "--last", "--json")]
         assert compare(truth(scenario, scenario.closes_at), found_from_json(last)) == []
 
-        letters = rentmatch(installation, "read", "dead-letter", "--json")
+        letters = rentmatch(deployment, "read", "dead-letter", "--json")
         assert len(letters) == len(outputs.dead_letters) > 0
 
 
 def test_kcat_reads_the_same_records(kafka: str, kcat: Path, topic_prefix: str, tmp_path: Path) -> None:
     scenario = simulate(10, 60)
-    with Installation(kafka, topic_prefix, tmp_path, clock=scenario.closes_at) as installation:
-        installation.worker()
-        installation.publish(scenario.deliveries)
-        installation.wait_settled()
-        installation.check(scenario)
+    with AuditedDeployment(kafka, topic_prefix, tmp_path, clock=scenario.closes_at) as deployment:
+        deployment.worker()
+        deployment.publish(scenario.deliveries)
+        deployment.wait_settled()
+        deployment.check(scenario)
         for topic in KEYS:
-            name = installation.name(topic)
+            name = deployment.name(topic)
             done = subprocess.run(
                 [kcat, "-C", "-b", kafka, "-t", name, "-e", "-q", "-X", "isolation.level=read_committed",
                  "-f", "%p %o %S %k\\n"],

@@ -23,7 +23,7 @@ from simulator.bad_input import BROKEN_BYTES, BROKEN_RULES, spoiled
 from simulator.deliver import Delivery, InputTopic
 from simulator.scenario import simulate
 from tests.kit import wire
-from tests.kit.deployment import Installation
+from tests.kit.deployment import AuditedDeployment
 from tests.kit.verifier import Outputs
 
 pytestmark = pytest.mark.kafka
@@ -117,14 +117,14 @@ def bad_of(topic: InputTopic, good: list[Delivery], rng: random.Random) -> Itera
             yield more
 
 
-def classes_by_fault(installation: Installation, outputs: Outputs) -> set[tuple[str, str]]:
+def classes_by_fault(deployment: AuditedDeployment, outputs: Outputs) -> set[tuple[str, str]]:
     """The kind of bad input and the class under which it was set aside, of each dead letter."""
     found = set()
     for letter in outputs.dead_letters:
         headers = {name: (value or b"").decode() for name, value in letter.headers}
-        topic = headers["rentmatch.source.topic"].removeprefix(installation.prefix)
+        topic = headers["rentmatch.source.topic"].removeprefix(deployment.prefix)
         place = (topic, int(headers["rentmatch.source.partition"]), int(headers["rentmatch.source.offset"]))
-        found.add((installation.published[place].fault or "", headers["rentmatch.error.class"]))
+        found.add((deployment.published[place].fault or "", headers["rentmatch.error.class"]))
     return found
 
 
@@ -134,15 +134,15 @@ def test_every_kind_on_every_input_is_set_aside_and_the_good_ones_behind_come_th
     scenario = simulate(3, 150)
     rng = random.Random(3)
     good = [delivery for delivery in scenario.deliveries if not delivery.is_bad]
-    with Installation(kafka, topic_prefix, tmp_path, clock=scenario.closes_at) as installation:
-        worker = installation.worker()
-        installation.publish(good[:200])
+    with AuditedDeployment(kafka, topic_prefix, tmp_path, clock=scenario.closes_at) as deployment:
+        worker = deployment.worker()
+        deployment.publish(good[:200])
         for topic in ("payment-initiated", "processor-settled", "ledger-events"):
-            installation.publish_values((bad, value, rng.randrange(3)) for bad, value in bad_of(topic, good, rng))
-        installation.publish(good[200:], spread=True)
-        installation.wait_settled()
-        outputs = installation.check()
-        told = classes_by_fault(installation, outputs)
+            deployment.publish_values((bad, value, rng.randrange(3)) for bad, value in bad_of(topic, good, rng))
+        deployment.publish(good[200:], spread=True)
+        deployment.wait_settled()
+        outputs = deployment.check()
+        told = classes_by_fault(deployment, outputs)
         assert worker.exit_code is None
     assert {kind for kind, _ in told} == {*CLASS_OF, "truncated", "negative_amount"} - {"alien_schema"}
     assert {(kind, found) for kind, found in told if CLASS_OF.get(kind, found) != found} == set()
@@ -171,11 +171,11 @@ def test_what_is_legal_but_extreme_comes_out(kafka: str, topic_prefix: str, tmp_
         set_going("P-first", "O-first", YEAR_1 + 366 * DAY),
         set_going("P-last", "O-last", YEAR_9999 - 4_026 * DAY),
     ]
-    with Installation(kafka, topic_prefix, tmp_path, clock=CLOCK, commit_interval_ms=20) as installation:
-        worker = installation.worker()
-        installation.publish([delivered(fact) for fact in facts], rng=random.Random(4), shuffled=True, spread=True)
-        installation.wait_settled()
-        outputs = installation.check()
+    with AuditedDeployment(kafka, topic_prefix, tmp_path, clock=CLOCK, commit_interval_ms=20) as deployment:
+        worker = deployment.worker()
+        deployment.publish([delivered(fact) for fact in facts], rng=random.Random(4), shuffled=True, spread=True)
+        deployment.wait_settled()
+        outputs = deployment.check()
         assert worker.exit_code is None
     assert outputs.dead_letters == []
     last = outputs.last().obligations
@@ -251,14 +251,14 @@ def test_with_a_registry_foreign_schemas_are_read_where_avro_allows_it(
         name: b"\0" + registered(schema_registry_url, f"{topic_prefix}{name}", schema).to_bytes(4, "big")
         for name, schema in (("older", older), ("alien", alien))
     }
-    with Installation(
+    with AuditedDeployment(
         kafka, topic_prefix, tmp_path, clock=scenario.closes_at, schema_registry_url=schema_registry_url
-    ) as installation:
-        installation.worker()
+    ) as deployment:
+        deployment.worker()
         for delivery in scenario.deliveries:
             fact = delivery.fact
             if delivery.is_bad or not isinstance(fact, PaymentInitiated):
-                installation.publish([delivery])
+                deployment.publish([delivery])
                 continue
             without = msgspec.structs.replace(fact, processor_reference=None)
             row = {name: getattr(without, name) for name in without.__struct_fields__}
@@ -266,10 +266,10 @@ def test_with_a_registry_foreign_schemas_are_read_where_avro_allows_it(
             read = Delivery(delivery.topic, delivery.key, 0, without)
             strange = wire.encode_as(alien, row | {"amount_minor": str(fact.amount_minor)})
             unread = Delivery(delivery.topic, delivery.key, 0, raw=frames["alien"] + strange, fault="alien_schema")
-            installation.publish_values([(unread, unread.raw, -1), (read, frames["older"] + body, -1)])
-        installation.wait_settled()
-        outputs = installation.check()
-        told = {found for kind, found in classes_by_fault(installation, outputs) if kind == "alien_schema"}
+            deployment.publish_values([(unread, unread.raw, -1), (read, frames["older"] + body, -1)])
+        deployment.wait_settled()
+        outputs = deployment.check()
+        told = {found for kind, found in classes_by_fault(deployment, outputs) if kind == "alien_schema"}
     assert told == {CLASS_OF["alien_schema"]}
 
 

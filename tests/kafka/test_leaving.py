@@ -8,7 +8,7 @@ import pytest
 
 from simulator.scenario import simulate
 from tests.faults.takeover_scenarios import wait_log
-from tests.kit.deployment import Installation
+from tests.kit.deployment import AuditedDeployment
 
 pytestmark = pytest.mark.kafka
 
@@ -20,27 +20,27 @@ def test_a_worker_leaves_at_once_while_the_group_waits_for_another(
 ) -> None:
     """A member that does not answer holds up a rebalance until its session ends; who is ended meanwhile is not held."""
     scenario = simulate(1, 20)
-    with Installation(
+    with AuditedDeployment(
         kafka, topic_prefix, tmp_path, clock=scenario.closes_at, session_timeout_ms=25_000
-    ) as installation:
-        leaving = installation.worker("leaving")
-        silent = installation.worker("silent")
-        installation.publish(scenario.deliveries)
-        installation.wait_members(2)
+    ) as deployment:
+        leaving = deployment.worker("leaving")
+        silent = deployment.worker("silent")
+        deployment.publish(scenario.deliveries)
+        deployment.wait_members(2)
         for worker in (leaving, silent):
             worker.wait_ready()
         since = leaving.log.stat().st_size
         silent.stop_cont(frozen=True)
-        installation.worker("new")
-        wait_log(installation, "leaving", re.compile(r"\(Re-\)joining group"), since)
-        installation.wait_members(3)
+        deployment.worker("new")
+        wait_log(deployment, "leaving", re.compile(r"\(Re-\)joining group"), since)
+        deployment.wait_members(3)
 
         began = time.monotonic()
         assert leaving.term() == 0
-        installation.wait_members(2, timeout_s=LEAVES_WITHIN_S)
+        deployment.wait_members(2, timeout_s=LEAVES_WITHIN_S)
         assert time.monotonic() - began < LEAVES_WITHIN_S
 
-        installation.dismiss("leaving")
+        deployment.dismiss("leaving")
         silent.stop_cont(frozen=False)
-        installation.wait_settled()
-        installation.check()
+        deployment.wait_settled()
+        deployment.check()

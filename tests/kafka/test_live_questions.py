@@ -15,7 +15,7 @@ import pytest
 from simulator.compare import differences_of, found_from_json
 from simulator.scenario import simulate
 from simulator.truth import Truth, truth_of_deliveries
-from tests.kit.deployment import Installation
+from tests.kit.deployment import AuditedDeployment
 from tools.local.worker import WorkerProcess
 
 pytestmark = pytest.mark.kafka
@@ -68,18 +68,18 @@ def test_every_worker_answers_every_key_by_its_owner(kafka: str, topic_prefix: s
     scenario = simulate(5, 40)
     truth = truth_of_deliveries(scenario.deliveries, scenario.closes_at)
     paths = paths_of(truth)
-    with Installation(
+    with AuditedDeployment(
         kafka,
         topic_prefix,
         tmp_path,
         clock=scenario.closes_at,
         partitions=4,
         http_token=f"{TOKEN},of-tomorrow-and-so-on",
-    ) as installation:
-        first, second = installation.worker("a"), installation.worker("b")
-        installation.wait_members(2)
-        installation.publish(scenario.deliveries)
-        installation.wait_settled()
+    ) as deployment:
+        first, second = deployment.worker("a"), deployment.worker("b")
+        deployment.wait_members(2)
+        deployment.publish(scenario.deliveries)
+        deployment.wait_settled()
         for worker in (first, second):
             worker.wait_ready()
 
@@ -103,7 +103,7 @@ def test_every_worker_answers_every_key_by_its_owner(kafka: str, topic_prefix: s
 
         # The owner of half of the keys dies, and comes again. What is answered meanwhile is the truth or `moving`.
         second.kill9()
-        third = installation.worker("b")
+        third = deployment.worker("b")
         check(truth, told(first, paths, moving_s=60))
         third.wait_ready()
         by_first, by_third = told(first, paths, moving_s=30), told(third, paths, moving_s=30)
@@ -118,8 +118,8 @@ def test_every_worker_answers_every_key_by_its_owner(kafka: str, topic_prefix: s
 
 def test_clients_do_not_slow_the_pipeline(kafka: str, topic_prefix: str, tmp_path: Path) -> None:
     """With 200 connections, clients that do not read and one that asks all the time, the caught-up time goes on."""
-    with Installation(kafka, topic_prefix, tmp_path, clock=None, partitions=2) as installation:
-        worker = installation.worker()
+    with AuditedDeployment(kafka, topic_prefix, tmp_path, clock=None, partitions=2) as deployment:
+        worker = deployment.worker()
         worker.wait_ready()
         address = ("127.0.0.1", int(worker.env["RENTMATCH_HTTP_PORT"]))
         clients = [socket.create_connection(address, timeout=10) for _ in range(AT_A_TIME)]
@@ -139,7 +139,7 @@ def test_clients_do_not_slow_the_pipeline(kafka: str, topic_prefix: str, tmp_pat
         lags = []
         until = time.monotonic() + 3
         while time.monotonic() < until:
-            caught_up = installation.caught_up_to()
+            caught_up = deployment.caught_up_to()
             assert caught_up is not None
             lags.append(time.time() - caught_up / 1e6)
             time.sleep(0.1)

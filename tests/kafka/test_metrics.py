@@ -16,7 +16,7 @@ import pytest
 from simulator.scenario import Scenario, simulate
 from simulator.truth import truth
 from tests.kit import gauges
-from tests.kit.deployment import Feed, Installation
+from tests.kit.deployment import AuditedDeployment, Feed
 from tests.kit.environment import TEST_SEED
 
 pytestmark = pytest.mark.kafka
@@ -30,40 +30,40 @@ def test_the_sums_over_all_workers_are_the_truth(kafka: str, topic_prefix: str, 
     rng = random.Random(SEED)
     expected = gauges.expected(truth(scenario, scenario.closes_at), scenario.deliveries)
     everything_occurs(expected)
-    with installation_of(kafka, topic_prefix, tmp_path, scenario) as installation:
-        installation.worker("a")
-        installation.worker("b", supervised=True)
-        installation.wait_members(2)
-        feed = Feed(installation, scenario.deliveries, 8, rng)
-        installation.watch(rng.uniform(1, 4))
-        installation.workers["b"].kill9()
-        installation.worker("c")
+    with installation_of(kafka, topic_prefix, tmp_path, scenario) as deployment:
+        deployment.worker("a")
+        deployment.worker("b", supervised=True)
+        deployment.wait_members(2)
+        feed = Feed(deployment, scenario.deliveries, 8, rng)
+        deployment.watch(rng.uniform(1, 4))
+        deployment.workers["b"].kill9()
+        deployment.worker("c")
         feed.finish()
-        installation.wait_members(3)
-        installation.wait_settled()
-        soon(lambda: shares(installation), [1, 1, 1])  # a rebalance in which nobody got anything would prove little
-        soon(lambda: scraped(installation), expected)
-        counters_tell_what_was_committed(installation, scenario)
+        deployment.wait_members(3)
+        deployment.wait_settled()
+        soon(lambda: shares(deployment), [1, 1, 1])  # a rebalance in which nobody got anything would prove little
+        soon(lambda: scraped(deployment), expected)
+        counters_tell_what_was_committed(deployment, scenario)
 
         # What a worker held goes to the others, who know it from the changelog: nothing new is read.
-        assert installation.workers["c"].term() == 0
-        installation.dismiss("c")
-        installation.wait_members(2)
-        soon(lambda: scraped(installation), expected)
+        assert deployment.workers["c"].term() == 0
+        deployment.dismiss("c")
+        deployment.wait_members(2)
+        soon(lambda: scraped(deployment), expected)
 
         # From nothing: the first answer that is ready is exact.
         for worker_id in "ab":
-            installation.workers[worker_id].kill9()
-            installation.dismiss(worker_id)
-            shutil.rmtree(installation.directory_of(worker_id) / "state")
-        installation.worker("a").wait_ready()
-        assert scraped(installation) == expected
-        machinery_is_told(installation)
-        installation.check(scenario)
+            deployment.workers[worker_id].kill9()
+            deployment.dismiss(worker_id)
+            shutil.rmtree(deployment.directory_of(worker_id) / "state")
+        deployment.worker("a").wait_ready()
+        assert scraped(deployment) == expected
+        machinery_is_told(deployment)
+        deployment.check(scenario)
 
 
-def installation_of(kafka: str, prefix: str, directory: Path, scenario: Scenario) -> Installation:
-    return Installation(
+def installation_of(kafka: str, prefix: str, directory: Path, scenario: Scenario) -> AuditedDeployment:
+    return AuditedDeployment(
         kafka, prefix, directory, clock=scenario.closes_at, session_timeout_ms=2_500, commit_interval_ms=50
     )
 
@@ -77,12 +77,12 @@ def everything_occurs(expected: dict[gauges.Sample, int]) -> None:
     }
 
 
-def running(installation: Installation) -> list[str]:
-    return [worker.url for worker in installation.workers.values() if worker.exit_code is None]
+def running(deployment: AuditedDeployment) -> list[str]:
+    return [worker.url for worker in deployment.workers.values() if worker.exit_code is None]
 
 
-def scraped(installation: Installation) -> dict[gauges.Sample, int]:
-    return gauges.scraped(running(installation))
+def scraped(deployment: AuditedDeployment) -> dict[gauges.Sample, int]:
+    return gauges.scraped(running(deployment))
 
 
 def soon(look: Callable[[], Any], expected: Any) -> None:
@@ -102,14 +102,14 @@ def samples(url: str) -> dict[tuple[str, tuple[str, ...]], float]:
     }
 
 
-def shares(installation: Installation) -> list[float]:
-    return sorted(samples(url)["rentmatch_partitions", ("payment-facts",)] for url in running(installation))
+def shares(deployment: AuditedDeployment) -> list[float]:
+    return sorted(samples(url)["rentmatch_partitions", ("payment-facts",)] for url in running(deployment))
 
 
-def counters_tell_what_was_committed(installation: Installation, scenario: Scenario) -> None:
+def counters_tell_what_was_committed(deployment: AuditedDeployment, scenario: Scenario) -> None:
     """Of the processes that still run; the one that was killed took its counts along."""
-    of = [samples(url) for url in running(installation)]
-    told = installation.outputs().told
+    of = [samples(url) for url in running(deployment)]
+    told = deployment.outputs().told
     for topic, records in told.items():
         counted = sum(each["rentmatch_outputs_total", (topic,)] for each in of)
         assert 0 < counted <= len(records)
@@ -122,8 +122,8 @@ def counters_tell_what_was_committed(installation: Installation, scenario: Scena
         assert each["rentmatch_rebalances_total", ()] >= 1
 
 
-def machinery_is_told(installation: Installation) -> None:
-    (url,) = running(installation)
+def machinery_is_told(deployment: AuditedDeployment) -> None:
+    (url,) = running(deployment)
 
     def looked() -> bool:
         now = samples(url)
@@ -135,7 +135,7 @@ def machinery_is_told(installation: Installation) -> None:
     for topic in (*inputs, "payment-facts", "obligation-facts"):
         assert now["rentmatch_partitions", (topic,)] == 3
         assert now["rentmatch_input_lag_records", (topic,)] == 0
-    clock_s = installation.clock / 1e6 if installation.clock else 0
+    clock_s = deployment.clock / 1e6 if deployment.clock else 0
     assert now["rentmatch_caught_up_timestamp_seconds", ()] == pytest.approx(clock_s)
     for topic in inputs:
         assert now["rentmatch_input_caught_up_timestamp_seconds", (topic,)] == pytest.approx(clock_s)
@@ -148,8 +148,8 @@ def machinery_is_told(installation: Installation) -> None:
 def test_health_and_metrics_answer_as_they_are_asked(kafka: str, topic_prefix: str, tmp_path: Path) -> None:
     """OpenMetrics is told to whom asks for it."""
     scenario = simulate(SEED, 1)
-    with installation_of(kafka, topic_prefix, tmp_path, scenario) as installation:
-        worker = installation.worker("a")
+    with installation_of(kafka, topic_prefix, tmp_path, scenario) as deployment:
+        worker = deployment.worker("a")
         worker.wait_ready()
         for path, state in (("/readyz", "reconciling"), ("/livez", "working")):
             with urllib.request.urlopen(worker.url + path, timeout=5) as response:

@@ -7,7 +7,7 @@ import pytest
 from confluent_kafka import Producer
 
 from read_model.consumer import OutputConsumer
-from tests.kit.deployment import Installation
+from tests.kit.deployment import AuditedDeployment
 from tools.local.processes import wait_until
 
 pytestmark = pytest.mark.kafka
@@ -16,12 +16,14 @@ TOPIC = "payment-reconciliations"
 
 
 def test_what_was_paused_before_a_rebalance_is_read_after_it(kafka: str, topic_prefix: str, tmp_path: Path) -> None:
-    with Installation(kafka, topic_prefix, tmp_path, clock=0, partitions=4, session_timeout_ms=3_000) as installation:
-        first = OutputConsumer(installation.settings)
+    with AuditedDeployment(
+        kafka, topic_prefix, tmp_path, clock=0, partitions=4, session_timeout_ms=3_000
+    ) as deployment:
+        first = OutputConsumer(deployment.settings)
         wait_until(lambda: first.fetch() == [] and len(first._assigned) == 16, 30, "all partitions")
         first.keep_alive()  # as while MongoDB is away
 
-        second, stop = OutputConsumer(installation.settings), threading.Event()
+        second, stop = OutputConsumer(deployment.settings), threading.Event()
         taken: list[str] = []
 
         def join() -> None:
@@ -38,7 +40,7 @@ def test_what_was_paused_before_a_rebalance_is_read_after_it(kafka: str, topic_p
             wait_until(lambda: first.fetch() == [] and 0 < len(first._assigned) < 16, 30, "a share")
             producer = Producer({"bootstrap.servers": kafka})
             for partition in range(4):
-                producer.produce(installation.name(TOPIC), b"", f"P-{partition}".encode(), partition)
+                producer.produce(deployment.name(TOPIC), b"", f"P-{partition}".encode(), partition)
             assert producer.flush(10) == 0
             mine: list[str] = []
 

@@ -20,7 +20,7 @@ from read_model.mongo import Mongo
 from simulator.compare import compare
 from simulator.scenario import simulate
 from simulator.truth import truth_of_deliveries
-from tests.kit.deployment import Feed, Installation
+from tests.kit.deployment import AuditedDeployment, Feed
 from tests.kit.environment import TEST_SEED
 from tests.kit.mongo import MongoServer
 from tests.kit.projected import faults_of, found_in, obligation
@@ -37,9 +37,9 @@ KINDS = {"payment-reconciliations": "payments", "obligation-reconciliations": "o
 
 @dataclass
 class Projection:
-    """An installation whose outputs are projected into a database."""
+    """A deployment whose outputs are projected into a database."""
 
-    installation: Installation
+    deployment: AuditedDeployment
     server: MongoServer
     database: str
     folder: Path
@@ -47,7 +47,7 @@ class Projection:
 
     def env(self) -> dict[str, str]:
         """The settings of the projector's process and of the rebuild's."""
-        return self.installation.env | {
+        return self.deployment.env | {
             "RENTMATCH_MONGO_URL": self.server.url, "RENTMATCH_MONGO_DATABASE": self.database,
         }  # fmt: skip
 
@@ -73,7 +73,7 @@ class Projection:
 
         rows = {kind: outputs.of(topic) for topic, kind in KINDS.items()}
         truth = truth_of_deliveries(
-            self.installation.deliveries, self.installation.clock or 0, self.installation.settings.policy
+            self.deployment.deliveries, self.deployment.clock or 0, self.deployment.settings.policy
         )
         faults = self.do(lambda mongo: faults_of(mongo, rows, **how))
         return [*faults, *(str(difference) for difference in compare(truth, self.do(found_in)))]
@@ -102,13 +102,13 @@ class Projection:
     def committed(self) -> dict[tuple[str, int], int]:
         """The offsets of the projectors' group."""
         consumer = Consumer({
-            "bootstrap.servers": self.installation.bootstrap, "group.id": f"{self.installation.group}-read-model",
+            "bootstrap.servers": self.deployment.bootstrap, "group.id": f"{self.deployment.group}-read-model",
             "isolation.level": "read_committed",
         })  # fmt: skip
         try:
             asked = [
-                TopicPartition(self.installation.name(topic), number)
-                for topic in KEYS for number in range(self.installation.settings.partitions)
+                TopicPartition(self.deployment.name(topic), number)
+                for topic in KEYS for number in range(self.deployment.settings.partitions)
             ]  # fmt: skip
             return {(p.topic, p.partition): p.offset for p in consumer.committed(asked, timeout=10)}
         finally:
@@ -116,8 +116,8 @@ class Projection:
 
     def wait_caught_up(self) -> None:
         """Wait until the group has committed the ends of the output topics."""
-        ends = self.installation.onlooker.ends(KEYS, stable=True)
-        expected = {(self.installation.name(topic), number): end for (topic, number), end in ends.items() if end}
+        ends = self.deployment.monitor.ends(KEYS, stable=True)
+        expected = {(self.deployment.name(topic), number): end for (topic, number), end in ends.items() if end}
 
         def done() -> bool:
             committed = self.committed()
@@ -155,18 +155,18 @@ def month(kafka: str, own_server: MongoServer, tmp_path_factory: pytest.TempPath
     scenario = simulate(SEED, 150)
     folder = tmp_path_factory.mktemp("read-model")
     prefix = f"rm{rng.getrandbits(32):08x}{folder.name}-"
-    with Installation(kafka, prefix, folder, clock=scenario.closes_at, session_timeout_ms=3_000) as installation:
-        projection = Projection(installation, own_server, "month", folder)
-        installation.worker()
+    with AuditedDeployment(kafka, prefix, folder, clock=scenario.closes_at, session_timeout_ms=3_000) as deployment:
+        projection = Projection(deployment, own_server, "month", folder)
+        deployment.worker()
         projector = projection.projector()
         half = len(scenario.deliveries) // 2
-        feed = Feed(installation, scenario.deliveries[:half], 3, rng)
+        feed = Feed(deployment, scenario.deliveries[:half], 3, rng)
         wait_until(lambda: projection.documents("payments") != [], 30, "documents", child=projector._child)
         projector.kill9()
         feed.finish()
         projector = projection.projector("another")
         wait_until(lambda: "reading" in projector.log_tail(), 30, "its turn in the group", child=projector._child)
-        feed = Feed(installation, scenario.deliveries[half:], 3, rng)
+        feed = Feed(deployment, scenario.deliveries[half:], 3, rng)
         before = len(projection.documents("payments"))
         wait_until(lambda: len(projection.documents("payments")) > before, 30, "more", child=projector._child)
         own_server.kill()
@@ -175,7 +175,7 @@ def month(kafka: str, own_server: MongoServer, tmp_path_factory: pytest.TempPath
         assert metrics_of(projector)["rentmatch_read_model_mongo_up"] == 0
         second = projection.projector("second")  # it starts while MongoDB is away: it waits, and does not die
         feed.finish()
-        installation.wait_settled()  # the pipeline does not notice
+        deployment.wait_settled()  # the pipeline does not notice
         assert second.exit_code is None
         wait_until(lambda: "MongoDB" in unready(second), 30, "the second to tell", child=second._child)
         own_server.start()
@@ -196,14 +196,14 @@ def unready(process: WorkerProcess) -> str:
 
 
 def test_the_collections_are_what_the_topics_say_and_the_truth(month: Projection):
-    outputs = month.installation.check()
+    outputs = month.deployment.check()
     assert month.faults(outputs) == []
     for topic, kind in KINDS.items():
         assert len(month.documents(kind)) == len({record.key for record in outputs.told[topic]}) > 10
         assert len(month.documents(f"{kind}_history")) == len(outputs.told[topic])
     assert month.documents("poisoned") == []
     payments = month.documents("payments")
-    truth = truth_of_deliveries(month.installation.deliveries, month.installation.clock)
+    truth = truth_of_deliveries(month.deployment.deliveries, month.deployment.clock)
     assert sum(document["posted"]["net_minor"] for document in payments) == sum(
         row["posted"]["net_minor"] for row in truth.payments.values()
     )
@@ -245,15 +245,15 @@ def test_a_rebuild_beside_a_running_projector_ends_in_what_the_topics_say(month:
     assert "another is rebuilding" in busy.stderr
     month.do(lambda mongo: mongo.put("rebuilds", [{**lock, "told_at": now - 10 * 60_000_000}]))
 
-    feed = Feed(month.installation, simulate(SEED + 1, 60).deliveries, 3, Random(SEED))
+    feed = Feed(month.deployment, simulate(SEED + 1, 60).deliveries, 3, Random(SEED))
     done = month.run("rebuild-read-model", "--yes")
     assert done.returncode == 0, done.stderr
     assert "payments_rebuild: " in done.stdout
     assert "group was left as it is" in done.stderr
     feed.finish()
-    month.installation.wait_settled()
+    month.deployment.wait_settled()
     month.wait_caught_up()
-    outputs = month.installation.check()
+    outputs = month.deployment.check()
     faults = month.faults(outputs, whole_history=False)
     assert [fault for fault in faults if "P-0@1" not in fault] == []
     assert [one for one in month.documents("payments_history") if one["key"] == "P-0"] == [kept]
@@ -270,14 +270,14 @@ def test_a_rebuild_beside_a_running_projector_ends_in_what_the_topics_say(month:
 
 def test_projectors_go_on_from_where_a_rebuild_ended(kafka: str, topic_prefix: str, tmp_path: Path, mongo_server):
     """Bad records are put aside, a primary that is lost is waited for, and without a projector the group is set."""
-    with Installation(kafka, topic_prefix, tmp_path, clock=0) as installation:
-        projection = Projection(installation, mongo_server, topic_prefix[:12], tmp_path)
-        name = installation.name("obligation-reconciliations")
+    with AuditedDeployment(kafka, topic_prefix, tmp_path, clock=0) as deployment:
+        projection = Projection(deployment, mongo_server, topic_prefix[:12], tmp_path)
+        name = deployment.name("obligation-reconciliations")
         records = [obligation(f"O-{number}") for number in range(50)]
         producer = Producer({"bootstrap.servers": kafka})
         for one in records:
             producer.produce(name, one.value, one.key, 0)
-        producer.produce(installation.name("mismatch-alerts"), b"nonsense", b"k", 0)
+        producer.produce(deployment.name("mismatch-alerts"), b"nonsense", b"k", 0)
         assert producer.flush(10) == 0
         mongo_server.fail(10107, "not primary")
         try:
@@ -295,7 +295,7 @@ def test_projectors_go_on_from_where_a_rebuild_ended(kafka: str, topic_prefix: s
         projection.wait_caught_up()
         assert len(projection.documents("obligations")) == 50
         (aside,) = projection.documents("poisoned")
-        assert (aside["topic"], aside["collection"]) == (installation.name("mismatch-alerts"), "breaks")
+        assert (aside["topic"], aside["collection"]) == (deployment.name("mismatch-alerts"), "breaks")
         assert "unknown_framing" in aside["reason"]
         told = metrics_of(projector)
         assert told['rentmatch_read_model_documents_total{collection="breaks",outcome="poisoned"}'] == 1

@@ -8,18 +8,18 @@ from pathlib import Path
 import pytest
 
 from simulator.scenario import simulate
-from tests.kit.deployment import Installation
+from tests.kit.deployment import AuditedDeployment
 from tools.local.kafka import create_topic
 from tools.local.worker import REPOSITORY
 
 pytestmark = pytest.mark.kafka
 
 
-def repartition(installation: Installation, *words: str) -> subprocess.CompletedProcess[str]:
+def repartition(deployment: AuditedDeployment, *words: str) -> subprocess.CompletedProcess[str]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("RENTMATCH_")}
     return subprocess.run(
         [sys.executable, "-m", "ops.cli", "repartition", "--yes", *words],
-        env=inherited | installation.env, cwd=REPOSITORY, capture_output=True, text=True, timeout=120, check=False,
+        env=inherited | deployment.env, cwd=REPOSITORY, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
 
 
@@ -27,71 +27,71 @@ def repartition(installation: Installation, *words: str) -> subprocess.Completed
 def test_a_month_goes_on_in_other_partitions(kafka: str, topic_prefix: str, tmp_path: Path, partitions: int) -> None:
     scenario = simulate(partitions, 250)
     half = len(scenario.deliveries) // 2
-    with Installation(
+    with AuditedDeployment(
         kafka, topic_prefix, tmp_path, clock=scenario.closes_at, partitions=3, session_timeout_ms=2_500
-    ) as installation:
-        installation.worker("a")
-        installation.worker("b")
-        installation.publish(scenario.deliveries[:half])
-        installation.wait_progress(half // 2)
-        refused = repartition(installation, "--partitions", str(partitions))
+    ) as deployment:
+        deployment.worker("a")
+        deployment.worker("b")
+        deployment.publish(scenario.deliveries[:half])
+        deployment.wait_progress(half // 2)
+        refused = repartition(deployment, "--partitions", str(partitions))
         assert refused.returncode == 1
         assert "workers are in the group" in refused.stderr
         # While b is frozen, a leaves facts in the internal topics that nobody will have read when both are killed.
-        installation.workers["b"].stop_cont(frozen=True)
-        installation.publish(scenario.deliveries[half : half + 300])
-        installation.watch(1.0)
+        deployment.workers["b"].stop_cont(frozen=True)
+        deployment.publish(scenario.deliveries[half : half + 300])
+        deployment.watch(1.0)
         for worker_id in "ab":
-            installation.workers[worker_id].kill9()
-            installation.dismiss(worker_id)
-        installation.wait_members(0)
-        installation.publish(scenario.deliveries[half + 300 : half + 400])
+            deployment.workers[worker_id].kill9()
+            deployment.dismiss(worker_id)
+        deployment.wait_members(0)
+        deployment.publish(scenario.deliveries[half + 300 : half + 400])
 
-        moved = repartition(installation, "--partitions", str(partitions))
+        moved = repartition(deployment, "--partitions", str(partitions))
         assert moved.returncode == 0, moved.stderr
         assert " and 0 facts" not in moved.stderr
         renamed = dict(line.split("=", 1) for line in moved.stdout.splitlines())
         assert renamed["RENTMATCH_TOPIC_PAYMENT_FACTS"] == f"payment-facts-p{partitions}"
 
-        old = installation.worker("a")
+        old = deployment.worker("a")
         assert old.wait(60) == 1
         assert "these topics were repartitioned" in old.log_tail()
-        installation.dismiss("a")
-        again = repartition(installation, "--partitions", str(partitions))
+        deployment.dismiss("a")
+        again = repartition(deployment, "--partitions", str(partitions))
         assert again.returncode == 1
         assert "was moved to that number of partitions before" in again.stderr
 
-        installation.env.update(renamed)
+        deployment.env.update(renamed)
         for topic in ("payment-facts", "obligation-facts"):
-            installation.onlooker.moved[topic] = (f"{topic}-p{partitions}", partitions)
-        installation.worker("a")
-        installation.publish(scenario.deliveries[half + 400 :])
-        installation.wait_settled()
-        installation.check(scenario)
+            deployment.monitor.move(topic, deployment.name(f"{topic}-p{partitions}"), partitions)
+        deployment.worker("a")
+        deployment.publish(scenario.deliveries[half + 400 :])
+        deployment.wait_settled()
+        deployment.check(scenario)
 
 
 def test_what_an_interrupted_run_left_is_told_and_deleted_when_asked(
     kafka: str, topic_prefix: str, tmp_path: Path
 ) -> None:
     scenario = simulate(5, 30)
-    with Installation(kafka, topic_prefix, tmp_path, clock=scenario.closes_at, partitions=2) as installation:
-        worker = installation.worker("a")
-        installation.publish(scenario.deliveries)
-        installation.wait_settled()
+    with AuditedDeployment(kafka, topic_prefix, tmp_path, clock=scenario.closes_at, partitions=2) as deployment:
+        worker = deployment.worker("a")
+        deployment.publish(scenario.deliveries)
+        deployment.wait_settled()
         assert worker.term() == 0
-        installation.dismiss("a")
+        deployment.dismiss("a")
 
         create_topic(kafka, f"{topic_prefix}payments-changelog-p5", 5)
-        refused = repartition(installation, "--partitions", "5")
+        refused = repartition(deployment, "--partitions", "5")
         assert refused.returncode == 1
         assert "left by a run that did not end" in refused.stderr
-        moved = repartition(installation, "--partitions", "5", "--again")
+        moved = repartition(deployment, "--partitions", "5", "--again")
         assert moved.returncode == 0, moved.stderr
-        installation.env.update(line.split("=", 1) for line in moved.stdout.splitlines())
+        deployment.env.update(line.split("=", 1) for line in moved.stdout.splitlines())
         for topic in ("payment-facts", "obligation-facts"):
-            installation.onlooker.moved[topic] = (f"{topic}-p5", 5)
-        before = installation.outputs().told
-        installation.worker("a")
-        installation.wait_settled()
-        assert installation.outputs().told == before  # nobody is told anything again
-        installation.check(scenario)
+            deployment.monitor.move(topic, deployment.name(f"{topic}-p5"), 5)
+        before = deployment.outputs().told
+        deployment.worker("a")
+        deployment.wait_settled()
+        assert deployment.outputs().told == before  # nobody is told anything again
+        deployment.check(scenario)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from simulator.scenario import simulate
-from tests.kit.deployment import Feed, Installation
+from tests.kit.deployment import AuditedDeployment, Feed
 
 pytestmark = pytest.mark.kafka
 
@@ -22,22 +22,22 @@ def test_a_month_in_any_order_through_a_kill_and_a_replay_ends_in_the_truth(
     deliveries = list(scenario.deliveries) * rng.choice([1, 2])
     rng.shuffle(deliveries)
     partitions = rng.choice([1, 2, 3, 5])
-    with Installation(
+    with AuditedDeployment(
         kafka, topic_prefix, tmp_path, clock=scenario.closes_at, partitions=partitions, session_timeout_ms=2_500
-    ) as installation:
-        feed = Feed(installation, deliveries, seconds=1, rng=rng)
-        installation.worker()
-        installation.wait_progress(rng.randrange(len(deliveries)))
-        installation.workers["a"].kill9()
-        installation.worker()
+    ) as deployment:
+        feed = Feed(deployment, deliveries, seconds=1, rng=rng)
+        deployment.worker()
+        deployment.wait_progress(rng.randrange(len(deliveries)))
+        deployment.workers["a"].kill9()
+        deployment.worker()
         feed.finish()
-        installation.wait_settled()
-        before = installation.check()
+        deployment.wait_settled()
+        before = deployment.check()
 
-        assert installation.workers["a"].term() == 0
-        installation.onlooker.rewind()
-        installation.worker()
-        installation.wait_settled()
-        after = installation.check(dead_letter_times=2)
+        assert deployment.workers["a"].term() == 0
+        deployment.monitor.rewind()
+        deployment.worker()
+        deployment.wait_settled()
+        after = deployment.check(dead_letter_times=2)
         # Every fact was known already, so nobody is told anything again.
         assert after.told == before.told

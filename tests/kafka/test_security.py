@@ -8,7 +8,7 @@ import pytest
 from simulator.scenario import simulate
 from tests.conftest import MakeCluster, go_without
 from tests.kit.certificates import Authority
-from tests.kit.deployment import Installation
+from tests.kit.deployment import AuditedDeployment
 from tools.local.cache import MissingToolError
 from tools.local.kafka import KafkaCluster
 
@@ -66,33 +66,33 @@ def test_a_month_through_tls_and_sasl_and_what_is_wrong_is_told(
 ) -> None:
     scenario = simulate(8, 60)
     settings = settings_of(guarded, authority)
-    with Installation(
+    with AuditedDeployment(
         guarded.bootstrap, topic_prefix, tmp_path, clock=scenario.closes_at, session_timeout_ms=2_500, **settings
-    ) as installation:
+    ) as deployment:
         # `provision` and the workers go through the guarded listener; the auditor looks from beside.
-        worker = installation.worker()
-        installation.publish(scenario.deliveries)
-        installation.wait_progress(len(scenario.deliveries) // 2)
+        worker = deployment.worker()
+        deployment.publish(scenario.deliveries)
+        deployment.wait_progress(len(scenario.deliveries) // 2)
         worker.kill9()
-        worker = installation.worker()
-        installation.wait_settled()
-        installation.check(scenario)
+        worker = deployment.worker()
+        deployment.wait_settled()
+        deployment.check(scenario)
         assert worker.term() == 0
         assert PASSWORD not in worker.log.read_text(encoding="utf-8")
-        installation.dismiss("a")
+        deployment.dismiss("a")
 
-        good = dict(installation.env)
+        good = dict(deployment.env)
         other = Authority(tmp_path / "of-somebody-else")
         for name, wrong, told in (
             ("PASSWORD", {"RENTMATCH_SECURITY_SASL_PASSWORD": "wrong-horse"}, "uthentication failed"),
             ("CA", {"RENTMATCH_SECURITY_CA_FILE": str(other.ca)}, "certificate verify failed"),
         ):
-            installation.env = good | wrong
-            refused = installation.worker(f"wrong-{name}")
+            deployment.env = good | wrong
+            refused = deployment.worker(f"wrong-{name}")
             assert refused.wait(40) == 1
             log = refused.log.read_text(encoding="utf-8")
             assert "no Kafka broker answers at" in log
             assert told in log
             assert "Traceback" not in log
             assert "wrong-horse" not in log
-            installation.dismiss(f"wrong-{name}")
+            deployment.dismiss(f"wrong-{name}")

@@ -1,4 +1,4 @@
-"""A rentmatch installation for tests: topics of its own on a real broker, workers as processes, and an auditor.
+"""A rentmatch deployment for tests: topics of its own on a real broker, workers as processes, and an auditor.
 
 Everything is watched from outside: offsets at the broker, /readyz at the workers, records on the output topics.
 """
@@ -18,14 +18,13 @@ from typing import Any
 from confluent_kafka import KafkaException, Producer
 
 from domain.facts import Micros
+from ops.deployment import Deployment
 from simulator.deliver import Delivery, value_of
 from simulator.scenario import Scenario
 from simulator.truth import truth_of_deliveries
-from streams.broker.provisioning import provision
-from streams.settings import Settings
 from tests.kit import wire
-from tests.kit.group_monitor import READ, Onlooker
 from tests.kit.verifier import KEYS, Outputs, Place, Published, check, read_outputs
+from tools.local.group_monitor import READ, GroupMonitor
 from tools.local.worker import COMMAND, WorkerProcess
 
 FAULTY = (sys.executable, "-m", "tests.kit.faulty_worker", "worker")
@@ -45,7 +44,7 @@ def instant(micros: Micros) -> str:
     return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros)).isoformat()
 
 
-class Installation:
+class AuditedDeployment(Deployment):
     """Topics under a prefix, a group, and workers.
 
     `settings` are RENTMATCH_ settings of all workers, by their names without the prefix: `commit_interval_ms=20`.
@@ -78,8 +77,7 @@ class Installation:
             "transaction_timeout_ms": 5_000,
             "progress_interval_ms": 200,
         } | settings
-        self.env = {f"RENTMATCH_{name.upper()}": str(value) for name, value in given.items()}
-        self.settings = Settings(**given)
+        super().__init__({f"RENTMATCH_{name.upper()}": str(value) for name, value in given.items()})
         self.deliveries: list[Delivery] = []
         """All that was published, for the truth."""
         self.published: dict[Place, Published] = {}
@@ -88,7 +86,7 @@ class Installation:
         """Workers that are started again when they end with an error, as a container's restart policy does."""
         self.deaths: list[tuple[str, int]] = []
         """Who ended with which status and was started again."""
-        self.onlooker = Onlooker(bootstrap, prefix, self.group, partitions)
+        self.monitor = GroupMonitor(self.settings)
         self._producer = Producer(
             {
                 "bootstrap.servers": bootstrap,
@@ -101,29 +99,24 @@ class Installation:
             }
         )
 
-    def __enter__(self) -> "Installation":
+    def __enter__(self) -> "AuditedDeployment":
         """Create the topics."""
-        self.provision()
+        self.create_topics()
         return self
 
     def __exit__(self, *_: object) -> None:
         """Kill all workers. The topics stay: a failure may need them."""
         for worker in self.workers.values():
             worker.close()
-        self.onlooker.close()
+        self.monitor.close()
 
     def name(self, topic: str) -> str:
         """A topic's full name here, from its default name."""
         return self.prefix + topic
 
-    def provision(self) -> None:
-        """Create the topics.
-
-        Raises:
-            AssertionError: the service finds something wrong with them.
-        """
-        report = provision(self.settings)
-        assert report.errors == []
+    @property
+    def onlooker(self) -> GroupMonitor:
+        return self.monitor
 
     # Publishing
 
@@ -238,7 +231,7 @@ class Installation:
     def wait_members(self, count: int, timeout_s: float = 60) -> None:
         """Wait until the group has so many members."""
         until = time.monotonic() + timeout_s
-        while (found := self.onlooker.members()) != count:
+        while (found := self.monitor.members()) != count:
             assert time.monotonic() < until, f"the group has {found} members, not {count}, for {timeout_s} s"
             self.watch(0.1)
 
@@ -282,7 +275,7 @@ class Installation:
     def _unsettled(self, at: Micros) -> str:
         """Why it is not settled; empty if it is."""
         try:
-            behind = self.onlooker.lag()
+            behind = self.monitor.lag()
         except KafkaException as error:
             return f"the broker does not tell the offsets: {error}"
         if behind:
@@ -291,7 +284,7 @@ class Installation:
         if caught_up is None or caught_up < at:
             return f"caught up to {caught_up}, not yet to {at}"
         # A commit holds before its markers are in all partitions; a reader must not be asked before they are.
-        if self.onlooker.ends(WRITTEN, stable=True) != self.onlooker.ends(WRITTEN):
+        if self.monitor.ends(WRITTEN, stable=True) != self.monitor.ends(WRITTEN):
             return "a transaction is open on the output topics"
         return ""
 
@@ -302,7 +295,7 @@ class Installation:
             self.supervise()
             done = 0
             try:
-                done = sum(offset for (topic, _), offset in self.onlooker.committed().items() if topic in READ[:3])
+                done = sum(offset for (topic, _), offset in self.monitor.committed().items() if topic in READ[:3])
             except KafkaException as error:
                 last = str(error)
             else:
@@ -342,14 +335,14 @@ class Feed(threading.Thread):
 
     def __init__(
         self,
-        installation: Installation,
+        deployment: AuditedDeployment,
         deliveries: Sequence[Delivery],
         seconds: float,
         rng: random.Random,
         slice_: int = SLICE,
     ) -> None:
         super().__init__(name="feed", daemon=True)
-        self._installation = installation
+        self._deployment = deployment
         self._slices = [deliveries[at : at + slice_] for at in range(0, len(deliveries), slice_)]
         self._pause_s = seconds / max(1, len(self._slices))
         self._rng = random.Random(rng.random())
@@ -361,7 +354,7 @@ class Feed(threading.Thread):
         """Publish until all is published."""
         try:
             for number, deliveries in enumerate(self._slices):
-                self._installation.publish(deliveries, rng=self._rng, spread=number % 2 == 1)
+                self._deployment.publish(deliveries, rng=self._rng, spread=number % 2 == 1)
                 self._hurry.wait(self._pause_s)
         except BaseException as error:
             self._error = error
@@ -377,3 +370,6 @@ class Feed(threading.Thread):
         self.join(300)
         if self._error is not None or self.is_alive():
             raise RuntimeError("the inputs could not be published") from self._error
+
+
+Installation = AuditedDeployment

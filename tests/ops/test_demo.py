@@ -19,7 +19,7 @@ from domain.records import BreakClass, LateStage, ObligationStatus, PaymentStatu
 from ops.commands import demo
 from ops.console import Failure
 from ops.demo import rendering
-from ops.demo.deployment import broker_variables, installation
+from ops.demo.deployment import broker_variables, demo_deployment
 from ops.demo.following import Follower, Letter
 from ops.demo.judging import Judge, Judgement
 from simulator.banking import DAY
@@ -205,10 +205,12 @@ def test_records_that_the_broker_threw_away_are_noticed(run: Run, mock_broker: s
 def test_a_worker_that_dies_is_told_with_its_log(bare_run: Run, mock_broker: str, tmp_path: Path) -> None:
     (tmp_path / "state").write_text("where a folder should be")
     scenario = simulate(1, 5)
-    where = installation({"RENTMATCH_BROKER": mock_broker}, tmp_path / "state", scenario.closes_at, is_embedded=True)
+    deployment = demo_deployment(
+        {"RENTMATCH_BROKER": mock_broker}, tmp_path / "state", scenario.closes_at, is_embedded=True
+    )
     with pytest.raises(Failure) as caught:
-        demo.run(where, scenario, scenario.closes_at, tmp_path / "worker.log", keep_topics=False)
-    assert "the worker ended by itself (exit status 1)" in caught.value.message
+        demo.run(deployment, scenario, scenario.closes_at, tmp_path / "worker.log", keep_topics=False)
+    assert "the worker exited by itself (exit status 1)" in caught.value.message
     assert "state directory" in caught.value.message
 
 
@@ -227,8 +229,8 @@ def test_mistakes_are_told_with_what_to_do(bare_run: Run, monkeypatch: pytest.Mo
 def test_a_real_broker_is_spoken_to_as_the_user_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("RENTMATCH_SECURITY_PROTOCOL", "SSL")
     monkeypatch.setenv("RENTMATCH_APPLICATION_ID", "theirs")
-    first = installation(broker_variables("kafka:1"), tmp_path, 0, is_embedded=False).settings
-    second = installation(broker_variables("kafka:1"), tmp_path, 0, is_embedded=False).settings
+    first = demo_deployment(broker_variables("kafka:1"), tmp_path, 0, is_embedded=False).settings
+    second = demo_deployment(broker_variables("kafka:1"), tmp_path, 0, is_embedded=False).settings
     assert (first.broker, first.security_protocol) == ("kafka:1", "SSL")
     assert "theirs" not in (first.application_id, second.application_id)
     assert first.application_id != second.application_id

@@ -10,7 +10,7 @@ from domain.facts import InputFact, PostingReversed
 from simulator.deliver import Delivery, InputTopic
 from streams.codec.json_form import fact_from_json, instant_from_text
 from tests.kit.command_line import Run
-from tests.kit.deployment import Installation
+from tests.kit.deployment import AuditedDeployment
 from tests.kit.documents import example_input
 from tests.ops.test_exceptions import BREAK, NOW
 
@@ -26,13 +26,13 @@ def test_a_break_is_found_explained_and_seen_to_end(
     kafka: str, topic_prefix: str, tmp_path: Path, bare_run: Run
 ) -> None:
     now = instant_from_text(NOW)
-    with Installation(kafka, topic_prefix, tmp_path, clock=now, progress_interval_ms=50) as installation:
-        installation.publish([delivered(fact_from_json(record), topic) for topic, record in example_input()])
-        installation.worker()
-        installation.wait_settled()
+    with AuditedDeployment(kafka, topic_prefix, tmp_path, clock=now, progress_interval_ms=50) as deployment:
+        deployment.publish([delivered(fact_from_json(record), topic) for topic, record in example_input()])
+        deployment.worker()
+        deployment.wait_settled()
 
         def asked(*words: str) -> list[dict[str, Any]]:
-            found = bare_run("exceptions", *words, "--from-topics", "--json", env=installation.env)
+            found = bare_run("exceptions", *words, "--from-topics", "--json", env=deployment.env)
             assert found.exit_code == 0, found.output
             return [json.loads(line) for line in found.stdout.splitlines()]
 
@@ -48,8 +48,8 @@ def test_a_break_is_found_explained_and_seen_to_end(
             | {"event_id": "e-6", "occurred_at": NOW, "reversal_id": "V-1", "reason": "returned, R01"}
         )
         assert isinstance(fact, PostingReversed)
-        installation.publish([delivered(fact, "ledger-events")])
-        installation.wait_settled()
+        deployment.publish([delivered(fact, "ledger-events")])
+        deployment.wait_settled()
         assert asked("list") == []
         assert [record["lifecycle"] for record in asked("show", BREAK)] == ["opened", "resolved"]
         (story,) = asked("explain", BREAK)

@@ -10,7 +10,7 @@ import pytest
 
 from sinks.logs import HIDDEN, config, formatter
 from streams.settings import load
-from tests.kit.deployment import Installation
+from tests.kit.deployment import AuditedDeployment
 
 SECRET = 'hunter2-"quoted"\\'
 
@@ -91,10 +91,12 @@ def test_the_configuration_configures(capsys: pytest.CaptureFixture[str]) -> Non
 
 @pytest.mark.kafka
 def test_a_worker_logs_nothing_but_json(kafka: str, topic_prefix: str, tmp_path: Path) -> None:
-    with Installation(kafka, topic_prefix, tmp_path, clock=None, log_format="json", log_level="INFO") as installation:
-        worker = installation.worker()
+    with AuditedDeployment(
+        kafka, topic_prefix, tmp_path, clock=None, log_format="json", log_level="INFO"
+    ) as deployment:
+        worker = deployment.worker()
         worker.wait_ready()
         assert worker.term() == 0
         told = [json.loads(line) for line in worker.log.read_text(encoding="utf-8").splitlines()]
     assert any("recovered" in line["message"] for line in told)
-    assert {line["application"] for line in told} == {installation.group}
+    assert {line["application"] for line in told} == {deployment.group}

@@ -24,7 +24,7 @@ from streams import topics
 from streams.codec.codec import codec_of
 from streams.settings import Settings, load
 from tests.kit import gauges, wire
-from tests.kit.deployment import Installation, instant
+from tests.kit.deployment import AuditedDeployment, instant
 from tests.kit.questioning import (
     Questions,
     check_explanations,
@@ -104,7 +104,7 @@ class Topology:
         return found
 
 
-class Attached(Installation):
+class Attached(AuditedDeployment):
     """Publishes to a running topology with its schema registry, waits for it, and audits it."""
 
     def __init__(self, topology: Topology, settings: Settings, directory: Path) -> None:
@@ -153,14 +153,14 @@ def test_a_month_through_the_whole_topology(topology: Topology, scenario: Scenar
 
     settings = load(topology.variables())
     check_replication(settings)
-    with Attached(topology, settings, tmp_path) as installation:
+    with Attached(topology, settings, tmp_path) as deployment:
         half = len(scenario.deliveries) // 2
-        installation.feed(scenario.deliveries[:half])
-        kill_in_the_middle(topology, installation, "worker-1")
-        installation.feed(scenario.deliveries[half:])
-        installation.wait_settled()
+        deployment.feed(scenario.deliveries[:half])
+        kill_in_the_middle(topology, deployment, "worker-1")
+        deployment.feed(scenario.deliveries[half:])
+        deployment.wait_settled()
         topology.wait_well()
-        outputs = installation.check(scenario)
+        outputs = deployment.check(scenario)
         assert {row["class"] for row in outputs.of("mismatch-alerts")} >= set(scenario.injected)
 
     check_registry(settings)
@@ -169,9 +169,9 @@ def test_a_month_through_the_whole_topology(topology: Topology, scenario: Scenar
     bring_down(topology)
 
 
-def kill_in_the_middle(topology: Topology, installation: Attached, name: str) -> None:
+def kill_in_the_middle(topology: Topology, deployment: Attached, name: str) -> None:
     before = topology.part(name)
-    installation.wait_progress(1)
+    deployment.wait_progress(1)
     os.kill(before["pid"], signal.SIGKILL)
     wait_until(lambda: topology.part(name)["starts"] == before["starts"] + 1, 20, f"{name} to be started again")
     assert f"{name} killed by signal 9; it is started again in 1 s" in topology.runner.log.read_text()

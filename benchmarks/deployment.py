@@ -1,0 +1,74 @@
+"""The deployment that a measurement uses, with topics and a group of its own."""
+
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from domain.facts import Micros
+from ops.deployment import Deployment
+from streams import topics
+from streams.topics import Topic
+from tools.local.group_monitor import GroupMonitor
+from tools.local.worker import WorkerProcess
+
+
+def instant_text(at: Micros) -> str:
+    """Format an instant as RENTMATCH_CLOCK takes it."""
+    return datetime.fromtimestamp(at // 1_000_000, UTC).isoformat()
+
+
+class MeasuredDeployment(Deployment):
+    """A deployment under names of its own; its inputs may be those of another one.
+
+    `clock` is the instant at which the workers' clock stands still; None lets them read the system's.
+    """
+
+    def __init__(
+        self,
+        broker: str,
+        *,
+        inputs: str | None = None,
+        clock: Micros | None = None,
+        partitions: int = 8,
+        **env: str,
+    ) -> None:
+        self.name = f"bench-{uuid.uuid4().hex[:8]}"
+        self.inputs = inputs or self.name
+        names = {
+            f"RENTMATCH_{topic.setting.upper()}": f"{self.inputs if topic in topics.INPUTS else self.name}-{topic.name}"
+            for topic in topics.ALL
+        }
+        own = {
+            "RENTMATCH_BROKER": broker,
+            "RENTMATCH_APPLICATION_ID": self.name,
+            "RENTMATCH_PARTITIONS": str(partitions),
+            "RENTMATCH_CLOCK": "system" if clock is None else instant_text(clock),
+        }
+        super().__init__(names | own | env)
+        self.create_topics()
+        self._monitor = GroupMonitor(self.settings)
+
+    def kafka(self, conf: dict[str, Any]) -> dict[str, Any]:
+        """Return the librdkafka configuration of a client that is not a worker's.
+
+        It logs only critical errors: a broker that stops at the end of a run is expected.
+        """
+        return self.settings.kafka(**{"log_level": 2} | conf)
+
+    def worker(self, directory: Path, **env: str) -> WorkerProcess:
+        """Return a worker process, not started yet, that keeps its state in `directory` and has its name as id."""
+        return WorkerProcess(directory, self.env | {"RENTMATCH_WORKER_ID": directory.name} | env)
+
+    def is_read(self) -> bool:
+        """Return whether the group has committed the end of every topic that it reads."""
+        return self._monitor.is_at_end()
+
+    def ends(self, *of: Topic) -> dict[tuple[str, int], int]:
+        """Return the end offset of each partition of these topics, open transactions included."""
+        return self._monitor.ends([topic.name for topic in of])
+
+    def remove(self, *, with_inputs: bool = True) -> None:
+        """Delete the topics, whose records would slow down the next measurement."""
+        self._monitor.close()
+        self.delete_topics([topic for topic in topics.ALL if with_inputs or topic not in topics.INPUTS])
