@@ -67,20 +67,64 @@ def facts_of(number: int, step: int, at: Micros) -> tuple[Topic, str, InputFact]
     if step == 0:
         due = at // 86_400_000_000 + 10
         charge = ObligationCharged(
-            event, at, obligation, "L-1", "T-1", "PR-1", "2026-06", 120_000, "USD", due, "America/New_York", 5, ()
+            event_id=event,
+            occurred_at=at,
+            obligation_id=obligation,
+            lease_id="L-1",
+            tenant_id="T-1",
+            property_id="PR-1",
+            period="2026-06",
+            amount_minor=120_000,
+            currency="USD",
+            due_date=due,
+            time_zone="America/New_York",
+            grace_days=5,
+            installments=(),
         )
         return topics.LEDGER_EVENTS, obligation, charge
     if step == 1:
         initiated = PaymentInitiated(
-            event, at, payment, "T-1", "PR-1", obligation, None, 120_000, "USD", "CARD", "processor", None
+            event_id=event,
+            occurred_at=at,
+            payment_id=payment,
+            tenant_id="T-1",
+            property_id="PR-1",
+            obligation_id=obligation,
+            installment_id=None,
+            amount_minor=120_000,
+            currency="USD",
+            method="CARD",
+            processor="processor",
+            processor_reference=None,
         )
         return topics.PAYMENT_INITIATED, payment, initiated
     if step == 2:
         settled = ProcessorSettled(
-            event, at, payment, "processor", f"r-{number}", "SETTLED", 120_000, 300, 119_700, "USD", None, None, None
+            event_id=event,
+            occurred_at=at,
+            payment_id=payment,
+            processor="processor",
+            processor_reference=f"r-{number}",
+            outcome="SETTLED",
+            gross_minor=120_000,
+            fee_minor=300,
+            net_minor=119_700,
+            currency="USD",
+            reason_code=None,
+            payout_id=None,
+            value_date=None,
         )
         return topics.PROCESSOR_SETTLED, payment, settled
-    posted = PaymentPosted(event, at, obligation, f"po-{number}", payment, None, 120_000, "USD")
+    posted = PaymentPosted(
+        event_id=event,
+        occurred_at=at,
+        obligation_id=obligation,
+        posting_id=f"po-{number}",
+        payment_id=payment,
+        installment_id=None,
+        amount_minor=120_000,
+        currency="USD",
+    )
     return topics.LEDGER_EVENTS, obligation, posted
 
 

@@ -39,19 +39,19 @@ class Ledger:
         at = start_of_day(draft.due_date, lease.time_zone) - self.recording.between(6 * DAY, 9 * DAY)
         return self.recording.tell(
             ObligationCharged(
-                event_id or self.recording.event_id(),
-                at,
-                draft.obligation_id,
-                lease.lease_id,
-                lease.tenant_id,
-                lease.property_id,
-                draft.period,
-                draft.amount_minor,
-                lease.currency,
-                draft.due_date,
-                lease.time_zone,
-                lease.grace_days,
-                draft.installments if parts is None else parts,
+                event_id=event_id or self.recording.event_id(),
+                occurred_at=at,
+                obligation_id=draft.obligation_id,
+                lease_id=lease.lease_id,
+                tenant_id=lease.tenant_id,
+                property_id=lease.property_id,
+                period=draft.period,
+                amount_minor=draft.amount_minor,
+                currency=lease.currency,
+                due_date=draft.due_date,
+                time_zone=lease.time_zone,
+                grace_days=lease.grace_days,
+                installments=draft.installments if parts is None else parts,
             ),
             arrives_later,
         )
@@ -67,13 +67,13 @@ class Ledger:
         """Tell a credit (below 0) or a further charge."""
         return self.recording.tell(
             ObligationAdjusted(
-                event_id or self.recording.event_id(),
-                after + self.recording.between(1 * HOUR, 2 * DAY),
-                draft.obligation_id,
-                f"ADJ-{draft.obligation_id}-{1 if currency is None else 2}",
-                delta,
-                currency or draft.lease.currency,
-                "repair credit" if delta < 0 else "parking",
+                event_id=event_id or self.recording.event_id(),
+                occurred_at=after + self.recording.between(1 * HOUR, 2 * DAY),
+                obligation_id=draft.obligation_id,
+                adjustment_id=f"ADJ-{draft.obligation_id}-{1 if currency is None else 2}",
+                amount_delta_minor=delta,
+                currency=currency or draft.lease.currency,
+                reason="repair credit" if delta < 0 else "parking",
             )
         )
 

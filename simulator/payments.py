@@ -65,18 +65,18 @@ class Teller:
         """Tell that the tenant set the payment going."""
         return self.recording.tell(
             PaymentInitiated(
-                self.recording.event_id(),
-                intent.at,
-                intent.payment_id,
-                intent.tenant_id,
-                intent.property_id,
-                intent.obligation_id,
-                intent.installment_id,
-                intent.amount_minor,
-                intent.currency,
-                intent.method,
-                PROCESSORS[intent.method],
-                f"{intent.payment_id}-1" if intent.method == "CARD" else None,
+                event_id=self.recording.event_id(),
+                occurred_at=intent.at,
+                payment_id=intent.payment_id,
+                tenant_id=intent.tenant_id,
+                property_id=intent.property_id,
+                obligation_id=intent.obligation_id,
+                installment_id=intent.installment_id,
+                amount_minor=intent.amount_minor,
+                currency=intent.currency,
+                method=intent.method,
+                processor=PROCESSORS[intent.method],
+                processor_reference=f"{intent.payment_id}-1" if intent.method == "CARD" else None,
             ),
             arrives_later,
         )
@@ -110,19 +110,19 @@ class Teller:
         settled = outcome == "SETTLED"
         return self.recording.tell(
             ProcessorSettled(
-                self.recording.event_id(),
-                at,
-                intent.payment_id,
-                PROCESSORS[intent.method],
-                f"{intent.payment_id}-{attempt}",
-                outcome,
-                amount,
-                fee,
-                amount - fee + net_off,
-                currency or intent.currency,
-                reason,
-                f"PO-{PROCESSORS[intent.method]}-{local_day(at, NEW_YORK)}" if settled else None,
-                local_day(at, NEW_YORK) if settled else None,
+                event_id=self.recording.event_id(),
+                occurred_at=at,
+                payment_id=intent.payment_id,
+                processor=PROCESSORS[intent.method],
+                processor_reference=f"{intent.payment_id}-{attempt}",
+                outcome=outcome,
+                gross_minor=amount,
+                fee_minor=fee,
+                net_minor=amount - fee + net_off,
+                currency=currency or intent.currency,
+                reason_code=reason,
+                payout_id=f"PO-{PROCESSORS[intent.method]}-{local_day(at, NEW_YORK)}" if settled else None,
+                value_date=local_day(at, NEW_YORK) if settled else None,
             )
         )
 
@@ -147,14 +147,14 @@ class Teller:
         """Tell that the ledger posted the payment, minutes or hours after that instant."""
         return self.recording.tell(
             PaymentPosted(
-                event_id or self.recording.event_id(),
-                after + self.recording.between(2 * MINUTE, 5 * HOUR),
-                obligation_id or intent.obligation_id,
-                f"PST-{intent.payment_id}-{number}",
-                intent.payment_id,
-                intent.installment_id,
-                intent.amount_minor if amount is None else amount,
-                currency or intent.currency,
+                event_id=event_id or self.recording.event_id(),
+                occurred_at=after + self.recording.between(2 * MINUTE, 5 * HOUR),
+                obligation_id=obligation_id or intent.obligation_id,
+                posting_id=f"PST-{intent.payment_id}-{number}",
+                payment_id=intent.payment_id,
+                installment_id=intent.installment_id,
+                amount_minor=intent.amount_minor if amount is None else amount,
+                currency=currency or intent.currency,
             ),
             arrives_later,
         )
@@ -165,15 +165,15 @@ class Teller:
         """Tell that the ledger took the posting back, wholly or in part."""
         return self.recording.tell(
             PostingReversed(
-                self.recording.event_id(),
-                max(after, posting.occurred_at) + self.recording.between(2 * MINUTE, 5 * HOUR),
-                posting.obligation_id,
-                f"RV-{posting_id or posting.posting_id}",
-                posting_id or posting.posting_id,
-                posting.payment_id,
-                posting.amount_minor if amount is None else amount,
-                posting.currency,
-                "money came back",
+                event_id=self.recording.event_id(),
+                occurred_at=max(after, posting.occurred_at) + self.recording.between(2 * MINUTE, 5 * HOUR),
+                obligation_id=posting.obligation_id,
+                reversal_id=f"RV-{posting_id or posting.posting_id}",
+                posting_id=posting_id or posting.posting_id,
+                payment_id=posting.payment_id,
+                amount_minor=posting.amount_minor if amount is None else amount,
+                currency=posting.currency,
+                reason="money came back",
             )
         )
 

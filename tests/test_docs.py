@@ -124,7 +124,17 @@ def test_the_example_on_a_broker_has_the_shown_result(driver: Driver) -> None:
 
 
 def test_a_reversal_resolves_the_example(driver: Driver) -> None:
-    reversal = PostingReversed("e-6", driver.world.now, "O-17", "V-1", "J-1", "P-9", 85_000, "USD", "returned, R01")
+    reversal = PostingReversed(
+        event_id="e-6",
+        occurred_at=driver.world.now,
+        obligation_id="O-17",
+        reversal_id="V-1",
+        posting_id="J-1",
+        payment_id="P-9",
+        amount_minor=85_000,
+        currency="USD",
+        reason="returned, R01",
+    )
     driver.pipe(reversal)
     driver.run()
     (alert,) = driver.last(topics.MISMATCH_ALERTS).values()

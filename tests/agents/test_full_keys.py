@@ -14,19 +14,19 @@ def plan(version):
 
 def charged(obligation_id="O1", installments=()):
     return ObligationCharged(
-        "E0",
-        10**15,
-        obligation_id,
-        "L",
-        "T",
-        "P",
-        "2026-06",
-        5_000_000,
-        "USD",
-        20_000,
-        "America/New_York",
-        5,
-        installments,
+        event_id="E0",
+        occurred_at=10**15,
+        obligation_id=obligation_id,
+        lease_id="L",
+        tenant_id="T",
+        property_id="P",
+        period="2026-06",
+        amount_minor=5_000_000,
+        currency="USD",
+        due_date=20_000,
+        time_zone="America/New_York",
+        grace_days=5,
+        installments=installments,
     )
 
 
@@ -35,8 +35,28 @@ def test_a_full_key_refuses_and_others_go_on():
     plans = [PlanChanged(f"E{version}", 10**15 + version, "O1", version, plan(version)) for version in (1, 2, 3, 4)]
     driver.pipe(charged(installments=plan(0)), *plans)
     driver.run()
-    late = ObligationAdjusted("EA", 10**15, "O1", "A1", -500, "USD", "credit")
-    driver.pipe(late, charged("O2"), ObligationAdjusted("EB", 10**15, "O2", "A1", -500, "USD", "credit"))
+    late = ObligationAdjusted(
+        event_id="EA",
+        occurred_at=10**15,
+        obligation_id="O1",
+        adjustment_id="A1",
+        amount_delta_minor=-500,
+        currency="USD",
+        reason="credit",
+    )
+    driver.pipe(
+        late,
+        charged("O2"),
+        ObligationAdjusted(
+            event_id="EB",
+            occurred_at=10**15,
+            obligation_id="O2",
+            adjustment_id="A1",
+            amount_delta_minor=-500,
+            currency="USD",
+            reason="credit",
+        ),
+    )
     driver.run()
 
     letters = list(driver.world.broker.records(topics.DEAD_LETTER))
@@ -60,7 +80,19 @@ def test_ten_thousand_installments_fit_and_are_paid():
     driver = Driver(now=10**15)
     driver.pipe(
         ObligationCharged(
-            "E0", 10**15, "O1", "L", "T", "P", "2026-06", 1_000_000, "USD", 20_000, "UTC", 5, installments
+            event_id="E0",
+            occurred_at=10**15,
+            obligation_id="O1",
+            lease_id="L",
+            tenant_id="T",
+            property_id="P",
+            period="2026-06",
+            amount_minor=1_000_000,
+            currency="USD",
+            due_date=20_000,
+            time_zone="UTC",
+            grace_days=5,
+            installments=installments,
         )
     )
     driver.run()

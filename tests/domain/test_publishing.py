@@ -229,7 +229,20 @@ def test_an_obligation_that_a_payment_no_longer_touches_is_told_so() -> None:
     payment.apply(state, early_one)
     moved, emptied = tell(2).applications
     assert (moved.obligation_id, moved.in_flight_minor, moved.revision) == ("O1", 10000, 2)
-    assert emptied == PaymentApplication("P1", "O2", 2, False, 0, "USD", None, 0, 0, None, {}, UNTOUCHED)
+    assert emptied == PaymentApplication(
+        payment_id="P1",
+        obligation_id="O2",
+        revision=2,
+        initiated=False,
+        initiated_at=0,
+        currency="USD",
+        installment_id=None,
+        standing_minor=0,
+        in_flight_minor=0,
+        pending_until=None,
+        posted={},
+        rests_on=UNTOUCHED,
+    )
     payment.apply(state, settled)
     assert [application.obligation_id for application in tell(3).applications] == ["O1"]
 

@@ -30,21 +30,73 @@ UUID = "0f0e5c3e-7a55-4a6e-9d5f-{:012}"
 
 
 def initiated(**changed: object) -> PaymentInitiated:
-    fact = PaymentInitiated("e1", AT, "P1", "T", "H", "O1", "A1", 10000, "USD", "CARD", "acme", "R1")
+    fact = PaymentInitiated(
+        event_id="e1",
+        occurred_at=AT,
+        payment_id="P1",
+        tenant_id="T",
+        property_id="H",
+        obligation_id="O1",
+        installment_id="A1",
+        amount_minor=10000,
+        currency="USD",
+        method="CARD",
+        processor="acme",
+        processor_reference="R1",
+    )
     return msgspec.structs.replace(fact, **changed)
 
 
 def settled(**changed: object) -> ProcessorSettled:
-    fact = ProcessorSettled("e2", AT, "P1", "acme", "R1", "SETTLED", 10000, 0, 10000, "USD", "x", "y", None)
+    fact = ProcessorSettled(
+        event_id="e2",
+        occurred_at=AT,
+        payment_id="P1",
+        processor="acme",
+        processor_reference="R1",
+        outcome="SETTLED",
+        gross_minor=10000,
+        fee_minor=0,
+        net_minor=10000,
+        currency="USD",
+        reason_code="x",
+        payout_id="y",
+        value_date=None,
+    )
     return msgspec.structs.replace(fact, **changed)
 
 
 def posted(**changed: object) -> PaymentPosted:
-    return msgspec.structs.replace(PaymentPosted("e3", AT, "O1", "L1", "P1", "A1", 10000, "USD"), **changed)
+    return msgspec.structs.replace(
+        PaymentPosted(
+            event_id="e3",
+            occurred_at=AT,
+            obligation_id="O1",
+            posting_id="L1",
+            payment_id="P1",
+            installment_id="A1",
+            amount_minor=10000,
+            currency="USD",
+        ),
+        **changed,
+    )
 
 
 def reversal(**changed: object) -> PostingReversed:
-    return msgspec.structs.replace(PostingReversed("e4", AT, "O1", "V1", "L1", "P1", 10000, "USD", "error"), **changed)
+    return msgspec.structs.replace(
+        PostingReversed(
+            event_id="e4",
+            occurred_at=AT,
+            obligation_id="O1",
+            reversal_id="V1",
+            posting_id="L1",
+            payment_id="P1",
+            amount_minor=10000,
+            currency="USD",
+            reason="error",
+        ),
+        **changed,
+    )
 
 
 def payment_of(*facts: PaymentInitiated | ProcessorSettled | PaymentPosted | PostingReversed) -> PaymentState:
@@ -134,9 +186,20 @@ def test_what_two_reversals_may_differ_in(changed: dict[str, object], conflicts:
 
 
 CHARGE = ObligationCharged(
-    "e1", AT, "O1", "lease", "T", "H", "2026-01", 10000, "USD", 20_500, "America/New_York", 5,
-    (Installment("A1", 0, 5000, 20_500), Installment("A2", 1, 5000, 20_510)),
-)  # fmt: skip
+    event_id="e1",
+    occurred_at=AT,
+    obligation_id="O1",
+    lease_id="lease",
+    tenant_id="T",
+    property_id="H",
+    period="2026-01",
+    amount_minor=10000,
+    currency="USD",
+    due_date=20_500,
+    time_zone="America/New_York",
+    grace_days=5,
+    installments=(Installment("A1", 0, 5000, 20_500), Installment("A2", 1, 5000, 20_510)),
+)
 
 
 @pytest.mark.parametrize(
@@ -221,7 +284,21 @@ def test_learning_tells_a_redelivery_from_news() -> None:
 
 def test_a_part_of_a_lower_revision_comes_too_late() -> None:
     state = obligation.new_obligation("O1")
-    application = PaymentApplication("P1", "O1", 5, True, AT, "USD", None, 100, 0, None, {}, AT, "e1")
+    application = PaymentApplication(
+        payment_id="P1",
+        obligation_id="O1",
+        revision=5,
+        initiated=True,
+        initiated_at=AT,
+        currency="USD",
+        installment_id=None,
+        standing_minor=100,
+        in_flight_minor=0,
+        pending_until=None,
+        posted={},
+        rests_on=AT,
+        initiation_event_id="e1",
+    )
     assert obligation.apply(state, application)
     assert not obligation.apply(state, application)
     assert not obligation.apply(state, msgspec.structs.replace(application, revision=4, standing_minor=7))
@@ -300,7 +377,19 @@ def test_very_large_keys_stay_near_linear() -> None:
         for i in range(size // 2):
             name = f"A{i * 2}" if i % 2 else None
             application = PaymentApplication(
-                f"P{i}", "O1", 1, True, AT + i, "USD", name, 150, 0, None, {"USD": 150}, AT, f"e{i}"
+                payment_id=f"P{i}",
+                obligation_id="O1",
+                revision=1,
+                initiated=True,
+                initiated_at=AT + i,
+                currency="USD",
+                installment_id=name,
+                standing_minor=150,
+                in_flight_minor=0,
+                pending_until=None,
+                posted={"USD": 150},
+                rests_on=AT,
+                initiation_event_id=f"e{i}",
             )
             obligation.apply(owed, application)
         view = obligation.view(owed, AT, Policy())

@@ -180,7 +180,24 @@ def test_of_two_tellings_of_a_return_the_same_reason_holds_whichever_came_first(
 
 def test_an_obligation_without_a_charge_counts_by_its_breaks_alone() -> None:
     state = new_obligation("O1")
-    obligation.apply(state, PaymentApplication("P1", "O1", 1, True, START, "USD", None, 700, 0, None, {}, START, "e1"))
+    obligation.apply(
+        state,
+        PaymentApplication(
+            payment_id="P1",
+            obligation_id="O1",
+            revision=1,
+            initiated=True,
+            initiated_at=START,
+            currency="USD",
+            installment_id=None,
+            standing_minor=700,
+            in_flight_minor=0,
+            pending_until=None,
+            posted={},
+            rests_on=START,
+            initiation_event_id="e1",
+        ),
+    )
     tally, told = Tally(), Published()
     view = obligation.view(state, START + DAY, POLICY)
     count_obligation(tally, told, state, view, TODAY)

@@ -234,11 +234,38 @@ def look(committed: CommittedReader, key: str) -> tuple[str, int, int] | None:
 
 
 def initiation(at: int = 0) -> PaymentInitiated:
-    return PaymentInitiated("e-1", at, "P", "T", "H", "O", None, 100, "USD", "CARD", "acme", None)
+    return PaymentInitiated(
+        event_id="e-1",
+        occurred_at=at,
+        payment_id="P",
+        tenant_id="T",
+        property_id="H",
+        obligation_id="O",
+        installment_id=None,
+        amount_minor=100,
+        currency="USD",
+        method="CARD",
+        processor="acme",
+        processor_reference=None,
+    )
 
 
 def settlement(at: int = 0) -> ProcessorSettled:
-    return ProcessorSettled("e-2", at, "P", "acme", "r", "SETTLED", 100, 0, 100, "USD", None, None, None)
+    return ProcessorSettled(
+        event_id="e-2",
+        occurred_at=at,
+        payment_id="P",
+        processor="acme",
+        processor_reference="r",
+        outcome="SETTLED",
+        gross_minor=100,
+        fee_minor=0,
+        net_minor=100,
+        currency="USD",
+        reason_code=None,
+        payout_id=None,
+        value_date=None,
+    )
 
 
 def test_what_the_open_transaction_has_learned_is_not_seen():

@@ -159,7 +159,15 @@ def test_what_is_legal_but_extreme_comes_out(kafka: str, topic_prefix: str, tmp_
     facts += [charged(long, 5_000), *paid(long + "P", long, 5_000, None)]
     facts += [charged("O-great", 10**13)]
     facts += [
-        ObligationAdjusted(f"E-adj-{number}", CLOCK - DAY, "O-great", f"A-{number}", 10**13, "USD", "more")
+        ObligationAdjusted(
+            event_id=f"E-adj-{number}",
+            occurred_at=CLOCK - DAY,
+            obligation_id="O-great",
+            adjustment_id=f"A-{number}",
+            amount_delta_minor=10**13,
+            currency="USD",
+            reason="more",
+        )
         for number in range(200)
     ]
     for number in range(50):
@@ -194,9 +202,20 @@ def charged(
     due: int = 20_500,
 ) -> ObligationCharged:
     return ObligationCharged(
-        f"E{len(obligation_id)}-{obligation_id[:20]}", at, obligation_id, "L-1", "T-1", "PR-1", "2026-06", amount,
-        "USD", due, "America/New_York", 5, plan,
-    )  # fmt: skip
+        event_id=f"E{len(obligation_id)}-{obligation_id[:20]}",
+        occurred_at=at,
+        obligation_id=obligation_id,
+        lease_id="L-1",
+        tenant_id="T-1",
+        property_id="PR-1",
+        period="2026-06",
+        amount_minor=amount,
+        currency="USD",
+        due_date=due,
+        time_zone="America/New_York",
+        grace_days=5,
+        installments=plan,
+    )
 
 
 def paid(
@@ -205,29 +224,61 @@ def paid(
     event = payment_id[:20] + str(len(payment_id))
     return [
         PaymentInitiated(
-            f"EI-{event}",
-            at,
-            payment_id,
-            "T-1",
-            "PR-1",
-            obligation_id,
-            installment_id,
-            amount,
-            "USD",
-            "CARD",
-            "p",
-            None,
+            event_id=f"EI-{event}",
+            occurred_at=at,
+            payment_id=payment_id,
+            tenant_id="T-1",
+            property_id="PR-1",
+            obligation_id=obligation_id,
+            installment_id=installment_id,
+            amount_minor=amount,
+            currency="USD",
+            method="CARD",
+            processor="p",
+            processor_reference=None,
         ),
         ProcessorSettled(
-            f"ES-{event}", at, payment_id, "p", f"R-{event}", "SETTLED", amount, 0, amount, "USD", None, None, None
+            event_id=f"ES-{event}",
+            occurred_at=at,
+            payment_id=payment_id,
+            processor="p",
+            processor_reference=f"R-{event}",
+            outcome="SETTLED",
+            gross_minor=amount,
+            fee_minor=0,
+            net_minor=amount,
+            currency="USD",
+            reason_code=None,
+            payout_id=None,
+            value_date=None,
         ),
-        PaymentPosted(f"EP-{event}", at, obligation_id, f"PO-{event}", payment_id, installment_id, amount, "USD"),
+        PaymentPosted(
+            event_id=f"EP-{event}",
+            occurred_at=at,
+            obligation_id=obligation_id,
+            posting_id=f"PO-{event}",
+            payment_id=payment_id,
+            installment_id=installment_id,
+            amount_minor=amount,
+            currency="USD",
+        ),
     ]
 
 
 def set_going(payment_id: str, obligation_id: str, at: int) -> PaymentInitiated:
     return PaymentInitiated(
-        f"EI-{payment_id}", at, payment_id, "T-1", "PR-1", obligation_id, None, 700, "USD", "INSTANT", "p", None
+        event_id=f"EI-{payment_id}",
+        occurred_at=at,
+        payment_id=payment_id,
+        tenant_id="T-1",
+        property_id="PR-1",
+        obligation_id=obligation_id,
+        installment_id=None,
+        amount_minor=700,
+        currency="USD",
+        method="INSTANT",
+        processor="p",
+        processor_reference=None,
     )
 
 

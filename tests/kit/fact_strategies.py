@@ -100,19 +100,19 @@ def lives(draw: st.DrawFn) -> list[Fact]:
         zone, grace = draw(st.sampled_from(["America/New_York", "Asia/Beirut"])), draw(st.sampled_from([0, 3, 40]))
         told.append(
             ObligationCharged(
-                event_id(),
-                draw(instants),
-                name,
-                "lease",
-                "T",
-                "H",
-                "2026-06",
-                owed,
-                "USD",
-                due,
-                zone,
-                grace,
-                installments,
+                event_id=event_id(),
+                occurred_at=draw(instants),
+                obligation_id=name,
+                lease_id="lease",
+                tenant_id="T",
+                property_id="H",
+                period="2026-06",
+                amount_minor=owed,
+                currency="USD",
+                due_date=due,
+                time_zone=zone,
+                grace_days=grace,
+                installments=installments,
             )
         )
     for name in draw(st.sampled_from([["P1"], ["P1", "P2"], ["P1", "P2", "P3"]])):
@@ -123,13 +123,35 @@ def lives(draw: st.DrawFn) -> list[Fact]:
         if "initiated" in steps:
             told.append(
                 PaymentInitiated(
-                    event_id(), at, name, "T", "H", home, draw(names), amount, "USD", draw(methods), "acme", None
+                    event_id=event_id(),
+                    occurred_at=at,
+                    payment_id=name,
+                    tenant_id="T",
+                    property_id="H",
+                    obligation_id=home,
+                    installment_id=draw(names),
+                    amount_minor=amount,
+                    currency="USD",
+                    method=draw(methods),
+                    processor="acme",
+                    processor_reference=None,
                 )
             )
         if "settled" in steps:
             told.append(_leg(event_id(), at + 30 * HOUR, name, "R1", "SETTLED", amount))
         if "posted" in steps:
-            told.append(PaymentPosted(event_id(), at + 31 * HOUR, home, f"{name}L1", name, None, amount, "USD"))
+            told.append(
+                PaymentPosted(
+                    event_id=event_id(),
+                    occurred_at=at + 31 * HOUR,
+                    obligation_id=home,
+                    posting_id=f"{name}L1",
+                    payment_id=name,
+                    installment_id=None,
+                    amount_minor=amount,
+                    currency="USD",
+                )
+            )
         if "back" in steps:
             outcome = draw(st.sampled_from(["FAILED", "RETURNED", "REFUNDED", "CHARGEBACK"]))
             hours = draw(st.sampled_from([29, 30, 100]))
@@ -137,18 +159,49 @@ def lives(draw: st.DrawFn) -> list[Fact]:
         if "reversed" in steps:
             told.append(
                 PostingReversed(
-                    event_id(), at + 130 * HOUR, home, f"{name}V1", f"{name}L1", name, amount, "USD", "back"
+                    event_id=event_id(),
+                    occurred_at=at + 130 * HOUR,
+                    obligation_id=home,
+                    reversal_id=f"{name}V1",
+                    posting_id=f"{name}L1",
+                    payment_id=name,
+                    amount_minor=amount,
+                    currency="USD",
+                    reason="back",
                 )
             )
         if "again" in steps:
             told.append(_leg(event_id(), at + 120 * HOUR, name, "R2", "SETTLED", amount))
-            told.append(PaymentPosted(event_id(), at + 121 * HOUR, home, f"{name}L2", name, None, amount, "USD"))
+            told.append(
+                PaymentPosted(
+                    event_id=event_id(),
+                    occurred_at=at + 121 * HOUR,
+                    obligation_id=home,
+                    posting_id=f"{name}L2",
+                    payment_id=name,
+                    installment_id=None,
+                    amount_minor=amount,
+                    currency="USD",
+                )
+            )
     return told + draw(st.one_of(st.just([]), noise))
 
 
 def _leg(event_id: str, at: int, payment_id: str, reference: str, outcome: Outcome, gross: int) -> ProcessorSettled:
     return ProcessorSettled(
-        event_id, at, payment_id, "acme", reference, outcome, gross, 0, gross, "USD", None, None, None
+        event_id=event_id,
+        occurred_at=at,
+        payment_id=payment_id,
+        processor="acme",
+        processor_reference=reference,
+        outcome=outcome,
+        gross_minor=gross,
+        fee_minor=0,
+        net_minor=gross,
+        currency="USD",
+        reason_code=None,
+        payout_id=None,
+        value_date=None,
     )
 
 

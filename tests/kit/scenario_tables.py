@@ -88,32 +88,90 @@ def _fact(at: Micros, words: list[str], event: str) -> Fact:
         case "initiated":
             method = next((w for w in plain if w in {"ACH_DEBIT", "CARD", "INSTANT", "CHECK", "CASH"}), "ACH_DEBIT")
             return PaymentInitiated(
-                event, at, key, options.get("tenant", "T"), "H", options["for"], options.get("naming"),
-                amount, currency, method, options.get("via", "acme"), None,
-            )  # fmt: skip
+                event_id=event,
+                occurred_at=at,
+                payment_id=key,
+                tenant_id=options.get("tenant", "T"),
+                property_id="H",
+                obligation_id=options["for"],
+                installment_id=options.get("naming"),
+                amount_minor=amount,
+                currency=currency,
+                method=method,
+                processor=options.get("via", "acme"),
+                processor_reference=None,
+            )
         case "SETTLED" | "FAILED" | "RETURNED" | "REFUNDED" | "CHARGEBACK" | "CHARGEBACK_REVERSED":
             fee = minor(options.get("fee", "0.00"))
             net = minor(options["net"]) if "net" in options else amount - fee
             value_date = day(options["value"]) if "value" in options else None
             return ProcessorSettled(
-                event, at, key, options.get("via", "acme"), options.get("ref", "R1"), verb,
-                amount, fee, net, currency, options.get("because"), None, value_date,
-            )  # fmt: skip
+                event_id=event,
+                occurred_at=at,
+                payment_id=key,
+                processor=options.get("via", "acme"),
+                processor_reference=options.get("ref", "R1"),
+                outcome=verb,
+                gross_minor=amount,
+                fee_minor=fee,
+                net_minor=net,
+                currency=currency,
+                reason_code=options.get("because"),
+                payout_id=None,
+                value_date=value_date,
+            )
         case "posted":
-            return PaymentPosted(event, at, options["to"], options["as"], key, options.get("naming"), amount, currency)
+            return PaymentPosted(
+                event_id=event,
+                occurred_at=at,
+                obligation_id=options["to"],
+                posting_id=options["as"],
+                payment_id=key,
+                installment_id=options.get("naming"),
+                amount_minor=amount,
+                currency=currency,
+            )
         case "reversed":
             on, reason = options.get("on", "O1"), options.get("because", "error")
-            return PostingReversed(event, at, on, options["as"], options["of"], key, amount, currency, reason)
+            return PostingReversed(
+                event_id=event,
+                occurred_at=at,
+                obligation_id=on,
+                reversal_id=options["as"],
+                posting_id=options["of"],
+                payment_id=key,
+                amount_minor=amount,
+                currency=currency,
+                reason=reason,
+            )
         case "charged":
             return ObligationCharged(
-                event, at, key, "lease", options.get("tenant", "T"), "H", "2026-03", amount, currency,
-                day(options["due"]), options.get("zone", "America/New_York"), int(options.get("grace", "5")),
-                _installments(plan),
-            )  # fmt: skip
+                event_id=event,
+                occurred_at=at,
+                obligation_id=key,
+                lease_id="lease",
+                tenant_id=options.get("tenant", "T"),
+                property_id="H",
+                period="2026-03",
+                amount_minor=amount,
+                currency=currency,
+                due_date=day(options["due"]),
+                time_zone=options.get("zone", "America/New_York"),
+                grace_days=int(options.get("grace", "5")),
+                installments=_installments(plan),
+            )
         case "replanned":
             return PlanChanged(event, at, key, int(plain[0]), _installments(plan))
         case "adjusted":
-            return ObligationAdjusted(event, at, key, options["as"], amount, currency, options.get("because", "credit"))
+            return ObligationAdjusted(
+                event_id=event,
+                occurred_at=at,
+                obligation_id=key,
+                adjustment_id=options["as"],
+                amount_delta_minor=amount,
+                currency=currency,
+                reason=options.get("because", "credit"),
+            )
         case "cancelled":
             return ObligationCancelled(event, at, key, options.get("because", "moved out"))
     raise AssertionError(f"{verb!r} is not a verb of the scenarios")

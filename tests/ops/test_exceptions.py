@@ -127,7 +127,19 @@ def test_an_explanation_in_json_is_the_same_as_the_domain_gives(written: Run, dr
 def test_what_is_resolved_tells_how_it_went(run: Run, mock_broker: str, driver: Driver) -> None:
     later = instant_from_text("2026-07-10T09:30:00Z")
     driver.advance(later)
-    driver.pipe(PostingReversed("e-6", later, "O-17", "V-1", "J-1", "P-9", 85_000, "USD", "returned, R01"))
+    driver.pipe(
+        PostingReversed(
+            event_id="e-6",
+            occurred_at=later,
+            obligation_id="O-17",
+            reversal_id="V-1",
+            posting_id="J-1",
+            payment_id="P-9",
+            amount_minor=85_000,
+            currency="USD",
+            reason="returned, R01",
+        )
+    )
     driver.run()
     put_on(mock_broker, driver)
     env = {"RENTMATCH_CLOCK": "2026-07-20T00:00:00Z", "RENTMATCH_HTTP_PORT": "0"}

@@ -31,7 +31,23 @@ def produce(broker: str, topic: str, *records: tuple[bytes | None, bytes | None,
 
 def payment(version: int, status: PaymentStatus = PaymentStatus.SETTLED) -> bytes:
     record = PaymentReconciliation(
-        "P-1", version, status, "USD", None, Settled(5, 0, 5, 0, 0, 0, 5), Posted(0, {}), (), 1_000_000
+        payment_id="P-1",
+        version=version,
+        status=status,
+        currency="USD",
+        initiated=None,
+        settled=Settled(
+            gross_minor=5,
+            fee_minor=0,
+            net_minor=5,
+            returned_minor=0,
+            refunded_minor=0,
+            charged_back_minor=0,
+            standing_minor=5,
+        ),
+        posted=Posted(0, {}),
+        open_breaks=(),
+        rests_on=1_000_000,
     )
     return Codec().encode_output(record, "payment-reconciliations")
 

@@ -309,10 +309,23 @@ def test_pages_hold_still_while_others_write(mongo_server: MongoServer, mongo_da
 
     def told(number: int, version: int, *, opened_at: int, resolved: bool = False) -> ReceivedRecord:
         record = MismatchAlert(
-            f"{number:032x}", version, "payment", f"P{number}", ("posting",), "posting_missing", 1 + number % 3,
-            "resolved" if resolved else "opened", 5, 0, -5, "USD", None, opened_at,
-            opened_at + 1 if resolved else None, (),
-        )  # fmt: skip
+            break_id=f"{number:032x}",
+            version=version,
+            key_kind="payment",
+            key=f"P{number}",
+            subject=("posting",),
+            break_class="posting_missing",
+            priority=1 + number % 3,
+            lifecycle="resolved" if resolved else "opened",
+            expected_minor=5,
+            actual_minor=0,
+            drift_minor=-5,
+            currency="USD",
+            due_at=None,
+            opened_at=opened_at,
+            resolved_at=opened_at + 1 if resolved else None,
+            event_ids=(),
+        )
         return ReceivedRecord("breaks", "mismatch-alerts", 0, number, None, b"", record)
 
     async def run():

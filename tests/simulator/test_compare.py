@@ -146,15 +146,23 @@ def test_the_last_record_of_a_key_is_the_truth_about_it() -> None:
     records = records_of(TRUTH)
     first = next(record for record in records if isinstance(record, PaymentReconciliation))
     stale = PaymentReconciliation(
-        first.payment_id,
-        0,
-        PaymentStatus.INITIATED,
-        "XXX",
-        None,
-        Settled(0, 0, 0, 0, 0, 0, 0),
-        Posted(0, {}),
-        (),
-        0,
+        payment_id=first.payment_id,
+        version=0,
+        status=PaymentStatus.INITIATED,
+        currency="XXX",
+        initiated=None,
+        settled=Settled(
+            gross_minor=0,
+            fee_minor=0,
+            net_minor=0,
+            returned_minor=0,
+            refunded_minor=0,
+            charged_back_minor=0,
+            standing_minor=0,
+        ),
+        posted=Posted(0, {}),
+        open_breaks=(),
+        rests_on=0,
     )
     assert compare(TRUTH, found_from_records([stale, *records])) == []
     assert compare(TRUTH, found_from_records([*records, stale])) != []

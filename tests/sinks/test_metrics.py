@@ -19,13 +19,72 @@ HOUR = 3_600_000_000
 DAY = 24 * HOUR
 NOW = 20_605 * DAY
 MACHINERY = Machinery(
-    True, True, {"payment-facts": 3}, {"ledger-events": 5}, {"ledger-events": None}, None, {}, 0, 1.5, 2
+    live=True,
+    ready=True,
+    partitions={"payment-facts": 3},
+    lag={"ledger-events": 5},
+    inputs_caught_up_to={"ledger-events": None},
+    caught_up_to=None,
+    newest_ms={},
+    recovery_remaining=0,
+    recovery_seconds=1.5,
+    pending=2,
 )
 
-CHARGE = ObligationCharged("e0", NOW - DAY, "O1", "L", "T", "H", "2026-06", 900, "USD", 20_700, "UTC", 5, ())
-INITIATED = PaymentInitiated("e1", NOW - 2 * HOUR, "P1", "T", "H", "O1", None, 900, "USD", "CARD", "acme", None)
-SETTLED = ProcessorSettled("e2", NOW - HOUR, "P1", "acme", "R1", "SETTLED", 950, 0, 950, "USD", None, None, None)
-POSTED = PaymentPosted("e3", NOW, "O1", "J1", "P1", None, 950, "USD")
+CHARGE = ObligationCharged(
+    event_id="e0",
+    occurred_at=NOW - DAY,
+    obligation_id="O1",
+    lease_id="L",
+    tenant_id="T",
+    property_id="H",
+    period="2026-06",
+    amount_minor=900,
+    currency="USD",
+    due_date=20_700,
+    time_zone="UTC",
+    grace_days=5,
+    installments=(),
+)
+INITIATED = PaymentInitiated(
+    event_id="e1",
+    occurred_at=NOW - 2 * HOUR,
+    payment_id="P1",
+    tenant_id="T",
+    property_id="H",
+    obligation_id="O1",
+    installment_id=None,
+    amount_minor=900,
+    currency="USD",
+    method="CARD",
+    processor="acme",
+    processor_reference=None,
+)
+SETTLED = ProcessorSettled(
+    event_id="e2",
+    occurred_at=NOW - HOUR,
+    payment_id="P1",
+    processor="acme",
+    processor_reference="R1",
+    outcome="SETTLED",
+    gross_minor=950,
+    fee_minor=0,
+    net_minor=950,
+    currency="USD",
+    reason_code=None,
+    payout_id=None,
+    value_date=None,
+)
+POSTED = PaymentPosted(
+    event_id="e3",
+    occurred_at=NOW,
+    obligation_id="O1",
+    posting_id="J1",
+    payment_id="P1",
+    installment_id=None,
+    amount_minor=950,
+    currency="USD",
+)
 
 
 class Watched:

@@ -17,7 +17,19 @@ LEDGER = TopicPartition(topics.LEDGER_EVENTS, 0)
 
 def charge(number=1, due=20_605):
     return ObligationCharged(
-        f"E{number}", JUNE_1 - DAY, f"O{number}", "L", "T", "P", "2026-06", 1_000, "USD", due, "UTC", 5, ()
+        event_id=f"E{number}",
+        occurred_at=JUNE_1 - DAY,
+        obligation_id=f"O{number}",
+        lease_id="L",
+        tenant_id="T",
+        property_id="P",
+        period="2026-06",
+        amount_minor=1_000,
+        currency="USD",
+        due_date=due,
+        time_zone="UTC",
+        grace_days=5,
+        installments=(),
     )
 
 
@@ -121,24 +133,44 @@ def test_a_backlog_a_week_old_in_which_all_was_paid_raises_nothing():
         driver.pipe(
             charge(number),
             PaymentInitiated(
-                f"I{number}", due, f"P{number}", "T", "P", f"O{number}", None, 1_000, "USD", "CARD", "x", None
+                event_id=f"I{number}",
+                occurred_at=due,
+                payment_id=f"P{number}",
+                tenant_id="T",
+                property_id="P",
+                obligation_id=f"O{number}",
+                installment_id=None,
+                amount_minor=1_000,
+                currency="USD",
+                method="CARD",
+                processor="x",
+                processor_reference=None,
             ),
             ProcessorSettled(
-                f"S{number}",
-                due + HOUR,
-                f"P{number}",
-                "x",
-                f"R{number}",
-                "SETTLED",
-                1_000,
-                10,
-                990,
-                "USD",
-                None,
-                None,
-                None,
+                event_id=f"S{number}",
+                occurred_at=due + HOUR,
+                payment_id=f"P{number}",
+                processor="x",
+                processor_reference=f"R{number}",
+                outcome="SETTLED",
+                gross_minor=1_000,
+                fee_minor=10,
+                net_minor=990,
+                currency="USD",
+                reason_code=None,
+                payout_id=None,
+                value_date=None,
             ),
-            PaymentPosted(f"T{number}", due + 2 * HOUR, f"O{number}", f"B{number}", f"P{number}", None, 1_000, "USD"),
+            PaymentPosted(
+                event_id=f"T{number}",
+                occurred_at=due + 2 * HOUR,
+                obligation_id=f"O{number}",
+                posting_id=f"B{number}",
+                payment_id=f"P{number}",
+                installment_id=None,
+                amount_minor=1_000,
+                currency="USD",
+            ),
         )
     # In the worst order: what is owed first, everything else last, a little at a time.
     for _ in range(4):
@@ -189,7 +221,17 @@ def test_what_was_told_late_is_not_taken_back_by_a_crash_halfway_through_a_jump_
     driver.crash(Crash.BEFORE_TRANSACTION)
     # The recovered worker is touched by facts before it has caught up again.
     for number in range(20):
-        driver.pipe(ObligationAdjusted(f"A{number}", JUNE_1, f"O{number}", "A", -100, "USD", "credit"))
+        driver.pipe(
+            ObligationAdjusted(
+                event_id=f"A{number}",
+                occurred_at=JUNE_1,
+                obligation_id=f"O{number}",
+                adjustment_id="A",
+                amount_delta_minor=-100,
+                currency="USD",
+                reason="credit",
+            )
+        )
     for source in list(driver.worker.engine.expected):
         driver.worker.read(source, 100)
     driver.worker.commit()

@@ -17,7 +17,21 @@ LEDGER = TopicPartition(topics.LEDGER_EVENTS, 0)
 
 
 def charge(number: int) -> ObligationCharged:
-    return ObligationCharged(f"e{number}", 0, f"O{number}", "L", "T", "P", "2026-06", 900, "USD", 20_605, "UTC", 5, ())
+    return ObligationCharged(
+        event_id=f"e{number}",
+        occurred_at=0,
+        obligation_id=f"O{number}",
+        lease_id="L",
+        tenant_id="T",
+        property_id="P",
+        period="2026-06",
+        amount_minor=900,
+        currency="USD",
+        due_date=20_605,
+        time_zone="UTC",
+        grace_days=5,
+        installments=(),
+    )
 
 
 class Asked:
