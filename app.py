@@ -24,9 +24,9 @@ from agents.keyed_agent import AgentContext, Clocks, KeyedAgent
 from agents.match_payments import PAYMENT_ID, MatchPayments
 from agents.route_inputs import RouteInputs
 from agents.router import Router
-from domain.facts import Micros
 from domain.obligations.view import ObligationState, new_obligation
 from domain.payments.view import PaymentState, new_payment
+from domain.time import Micros
 from gateway.rest.access import Access
 from gateway.rest.handlers import ReconciliationApi
 from gateway.rest.http_metrics import HttpMetrics

@@ -6,8 +6,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from agents.router import Origin
 from domain import publishing
-from domain.calendar import DAY
-from domain.facts import Day, InputFact, Micros, ObligationCharged, PaymentApplication, PlanChanged
+from domain.facts import InputFact, ObligationCharged, PaymentApplication, PlanChanged
 from domain.policy import Policy
 from domain.publishing import Published
 from domain.records import (
@@ -18,6 +17,7 @@ from domain.records import (
     PaymentReconciliation,
 )
 from domain.tally import Tally
+from domain.time import DAY, FAR_FUTURE, NOT_CAUGHT_UP, Day, Micros
 from streams.codec.codec import Codec
 from streams.codec.dead_letters import BadInput, DeadLetter, DeadLetterClass, quoted
 from streams.topics import (
@@ -29,12 +29,8 @@ from streams.topics import (
 )
 from streams.transport.commit import ANY_PARTITION, Commit, DeadRecord
 from tables.keyed import Entry, KeyedTable
-from tables.store import NO_DEADLINE
 
 S = TypeVar("S")
-
-NEVER_CAUGHT_UP = -(1 << 62)
-"""The caught-up time of a partition that has not been read to its end yet: no deadline has passed for it."""
 
 _TOPIC_OF: dict[type, Topic] = {
     PaymentReconciliation: PAYMENT_RECONCILIATIONS,
@@ -163,7 +159,7 @@ class KeyedAgent(Generic[S]):
         settled: dict[int, list[tuple[Entry[S], Micros]]] = {}
         told: list[PaymentApplication] = []
         for partition, entries in self.table.dirty.items():
-            caught_up = now.get(partition, NEVER_CAUGHT_UP)
+            caught_up = now.get(partition, NOT_CAUGHT_UP)
             done = settled[partition] = []
             tally = self.table.tallies.settling(partition)
             tally.forget(today)
@@ -175,7 +171,7 @@ class KeyedAgent(Generic[S]):
                 for output in changes.outputs:
                     self._emit(commit, output)
                 told += changes.applications
-                done.append((entry, NO_DEADLINE if view.next_deadline is None else view.next_deadline))
+                done.append((entry, FAR_FUTURE if view.next_deadline is None else view.next_deadline))
         self.table.flush(commit, settled)
         self._tell(commit, told)
         commit.dead_letters += self._dead

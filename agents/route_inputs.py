@@ -5,7 +5,8 @@ from collections.abc import Iterable
 
 from agents.keyed_agent import AgentContext
 from agents.router import Origin, Router
-from domain.facts import InputFact, Micros, PaymentInitiated, PaymentPosted, PostingReversed, ProcessorSettled
+from domain.facts import InputFact, PaymentInitiated, PaymentPosted, PostingReversed, ProcessorSettled
+from domain.time import Micros
 from streams.codec.dead_letters import BadInput, DeadLetter
 from streams.topics import INPUTS
 from streams.transport.batch import Batch

@@ -1,21 +1,15 @@
 """The deployment that a measurement uses, with topics and a group of its own."""
 
 import uuid
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from domain.facts import Micros
+from domain.time import Micros, rfc3339
 from ops.deployment import Deployment
 from streams import topics
 from streams.topics import Topic
 from tools.local.group_monitor import GroupMonitor
 from tools.local.worker import WorkerProcess
-
-
-def instant_text(at: Micros) -> str:
-    """Format an instant as RENTMATCH_CLOCK takes it."""
-    return datetime.fromtimestamp(at // 1_000_000, UTC).isoformat()
 
 
 class MeasuredDeployment(Deployment):
@@ -43,7 +37,7 @@ class MeasuredDeployment(Deployment):
             "RENTMATCH_BROKER": broker,
             "RENTMATCH_APPLICATION_ID": self.name,
             "RENTMATCH_PARTITIONS": str(partitions),
-            "RENTMATCH_CLOCK": "system" if clock is None else instant_text(clock),
+            "RENTMATCH_CLOCK": "system" if clock is None else rfc3339(clock),
         }
         super().__init__(names | own | env)
         self.create_topics()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from confluent_kafka import KafkaError, Message, Producer
 
 from benchmarks.deployment import MeasuredDeployment
-from domain.facts import Micros
+from domain.time import Micros
 from simulator.deliver import value_of
 from simulator.scenario import simulate
 from streams import topics

@@ -15,6 +15,7 @@ from confluent_kafka import OFFSET_END, Consumer, KafkaError, Message, Producer,
 
 from benchmarks.deployment import MeasuredDeployment
 from benchmarks.latency import LEAD_S, TICK_S, plan
+from domain.time import SECOND
 from streams import topics
 from streams.partitioning import partition_of
 
@@ -44,7 +45,7 @@ class Load(threading.Thread):
         super().__init__(name="load", daemon=True)
         self._names = {topic: deployment.topic(topic) for topic in topics.INPUTS}
         self._producer = Producer(deployment.kafka({"linger.ms": 20, "partitioner": "murmur2_random"}))
-        self._planned, _ = plan(time.time_ns() // 1_000 + LEAD_S * 1_000_000, rate, seconds)
+        self._planned, _ = plan(time.time_ns() // 1_000 + LEAD_S * SECOND, rate, seconds)
         self._stopping = threading.Event()
         self._failed: list[KafkaError] = []
         self.sent = 0
@@ -54,7 +55,7 @@ class Load(threading.Thread):
         for at, topic, key, value in self._planned:
             while (now := time.time_ns() // 1_000) < at:
                 self._producer.poll(0)
-                time.sleep(min(TICK_S, (at - now) / 1_000_000))
+                time.sleep(min(TICK_S, (at - now) / SECOND))
             if self._stopping.is_set():
                 break
             self._producer.produce(self._names[topic], value, key, on_delivery=self._note)

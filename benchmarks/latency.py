@@ -17,7 +17,8 @@ from benchmarks import usage
 from benchmarks.deployment import MeasuredDeployment
 from benchmarks.report import Result
 from benchmarks.running import RECOVERED, wait_for
-from domain.facts import InputFact, Micros, ObligationCharged, PaymentInitiated, PaymentPosted, ProcessorSettled
+from domain.facts import InputFact, ObligationCharged, PaymentInitiated, PaymentPosted, ProcessorSettled
+from domain.time import DAY, SECOND, Micros
 from streams import topics
 from streams.codec.codec import Codec
 from streams.topics import Topic
@@ -65,7 +66,7 @@ def facts_of(number: int, step: int, at: Micros) -> tuple[Topic, str, InputFact]
     obligation, payment = f"O-{number:08d}", f"P-{number:08d}"
     event = f"e-{number:08d}-{step}"
     if step == 0:
-        due = at // 86_400_000_000 + 10
+        due = at // DAY + 10
         charge = ObligationCharged(
             event_id=event,
             occurred_at=at,
@@ -134,13 +135,13 @@ def plan(begins_at: Micros, rate: int, seconds: int) -> tuple[list[Planned], Wai
     planned: list[Planned] = []
     waiting: Waiting = {}
     rents_a_second = rate // STEPS
-    counted_from = begins_at + WARM_UP_S * 1_000_000
+    counted_from = begins_at + WARM_UP_S * SECOND
     for index in range(rate * (seconds + WARM_UP_S)):
         rent, step = divmod(index, STEPS)
         number = rent - step * rents_a_second  # each step of a rent comes a second after the one before
         if number < 0:
             continue
-        at = begins_at + index * 1_000_000 // rate
+        at = begins_at + index * SECOND // rate
         topic, key, fact = facts_of(number, step, at)
         planned.append((at, topic, key.encode(), encode(fact, topic.name)))
         if at >= counted_from:
@@ -212,7 +213,7 @@ class Sender:
             now = time.time_ns() // 1_000
             while now < at:
                 self._producer.poll(0)
-                time.sleep(min(TICK_S, (at - now) / 1_000_000))
+                time.sleep(min(TICK_S, (at - now) / SECOND))
                 now = time.time_ns() // 1_000
             self.late_max = max(self.late_max, now - at)
             self._producer.produce(self._names[topic], value, key, on_delivery=self._note)
@@ -222,7 +223,7 @@ class Sender:
 
     def _note(self, error: KafkaError | None, message: Message) -> None:
         if error is None:
-            self.delivered.append(round(message.latency() * 1_000_000))
+            self.delivered.append(round(message.latency() * SECOND))
 
 
 def latencies(heard: list[Heard], waiting: Waiting) -> dict[str, list[Latency]]:
@@ -260,7 +261,7 @@ def run_latency(broker: str, directory: Path, *, rate: int, seconds: int, commit
         listener = Listener(deployment)
         listener.start()
         sender = Sender(deployment)
-        planned, waiting = plan(time.time_ns() // 1_000 + LEAD_S * 1_000_000, rate, seconds)
+        planned, waiting = plan(time.time_ns() // 1_000 + LEAD_S * SECOND, rate, seconds)
         counted = sum(map(len, waiting.values()))
         before_s, began = usage.cpu_seconds(worker.pid), time.monotonic()
         sender.send(planned)

@@ -13,9 +13,10 @@ from benchmarks import usage
 from benchmarks.recovery import Templates
 from benchmarks.report import Result
 from domain.payments.view import PaymentState, new_payment
+from domain.time import FAR_FUTURE
 from streams import topics
 from tables.keyed import KeyedTable
-from tables.store import NO_DEADLINE, StateChange, Store, TablePartition
+from tables.store import StateChange, Store, TablePartition
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -72,7 +73,7 @@ def bytes_cached(values: dict[str, bytes]) -> float:
     keys = list(values)
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder), "benchmark", CACHE_MEBIBYTES)
-        written = [StateChange(key, value, NO_DEADLINE, NO_DEADLINE) for key, value in values.items()]
+        written = [StateChange(key, value, FAR_FUTURE, FAR_FUTURE) for key, value in values.items()]
         store.write([(place, written, len(written))])
         store._db.flush()  # to files: what is still in the write buffer is not read through the cache
         for begin in range(0, len(keys), CHUNK):

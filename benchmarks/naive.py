@@ -27,13 +27,11 @@ from domain.obligations import view as obligation
 from domain.payments import view as payment
 from domain.policy import Policy
 from domain.publishing import Published
+from domain.time import NOT_CAUGHT_UP
 from streams import topics
 from streams.codec import avro_schemas
 from streams.codec.validation import check
 from streams.topics import Topic
-
-NEVER = -(1 << 62)
-"""No deadline has passed."""
 
 BY_PAYMENT = (facts.PaymentInitiated, facts.ProcessorSettled, facts.PaymentPosted, facts.PostingReversed)
 
@@ -180,7 +178,7 @@ def create_app(broker: str, name: str, inputs: str, partitions: int) -> faust.Ap
                 (payment.new_payment(fact.payment_id), Published()) if packed is None else unpack_payment(packed)
             )
             if payment.apply(state, fact):
-                changes = await tell(payment.view(state, NEVER, policy), told)
+                changes = await tell(payment.view(state, NOT_CAUGHT_UP, policy), told)
                 for application in changes.applications:
                     await obligation_facts.send(key=application.obligation_id.encode(), value=pack(application))
                 payments[key] = pack((state, told))
@@ -196,7 +194,7 @@ def create_app(broker: str, name: str, inputs: str, partitions: int) -> faust.Ap
                 else unpack_obligation(packed)
             )
             if obligation.apply(state, fact):
-                await tell(obligation.view(state, NEVER, policy), told)
+                await tell(obligation.view(state, NOT_CAUGHT_UP, policy), told)
                 obligations[key] = pack((state, told))
 
     return app

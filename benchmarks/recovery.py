@@ -14,10 +14,10 @@ from benchmarks.events import make_backlog
 from benchmarks.in_process import InProcess
 from benchmarks.report import Result
 from benchmarks.running import RECOVERED, wait_for
-from domain.facts import Micros
 from domain.obligations.view import ObligationState
 from domain.payments.view import PaymentState
 from domain.publishing import Published
+from domain.time import Micros
 from streams import topics
 from streams.partitioning import partition_of
 from streams.topics import Topic

@@ -8,28 +8,15 @@ from datetime import MAXYEAR, MINYEAR, UTC, date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from domain.facts import Day, Micros
-from domain.ids import EPOCH_ORDINAL
-
-SECOND = 1_000_000
-"""Microseconds in a second."""
-HOUR = 3600 * SECOND
-"""Microseconds in an hour."""
-DAY = 24 * HOUR
-"""Microseconds in a day of 24 hours."""
-
-FAR_FUTURE: Micros = 2**63 - 1
-"""The last instant that can be written: a deadline that lies beyond it never passes."""
-_FAR_PAST: Micros = -(2**63)
+from domain.time import DAY, EPOCH, EPOCH_ORDINAL, FAR_FUTURE, FAR_PAST, HOUR, SECOND, Day, Micros, micros_of
 
 _NEW_YORK = "America/New_York"
 # The last and the first day of which every zone's offset can be asked, with room for the offset itself.
 _FIRST_DAY = date(MINYEAR, 1, 3).toordinal() - EPOCH_ORDINAL
 _LAST_DAY = date(MAXYEAR, 12, 29).toordinal() - EPOCH_ORDINAL
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_NAIVE = datetime(1970, 1, 1)
 # Until then New York kept local mean time, 4:56:02 behind Greenwich; since then its clocks change on full hours UTC.
-_NEW_YORK_FULL_HOURS: Micros = (datetime(1883, 11, 18, 17, tzinfo=UTC) - _EPOCH) // timedelta(hours=1) * HOUR
+_NEW_YORK_FULL_HOURS: Micros = micros_of(datetime(1883, 11, 18, 17, tzinfo=UTC))
 
 
 def later(instant: Micros, micros: int) -> Micros:
@@ -111,7 +98,7 @@ def start_of_day(day: Day, zone: str) -> Micros:
     start = clamped * DAY - before
     if before < after:  # midnight lies in a gap: fold 0 has the offset before it, fold 1 the one after
         start = _end_of_gap(where, clamped * DAY - after, start)
-    return max(_FAR_PAST, min(start + (day - clamped) * DAY, FAR_FUTURE))
+    return max(FAR_PAST, min(start + (day - clamped) * DAY, FAR_FUTURE))
 
 
 def _end_of_gap(zone: ZoneInfo, inside_before: Micros, at_or_after: Micros) -> Micros:
@@ -129,7 +116,7 @@ def _end_of_gap(zone: ZoneInfo, inside_before: Micros, at_or_after: Micros) -> M
 
 def _utc_offset(zone: ZoneInfo, instant: Micros) -> int:
     """Tell what the zone's clocks are ahead of UTC at an instant that `datetime` can express, in microseconds."""
-    offset = (_EPOCH + timedelta(microseconds=instant)).astimezone(zone).utcoffset()
+    offset = (EPOCH + timedelta(microseconds=instant)).astimezone(zone).utcoffset()
     assert offset is not None
     return (offset.days * 86_400 + offset.seconds) * SECOND
 

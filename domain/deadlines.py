@@ -1,7 +1,6 @@
 """Which deadlines have passed at an instant, and which one passes next."""
 
-from domain.calendar import FAR_FUTURE
-from domain.facts import Micros
+from domain.time import FAR_FUTURE, Micros
 
 
 class Deadlines:

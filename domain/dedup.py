@@ -10,7 +10,7 @@ from typing import TypeAlias, TypeVar
 
 import msgspec
 
-from domain.facts import Micros
+from domain.time import Micros
 
 
 class Accepted(msgspec.Struct, array_like=True, gc=False):

@@ -5,18 +5,11 @@ Units: money is whole minor units (`*_minor`) of an upper-case ISO 4217 currency
 They are packed as arrays with a tag, so a field may only ever be appended, with a default.
 """
 
-from typing import Literal, TypeAlias
+from typing import Literal
 
 import msgspec
 
-Micros: TypeAlias = int
-"""An instant: microseconds since 1970-01-01T00:00:00Z."""
-
-Day: TypeAlias = int
-"""A calendar day without a zone: days since 1970-01-01."""
-
-UNTOUCHED: Micros = -(2**63)
-"""`rests_on` of the part that takes a payment back from an obligation: before every instant."""
+from domain.time import Day, Micros
 
 Method = Literal["ACH_DEBIT", "CARD", "INSTANT", "CHECK", "CASH"]
 Outcome = Literal["SETTLED", "FAILED", "RETURNED", "REFUNDED", "CHARGEBACK", "CHARGEBACK_REVERSED"]
@@ -160,7 +153,7 @@ class PaymentApplication(msgspec.Struct, frozen=True, array_like=True, tag="PART
     posted: dict[str, int]
     """Live postings to this obligation, net of reversals, by currency; entries of 0 are left out."""
     rests_on: Micros
-    """The latest `occurred_at` among the payment's facts; `UNTOUCHED` once it no longer touches this obligation."""
+    """The latest `occurred_at` among the payment's facts; `FAR_PAST` once it no longer touches this obligation."""
     initiation_event_id: str = ""
     """The event that told of the initiation, for the breaks that rest on it. Empty where `initiated` is false."""
 

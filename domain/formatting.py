@@ -1,11 +1,9 @@
 """Amounts, instants and lists in words, for people who work with money and do not read code."""
 
 from collections.abc import Iterable
-from datetime import date
 
-from domain.calendar import DAY, SECOND, local_date
-from domain.facts import Micros
-from domain.ids import EPOCH_ORDINAL, iso_date
+from domain.calendar import local_date
+from domain.time import DAY, FIRST_DAY, LAST_DAY, SECOND, Micros, iso_date
 
 DIGITS_OF_MOST = 2
 DIGITS: dict[str, int] = {
@@ -15,10 +13,6 @@ DIGITS: dict[str, int] = {
     **dict.fromkeys(("CLF", "UYW"), 4),
 }
 """The digits behind the point where ISO 4217 gives a currency's minor unit another exponent than 2."""
-
-LAST_DAY = date.max.toordinal() - EPOCH_ORDINAL
-"""The last day that a date can write."""
-FIRST_DAY = date.min.toordinal() - EPOCH_ORDINAL
 
 
 def number_text(minor: int, currency: str) -> str:

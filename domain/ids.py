@@ -1,22 +1,8 @@
 """The ids that rentmatch makes (contract section 1): the first 32 hex digits of SHA-256 over netstrings."""
 
-from datetime import date
 from hashlib import sha256
 
-from domain.facts import Day
-
-EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
-"""What `datetime.date` calls the day that rentmatch calls 0."""
-
-
-def iso_date(day: Day) -> str:
-    """Write a day as ISO text, `YYYY-MM-DD`.
-
-    Raises:
-        ValueError: the day is outside the years 1 to 9999, which no decoded fact is.
-
-    """
-    return date.fromordinal(day + EPOCH_ORDINAL).isoformat()
+from domain.time import Day, iso_date
 
 
 def _hashed(*parts: str) -> str:

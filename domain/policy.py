@@ -2,8 +2,7 @@
 
 import msgspec
 
-MINUTE = 60 * 1_000_000
-"""Microseconds in a minute."""
+from domain.time import MINUTE
 
 
 class Policy(msgspec.Struct, frozen=True):

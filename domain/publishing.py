@@ -10,7 +10,7 @@ from typing import TypeAlias
 import msgspec
 
 from domain.breaks.model import PRIORITY, Break
-from domain.facts import UNTOUCHED, Micros, PaymentApplication
+from domain.facts import PaymentApplication
 from domain.obligations.lateness import Late
 from domain.obligations.view import ObligationView
 from domain.payments.view import PaymentView
@@ -23,6 +23,7 @@ from domain.records import (
     ObligationReconciliation,
     Output,
 )
+from domain.time import FAR_PAST, Micros
 
 Counted: TypeAlias = tuple[int | str, ...]
 """What `domain.tally` counts of a key beside its breaks and alerts."""
@@ -306,6 +307,6 @@ def _application_changes(
                 0,
                 None,
                 {},
-                UNTOUCHED,
+                FAR_PAST,
             )
         )

@@ -9,7 +9,8 @@ from enum import StrEnum
 
 import msgspec
 
-from domain.facts import Day, Method, Micros
+from domain.facts import Method
+from domain.time import Day, Micros
 
 
 class PaymentStatus(StrEnum):

@@ -19,12 +19,11 @@ from typing import Any, cast
 import msgspec
 
 from domain.breaks.model import Break
-from domain.calendar import DAY
-from domain.facts import Day
 from domain.obligations.lateness import Late
 from domain.obligations.view import ObligationState, ObligationView
 from domain.payments.view import PaymentState, PaymentView
 from domain.publishing import Counted, Published
+from domain.time import DAY, Day
 
 UNCHARGED: Counted = ("",)
 """What is counted of an obligation without a charge: nothing but its breaks. Not empty: it has been counted."""

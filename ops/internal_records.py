@@ -7,13 +7,14 @@ from typing import Any
 import msgspec
 
 from domain.facts import PaymentApplication
+from domain.time import FAR_FUTURE, NOT_CAUGHT_UP, rfc3339
 from ops.describing import Describer
 from streams import topics
 from streams.codec import bundles
-from streams.codec.json_form import fact_to_json, instant_to_text
+from streams.codec.json_form import fact_to_json
 from streams.transport import watermarks
 from tables.packing import Unpacker, deadline_of, unpack_obligation, unpack_payment
-from tables.store import NO_DEADLINE, TALLY_KEY
+from tables.store import TALLY_KEY
 from tables.tallies import unpack_tally
 
 
@@ -40,7 +41,7 @@ def _obligation_facts(key: bytes | None, value: bytes | None) -> Iterable[dict[s
 
 
 def _instant(micros: int) -> str | None:
-    return None if micros in (NO_DEADLINE, watermarks.NEVER) else instant_to_text(micros)
+    return None if micros in (FAR_FUTURE, NOT_CAUGHT_UP) else rfc3339(micros)
 
 
 def _state(unpack: Unpacker[Any], key: bytes | None, value: bytes | None) -> Iterable[dict[str, Any]]:

@@ -8,11 +8,12 @@ import base64
 import heapq
 import json
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from domain.records import AgeingBucket, Output
+from domain.time import EPOCH_ORDINAL, micros_of
 from read_model.documents import Kind, history_of, record_of
 from read_model.mongo import Document, Mongo, MongoUnavailable, Sort
 
@@ -27,7 +28,6 @@ QUERY_SECONDS = 5.0
 
 _BREAK_ORDER = ("priority", "opened_at", "break_id")
 _ALERT_ORDER = ("due_date", "alert_id")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class ReadModelUnavailable(Exception):
@@ -350,7 +350,7 @@ def _place(cursor: str, *types: type) -> list[Any]:
 def _micros(text: str) -> int:
     """The microseconds of an instant as the JSON has it."""
     try:
-        return (datetime.fromisoformat(text) - _EPOCH) // timedelta(microseconds=1)
+        return micros_of(datetime.fromisoformat(text))
     except (ValueError, TypeError):
         raise BadCursor("after is not a cursor of this list") from None
 
@@ -358,6 +358,6 @@ def _micros(text: str) -> int:
 def _day(text: str) -> int:
     """The day of a date as the JSON has it."""
     try:
-        return date.fromisoformat(text).toordinal() - _EPOCH.toordinal()
+        return date.fromisoformat(text).toordinal() - EPOCH_ORDINAL
     except ValueError:
         raise BadCursor("after is not a cursor of this list") from None

@@ -19,7 +19,7 @@ from itertools import islice
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from domain.facts import Micros
+from domain.time import MINUTE, Micros
 from read_model.consumer import BATCH_RECORDS, group_of
 from read_model.documents import KINDS, POISONED, REBUILDS
 from read_model.mongo import Mongo, MongoUnavailable
@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 
 SUFFIX = "_rebuild"
 BATCH_BYTES = 16 * 1024 * 1024
-FORGOTTEN_AFTER_US = 5 * 60 * 1_000_000
+FORGOTTEN_AFTER_US = 5 * MINUTE
 """A rebuild that has not told of itself for so long is dead, and another may begin."""
 LOCK = "read-model"
 
@@ -139,7 +139,7 @@ class Rebuild:
             other = await self._mongo.find_one(REBUILDS, LOCK) or {}
             raise RebuildInProgress(
                 f"{other.get('who', 'another process')} is rebuilding the read model. If it was killed, it counts as "
-                f"dead {FORGOTTEN_AFTER_US // 60_000_000} minutes after its last sign of life."
+                f"dead {FORGOTTEN_AFTER_US // MINUTE} minutes after its last sign of life."
             )
 
     async def _catch_up(self, writer: ReadModelWriter) -> None:

@@ -12,8 +12,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from domain.facts import Micros
 from domain.records import Output
+from domain.time import Micros
 from read_model.documents import (
     HISTORY_INDEXES,
     INDEXES,

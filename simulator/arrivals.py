@@ -6,7 +6,6 @@ import msgspec
 
 from domain.facts import (
     InputFact,
-    Micros,
     ObligationAdjusted,
     ObligationCancelled,
     PaymentInitiated,
@@ -14,8 +13,8 @@ from domain.facts import (
     PostingReversed,
     ProcessorSettled,
 )
+from domain.time import DAY, HOUR, MINUTE, SECOND, Micros
 from simulator.anomalies import Anomalies
-from simulator.banking import DAY, HOUR, MINUTE, SECOND
 from simulator.deliver import Delivery, InputTopic
 from simulator.recording import Recording
 

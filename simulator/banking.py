@@ -8,14 +8,9 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
 
-from domain.facts import Day, Micros
+from domain.time import EPOCH_ORDINAL, SECOND, Day, Micros
 
-SECOND = 1_000_000
-MINUTE = 60 * SECOND
-HOUR = 60 * MINUTE
-DAY = 24 * HOUR
 NEW_YORK = "America/New_York"
-EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 
 # The Federal Reserve Banks' holidays that fall on a weekday, as month-day. A holiday on a Saturday is not listed (the
 # Banks open on the Friday before), one on a Sunday is listed as the Monday after. Juneteenth counts from 2021 on.

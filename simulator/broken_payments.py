@@ -2,8 +2,8 @@
 
 import msgspec
 
-from domain.facts import InputFact, Micros, PaymentInitiated, PaymentPosted, PostingReversed, ProcessorSettled
-from simulator.banking import DAY, HOUR, MINUTE, SECOND
+from domain.facts import InputFact, PaymentInitiated, PaymentPosted, PostingReversed, ProcessorSettled
+from domain.time import DAY, HOUR, MINUTE, SECOND, Micros
 from simulator.payments import FOREIGN, Intent, Tale, Teller, by
 
 

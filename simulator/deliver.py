@@ -5,7 +5,8 @@ from typing import Literal
 
 import msgspec
 
-from domain.facts import InputFact, Micros
+from domain.facts import InputFact
+from domain.time import Micros
 
 InputTopic = Literal["payment-initiated", "processor-settled", "ledger-events"]
 """An input topic by its default name."""

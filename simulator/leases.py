@@ -5,7 +5,8 @@ from random import Random
 
 import msgspec
 
-from domain.facts import Day, Installment, Method
+from domain.facts import Installment, Method
+from domain.time import Day
 from simulator.banking import day_of
 
 # Zone, currency, share of the leases, least and most rent in minor units. Phoenix keeps no daylight saving, Honolulu is

@@ -7,16 +7,9 @@ from collections.abc import Callable
 
 import msgspec
 
-from domain.facts import (
-    Day,
-    Installment,
-    Micros,
-    ObligationAdjusted,
-    ObligationCancelled,
-    ObligationCharged,
-    PlanChanged,
-)
-from simulator.banking import DAY, HOUR, MINUTE, local_day, start_of_day
+from domain.facts import Installment, ObligationAdjusted, ObligationCancelled, ObligationCharged, PlanChanged
+from domain.time import DAY, HOUR, MINUTE, Day, Micros
+from simulator.banking import local_day, start_of_day
 from simulator.leases import Draft, split, spread
 from simulator.payments import FOREIGN
 from simulator.recording import Recording

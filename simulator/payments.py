@@ -7,16 +7,9 @@ from collections.abc import Callable
 
 import msgspec
 
-from domain.facts import (
-    Method,
-    Micros,
-    Outcome,
-    PaymentInitiated,
-    PaymentPosted,
-    PostingReversed,
-    ProcessorSettled,
-)
-from simulator.banking import DAY, HOUR, MINUTE, NEW_YORK, SECOND, banking_day_after, local_day, start_of_day
+from domain.facts import Method, Outcome, PaymentInitiated, PaymentPosted, PostingReversed, ProcessorSettled
+from domain.time import DAY, HOUR, MINUTE, SECOND, Micros
+from simulator.banking import NEW_YORK, banking_day_after, local_day, start_of_day
 from simulator.leases import PROCESSORS
 from simulator.recording import Recording
 

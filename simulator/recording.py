@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import TypeVar
 
-from domain.facts import InputFact, Micros
+from domain.facts import InputFact
+from domain.time import Micros
 
 SomeFact = TypeVar("SomeFact", bound=InputFact)
 

@@ -6,11 +6,12 @@ from random import Random
 
 import msgspec
 
-from domain.facts import Installment, Method, Micros
+from domain.facts import Installment, Method
+from domain.time import DAY, HOUR, Micros
 from simulator.anomalies import Anomalies
 from simulator.arrivals import arrivals
 from simulator.bad_input import bad_input
-from simulator.banking import DAY, HOUR, day_of, start_of_day
+from simulator.banking import day_of, start_of_day
 from simulator.broken_payments import BROKEN_TALES, LONGEST_TALE
 from simulator.deliver import Delivery
 from simulator.leases import METHOD_SHARES, METHODS, Draft, make_draft, make_lease

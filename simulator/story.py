@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from simulator.banking import SECOND
+from domain.time import SECOND
 from simulator.truth_facts import Row
 
 # Currencies of ISO 4217 whose minor unit is not a hundredth.

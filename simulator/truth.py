@@ -8,15 +8,9 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from domain.facts import (
-    InputFact,
-    Micros,
-    PaymentInitiated,
-    PaymentPosted,
-    PostingReversed,
-    ProcessorSettled,
-)
+from domain.facts import InputFact, PaymentInitiated, PaymentPosted, PostingReversed, ProcessorSettled
 from domain.policy import Policy
+from domain.time import Micros
 from simulator.deliver import Delivery
 from simulator.scenario import Scenario
 from simulator.truth_facts import Known, Row, known_of

@@ -11,7 +11,6 @@ from domain.facts import (
     Fact,
     InputFact,
     Installment,
-    Micros,
     ObligationAdjusted,
     ObligationCancelled,
     ObligationCharged,
@@ -21,6 +20,7 @@ from domain.facts import (
     PostingReversed,
     ProcessorSettled,
 )
+from domain.time import Micros
 
 Row = dict[str, Any]
 """A record as plain values: the contract's field names, instants as microseconds, days as days since 1970-01-01."""

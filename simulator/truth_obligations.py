@@ -3,15 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from domain.facts import (
-    Day,
-    Micros,
-    ObligationAdjusted,
-    ObligationCancelled,
-    ObligationCharged,
-    PlanChanged,
-)
+from domain.facts import ObligationAdjusted, ObligationCancelled, ObligationCharged, PlanChanged
 from domain.policy import Policy
+from domain.time import Day, Micros
 from simulator.banking import date_of, day_begun, start_of_day
 from simulator.truth_facts import NO_CURRENCY, Known, Row, break_row, conflict_rows, in_order, made_id
 from simulator.truth_payments import Account

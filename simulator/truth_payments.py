@@ -6,8 +6,9 @@
 from collections import defaultdict
 from dataclasses import dataclass
 
-from domain.facts import Micros, Outcome, PaymentInitiated, PaymentPosted, PostingReversed, ProcessorSettled
+from domain.facts import Outcome, PaymentInitiated, PaymentPosted, PostingReversed, ProcessorSettled
 from domain.policy import Policy
+from domain.time import Micros
 from simulator.banking import banking_deadline
 from simulator.truth_facts import Known, Row, break_row, conflict_rows, first_of
 

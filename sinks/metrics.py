@@ -13,9 +13,8 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, disable_cre
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
 
-from domain.calendar import DAY
-from domain.facts import Micros
 from domain.records import BreakClass, BreakLifecycle, LateLifecycle
+from domain.time import DAY, Micros
 from sinks.metrics_state import Kept, state_metrics
 
 LATENCY_S = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3_600, 21_600, 86_400, 604_800)

@@ -9,9 +9,9 @@ from typing import NamedTuple
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from domain.breaks.model import PRIORITY
-from domain.facts import Day
 from domain.records import AgeingBucket, BreakClass, LateStage, ObligationStatus, PaymentStatus
 from domain.tally import ADMINISTRATIVE, OTHER, SOURCES_PRESENT, UNAUTHORIZED, Tally
+from domain.time import Day
 
 _CATEGORIES = {"unauthorized": UNAUTHORIZED, "administrative": ADMINISTRATIVE, "other": OTHER}
 

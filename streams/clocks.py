@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from domain.facts import Micros
+from domain.time import Micros
 from streams.settings import Settings
 
 

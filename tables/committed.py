@@ -13,7 +13,6 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 
 from domain.dedup import Accepted
-from domain.facts import Micros
 from domain.obligations import state as obligation_state
 from domain.obligations import view as obligation
 from domain.payments import state as payment_state
@@ -22,6 +21,7 @@ from domain.payments.view import PaymentState
 from domain.policy import Policy
 from domain.publishing import Published
 from domain.records import ObligationReconciliation, PaymentReconciliation
+from domain.time import Micros
 from streams.partitioning import partition_of
 from streams.topics import OBLIGATION_FACTS, PAYMENT_FACTS, Topic
 from streams.transport.batch import TopicPartition

@@ -8,12 +8,12 @@ changelog for good. Store and changelog only ever see it at a commit.
 from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
 
-from domain.facts import Micros
 from domain.publishing import Published
+from domain.time import FAR_FUTURE, FAR_PAST, Micros
 from streams.topics import Topic
 from streams.transport.commit import Commit
 from tables.packing import Unpacker, deadline_of, pack
-from tables.store import LONG_AGO, NO_DEADLINE, TALLY_KEY, StateChange, Store, TablePartition
+from tables.store import TALLY_KEY, StateChange, Store, TablePartition
 from tables.tallies import Tallies
 
 S = TypeVar("S")
@@ -70,7 +70,7 @@ class KeyedTable(Generic[S]):
         for partition in partitions:
             self._entries[partition] = {}
             self._older[partition] = {}
-            self._quiet_until[partition] = LONG_AGO
+            self._quiet_until[partition] = FAR_PAST
             self.tallies.load(partition, self.store.tally(self.place(partition)))
 
     def revoked(self) -> None:
@@ -153,7 +153,7 @@ class KeyedTable(Generic[S]):
 
     def _load(self, key: str, packed: bytes | None) -> Entry[S]:
         if packed is None:
-            return Entry(key, self._new(key), Published(), NO_DEADLINE, 0)
+            return Entry(key, self._new(key), Published(), FAR_FUTURE, 0)
         state, history = self._unpack(packed)
         return Entry(key, state, history, deadline_of(packed), len(packed))
 

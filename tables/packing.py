@@ -4,10 +4,10 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from domain.facts import Micros
 from domain.obligations.view import ObligationState
 from domain.payments.view import PaymentState
 from domain.publishing import Published
+from domain.time import Micros
 from tables.store import instant_bytes, instant_of
 
 S = TypeVar("S")

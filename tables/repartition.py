@@ -18,10 +18,10 @@ from typing import Any, NamedTuple
 
 from confluent_kafka import KafkaError, Message, Producer
 
-from domain.facts import Day
 from domain.obligations.view import ObligationState
 from domain.payments.view import PaymentState
 from domain.tally import Tally, recounted
+from domain.time import NOT_CAUGHT_UP, Day
 from streams import topics
 from streams.broker.cluster import CHANGELOG_OF
 from streams.codec import bundles
@@ -146,7 +146,7 @@ class Repartition:
 
         """
         told = ", ".join(self._new.topic(topic) for topic in (*MOVED, topics.PROGRESS))
-        nothing = watermarks.encode_watermark(Watermark(watermarks.NEVER, 0, watermarks.NEVER, 0))
+        nothing = watermarks.encode_watermark(Watermark(NOT_CAUGHT_UP, 0, NOT_CAUGHT_UP, 0))
         self._send(self._old.topic(topics.PROGRESS), 0, watermarks.MOVED + told.encode(), nothing)
         self._flush()
         internal = {watermarks.key_of(source) for source in self._sources()}

@@ -17,17 +17,10 @@ from typing import Any, NamedTuple, cast
 
 from rocksdict import BlockBasedOptions, Cache, DBCompressionType, Options, Rdict, ReadOptions, WriteBatch
 
-from domain.facts import Micros
+from domain.time import FAR_FUTURE, Micros
 
 _BIAS = 1 << 63
 """Added to an instant so that instants before 1970 sort before those after it as unsigned bytes."""
-
-NO_DEADLINE = (1 << 63) - 1
-"""A state that the clock alone never changes."""
-
-
-LONG_AGO = -(1 << 63)
-"""Before every deadline."""
 
 TALLY_KEY = b"\xfftally"
 """The key of a partition's tally, here and in the changelog. No id: ids are UTF-8, which has no byte 0xff."""
@@ -138,8 +131,8 @@ class Store:
 
     def first_deadline(self, place: TablePartition) -> Micros:
         """The earliest deadline in the index; NO_DEADLINE where there is none."""
-        due = self.due(place, NO_DEADLINE, 1)
-        return due[0][0] if due else NO_DEADLINE
+        due = self.due(place, FAR_FUTURE, 1)
+        return due[0][0] if due else FAR_FUTURE
 
     def drop_due(self, place: TablePartition, entries: Iterable[tuple[Micros, str]]) -> None:
         """Remove index entries that were found out of date."""
@@ -172,9 +165,9 @@ class Store:
                 encoded = key.encode()
                 put(values + encoded, value)
                 if deadline != old_deadline:
-                    if old_deadline != NO_DEADLINE:
+                    if old_deadline != FAR_FUTURE:
                         batch.delete(index + instant_bytes(old_deadline) + encoded)
-                    if deadline != NO_DEADLINE:
+                    if deadline != FAR_FUTURE:
                         put(index + instant_bytes(deadline) + encoded, b"")
             put(place.prefix(b"o"), offset.to_bytes(8, "big"))
         for place, tally in (tallies or {}).items():
@@ -190,7 +183,7 @@ class Store:
         put = batch.put
         values = place.prefix(b"v")
         index = place.prefix(b"d")
-        none = instant_bytes(NO_DEADLINE)
+        none = instant_bytes(FAR_FUTURE)
         for key, value in records:
             if value is None:
                 batch.delete(values + key)

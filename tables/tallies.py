@@ -5,9 +5,10 @@ from collections.abc import Mapping
 import msgspec
 
 from domain.tally import Tally
-from tables.store import NO_DEADLINE, instant_bytes
+from domain.time import FAR_FUTURE
+from tables.store import instant_bytes
 
-_PREFIX = instant_bytes(NO_DEADLINE)
+_PREFIX = instant_bytes(FAR_FUTURE)
 """What every value begins with (tables/packing.py): the clock never wakes a tally."""
 
 _encode = msgspec.msgpack.Encoder().encode

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 import msgspec
 
 from domain.dedup import Identities, reused
-from domain.facts import Micros
 from domain.ids import break_id
 from domain.records import BreakClass
+from domain.time import Micros
 
 NO_CURRENCY = "XXX"
 """ISO 4217 for "no currency": where no amount is meant and none is known."""

@@ -7,7 +7,6 @@ import msgspec
 from domain.facts import (
     InputFact,
     Installment,
-    Micros,
     ObligationAdjusted,
     ObligationCancelled,
     ObligationCharged,
@@ -18,8 +17,8 @@ from domain.facts import (
     ProcessorSettled,
 )
 from domain.formatting import amount_text, instant_text, listed
-from domain.ids import iso_date
 from domain.records import BreakClass
+from domain.time import MINUTE, Micros, iso_date
 
 STRUCTS: dict[str, type[InputFact]] = {
     struct.__name__: struct
@@ -168,7 +167,7 @@ def sample(one: CorrectiveEvent, number: int, at: Micros) -> InputFact:
     """
     made: dict[str, Any] = {
         "event_id": f"\0event {number}",
-        "occurred_at": at if one.must_precede is None else one.must_precede - 60_000_000,
+        "occurred_at": at if one.must_precede is None else one.must_precede - MINUTE,
         "amount_minor": 1,
         "amount_delta_minor": 1,
         "gross_minor": 1,

@@ -7,8 +7,9 @@ from domain.explain.timeline import posting_rule, settlement_rule
 from domain.formatting import amount_text, counted
 from domain.obligations.state import ObligationState
 from domain.payments.state import PaymentState
-from domain.policy import MINUTE, Policy
+from domain.policy import Policy
 from domain.records import BreakClass
+from domain.time import MINUTE
 
 
 class BreakDescription(msgspec.Struct, frozen=True):

@@ -17,7 +17,6 @@ from typing import Any
 import msgspec
 
 from domain.breaks.model import PRIORITY, Break
-from domain.calendar import DAY, SECOND
 from domain.explain.corrective_events import corrective_event_as_json
 from domain.explain.descriptions import break_description
 from domain.explain.remedies import Remedy, remedies_of
@@ -29,15 +28,14 @@ from domain.explain.timeline import (
     related_payment_ids_of,
     timeline_of,
 )
-from domain.facts import Micros
-from domain.formatting import FIRST_DAY, LAST_DAY, amount_text
-from domain.ids import iso_date
+from domain.formatting import amount_text
 from domain.obligations import view as obligation
 from domain.obligations.view import ObligationState
 from domain.payments import view as payment
 from domain.payments.view import PaymentState
 from domain.policy import Policy
 from domain.records import BreakClass, MismatchAlert
+from domain.time import DAY, FIRST_DAY, LAST_DAY, Micros, rfc3339
 
 __all__ = ["Explanation", "as_json", "break_of", "explain", "find"]
 
@@ -218,6 +216,4 @@ def _instant(at: Micros | None) -> str | None:
     """An instant in RFC 3339 with microseconds; None also for what lies beyond the calendar, and never comes."""
     if at is None or not FIRST_DAY * DAY <= at < (LAST_DAY + 1) * DAY:
         return None
-    day, rest = divmod(at, DAY)
-    seconds, micros = divmod(rest, SECOND)
-    return f"{iso_date(day)}T{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{micros:06}Z"
+    return rfc3339(at)

@@ -5,12 +5,11 @@ from collections.abc import Iterator
 import msgspec
 
 from domain.breaks.model import Break
-from domain.calendar import DAY, later
+from domain.calendar import later
 from domain.explain import obligation_remedies, payment_remedies
 from domain.explain.corrective_events import CorrectiveEvent, Remedy, sample
 from domain.facts import (
     InputFact,
-    Micros,
     ObligationAdjusted,
     ObligationCancelled,
     ObligationCharged,
@@ -27,6 +26,7 @@ from domain.payments.state import identities as payment_identities
 from domain.payments.view import PaymentState
 from domain.policy import Policy
 from domain.records import BreakClass
+from domain.time import DAY, Micros
 
 __all__ = ["CorrectiveEvent", "Remedy", "remedies_of"]
 

@@ -7,17 +7,17 @@ import msgspec
 from domain.breaks.model import Break
 from domain.calendar import banking_deadline, later
 from domain.dedup import Accepted
-from domain.facts import Installment, Micros
+from domain.facts import Installment
 from domain.formatting import amount_text, counted, end_of_day_text, instant_text, listed
-from domain.ids import iso_date
 from domain.obligations.state import Adjustment, Application, Charge, ObligationState, Plan
 from domain.obligations.state import identities as obligation_identities
 from domain.payments.breaks import settlement_deadline
 from domain.payments.state import Initiation, PaymentState, Posting, Reversal, SettlementOutcome
 from domain.payments.state import identities as payment_identities
 from domain.payments.totals import add_up
-from domain.policy import MINUTE, Policy
+from domain.policy import Policy
 from domain.records import BreakClass
+from domain.time import MINUTE, Micros, iso_date
 
 APP = "app"
 LEDGER = "ledger"

@@ -3,8 +3,8 @@
 import msgspec
 
 from domain.calendar import end_of_day, start_of_day
-from domain.facts import Day, Micros
 from domain.records import AgeingBucket, LateStage
+from domain.time import Day, Micros
 
 
 class Late(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -10,9 +10,7 @@ import msgspec
 
 from domain.dedup import Accepted, merge
 from domain.facts import (
-    Day,
     Installment,
-    Micros,
     ObligationAdjusted,
     ObligationCancelled,
     ObligationCharged,
@@ -20,6 +18,7 @@ from domain.facts import (
     PaymentApplication,
     PlanChanged,
 )
+from domain.time import Day, Micros
 
 
 class Charge(Accepted, array_like=True, gc=False):

@@ -7,7 +7,7 @@ import msgspec
 from domain.breaks.model import Break, Breaks
 from domain.calendar import end_of_day
 from domain.deadlines import Deadlines
-from domain.facts import Day, Installment, Micros
+from domain.facts import Installment
 from domain.ids import alert_id
 from domain.obligations.allocation import Allocation, Claim, absorb_difference, allocate
 from domain.obligations.breaks import (
@@ -25,6 +25,7 @@ from domain.obligations.lateness import Late, bucket_at, stage_at
 from domain.obligations.state import Application, Charge, ObligationState, Plan, apply, new_obligation
 from domain.policy import Policy
 from domain.records import AgeingBucket, InstallmentView, ObligationReconciliation, ObligationStatus
+from domain.time import Day, Micros
 
 __all__ = ["ObligationState", "ObligationView", "apply", "new_obligation", "view"]
 

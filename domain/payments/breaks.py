@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from domain.breaks.model import Break, Breaks
 from domain.calendar import banking_deadline, later
 from domain.deadlines import Deadlines
-from domain.facts import Micros
 from domain.payments.state import Initiation, PaymentState, identities
 from domain.payments.totals import PaymentTotals
 from domain.policy import Policy
 from domain.records import BreakClass
+from domain.time import Micros
 
 _SETTLEMENT = ("settlement",)
 _POSTING = ("posting",)

@@ -7,7 +7,6 @@ import msgspec
 
 from domain.dedup import Accepted, merge
 from domain.facts import (
-    Day,
     Method,
     Outcome,
     PaymentFact,
@@ -16,6 +15,7 @@ from domain.facts import (
     PostingReversed,
     ProcessorSettled,
 )
+from domain.time import Day
 
 REASON_CHARACTERS = 16
 """So much is kept of a reason code: NACHA's have three characters, but an input may say anything."""

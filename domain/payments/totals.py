@@ -4,8 +4,8 @@ import msgspec
 
 from domain.breaks.model import NO_CURRENCY
 from domain.dedup import canonical
-from domain.facts import Micros
 from domain.payments.state import Attempt, PaymentState, SettlementOutcome, identities
+from domain.time import Micros
 
 
 class PaymentTotals(msgspec.Struct):

@@ -6,12 +6,13 @@ import msgspec
 
 from domain.breaks.model import Break
 from domain.deadlines import Deadlines
-from domain.facts import Micros, PaymentApplication
+from domain.facts import PaymentApplication
 from domain.payments.breaks import payment_breaks, settlement_deadline
 from domain.payments.state import PaymentState, apply, new_payment
 from domain.payments.totals import PaymentTotals, add_up
 from domain.policy import Policy
 from domain.records import Initiated, PaymentReconciliation, PaymentStatus, Posted, Settled
+from domain.time import Micros
 
 __all__ = ["PaymentState", "PaymentView", "apply", "new_payment", "view"]
 

@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Protocol
 
 from domain.explain import explanation
-from streams.codec.json_form import instant_to_text, output_to_json
+from domain.time import NOT_CAUGHT_UP, rfc3339
+from streams.codec.json_form import output_to_json
 from streams.settings import Settings
 from streams.topics import Topic
-from streams.transport import watermarks
 from streams.transport.commit_loop import CommitLoop
 from streams.transport.owners import owner_of
 from tables.committed import CommittedReader, KeySnapshot, NotKept
@@ -94,6 +94,6 @@ def live_explanation(found: KeySnapshot, break_id: str) -> Json | None:
 def _live(found: KeySnapshot) -> Json:
     return {
         "partition": found.partition,
-        "caught_up_to": None if found.caught_up == watermarks.NEVER else instant_to_text(found.caught_up),
+        "caught_up_to": None if found.caught_up == NOT_CAUGHT_UP else rfc3339(found.caught_up),
         "facts": found.facts,
     }

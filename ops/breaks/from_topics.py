@@ -4,11 +4,11 @@ from collections.abc import Iterable
 
 from domain.explain.explanation import as_json, break_of, explain
 from domain.explain.timeline import property_of
-from domain.facts import Micros
 from domain.obligations.view import ObligationState
 from domain.payments.view import PaymentState
 from domain.publishing import PublishedBreak
 from domain.records import BreakLifecycle, MismatchAlert
+from domain.time import Micros
 from ops.breaks.source import BreakFilter, Json, Page
 from ops.console import fail, meter, misuse
 from streams import topics

@@ -7,10 +7,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from domain.calendar import DAY, HOUR
-from domain.facts import Micros
 from domain.formatting import amount_text, instant_text
-from domain.policy import MINUTE
+from domain.time import DAY, HOUR, MINUTE, Micros
 from ops.breaks.source import Json
 from streams.codec.json_form import instant_from_text
 

@@ -14,7 +14,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from domain.facts import Micros
+from domain.time import DAY, Micros
 from ops.commands.simulate import to_broker
 from ops.console import Command, fail, misuse, say
 from ops.demo.deployment import (
@@ -28,7 +28,6 @@ from ops.demo.following import Follower
 from ops.demo.judging import Judge
 from ops.demo.rendering import WIDTH, show
 from ops.deployment import Deployment
-from simulator.banking import DAY
 from simulator.deliver import value_of
 from simulator.scenario import Scenario, simulate
 from streams.codec.codec import Codec

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 import click
 import msgspec
 
+from domain.time import micros_of
 from ops.console import Command, fail, meter, misuse, put_json, say
 from ops.producing import BulkProducer
 from simulator.deliver import Delivery, value_of
@@ -92,7 +93,7 @@ def _instant(text: str) -> int:
         instant = None
     if instant is None or instant.tzinfo is None:
         misuse(f"--at: {text!r} is not an ISO 8601 instant with a zone, as in 2026-07-10T00:00:00Z")
-    return int(instant.timestamp()) * 1_000_000 + instant.microsecond
+    return micros_of(instant)
 
 
 def write_truth(path: Path, scenario: Scenario, settings: Settings, at: int) -> None:

@@ -15,11 +15,10 @@ from pathlib import Path
 
 from confluent_kafka import KafkaException, Producer
 
-from domain.facts import Micros
+from domain.time import Micros, rfc3339
 from ops.console import fail
 from ops.deployment import Deployment
 from streams.broker.cluster import ANSWER_SECONDS_MAX, BrokerError
-from streams.codec.json_form import instant_to_text
 from streams.settings import PREFIX
 
 PARTITIONS = 4
@@ -43,7 +42,7 @@ def demo_deployment(broker: Mapping[str, str], state_dir: Path, now: Micros, *, 
         "STATE_DIR": str(state_dir),
         "HTTP_PORT": str(_free_port()),
         "PARTITIONS": str(PARTITIONS),
-        "CLOCK": instant_to_text(now),
+        "CLOCK": rfc3339(now),
     }
     if not is_embedded:
         own["TOPIC_PREFIX"] = f"demo-{secrets.token_hex(4)}."

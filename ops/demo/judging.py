@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from domain.facts import Micros
+from domain.time import Micros
 from ops.demo.following import Follower, Letter
 from simulator.compare import Difference, Found, compare, found_from_records
 from simulator.deliver import value_of

@@ -10,13 +10,11 @@ from typing import Any, NoReturn
 
 from domain.facts import InputFact
 from domain.records import Output
+from domain.time import EPOCH_ORDINAL, FIRST_DAY, LAST_DAY, SECOND, iso_date, rfc3339
 from streams.codec.avro_schemas import INPUT_TYPES, OURS, RENAMED, STRUCTS, kind, logical_type, short_name
 from streams.codec.dead_letters import quoted
 from streams.codec.validation import check
 
-_EPOCH = date(1970, 1, 1).toordinal()
-_DAY_MIN, _DAY_MAX = date.min.toordinal() - _EPOCH, date.max.toordinal() - _EPOCH
-_DAY_MICROS = 86_400 * 1_000_000
 _INPUTS = frozenset(struct.__name__ for struct in INPUT_TYPES)
 
 _DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
@@ -55,18 +53,6 @@ def output_to_json(record: Output) -> dict[str, Any]:
     return _to_json(record)
 
 
-def instant_to_text(micros: int) -> str:
-    """An instant as `2026-07-03T12:00:00.000000Z`.
-
-    Raises:
-        ValueError: it is outside of the years 1 to 9999.
-
-    """
-    days, rest = divmod(micros, _DAY_MICROS)
-    seconds, fraction = divmod(rest, 1_000_000)
-    return f"{day_to_text(days)}T{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{fraction:06}Z"
-
-
 def instant_from_text(text: str) -> int:
     """An instant from ISO 8601 text with `Z` or an offset, exact to the microsecond; finer parts must be zero.
 
@@ -84,16 +70,9 @@ def instant_from_text(text: str) -> int:
         raise ValueError("not an offset from UTC")
     offset = (int(offset_hours or 0) * 60 + int(offset_minutes or 0)) * (-1 if sign == "-" else 1)
     second = day_from_text(day) * 86_400 + int(hours) * 3_600 + (int(minutes) - offset) * 60 + int(seconds or 0)
-    if not _DAY_MIN <= second // 86_400 <= _DAY_MAX:
+    if not FIRST_DAY <= second // 86_400 <= LAST_DAY:
         raise ValueError("outside of the years 1 to 9999 in UTC")
-    return second * 1_000_000 + int((fraction or "").ljust(6, "0"))
-
-
-def day_to_text(day: int) -> str:
-    """A day as `2026-07-03`; ValueError outside of the years 1 to 9999."""
-    if not _DAY_MIN <= day <= _DAY_MAX:
-        raise ValueError(f"day {day} since 1970-01-01 is outside of the years 1 to 9999")
-    return date.fromordinal(day + _EPOCH).isoformat()
+    return second * SECOND + int((fraction or "").ljust(6, "0"))
 
 
 def day_from_text(text: str) -> int:
@@ -102,7 +81,7 @@ def day_from_text(text: str) -> int:
     if match is None:
         raise ValueError("not a date as in 2026-07-03")
     year, month, day = map(int, match.groups())
-    return date(year, month, day).toordinal() - _EPOCH
+    return date(year, month, day).toordinal() - EPOCH_ORDINAL
 
 
 def _record_from_json(schema: Any, obj: dict[str, Any], path: str, names: dict[str, Any]) -> Any:
@@ -203,9 +182,9 @@ def _value_to_json(schema: Any, value: Any, names: dict[str, Any]) -> Any:
         case "long" | "int":
             match logical_type(schema):
                 case "timestamp-micros":
-                    return instant_to_text(value)
+                    return rfc3339(value)
                 case "date":
-                    return day_to_text(value)
+                    return iso_date(value)
         case _:
             pass
     return value

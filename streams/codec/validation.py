@@ -19,6 +19,7 @@ from typing import Any
 
 from domain import facts
 from domain.facts import Installment
+from domain.time import DAY, EPOCH_ORDINAL
 from streams.codec.avro_schemas import INPUT_TYPES
 from streams.codec.currencies import CURRENCIES
 from streams.codec.dead_letters import BadInput, DeadLetterClass, quoted
@@ -28,12 +29,10 @@ TEXT_BYTES_MAX = 8_192
 AMOUNT_MAX = 10**13
 INSTALLMENTS_MAX = 10_000
 GRACE_DAYS_MAX = 3_650
-_EPOCH = date(1970, 1, 1).toordinal()
-_DAY_MICROS = 86_400 * 1_000_000
-DAY_MIN = date(2, 1, 1).toordinal() - _EPOCH
-DAY_MAX = date(9988, 12, 31).toordinal() - _EPOCH
-INSTANT_MIN = DAY_MIN * _DAY_MICROS
-INSTANT_MAX = (DAY_MAX + 1) * _DAY_MICROS - 1
+DAY_MIN = date(2, 1, 1).toordinal() - EPOCH_ORDINAL
+DAY_MAX = date(9988, 12, 31).toordinal() - EPOCH_ORDINAL
+INSTANT_MIN = DAY_MIN * DAY
+INSTANT_MAX = (DAY_MAX + 1) * DAY - 1
 
 TIME_ZONES: frozenset[str] = frozenset(zoneinfo.available_timezones()) - {"localtime", "posixrules", "Factory"}
 """Names of the IANA database. What is taken out stands for whatever a host happens to be set to."""

@@ -5,7 +5,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from domain.policy import MINUTE, Policy
+from domain.policy import Policy
+from domain.time import MINUTE
 
 _BankingDays = Annotated[int, Field(ge=0, le=365)]
 _Minutes = Annotated[int, Field(ge=0, le=525_600)]

@@ -1,13 +1,13 @@
 """A worker: its name, its files and logs, its clock, and how often it commits."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, Field
 
-from domain.facts import Micros
+from domain.time import Micros, micros_of
 
 SYSTEM_CLOCK = "system"
 
@@ -59,5 +59,4 @@ class WorkerSettings(BaseModel):
         """The instant at which the clock stands still, in microseconds UTC; None for the system's clock."""
         if self.clock == SYSTEM_CLOCK:
             return None
-        delta = datetime.fromisoformat(self.clock) - datetime(1970, 1, 1, tzinfo=UTC)
-        return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
+        return micros_of(datetime.fromisoformat(self.clock))

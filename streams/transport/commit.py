@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any, Protocol, TypeAlias
 
-from domain.facts import Micros
+from domain.time import Micros
 from streams.topics import DEAD_LETTER, Role, Topic
 from streams.transport.batch import Batch, TopicPartition
 

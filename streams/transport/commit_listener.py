@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from domain.facts import Micros
+from domain.time import Micros
 
 
 class CommitListener(Protocol):

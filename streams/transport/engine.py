@@ -7,7 +7,7 @@ same crank, which is what makes the driver's histories worth believing.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
 
-from domain.facts import Micros
+from domain.time import NOT_CAUGHT_UP, Micros
 from streams.topics import PROGRESS, Topic
 from streams.transport import watermarks
 from streams.transport.batch import Batch, TopicPartition
@@ -137,7 +137,7 @@ class Engine:
         return {
             TopicPartition(topic, number)
             for number, until in caught_up.items()
-            if until > watermarks.NEVER and stage.fire_deadlines(number, until)
+            if until > NOT_CAUGHT_UP and stage.fire_deadlines(number, until)
         }
 
     def committed(self, commit: Commit) -> None:

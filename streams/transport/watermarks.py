@@ -16,12 +16,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from domain.facts import Micros
+from domain.time import NOT_CAUGHT_UP, Micros
 from streams.topics import INPUTS, OBLIGATION_FACTS, PAYMENT_FACTS, Topic
 from streams.transport.batch import TopicPartition
-
-NEVER: Micros = -(1 << 62)
-"""Not caught up to any time."""
 
 UPSTREAM: Mapping[Topic, tuple[Topic, ...]] = {PAYMENT_FACTS: INPUTS, OBLIGATION_FACTS: (PAYMENT_FACTS,)}
 """Which topics' times a topic's own time waits for. Ledger facts reach obligation-facts from the inputs directly, but
@@ -139,7 +136,7 @@ class WatermarkTracker:
             if mark is not None:
                 self._written[source] = (mark.caught_up, mark.passed)
             if mark is None or set_back:
-                self._mine[source] = self._passed[source] = NEVER
+                self._mine[source] = self._passed[source] = NOT_CAUGHT_UP
             else:
                 self._mine[source] = mark.caught_up
                 self._passed[source] = mark.passed
@@ -189,7 +186,7 @@ class WatermarkTracker:
 
         Not the mark that was heard last: the broker lets a mark of ours be heard before the store has its states.
         """
-        return self._durable.get(source, NEVER)
+        return self._durable.get(source, NOT_CAUGHT_UP)
 
     def to_publish(
         self, processed: Mapping[TopicPartition, int], behind: Container[TopicPartition]
@@ -203,7 +200,7 @@ class WatermarkTracker:
             if source not in behind:
                 self._passed[source] = at
             passed = self._passed[source]
-            if (at, passed) != self._written.get(source, (NEVER, NEVER)):
+            if (at, passed) != self._written.get(source, (NOT_CAUGHT_UP, NOT_CAUGHT_UP)):
                 marks[source] = Watermark(at, processed.get(source, 0), passed, self._partitions[source.topic])
         return marks
 
@@ -225,7 +222,7 @@ class WatermarkTracker:
     def everywhere(self, topic: Topic) -> Micros | None:
         """The time up to which all partitions of a topic are caught up and settled; None where one has not been yet."""
         floor = self._floor((topic,))
-        return None if floor == NEVER else floor
+        return None if floor == NOT_CAUGHT_UP else floor
 
     def _floor(self, topics: Iterable[Topic]) -> Micros:
         floor: Micros | None = None
@@ -233,7 +230,7 @@ class WatermarkTracker:
             for number in range(self._partitions[topic]):
                 mark = self._committed.get(key_of(TopicPartition(topic, number)))
                 if mark is None:
-                    return NEVER
+                    return NOT_CAUGHT_UP
                 if floor is None or mark.passed < floor:
                     floor = mark.passed
-        return NEVER if floor is None else floor
+        return NOT_CAUGHT_UP if floor is None else floor

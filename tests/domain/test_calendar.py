@@ -8,19 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.calendar import (
-    DAY,
-    FAR_FUTURE,
-    HOUR,
-    banking_deadline,
-    end_of_day,
-    fed_holidays,
-    is_banking_day,
-    later,
-    local_date,
-    start_of_day,
-)
-from domain.ids import iso_date
+from domain.calendar import banking_deadline, end_of_day, fed_holidays, is_banking_day, later, local_date, start_of_day
+from domain.time import DAY, FAR_FUTURE, HOUR, iso_date
 from tests.kit.scenario_tables import day, instant
 
 PUBLISHED = {

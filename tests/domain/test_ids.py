@@ -2,7 +2,8 @@
 
 import hashlib
 
-from domain.ids import alert_id, break_id, iso_date
+from domain.ids import alert_id, break_id
+from domain.time import iso_date
 from tests.kit.scenario_tables import day
 
 

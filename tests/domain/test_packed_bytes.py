@@ -13,6 +13,7 @@ from domain.payments import view as payment
 from domain.policy import Policy
 from domain.publishing import Published
 from domain.tally import Tally, count_obligation, count_payment
+from domain.time import DAY
 from streams.codec import bundles
 from tables.packing import pack, unpack_obligation, unpack_payment
 from tables.tallies import pack_tally, unpack_tally
@@ -58,9 +59,9 @@ def packed_now() -> dict[str, bytes]:
             ("O1", obligation.view(owed, at, Policy())),
         ):
             if isinstance(view, payment.PaymentView):
-                count_payment(payments, histories[key], paid, view, at // 86_400_000_000)
+                count_payment(payments, histories[key], paid, view, at // DAY)
             else:
-                count_obligation(obligations, histories[key], owed, view, at // 86_400_000_000)
+                count_obligation(obligations, histories[key], owed, view, at // DAY)
             publishing.diff(histories[key], view, at, world.version)
     (bundle,) = bundles.pack([*facts, *world.applications])
     return {

@@ -7,7 +7,7 @@ import msgspec
 from hypothesis import event, example, given, settings
 from hypothesis import strategies as st
 
-from domain.facts import Micros, PaymentApplication
+from domain.facts import PaymentApplication
 from domain.obligations import view as obligation
 from domain.obligations.view import ObligationState, ObligationView
 from domain.payments import view as payment
@@ -15,8 +15,9 @@ from domain.payments.view import PaymentState, PaymentView
 from domain.policy import Policy
 from domain.publishing import Published
 from domain.records import ObligationStatus
-from tests.kit.domain_world import NEVER, Fact, World
-from tests.kit.fact_strategies import HOUR, START, histories, instants_to_look_at
+from domain.time import HOUR, NOT_CAUGHT_UP, Micros
+from tests.kit.domain_world import Fact, World
+from tests.kit.fact_strategies import START, histories, instants_to_look_at
 
 FAR: Micros = START + 1000 * 24 * HOUR
 LITTLE_TIME = settings(deadline=None, max_examples=200)
@@ -99,12 +100,12 @@ def test_learning_says_whether_a_view_can_have_changed(facts: list[Fact]) -> Non
 @given(facts=histories, chance=st.randoms(use_true_random=False))
 def test_a_view_changes_only_at_its_next_deadline(facts: list[Fact], chance: random.Random) -> None:
     policy = Policy()
-    world = settled(facts, NEVER)
+    world = settled(facts, NOT_CAUGHT_UP)
     states = [(payment.view, s) for s in world.payments.values()] + [
         (obligation.view, s) for s in world.obligations.values()
     ]
     for view, state in states:
-        now, seen = NEVER, 0
+        now, seen = NOT_CAUGHT_UP, 0
         while True:
             at_now = view(state, now, policy)
             deadline = at_now.next_deadline
@@ -178,7 +179,7 @@ def test_parts_may_come_in_any_order(facts: list[Fact], looks: list[Micros], cha
     for index, fact in enumerate(facts):
         world.apply(fact)
         if index % 3 == 0:
-            world.look(looks[index % len(looks)] if looks else NEVER)
+            world.look(looks[index % len(looks)] if looks else NOT_CAUGHT_UP)
     world.look(FAR)
 
     late_reader = World()
@@ -193,7 +194,7 @@ def test_parts_may_come_in_any_order(facts: list[Fact], looks: list[Micros], cha
 
 @LITTLE_TIME
 @given(facts=histories, now=instants_to_look_at)
-@example(facts=[], now=NEVER)
+@example(facts=[], now=NOT_CAUGHT_UP)
 def test_looking_again_tells_nothing(facts: list[Fact], now: Micros) -> None:
     world = settled(facts, now)
     emitted, applications = len(world.outputs), len(world.applications)

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from domain import publishing
-from domain.facts import UNTOUCHED, ObligationCharged, PaymentApplication, PaymentInitiated, ProcessorSettled
+from domain.facts import ObligationCharged, PaymentApplication, PaymentInitiated, ProcessorSettled
 from domain.obligations import view as obligation
 from domain.payments import view as payment
 from domain.policy import Policy
@@ -19,7 +19,8 @@ from domain.records import (
     ObligationReconciliation,
     PaymentReconciliation,
 )
-from tests.kit.domain_world import NEVER, World
+from domain.time import FAR_PAST, NOT_CAUGHT_UP
+from tests.kit.domain_world import World
 from tests.kit.scenario_tables import instant, read_facts
 
 ISSUES = """
@@ -80,10 +81,10 @@ def test_nothing_changed_nothing_told_and_the_version_stands() -> None:
     world = World()
     for fact in read_facts(ISSUES):
         world.apply(fact)
-        world.look(NEVER)
+        world.look(NOT_CAUGHT_UP)
     versions = {key: told.version for key, told in world.histories.items()}
     emitted = len(world.outputs)
-    world.look(NEVER)
+    world.look(NOT_CAUGHT_UP)
     assert len(world.outputs) == emitted
     assert {key: told.version for key, told in world.histories.items()} == versions
 
@@ -220,7 +221,7 @@ def test_an_obligation_that_a_payment_no_longer_touches_is_told_so() -> None:
     state, told = payment.new_payment("P1"), Published()
 
     def tell(version: int) -> Changes:
-        return publishing.diff(told, payment.view(state, NEVER, Policy()), 0, version)
+        return publishing.diff(told, payment.view(state, NOT_CAUGHT_UP, Policy()), 0, version)
 
     payment.apply(state, late_one)
     assert [(application.obligation_id, application.in_flight_minor) for application in tell(1).applications] == [
@@ -241,7 +242,7 @@ def test_an_obligation_that_a_payment_no_longer_touches_is_told_so() -> None:
         in_flight_minor=0,
         pending_until=None,
         posted={},
-        rests_on=UNTOUCHED,
+        rests_on=FAR_PAST,
     )
     payment.apply(state, settled)
     assert [application.obligation_id for application in tell(3).applications] == ["O1"]
@@ -257,7 +258,7 @@ def test_an_obligation_rests_no_longer_on_a_payment_that_was_taken_back() -> Non
     rests_on = []
     for fact in facts:
         world.apply(fact)
-        world.look(NEVER)
+        world.look(NOT_CAUGHT_UP)
         record = world.obligation_views["O2"].reconciliation
         assert record is not None
         rests_on.append(record.rests_on)

@@ -9,18 +9,19 @@ import pytest
 from hypothesis import event, given, settings
 
 from domain.explain.explanation import as_json, explain, find
-from domain.facts import Micros, PaymentInitiated, PaymentPosted, PostingReversed, ProcessorSettled
+from domain.facts import PaymentInitiated, PaymentPosted, PostingReversed, ProcessorSettled
 from domain.obligations import view as obligation
 from domain.obligations.view import ObligationState
 from domain.payments import view as payment
 from domain.payments.view import PaymentState
 from domain.policy import Policy
 from domain.records import BreakClass
+from domain.time import HOUR, Micros, rfc3339
 from simulator.anomalies import Anomalies
 from simulator.scenario import simulate
-from streams.codec.json_form import fact_from_json, instant_from_text, instant_to_text
+from streams.codec.json_form import fact_from_json, instant_from_text
 from tests.kit.domain_world import Fact, World
-from tests.kit.fact_strategies import HOUR, histories, instants_to_look_at
+from tests.kit.fact_strategies import histories, instants_to_look_at
 from tests.kit.scenario_tables import FOLDER, read
 
 POLICY = Policy()
@@ -65,9 +66,9 @@ def built(wanted: dict[str, Any], name: str, now: Micros) -> Fact:
             case "event_id" | "posting_id" | "reversal_id" | "adjustment_id":
                 obj[field] = f"new {field} {name}"
             case "occurred_at" if wanted["before"] is not None:
-                obj[field] = instant_to_text(instant_from_text(wanted["before"]) - 1)
+                obj[field] = rfc3339(instant_from_text(wanted["before"]) - 1)
             case "occurred_at":
-                obj[field] = instant_to_text(now)
+                obj[field] = rfc3339(now)
             case "processor_reference" | "processor" | "tenant_id" | "property_id" | "lease_id" | "reason":
                 obj[field] = f"some {field} {name}"
             case "obligation_id":

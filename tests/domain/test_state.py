@@ -22,7 +22,7 @@ from domain.payments import view as payment
 from domain.payments.view import PaymentState
 from domain.policy import Policy
 from domain.records import BreakClass
-from tests.kit.domain_world import NEVER
+from domain.time import NOT_CAUGHT_UP
 from tests.kit.scenario_tables import day, instant, read_facts
 
 AT = instant("2026-01-05 15:00")
@@ -108,9 +108,9 @@ def payment_of(*facts: PaymentInitiated | ProcessorSettled | PaymentPosted | Pos
 
 def conflicting(state: PaymentState | ObligationState) -> set[tuple[str, ...]]:
     view = (
-        payment.view(state, NEVER, Policy())
+        payment.view(state, NOT_CAUGHT_UP, Policy())
         if isinstance(state, PaymentState)
-        else obligation.view(state, NEVER, Policy())
+        else obligation.view(state, NOT_CAUGHT_UP, Policy())
     )
     return {one.subject for one in view.breaks if one.break_class is BreakClass.CONFLICTING_FACT}
 
@@ -258,7 +258,10 @@ def test_the_currency_before_the_initiation_does_not_depend_on_arrival() -> None
         posted(event_id="e2", currency="EUR"),
         reversal(occurred_at=AT + 1, currency="USD"),
     ]
-    seen = {payment.view(payment_of(*order), NEVER, Policy()).reconciliation.currency for order in permutations(facts)}
+    seen = {
+        payment.view(payment_of(*order), NOT_CAUGHT_UP, Policy()).reconciliation.currency
+        for order in permutations(facts)
+    }
     assert seen == {"EUR"}  # of one instant and event id: `amount_minor` is written before `currency`
 
 
@@ -310,12 +313,12 @@ def test_a_part_of_a_lower_revision_comes_too_late() -> None:
 def test_rests_on_is_the_latest_fact_that_holds() -> None:
     state = payment_of(initiated(), settled(occurred_at=AT + 50), posted(occurred_at=AT + 20))
     payment.apply(state, settled(occurred_at=AT + 90))
-    assert payment.view(state, NEVER, Policy()).reconciliation.rests_on == AT + 50
+    assert payment.view(state, NOT_CAUGHT_UP, Policy()).reconciliation.rests_on == AT + 50
     owed = obligation.new_obligation("O1")
     obligation.apply(owed, CHARGE)
-    (application,) = payment.view(state, NEVER, Policy()).applications
+    (application,) = payment.view(state, NOT_CAUGHT_UP, Policy()).applications
     obligation.apply(owed, msgspec.structs.replace(application, revision=1))
-    record = obligation.view(owed, NEVER, Policy()).reconciliation
+    record = obligation.view(owed, NOT_CAUGHT_UP, Policy()).reconciliation
     assert record is not None
     assert record.rests_on == AT + 50
 
@@ -346,7 +349,7 @@ def test_large_amounts_do_not_break_anything() -> None:
     owed = obligation.new_obligation("O1")
     obligation.apply(owed, msgspec.structs.replace(CHARGE, amount_minor=2**80))
     obligation.apply(owed, msgspec.structs.replace(view.applications[0], revision=1))
-    record = obligation.view(owed, NEVER, Policy()).reconciliation
+    record = obligation.view(owed, NOT_CAUGHT_UP, Policy()).reconciliation
     assert record is not None
     assert record.paid_minor == 2**71
 
@@ -355,14 +358,14 @@ def test_large_amounts_do_not_break_anything() -> None:
 def test_instants_at_the_ends_of_time_do_not_break_anything(at: int) -> None:
     for fact in (initiated(occurred_at=at), settled(occurred_at=at), posted(occurred_at=at)):
         state = payment_of(fact)
-        for now in (NEVER, AT, 2**62):
+        for now in (NOT_CAUGHT_UP, AT, 2**62):
             view = payment.view(state, now, Policy())
             assert view.next_deadline is None or now < view.next_deadline < 2**63
             assert msgspec.msgpack.decode(msgspec.msgpack.encode(view.reconciliation), type=type(view.reconciliation))
     for due in ("0001-01-01", "9999-12-31"):
         owed = obligation.new_obligation("O1")
         obligation.apply(owed, msgspec.structs.replace(CHARGE, occurred_at=at, due_date=day(due), installments=()))
-        for now in (NEVER, AT, 2**62):
+        for now in (NOT_CAUGHT_UP, AT, 2**62):
             assert obligation.view(owed, now, Policy()).reconciliation is not None
 
 
@@ -400,7 +403,7 @@ def test_very_large_keys_stay_near_linear() -> None:
             payment.apply(state, posted(event_id=f"p{i}", posting_id=f"L{i}", obligation_id=f"O{i}", amount_minor=1))
             payment.apply(state, posted(event_id=f"d{i}", posting_id="L0", obligation_id="O0", amount_minor=1))
             payment.apply(state, reversal(event_id=f"r{i}", reversal_id=f"V{i}", posting_id=f"L{i}", amount_minor=1))
-        assert payment.view(state, NEVER, Policy()).reconciliation.posted.net_minor == 0
+        assert payment.view(state, NOT_CAUGHT_UP, Policy()).reconciliation.posted.net_minor == 0
         return time.process_time() - began
 
     small = min(seconds(2_500) for _ in range(2))

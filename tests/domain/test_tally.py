@@ -5,8 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain import publishing
-from domain.calendar import DAY
-from domain.facts import Micros, PaymentApplication
+from domain.facts import PaymentApplication
 from domain.obligations import view as obligation
 from domain.obligations.view import ObligationState, new_obligation
 from domain.payments import view as payment
@@ -14,7 +13,8 @@ from domain.payments.view import PaymentState, new_payment
 from domain.policy import Policy
 from domain.publishing import Published
 from domain.tally import AHEAD_DAYS, KEPT_DAYS, Tally, count_obligation, count_payment, recounted
-from tests.kit.domain_world import NEVER, Fact, World
+from domain.time import DAY, NOT_CAUGHT_UP, Micros
+from tests.kit.domain_world import Fact, World
 from tests.kit.fact_strategies import START, histories, instants_to_look_at
 from tests.kit.scenario_tables import day, instant, read_facts
 
@@ -59,7 +59,7 @@ def test_step_by_step_is_the_same_as_anew(facts: list[Fact], now: Micros, looks:
     for number, fact in enumerate(facts):
         counted.world.apply(fact)
         if number in looks:
-            counted.look(now if number % 2 else NEVER)
+            counted.look(now if number % 2 else NOT_CAUGHT_UP)
     counted.look(now)
     at_once = Counted()
     for fact in facts:
@@ -93,11 +93,11 @@ def test_a_payment_counts_by_what_it_was_last_told_to_be() -> None:
         2026-01-07 15:00  P1 RETURNED 100.00
     """)
     counted.world.apply(facts[0])
-    counted.look(NEVER)
+    counted.look(NOT_CAUGHT_UP)
     assert counted.payments.sums == {"status/initiated": (1,), "legs/initiated": (1,)}
     for fact in facts[1:3]:
         counted.world.apply(fact)
-    counted.look(NEVER)
+    counted.look(NOT_CAUGHT_UP)
     assert counted.payments.sums == {
         "status/reconciled": (1,), "legs/initiated_settled_posted": (1,), "money/USD": (10_000, 10_000, 0),
     }  # fmt: skip
@@ -127,7 +127,7 @@ def entries_of(reasons: dict[str, str | None], today: int) -> Tally:
         reason = reasons.get(getattr(fact, "processor_reference", None) or "")
         returned = getattr(fact, "outcome", None) == "RETURNED"
         counted.world.apply(msgspec.structs.replace(fact, reason_code=reason) if returned else fact)
-    counted.look(NEVER, today)
+    counted.look(NOT_CAUGHT_UP, today)
     return counted.payments
 
 
@@ -170,7 +170,7 @@ def test_of_two_tellings_of_a_return_the_same_reason_holds_whichever_came_first(
         state = new_payment("P1")
         for fact in (*facts, *order):
             payment.apply(state, fact)
-        view = payment.view(state, NEVER, POLICY)
+        view = payment.view(state, NOT_CAUGHT_UP, POLICY)
         assert view.breaks == ()
         tally = Tally()
         count_payment(tally, Published(), state, view, day("2026-01-20"))
@@ -232,5 +232,5 @@ def test_what_is_remembered_for_counting_is_small() -> None:
     counted = Counted()
     for fact in read_facts(ENTRIES)[:3]:
         counted.world.apply(fact)
-    counted.look(NEVER)
+    counted.look(NOT_CAUGHT_UP)
     assert len(msgspec.msgpack.encode(counted.told["payment", "P1"].counted)) < 40

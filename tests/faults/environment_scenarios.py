@@ -14,8 +14,8 @@ import pytest
 from confluent_kafka import Producer
 
 from benchmarks.usage import resident_bytes
-from domain.calendar import DAY
-from domain.facts import Micros, PaymentInitiated
+from domain.facts import PaymentInitiated
+from domain.time import DAY, Micros
 from simulator.deliver import Delivery, value_of
 from simulator.scenario import simulate
 from tests.faults.fault_scenarios import Stage

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from domain.facts import Micros
+from domain.time import Micros
 from gateway.rest.handlers import ReconciliationApi
 from read_model.mongo import Mongo
 from read_model.queries import ReadModel

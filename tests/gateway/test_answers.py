@@ -12,6 +12,7 @@ from openapi_spec_validator import validate
 
 import app as composition
 from domain.facts import PaymentInitiated
+from domain.time import rfc3339
 from gateway.rest.errors import CODES
 from gateway.rest.handlers import ReconciliationApi, page
 from gateway.rest.openapi import describe
@@ -19,7 +20,7 @@ from gateway.rest.routes import ROUTES
 from read_model.queries import ReadModelUnavailable
 from streams import topics
 from streams.codec import json_schema as schemas
-from streams.codec.json_form import instant_to_text, output_to_json
+from streams.codec.json_form import output_to_json
 from streams.settings import Settings
 from tests.kit.driver import Driver
 from tests.kit.serving import DESCRIPTION, Answer, InProcessLiveState, MemoryReadModel, Served
@@ -75,7 +76,7 @@ def test_a_live_record_is_the_record_too(month, served, question):
         assert live["worker"] == "alone"
         assert 0 <= live["partition"] < 4
         assert live["facts"] > 0
-        assert live["caught_up_to"] == instant_to_text(month.world.now)
+        assert live["caught_up_to"] == rfc3339(month.world.now)
         assert found.pop("version") >= row["version"]
         assert found == {name: value for name, value in row.items() if name != "version"}
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from domain.facts import PaymentInitiated, ProcessorSettled
+from domain.time import DAY
 from gateway.rest import live_queries
 from gateway.rest.handlers import ReconciliationApi
 from gateway.rest.live_queries import FORWARDED
@@ -23,8 +24,6 @@ from tables.committed import CommittedReader, NotKept
 from tests.kit.driver import Driver, Worker, World, all_sources
 from tests.kit.serving import DESCRIPTION, TOKEN, Answer, InProcessLiveState, MemoryReadModel, Served, ask
 from tools.local.processes import free_ports
-
-DAY = 86_400 * 1_000_000
 
 
 def known(driver: Driver, kind: str) -> list[str]:

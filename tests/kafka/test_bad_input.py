@@ -19,6 +19,7 @@ from domain.facts import (
     PaymentPosted,
     ProcessorSettled,
 )
+from domain.time import DAY
 from simulator.bad_input import BROKEN_BYTES, BROKEN_RULES, spoiled
 from simulator.deliver import Delivery, InputTopic
 from simulator.scenario import simulate
@@ -28,7 +29,6 @@ from tests.kit.verifier import Outputs
 
 pytestmark = pytest.mark.kafka
 
-DAY = 86_400 * 1_000_000
 YEAR_1 = -719_162 * DAY
 YEAR_9999 = 2_932_896 * DAY
 """1 January of year 1, and 31 December of year 9999."""

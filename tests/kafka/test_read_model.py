@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
+from domain.time import MINUTE
 from read_model.mongo import Mongo
 from simulator.compare import compare
 from simulator.scenario import simulate
@@ -243,7 +244,7 @@ def test_a_rebuild_beside_a_running_projector_ends_in_what_the_topics_say(month:
     busy = month.run("rebuild-read-model", "--yes")
     assert (busy.returncode, busy.stdout) == (1, "")
     assert "another is rebuilding" in busy.stderr
-    month.do(lambda mongo: mongo.put("rebuilds", [{**lock, "told_at": now - 10 * 60_000_000}]))
+    month.do(lambda mongo: mongo.put("rebuilds", [{**lock, "told_at": now - 10 * MINUTE}]))
 
     feed = Feed(month.deployment, simulate(SEED + 1, 60).deliveries, 3, Random(SEED))
     done = month.run("rebuild-read-model", "--yes")

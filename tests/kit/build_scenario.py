@@ -7,7 +7,6 @@ from typing import Any
 from domain.facts import (
     InputFact,
     Installment,
-    Micros,
     ObligationAdjusted,
     ObligationCancelled,
     ObligationCharged,
@@ -17,6 +16,7 @@ from domain.facts import (
     PostingReversed,
     ProcessorSettled,
 )
+from domain.time import Micros
 from simulator.banking import day_of, instant_of
 from simulator.truth import Truth, truth_of_facts
 

@@ -11,13 +11,12 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from confluent_kafka import KafkaException, Producer
 
-from domain.facts import Micros
+from domain.time import Micros, rfc3339
 from ops.deployment import Deployment
 from simulator.deliver import Delivery, value_of
 from simulator.scenario import Scenario
@@ -37,11 +36,6 @@ SLICE = 40
 
 SETTLED_TWICE_S = 0.2
 """Settled means: looked settled twice, so far apart."""
-
-
-def instant(micros: Micros) -> str:
-    """An instant as RENTMATCH_CLOCK takes it."""
-    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros)).isoformat()
 
 
 class AuditedDeployment(Deployment):
@@ -70,7 +64,7 @@ class AuditedDeployment(Deployment):
             "broker": bootstrap,
             "topic_prefix": prefix,
             "application_id": self.group,
-            "clock": "system" if clock is None else instant(clock),
+            "clock": "system" if clock is None else rfc3339(clock),
             "partitions": partitions,
             # A death costs the session and the transaction that it left open: short, so that tests need not wait.
             "session_timeout_ms": 4_000,

@@ -8,7 +8,6 @@ import msgspec
 
 from domain import publishing
 from domain.facts import (
-    Micros,
     ObligationFact,
     PaymentApplication,
     PaymentFact,
@@ -32,9 +31,7 @@ from domain.records import (
     Output,
     PaymentReconciliation,
 )
-
-NEVER: Micros = -(2**62)
-"""The instant at which no deadline has passed."""
+from domain.time import NOT_CAUGHT_UP, Micros
 
 Fact = PaymentFact | ObligationFact
 
@@ -66,7 +63,7 @@ class World:
         self.outputs += changes.outputs
         return changes.applications
 
-    def look(self, now: Micros = NEVER) -> None:
+    def look(self, now: Micros = NOT_CAUGHT_UP) -> None:
         self.version += 1
         for key, state in self.payments.items():
             self.payment_views[key] = payment.view(state, now, self.policy)

@@ -7,10 +7,11 @@ from typing import Any
 
 import app as composition
 from agents.keyed_agent import Clocks, KeyedAgent
-from domain.facts import InputFact, Micros, PaymentInitiated, ProcessorSettled
+from domain.facts import InputFact, PaymentInitiated, ProcessorSettled
 from domain.obligations.view import ObligationState
 from domain.payments.view import PaymentState
 from domain.records import Output
+from domain.time import Micros
 from streams import topics
 from streams.codec.codec import Codec
 from streams.settings import Settings

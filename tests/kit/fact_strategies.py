@@ -14,10 +14,10 @@ from domain.facts import (
     PostingReversed,
     ProcessorSettled,
 )
+from domain.time import HOUR, NOT_CAUGHT_UP
 from tests.kit.domain_world import Fact
 from tests.kit.scenario_tables import day, instant
 
-HOUR = 3600 * 1_000_000
 START = instant("2026-06-30 12:00")
 FIRST_DUE = day("2026-06-25")
 
@@ -206,4 +206,6 @@ def _leg(event_id: str, at: int, payment_id: str, reference: str, outcome: Outco
 
 
 histories = st.one_of(st.lists(facts, min_size=1, max_size=30), lives(), lives())
-instants_to_look_at = st.one_of(st.just(-(2**62)), st.integers(0, 24 * 130).map(lambda hours: START + hours * HOUR))
+instants_to_look_at = st.one_of(
+    st.just(NOT_CAUGHT_UP), st.integers(0, 24 * 130).map(lambda hours: START + hours * HOUR)
+)

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from domain.facts import Micros, PaymentInitiated, PaymentPosted, PostingReversed, ProcessorSettled
-from simulator.banking import DAY
+from domain.facts import PaymentInitiated, PaymentPosted, PostingReversed, ProcessorSettled
+from domain.time import DAY, Micros
 from simulator.deliver import Delivery
 from simulator.truth import Truth
 from simulator.truth_facts import PRIORITIES, known_of

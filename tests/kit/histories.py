@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from domain.records import BreakLifecycle, LateLifecycle, LatePaymentAlert, MismatchAlert
 from domain.tally import recounted
+from domain.time import DAY, HOUR
 from simulator.compare import compare, found_from_records
 from simulator.deliver import value_of
 from simulator.scenario import Scenario, simulate
@@ -24,8 +25,6 @@ from tests.kit.driver import FencedError, Worker, World, all_sources
 from tests.kit.memory import AbortedError, MemoryStore, State, Transaction
 
 TOPIC_BY_NAME = {topic.name: topic for topic in topics.ALL}
-HOUR = 3_600 * 1_000_000
-DAY = 24 * HOUR
 
 
 RECORDS_FIRST = ("records", "offsets", "commit", "store")

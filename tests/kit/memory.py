@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from domain.facts import Micros
+from domain.time import FAR_FUTURE, Micros
 from streams.partitioning import partition_of
 from streams.topics import DEAD_LETTER, Topic
 from streams.transport.batch import Batch, RawRecord, TopicPartition
 from streams.transport.commit import ANY_PARTITION, Commit
 from tables.packing import deadline_of
-from tables.store import NO_DEADLINE, TALLY_KEY, StateChange, TablePartition
+from tables.store import TALLY_KEY, StateChange, TablePartition
 
 
 class FencedError(Exception):
@@ -213,7 +213,7 @@ class MemoryStore:
         return sorted(entry for entry in self._index[place] if entry[0] <= until)[:most]
 
     def first_deadline(self, place: TablePartition) -> Micros:
-        return min((deadline for deadline, _ in self._index[place]), default=NO_DEADLINE)
+        return min((deadline for deadline, _ in self._index[place]), default=FAR_FUTURE)
 
     def drop_due(self, place: TablePartition, entries: Iterable[tuple[Micros, str]]) -> None:
         self._index[place].difference_update(entries)
@@ -231,7 +231,7 @@ class MemoryStore:
                 self._values[place][key] = value
                 if deadline != old_deadline:
                     self._index[place].discard((old_deadline, key))
-                    if deadline != NO_DEADLINE:
+                    if deadline != FAR_FUTURE:
                         self._index[place].add((deadline, key))
             self._offsets[place] = offset
         self._tallies.update(tallies or {})
@@ -248,7 +248,7 @@ class MemoryStore:
                 continue
             self._values[place][name] = value
             deadline = deadline_of(value)
-            if deadline != NO_DEADLINE:
+            if deadline != FAR_FUTURE:
                 self._index[place].add((deadline, name))
         self._offsets[place] = offset
 

@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any
 
 from domain.records import ObligationReconciliation, Output
+from domain.time import DAY
 from read_model.mongo import Document, Mongo
 from read_model.writer import ReceivedRecord
 from simulator.compare import Found
@@ -47,7 +48,7 @@ def month(seed: int, obligations: int, looks: int) -> Month:
     """A simulated month; the worker commits so many times over it, so that most keys have several versions."""
     scenario = simulate(seed, obligations)
     deliveries = [delivery for delivery in scenario.deliveries if not delivery.is_bad]
-    opens_at = scenario.closes_at - 40 * 86_400_000_000
+    opens_at = scenario.closes_at - 40 * DAY
     driver = Driver(partitions=2, now=opens_at)
     for look in range(looks):
         driver.pipe(*(d.fact for d in deliveries[look::looks]))

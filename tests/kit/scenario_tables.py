@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 from domain.facts import (
     Installment,
-    Micros,
     ObligationAdjusted,
     ObligationCancelled,
     ObligationCharged,
@@ -22,9 +21,9 @@ from domain.facts import (
     PostingReversed,
     ProcessorSettled,
 )
-from domain.ids import iso_date
 from domain.obligations.view import ObligationView
 from domain.payments.view import PaymentView
+from domain.time import EPOCH_ORDINAL, Micros, iso_date, micros_of
 from tests.kit.domain_world import Fact, World
 
 FOLDER = Path(__file__).parents[1] / "domain" / "scenarios"
@@ -51,12 +50,11 @@ def money(amount: int) -> str:
 
 
 def day(text: str) -> int:
-    return (date.fromisoformat(text) - date(1970, 1, 1)).days
+    return date.fromisoformat(text).toordinal() - EPOCH_ORDINAL
 
 
 def instant(text: str) -> Micros:
-    delta = datetime.fromisoformat(text).replace(tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC)
-    return (delta.days * 86_400 + delta.seconds) * 1_000_000
+    return micros_of(datetime.fromisoformat(text).replace(tzinfo=UTC))
 
 
 def _installments(words: list[str]) -> tuple[Installment, ...]:

@@ -16,13 +16,13 @@ from confluent_kafka.admin import AdminClient
 from rich.console import Console
 
 from domain.records import BreakClass, LateStage, ObligationStatus, PaymentStatus
+from domain.time import DAY
 from ops.commands import demo
 from ops.console import Failure
 from ops.demo import rendering
 from ops.demo.deployment import broker_variables, demo_deployment
 from ops.demo.following import Follower, Letter
 from ops.demo.judging import Judge, Judgement
-from simulator.banking import DAY
 from simulator.deliver import value_of
 from simulator.scenario import Scenario, simulate
 from streams import topics

@@ -13,6 +13,7 @@ import pytest
 
 import read_model.queries
 from domain.records import MismatchAlert
+from domain.time import rfc3339
 from read_model.mongo import Mongo
 from read_model.queries import (
     BadCursor,
@@ -24,7 +25,7 @@ from read_model.queries import (
 from read_model.writer import ReadModelWriter, ReceivedRecord
 from simulator.compare import comparable, found_from_json
 from simulator.truth import Truth
-from streams.codec.json_form import instant_to_text, output_to_json
+from streams.codec.json_form import output_to_json
 from tests.kit.environment import TEST_SEED
 from tests.kit.mongo import MongoServer
 from tests.kit.projected import KEYS, Month, month
@@ -365,7 +366,7 @@ def test_no_page_of_nothing(model: ReadModel):
 
 
 def test_a_cursor_is_exact_to_the_microsecond():
-    item = {"priority": 1, "opened_at": instant_to_text(1_785_000_000_000_001), "break_id": "b"}
+    item = {"priority": 1, "opened_at": rfc3339(1_785_000_000_000_001), "break_id": "b"}
     place = json.loads(base64.urlsafe_b64decode(exception_cursor(item) + "=="))
     assert read_model.queries._micros(place[1]) == 1_785_000_000_000_001
 

@@ -10,9 +10,9 @@ import pytest
 
 from domain.facts import ObligationCharged, PaymentInitiated
 from domain.records import AgeingBucket, BreakClass, LateStage, ObligationStatus, PaymentStatus
+from domain.time import MINUTE
 from simulator.anomalies import NONE, Anomalies
 from simulator.bad_input import BROKEN_RULES, KINDS
-from simulator.banking import MINUTE
 from simulator.deliver import Delivery
 from simulator.scenario import Scenario, first_of_month, simulate
 from simulator.truth import Truth, truth, truth_of_deliveries

@@ -9,14 +9,13 @@ from app import METRIC_NAMES
 from domain.facts import ObligationCharged, PaymentInitiated, PaymentPosted, ProcessorSettled
 from domain.records import BreakClass
 from domain.tally import Tally
+from domain.time import DAY, HOUR
 from sinks.metrics import Machinery, Metrics, answer
 from sinks.metrics_state import Kept
 from streams import topics
 from streams.transport.commit import Commit
 from tests.kit.driver import Driver, all_sources
 
-HOUR = 3_600_000_000
-DAY = 24 * HOUR
 NOW = 20_605 * DAY
 MACHINERY = Machinery(
     live=True,

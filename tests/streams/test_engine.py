@@ -3,14 +3,13 @@
 import pytest
 
 from domain.facts import ObligationAdjusted, ObligationCharged, PaymentInitiated, PaymentPosted, ProcessorSettled
+from domain.time import DAY, HOUR, NOT_CAUGHT_UP
 from streams import topics
 from streams.transport import watermarks
 from streams.transport.batch import TopicPartition
 from streams.transport.engine import Verdict
 from tests.kit.driver import Crash, Driver, Worker, World, all_sources
 
-HOUR = 3_600_000_000
-DAY = 24 * HOUR
 JUNE_1 = 20_605 * DAY
 LEDGER = TopicPartition(topics.LEDGER_EVENTS, 0)
 
@@ -123,7 +122,7 @@ def test_the_caught_up_time_outlives_a_crash_and_not_a_group_that_is_set_back():
 
     driver.world.broker.offsets.clear()
     driver.crash(Crash.BEFORE_TRANSACTION)
-    assert driver.worker.engine.watermarks.caught_up(topics.OBLIGATION_FACTS) == {0: watermarks.NEVER}
+    assert driver.worker.engine.watermarks.caught_up(topics.OBLIGATION_FACTS) == {0: NOT_CAUGHT_UP}
 
 
 def test_a_backlog_a_week_old_in_which_all_was_paid_raises_nothing():

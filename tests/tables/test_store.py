@@ -2,7 +2,8 @@
 
 import pytest
 
-from tables.store import NO_DEADLINE, TALLY_KEY, StateChange, Store, TablePartition, instant_bytes
+from domain.time import FAR_FUTURE
+from tables.store import TALLY_KEY, StateChange, Store, TablePartition, instant_bytes
 from tests.kit.memory import MemoryStore
 
 HERE, THERE = TablePartition(b"p", 3), TablePartition(b"o", 3)
@@ -21,7 +22,7 @@ def value(deadline, text):
 
 def test_what_is_written_is_found_by_place_and_key(store):
     store.write(
-        [(HERE, [StateChange("a", b"1", 5, NO_DEADLINE)], 10), (THERE, [StateChange("a", b"2", 6, NO_DEADLINE)], 20)]
+        [(HERE, [StateChange("a", b"1", 5, FAR_FUTURE)], 10), (THERE, [StateChange("a", b"2", 6, FAR_FUTURE)], 20)]
     )
     assert store.get_many(HERE, ["a", "b"]) == [b"1", None]
     assert store.get(THERE, "a") == b"2"
@@ -30,7 +31,7 @@ def test_what_is_written_is_found_by_place_and_key(store):
 
 def test_deadlines_come_in_the_order_of_time_also_before_1970(store):
     store.write(
-        [(HERE, [StateChange(str(at), b"", at, NO_DEADLINE) for at in (7, -3, 0, 2**62, NO_DEADLINE, -(2**61))], 1)]
+        [(HERE, [StateChange(str(at), b"", at, FAR_FUTURE) for at in (7, -3, 0, 2**62, FAR_FUTURE, -(2**61))], 1)]
     )
     assert store.due(HERE, 7, 1_000) == [(-(2**61), str(-(2**61))), (-3, "-3"), (0, "0"), (7, "7")]
     assert store.due(HERE, -4, 1_000) == [(-(2**61), str(-(2**61)))]
@@ -38,17 +39,17 @@ def test_deadlines_come_in_the_order_of_time_also_before_1970(store):
 
 
 def test_a_deadline_that_moves_is_in_the_index_once(store):
-    store.write([(HERE, [StateChange("a", b"1", 5, NO_DEADLINE)], 1)])
+    store.write([(HERE, [StateChange("a", b"1", 5, FAR_FUTURE)], 1)])
     store.write([(HERE, [StateChange("a", b"2", 9, 5)], 2)])
     assert store.due(HERE, 100, 1_000) == [(9, "a")]
-    store.write([(HERE, [StateChange("a", b"3", NO_DEADLINE, 9)], 3)])
+    store.write([(HERE, [StateChange("a", b"3", FAR_FUTURE, 9)], 3)])
     assert store.due(HERE, 100, 1_000) == []
 
 
 def test_recovery_takes_values_as_they_are_and_a_null_forgets(store):
-    store.recover(HERE, [(b"a", value(5, b"x")), (b"b", value(NO_DEADLINE, b"y")), (b"c", value(1, b"z"))], 30)
+    store.recover(HERE, [(b"a", value(5, b"x")), (b"b", value(FAR_FUTURE, b"y")), (b"c", value(1, b"z"))], 30)
     store.recover(HERE, [(b"a", value(8, b"w")), (b"c", None)], 40)
-    assert store.get_many(HERE, ["a", "b", "c"]) == [value(8, b"w"), value(NO_DEADLINE, b"y"), None]
+    assert store.get_many(HERE, ["a", "b", "c"]) == [value(8, b"w"), value(FAR_FUTURE, b"y"), None]
     assert store.offset(HERE) == 40
     # Old entries may be left behind; whoever asks looks at the state itself.
     assert (8, "a") in store.due(HERE, 100, 1_000)
@@ -59,7 +60,7 @@ def test_recovery_takes_values_as_they_are_and_a_null_forgets(store):
 def test_forgetting_a_partition_leaves_the_others(store):
     neighbour = TablePartition(b"p", 4)
     for place in (HERE, neighbour, THERE):
-        store.write([(place, [StateChange("key ÿ", b"1", 5, NO_DEADLINE)], 10)])
+        store.write([(place, [StateChange("key ÿ", b"1", 5, FAR_FUTURE)], 10)])
     store.forget(HERE)
     assert store.get(HERE, "key ÿ") is None
     assert store.due(HERE, 100, 1_000) == []
@@ -73,17 +74,17 @@ def test_forgetting_a_partition_leaves_the_others(store):
 
 def test_a_tally_is_kept_beside_the_keys_and_is_none_of_them(store):
     assert store.tally(HERE) is None
-    last = StateChange("\U0010ffff", b"1", NO_DEADLINE, NO_DEADLINE)
-    store.write([(HERE, [last], 10)], {HERE: value(NO_DEADLINE, b"t1")})
-    assert store.tally(HERE) == value(NO_DEADLINE, b"t1")
+    last = StateChange("\U0010ffff", b"1", FAR_FUTURE, FAR_FUTURE)
+    store.write([(HERE, [last], 10)], {HERE: value(FAR_FUTURE, b"t1")})
+    assert store.tally(HERE) == value(FAR_FUTURE, b"t1")
     assert store.tally(THERE) is None
     assert list(store.items(HERE)) == [("\U0010ffff", b"1")]
-    store.write([(HERE, [StateChange("a", b"2", 5, NO_DEADLINE)], 11)])
-    assert store.tally(HERE) == value(NO_DEADLINE, b"t1")
+    store.write([(HERE, [StateChange("a", b"2", 5, FAR_FUTURE)], 11)])
+    assert store.tally(HERE) == value(FAR_FUTURE, b"t1")
     # Recovery takes it as it takes any record of the changelog, and the clock never wakes it.
-    store.recover(HERE, [(b"a", value(5, b"x")), (TALLY_KEY, value(NO_DEADLINE, b"t2"))], 20)
-    assert store.tally(HERE) == value(NO_DEADLINE, b"t2")
-    assert store.due(HERE, NO_DEADLINE, 10) == [(5, "a")]
+    store.recover(HERE, [(b"a", value(5, b"x")), (TALLY_KEY, value(FAR_FUTURE, b"t2"))], 20)
+    assert store.tally(HERE) == value(FAR_FUTURE, b"t2")
+    assert store.due(HERE, FAR_FUTURE, 10) == [(5, "a")]
     assert list(store.items(HERE)) == [("a", value(5, b"x")), ("\U0010ffff", b"1")]
     store.forget(HERE)
     assert store.tally(HERE) is None
@@ -91,7 +92,7 @@ def test_a_tally_is_kept_beside_the_keys_and_is_none_of_them(store):
 
 def test_the_disk_keeps_it_and_refuses_a_second_owner(tmp_path):
     first = Store(tmp_path / "s", "changelogs")
-    first.write([(HERE, [StateChange("a", b"1", 5, NO_DEADLINE)], 10)])
+    first.write([(HERE, [StateChange("a", b"1", 5, FAR_FUTURE)], 10)])
     with pytest.raises(Exception, match=r"(?i)lock"):
         Store(tmp_path / "s", "changelogs")
     first.close()
@@ -104,7 +105,7 @@ def test_the_disk_keeps_it_and_refuses_a_second_owner(tmp_path):
 def test_all_that_is_due_is_found_whatever_else_is_allocated_meanwhile(store):
     for start in range(0, 3_000, 100):
         numbers = range(start, start + 100)
-        store.write([(HERE, [StateChange(f"P-{n:07}", b"x" * 300, n, NO_DEADLINE) for n in numbers], start)])
+        store.write([(HERE, [StateChange(f"P-{n:07}", b"x" * 300, n, FAR_FUTURE) for n in numbers], start)])
     found = store.due(HERE, 3_000, 2_000)
     assert found == [(n, f"P-{n:07}") for n in range(2_000)]
     junk = [bytes(number % 90) for number in range(20_000)]
@@ -114,12 +115,12 @@ def test_all_that_is_due_is_found_whatever_else_is_allocated_meanwhile(store):
 
 def test_a_store_of_other_changelogs_is_emptied(tmp_path):
     first = Store(tmp_path / "s", "cluster 1")
-    first.write([(HERE, [StateChange("a", b"1", 5, NO_DEADLINE)], 10)])
+    first.write([(HERE, [StateChange("a", b"1", 5, FAR_FUTURE)], 10)])
     first.close()
     other = Store(tmp_path / "s", "cluster 2")
     assert other.get(HERE, "a") is None
     assert other.offset(HERE) == 0
-    assert other.first_deadline(HERE) == NO_DEADLINE
+    assert other.first_deadline(HERE) == FAR_FUTURE
     other.close()
     assert Store(tmp_path / "s", "cluster 2").offset(HERE) == 0
 
@@ -128,6 +129,6 @@ def test_the_cache_is_as_large_when_a_store_is_opened_again(tmp_path):
     for _ in range(2):
         store = Store(tmp_path / "s", "changelogs", cache_mebibytes=32)
         assert store._db.property_int_value("rocksdb.block-cache-capacity") == 32 << 20
-        store.write([(HERE, [StateChange("a", b"1", 5, NO_DEADLINE)], 10)])
+        store.write([(HERE, [StateChange("a", b"1", 5, FAR_FUTURE)], 10)])
         assert store.get(HERE, "a") == b"1"
         store.close()

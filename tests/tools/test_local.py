@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from simulator.banking import DAY
+from domain.time import DAY, SECOND
 from simulator.deliver import value_of
 from simulator.scenario import simulate
 from streams.codec.codec import Codec
@@ -27,7 +27,6 @@ from tools.local.prometheus import write_config
 from tools.local.worker import REPOSITORY
 
 NOW = instant_from_text("2026-11-20T12:00:00Z")
-SECOND = 1_000_000
 
 
 # Ports

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from confluent_kafka.admin import AdminClient
 
-from domain.facts import Micros
+from domain.time import Micros, rfc3339
 from simulator.deliver import Delivery, value_of
 from simulator.scenario import Scenario, simulate
 from simulator.truth import truth_of_deliveries
@@ -24,7 +24,7 @@ from streams import topics
 from streams.codec.codec import codec_of
 from streams.settings import Settings, load
 from tests.kit import gauges, wire
-from tests.kit.deployment import AuditedDeployment, instant
+from tests.kit.deployment import AuditedDeployment
 from tests.kit.questioning import (
     Questions,
     check_explanations,
@@ -55,7 +55,7 @@ class Topology:
 
     def __init__(self, folder: Path, clock: Micros) -> None:
         self.folder = folder
-        settings = SETTINGS | {"CLOCK": instant(clock)}
+        settings = SETTINGS | {"CLOCK": rfc3339(clock)}
         words = [word for name, value in settings.items() for word in ("--set", f"RENTMATCH_{name}={value}")]
         self.runner = Child(
             self._line("up", "--free-ports", *words), folder.with_suffix(".log"), cwd=REPOSITORY, env=dict(os.environ)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from domain.facts import Micros
+from domain.time import SECOND, Micros
 from ops.producing import BulkProducer
 from simulator.deliver import Delivery, value_of
 from simulator.scenario import Scenario, first_of_month, simulate
@@ -49,7 +49,7 @@ def begin(path: Path, seed: int, obligations: int, now: Micros) -> Progress:
     if path.exists():
         told = json.loads(path.read_text(encoding="utf-8"))
         return Progress(told["seed"], told["obligations"], date.fromisoformat(told["start"]), told["published"])
-    today = datetime.fromtimestamp(now / 1_000_000, UTC).date()
+    today = datetime.fromtimestamp(now / SECOND, UTC).date()
     return Progress(seed, obligations, first_of_month(today, 1 - MONTHS))
 
 
@@ -102,11 +102,11 @@ def feed(
         _note(path, progress, published, len(deliveries), last)
         confirmed, confirmed_at = published, clock()
 
-    for at, delivery in due(left, clock(), catching_up_s * 1_000_000):
+    for at, delivery in due(left, clock(), catching_up_s * SECOND):
         while True:
-            if published > confirmed and clock() - confirmed_at >= CONFIRM_EVERY_S * 1_000_000:
+            if published > confirmed and clock() - confirmed_at >= CONFIRM_EVERY_S * SECOND:
                 confirm()
-            wait_s = (at - clock()) / 1_000_000
+            wait_s = (at - clock()) / SECOND
             if wait_s <= 0:
                 break
             sleep(min(wait_s, CONFIRM_EVERY_S if published > confirmed else SLEEP_S_MAX))
