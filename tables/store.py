@@ -130,7 +130,7 @@ class Store:
         return found
 
     def first_deadline(self, place: TablePartition) -> Micros:
-        """The earliest deadline in the index; NO_DEADLINE where there is none."""
+        """The earliest deadline in the index; FAR_FUTURE where there is none."""
         due = self.due(place, FAR_FUTURE, 1)
         return due[0][0] if due else FAR_FUTURE
 
