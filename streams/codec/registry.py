@@ -1,28 +1,29 @@
-"""A client of the Schema Registry's REST interface (Confluent's, which Apicurio and others also speak).
+"""Schemas by id and ids of schemas, from a Schema Registry (Confluent's, or another with its REST interface).
 
-A registry that is away says nothing about a record: that is `RegistryUnavailable`, on which a worker stops loudly,
-never a dead letter. Only the registry's own word that it does not know an id makes one.
+Confluent's own client does the asking. Here is what a ledger adds: a registry that is away says nothing about a record.
+That is `RegistryUnavailable`, on which a worker stops, and never a dead letter. Only the registry's own answer that it
+does not know an id makes one.
 """
 
-import base64
-import json
+import logging
+import ssl
 import time
-import urllib.error
-import urllib.parse
-import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 from streams.codec.avro_schemas import Schema, SchemaError, parse_writer
 from streams.codec.dead_letters import BadInput, DeadLetterClass
 
-MEDIA_TYPE = "application/vnd.schemaregistry.v1+json"
-ANSWER_BYTES_MAX = 16 * 1024 * 1024
 UNKNOWN_FOR_SECONDS = 5.0
-"""How long an id that the registry does not know is not asked for again: a flood of them must not become a flood of
-requests, and a schema that is registered late must be found soon."""
+"""How long an unknown id is not asked for again: a flood of them must not become a flood of requests, and a schema that
+is registered late must be found soon."""
 UNKNOWN_MAX = 10_000
 _NOT_FOUND = {40401, 40402, 40403}
-"""The registry's codes for a subject, a version or a schema that is not there. A bare 404 may come from a wrong URL."""
+"""The registry's codes for an unknown subject, version or schema. A bare 404 may come from a wrong URL."""
+_REFUSED = {409, 422}
+"""HTTP statuses of a schema that is incompatible or invalid."""
 
 
 class RegistryError(Exception):
@@ -34,7 +35,7 @@ class RegistryUnavailable(RegistryError):
 
 
 class SchemaRefusedError(RegistryError):
-    """The registry refuses to register a schema: invalid, or not compatible with the subject's versions."""
+    """The registry refuses to register a schema: invalid, or incompatible with the subject's versions."""
 
 
 class _NotFoundError(Exception):
@@ -42,36 +43,48 @@ class _NotFoundError(Exception):
 
 
 class SchemaRegistry:
-    """Schemas by id, and ids of schemas, each asked for once.
+    """A Schema Registry, each of whose schemas is asked for once.
 
     Args:
-        url: the registry's base URL, with a path if it has one (`…/apis/ccompat/v7`).
+        url: the registry's base URL, with a path if it has one (`…/apis/ccompat/v7`); several, comma-separated, are
+            tried in turn.
         username: for HTTP basic authentication; None: without.
         password: for HTTP basic authentication.
-        timeout_s: how long one request may take, seconds.
+        timeout_s: how long one request may take, in seconds.
+
+    Raises:
+        ValueError: the URL is none.
 
     """
 
     def __init__(
         self, url: str, username: str | None = None, password: str | None = None, *, timeout_s: float = 5.0
     ) -> None:
-        if urllib.parse.urlsplit(url).scheme not in {"http", "https"}:
+        # Costs 0.1 s and 20 MiB, which only an installation with a registry should pay.
+        from confluent_kafka.schema_registry import SchemaRegistryClient  # noqa: PLC0415
+
+        if urlsplit(url).scheme not in {"http", "https"}:
             raise ValueError(f"the Schema Registry's URL must begin with http:// or https://, and {url!r} does not")
-        self._url = url.rstrip("/")
-        self._timeout_s = timeout_s
-        self._headers = {"Accept": f"{MEDIA_TYPE}, application/json", "Content-Type": MEDIA_TYPE}
+        trusted = ssl.get_default_verify_paths()  # the client would take certifi's, and not the machine's
+        conf = {
+            "url": url,
+            "timeout": timeout_s,
+            "max.retries": 0,  # whoever stops on RegistryUnavailable decides when to try again
+            "ssl.ca.location": trusted.cafile or trusted.capath,
+        }
         if username is not None:
-            credentials = base64.b64encode(f"{username}:{password or ''}".encode()).decode()
-            self._headers["Authorization"] = f"Basic {credentials}"
+            conf["basic.auth.user.info"] = f"{username}:{password or ''}"
+        self._client: Any = SchemaRegistryClient(conf)
+        logging.getLogger("httpx2").setLevel(logging.WARNING)  # a line for each request says nothing to an operator
+        self._url = url
         self._schemas: dict[int, Schema] = {}
         self._unknown: dict[int, float] = {}
-        self._ids: dict[tuple[str, str], int] = {}
 
     def schema(self, schema_id: int) -> Schema:
         """The schema with this id.
 
         Raises:
-            BadInput: the registry does not know the id, or what it has is not Avro.
+            BadInput: the registry does not know the id, or it is not the id of an Avro schema.
             RegistryUnavailable: the registry did not answer.
 
         """
@@ -79,9 +92,11 @@ class SchemaRegistry:
         if known is not None:
             return known
         if self._unknown.get(schema_id, 0.0) <= time.monotonic():
+            what = f"schema {schema_id}"
             try:
-                answer = self._request("GET", f"/schemas/ids/{schema_id}")
-                schema = self._schemas[schema_id] = self._parse(answer, f"schema {schema_id}")
+                with self._asking(what):
+                    found = self._client.get_schema(schema_id)
+                schema = self._schemas[schema_id] = self._parse(found, what)
                 return schema
             except _NotFoundError:
                 if len(self._unknown) >= UNKNOWN_MAX:
@@ -93,76 +108,56 @@ class SchemaRegistry:
         )
 
     def register(self, subject: str, text: str) -> int:
-        """The id of a schema under a subject; it is registered if it is not yet.
+        """The id of a schema under a subject, which registers it if it is not yet.
 
         Raises:
             SchemaRefusedError: the registry does not accept the schema.
             RegistryUnavailable: the registry did not answer.
 
         """
-        known = self._ids.get((subject, text))
-        if known is None:
-            path = f"/subjects/{urllib.parse.quote(subject, safe='')}/versions"
-            try:
-                known = self._request("POST", path, {"schema": text}).get("id")
-            except _NotFoundError as error:
-                raise SchemaRefusedError(f"the Schema Registry has no place for subject {subject}: {error}") from None
-            if not isinstance(known, int) or isinstance(known, bool) or not 0 <= known < 1 << 32:
-                raise RegistryUnavailable(f"{self._url}{path} answered without a schema id")
-            self._ids[subject, text] = known
-        return known
+        from confluent_kafka.schema_registry import Schema as RegistrySchema  # noqa: PLC0415 - as above
 
-    def _parse(self, answer: dict[str, Any], what: str) -> Schema:
-        """The schema in an answer, with the schemas that it refers to."""
-        text, language = answer.get("schema"), answer.get("schemaType", "AVRO")
-        if language != "AVRO" or not isinstance(text, str):
-            raise BadInput(DeadLetterClass.UNKNOWN_SCHEMA, f"{what} is {language}, not AVRO; inputs are Avro records")
-        names = self._referred(answer.get("references"))
         try:
-            return parse_writer(text, names)
+            with self._asking(f"registration under {subject}", registering=True):
+                schema_id = self._client.register_schema(subject, RegistrySchema(text, "AVRO"))
+        except _NotFoundError as error:
+            raise SchemaRefusedError(str(error)) from None
+        if isinstance(schema_id, int) and not isinstance(schema_id, bool) and 0 <= schema_id < 1 << 32:
+            return schema_id
+        self._client.clear_caches()
+        raise RegistryUnavailable(f"registration under {subject}: {self._url} answered without a schema id")
+
+    def _parse(self, found: Any, what: str) -> Schema:
+        """A schema, with the schemas that it refers to."""
+        try:
+            if found.schema_type != "AVRO" or not isinstance(found.schema_str, str):
+                raise SchemaError(f"{found.schema_type}, not AVRO; inputs are Avro records")
+            names: dict[str, Any] = {}
+            for reference in found.references or ():
+                inner = f"{reference.subject} version {reference.version}"
+                with self._asking(inner):
+                    referred = self._client.get_version(reference.subject, reference.version)
+                names |= self._parse(referred.schema, inner).names
+            return parse_writer(found.schema_str, names)
         except SchemaError as error:
+            self._client.clear_caches()
             raise BadInput(DeadLetterClass.UNKNOWN_SCHEMA, f"{what} is {error}") from None
 
-    def _referred(self, references: Any) -> dict[str, Any]:
-        """The named types of the subjects that a schema refers to, and of those that these refer to."""
-        names: dict[str, Any] = {}
-        for reference in references or ():
-            try:
-                subject, version = str(reference["subject"]), str(reference["version"])
-            except (KeyError, TypeError):
-                raise RegistryUnavailable(f"{self._url}: cannot understand reference {reference!r}") from None
-            path = f"/subjects/{urllib.parse.quote(subject, safe='')}/versions/{urllib.parse.quote(version, safe='')}"
-            names |= self._parse(self._request("GET", path), f"{subject} version {version}").names
-        return names
+    @contextmanager
+    def _asking(self, what: str, *, registering: bool = False) -> Iterator[None]:
+        """Sort what may go wrong with a request: not found, refused, or no word on the matter."""
+        from confluent_kafka.schema_registry import SchemaRegistryError  # noqa: PLC0415 - as above
 
-    def _request(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        """One request, and its answer as a JSON object."""
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self._url + path, data, self._headers, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=self._timeout_s) as response:
-                answer = json.loads(response.read(ANSWER_BYTES_MAX))
-        except urllib.error.HTTPError as error:
-            with error:
-                raise self._failure(error, method, path) from None
-        except (OSError, ValueError) as error:  # no connection, a timeout, a broken answer, not JSON
-            raise RegistryUnavailable(f"{method} {self._url}{path}: {type(error).__name__}: {error}") from error
-        if not isinstance(answer, dict):
-            raise RegistryUnavailable(f"{method} {self._url}{path} answered {type(answer).__name__}, not an object")
-        return answer
-
-    def _failure(self, error: urllib.error.HTTPError, method: str, path: str) -> Exception:
-        """What an answer that is not a success means."""
-        try:
-            said = json.loads(error.read(ANSWER_BYTES_MAX))
-            code, message = said.get("error_code"), str(said.get("message", ""))[:300]
-        except (OSError, ValueError, AttributeError):
-            code, message = None, ""
-        text = f"{method} {self._url}{path} answered {error.code} {error.reason}: {message or 'no reason given'}"
-        if error.code == 404 and code in _NOT_FOUND:
-            return _NotFoundError(text)
-        if method == "POST" and error.code in {409, 422}:
-            return SchemaRefusedError(text)
-        if error.code == 404:
-            text += "; is RENTMATCH_SCHEMA_REGISTRY_URL the address of a Schema Registry, with its whole path?"
-        return RegistryUnavailable(text)
+            yield
+        except SchemaRegistryError as error:
+            text = f"{what}: {self._url} answered {error.http_status_code}: {str(error.error_message)[:300]}"
+            if error.http_status_code == 404 and error.error_code in _NOT_FOUND:
+                raise _NotFoundError(text) from None
+            if registering and error.http_status_code in _REFUSED:
+                raise SchemaRefusedError(text) from None
+            if error.http_status_code == 404:
+                text += "; is RENTMATCH_SCHEMA_REGISTRY_URL the address of a Schema Registry, with its whole path?"
+            raise RegistryUnavailable(text) from None
+        except Exception as error:  # no connection, a timeout, not JSON, JSON of another shape
+            raise RegistryUnavailable(f"{what}: {self._url}: {type(error).__name__}: {error}") from error
