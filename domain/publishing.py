@@ -9,7 +9,8 @@ from typing import TypeAlias
 
 import msgspec
 
-from domain.breaks.model import PRIORITY, Break
+from domain.breaks.catalogue import CATALOGUE
+from domain.breaks.model import Break
 from domain.facts import PaymentApplication
 from domain.obligations.lateness import Late
 from domain.obligations.view import ObligationView
@@ -179,7 +180,7 @@ def _mismatch(
         key,
         one.subject,
         one.break_class,
-        PRIORITY[one.break_class],
+        CATALOGUE[one.break_class].priority,
         lifecycle,
         one.expected_minor,
         one.actual_minor,

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 
-from domain.breaks.model import PRIORITY
+from domain.breaks.catalogue import CATALOGUE
 from domain.records import AgeingBucket, BreakClass, LateStage, ObligationStatus, PaymentStatus
 from domain.tally import ADMINISTRATIVE, OTHER, SOURCES_PRESENT, UNAUTHORIZED, Tally
 from domain.time import Day
@@ -105,7 +105,7 @@ def _breaks(tally: Tally) -> Iterator[Metric]:
         gross.add_metric(labels, gross_minor)
         net.add_metric(labels, net_minor)
     for break_class, number in count.items():
-        opened.add_metric([break_class.value, str(PRIORITY[break_class])], number)
+        opened.add_metric([break_class.value, str(CATALOGUE[break_class].priority)], number)
     yield from (opened, gross, net)
 
 

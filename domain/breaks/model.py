@@ -12,28 +12,6 @@ from domain.time import Micros
 NO_CURRENCY = "XXX"
 """ISO 4217 for "no currency": where no amount is meant and none is known."""
 
-PRIORITY: dict[BreakClass, int] = {
-    BreakClass.POSTING_WITHOUT_SETTLEMENT: 1,
-    BreakClass.DUPLICATE_SETTLEMENT: 1,
-    BreakClass.OVER_REVERSED: 1,
-    BreakClass.SETTLEMENT_AMOUNT_MISMATCH: 2,
-    BreakClass.SETTLEMENT_MISSING: 3,
-    BreakClass.REVERSED_AFTER_POSTING: 1,
-    BreakClass.DUPLICATE_POSTING: 1,
-    BreakClass.POSTING_AMOUNT_MISMATCH: 2,
-    BreakClass.POSTING_MISSING: 3,
-    BreakClass.CURRENCY_MISMATCH: 2,
-    BreakClass.UNKEYED_MOVEMENT: 1,
-    BreakClass.OBLIGATION_MISMATCH: 3,
-    BreakClass.FEE_VARIANCE: 2,
-    BreakClass.CONFLICTING_FACT: 3,
-    BreakClass.OBLIGATION_UNKNOWN: 3,
-    BreakClass.INSTALLMENT_UNKNOWN: 3,
-    BreakClass.PLAN_SUM_MISMATCH: 3,
-    BreakClass.OVERPAYMENT: 3,
-}
-"""1 is the most pressing (contract section 7)."""
-
 
 class Break(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An open break. `drift` is `actual_minor - expected_minor`; the priority is that of the class."""

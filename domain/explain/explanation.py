@@ -1,88 +1,65 @@
-"""The story of a break for the people who work it: what came, what is missing, and what would resolve it.
+"""A break explained to the people who work it: what happened, what is missing, and what would resolve it.
 
-    explain(state, one, now, policy)         -> Explanation
+    explain(state, mismatch, now, policy)    -> Explanation
     find(state, break_id, now, policy)       -> Break | None
     as_json(explanation)                     -> dict, ready for a JSON encoder
 
-`state` is the key's (`PaymentState` or `ObligationState`), `one` the break: as `find` gives it, as last published
+`state` is the key's (`PaymentState` or `ObligationState`), `mismatch` the break: as `find` gives it, as last published
 (`published.breaks[break_id].last`), or made of an alert by `break_of`. A resolved break is explained, too, with
-`resolved_at`: it has no resolutions.
+`resolved_at`: it has no remedies.
 
-An obligation knows of payments only what they count for: it does not know what processors and ledger said of them.
-Where that matters, `look_at` names the payment.
+An obligation knows of payments only what they count for, not what processors and ledger reported of them. Where that
+matters, `related_payment_ids` names the payments.
 """
 
 from typing import Any
 
 import msgspec
 
-from domain.breaks.model import PRIORITY, Break
-from domain.explain.corrective_events import corrective_event_as_json
-from domain.explain.descriptions import break_description
+from domain.breaks.catalogue import CATALOGUE, KeyKind
+from domain.breaks.model import Break
+from domain.explain.context import context_of
+from domain.explain.corrective_events import CorrectiveEvent
+from domain.explain.deadlines import ExplainedDeadline, deadlines_of
+from domain.explain.descriptions import BreakDescription, describe
 from domain.explain.remedies import Remedy, remedies_of
-from domain.explain.timeline import (
-    Deadline,
-    TimelineEntry,
-    deadlines_of,
-    property_of,
-    related_payment_ids_of,
-    timeline_of,
-)
+from domain.explain.timeline import TimelineEntry, property_of, related_payment_ids, timeline_of
 from domain.formatting import amount_text
 from domain.obligations import view as obligation
 from domain.obligations.view import ObligationState
 from domain.payments import view as payment
 from domain.payments.view import PaymentState
 from domain.policy import Policy
-from domain.records import BreakClass, MismatchAlert
-from domain.time import DAY, FIRST_DAY, LAST_DAY, Micros, rfc3339
+from domain.records import MismatchAlert
+from domain.time import DAY, FIRST_DAY, LAST_DAY, Micros, iso_date, rfc3339
 
 __all__ = ["Explanation", "as_json", "break_of", "explain", "find"]
 
 
-class Explanation(msgspec.Struct, frozen=True):
-    """A break told to people. Money is minor units of `currency`, instants are microseconds since 1970."""
+class Explanation(msgspec.Struct, frozen=True, kw_only=True):
+    """A break explained. Money is minor units of the break's currency, instants are microseconds since 1970."""
 
-    break_id: str
-    key_kind: str
-    """`payment` or `obligation`."""
+    key_kind: KeyKind
     key: str
-    subject: tuple[str, ...]
-    break_class: BreakClass
-    """Named `class` in JSON."""
+    mismatch: Break
     priority: int
-    """1 is the most pressing."""
-    title: str
-    """The break in plain words."""
-    expected_minor: int
-    actual_minor: int
-    drift_minor: int
-    currency: str
-    property_id: str | None
-    """The property whose rent it is, where an initiation or a charge tells."""
-    due_at: Micros | None
-    """The deadline whose passing opened it; None where it opens at once."""
-    opened_at: Micros | None
-    """When rentmatch told of it first; None where the caller does not know."""
-    resolved_at: Micros | None
-    timeline: tuple[TimelineEntry, ...]
-    """What is known of the key, in the order of time."""
-    deadlines: tuple[Deadline, ...]
-    """Those that bear on the break, passed or not."""
-    expected: str
-    """What was expected, by when."""
-    missing: str
-    """What is missing or contradicts."""
-    contract: str
-    """Where docs/contract.md has the rule, and the rule."""
-    remedies: tuple[Remedy, ...]
-    """Each alone makes the break go away, and has been tried on the state. Empty where it stays, or is resolved."""
+    """1 is the most urgent."""
     is_permanent: bool
     """It stays open as a record, whatever comes."""
-    advice: str
-    """What people do, in a sentence or two."""
+    property_id: str | None
+    """The property whose rent it is, where an initiation or a charge says so."""
+    opened_at: Micros | None
+    """When rentmatch first published it; None where the caller does not know."""
+    resolved_at: Micros | None
+    description: BreakDescription
+    timeline: tuple[TimelineEntry, ...]
+    """What is known of the key, in the order of time."""
+    deadlines: tuple[ExplainedDeadline, ...]
+    """Those that bear on the break, passed or not."""
+    remedies: tuple[Remedy, ...]
+    """Each alone resolves the break, and has been tried on the state. Empty if it is permanent, or resolved."""
     related_payment_ids: tuple[str, ...]
-    """The ids of payments whose own story tells more; empty for a payment's break."""
+    """The payments whose own timelines say more; empty for a payment's break."""
 
 
 def find(state: PaymentState | ObligationState, break_id: str, now: Micros, policy: Policy) -> Break | None:
@@ -92,128 +69,133 @@ def find(state: PaymentState | ObligationState, break_id: str, now: Micros, poli
 
 
 def break_of(alert: MismatchAlert) -> Break:
-    """Give the break that an alert tells of."""
+    """Give the break that an alert is about."""
     return Break(
-        alert.break_id,
-        alert.subject,
-        alert.break_class,
-        alert.expected_minor,
-        alert.actual_minor,
-        alert.currency,
-        alert.due_at,
-        alert.event_ids,
+        break_id=alert.break_id,
+        subject=alert.subject,
+        break_class=alert.break_class,
+        expected_minor=alert.expected_minor,
+        actual_minor=alert.actual_minor,
+        currency=alert.currency,
+        due_at=alert.due_at,
+        event_ids=alert.event_ids,
     )
 
 
 def explain(
     state: PaymentState | ObligationState,
-    one: Break,
+    mismatch: Break,
     now: Micros,
     policy: Policy,
     *,
     opened_at: Micros | None = None,
     resolved_at: Micros | None = None,
 ) -> Explanation:
-    """Tell the story of a break.
+    """Explain a break.
 
     Args:
         state: the key that the break is of, with all that is known now. It is not changed.
-        one: the break.
+        mismatch: the break.
         now: the instant to look from, microseconds since 1970.
         policy: the deadlines.
-        opened_at: when it was told first, where that is known.
-        resolved_at: when it was told to be resolved; None while it is open.
+        opened_at: when it was first published, where that is known.
+        resolved_at: when it was published as resolved; None while it is open.
 
     """
-    description = break_description(state, one, policy)
-    remedies = () if resolved_at is not None else remedies_of(state, one, now, policy)
+    context = context_of(state, mismatch, policy)
+    deadlines = deadlines_of(context, now)
+    row = CATALOGUE[mismatch.break_class]
     return Explanation(
-        one.break_id,
-        "payment" if isinstance(state, PaymentState) else "obligation",
-        state.payment_id if isinstance(state, PaymentState) else state.obligation_id,
-        one.subject,
-        one.break_class,
-        PRIORITY[one.break_class],
-        description.title,
-        one.expected_minor,
-        one.actual_minor,
-        one.actual_minor - one.expected_minor,
-        one.currency,
-        property_of(state),
-        one.due_at,
-        opened_at,
-        resolved_at,
-        timeline_of(state, one, now, policy, opened_at=opened_at, resolved_at=resolved_at),
-        deadlines_of(state, one, now, policy),
-        description.expected,
-        description.missing,
-        description.contract,
-        remedies,
-        one.break_class is BreakClass.CONFLICTING_FACT,
-        description.advice,
-        related_payment_ids_of(state, one),
+        key_kind=context.key_kind,
+        key=context.key,
+        mismatch=mismatch,
+        priority=row.priority,
+        is_permanent=row.is_permanent,
+        property_id=property_of(state),
+        opened_at=opened_at,
+        resolved_at=resolved_at,
+        description=describe(context),
+        timeline=timeline_of(context, deadlines, opened_at=opened_at, resolved_at=resolved_at),
+        deadlines=deadlines,
+        remedies=() if resolved_at is not None else remedies_of(context, now),
+        related_payment_ids=related_payment_ids(context),
     )
 
 
 def as_json(explanation: Explanation) -> dict[str, Any]:
     """Give an explanation as JSON has it: the contract's names, instants and days as ISO text, money as minor units.
 
-    Beside each amount of the break stands its text (`expected_text` and so on), with the currency's own decimals.
+    Beside each amount of the break is its text (`expected_text` and so on), with the currency's own decimals. The names
+    are those of the API, whatever the attributes here are called.
     """
-    one = explanation
+    mismatch, description = explanation.mismatch, explanation.description
+    currency = mismatch.currency
+    difference = mismatch.actual_minor - mismatch.expected_minor
     return {
         "type": "Explanation",
-        "break_id": one.break_id,
-        "key_kind": one.key_kind,
-        "key": one.key,
-        "subject": list(one.subject),
-        "class": str(one.break_class),
-        "priority": one.priority,
-        "title": one.title,
-        "expected_minor": one.expected_minor,
-        "expected_text": amount_text(one.expected_minor, one.currency),
-        "actual_minor": one.actual_minor,
-        "actual_text": amount_text(one.actual_minor, one.currency),
-        "drift_minor": one.drift_minor,
-        "drift_text": amount_text(one.drift_minor, one.currency),
-        "currency": one.currency,
-        "property_id": one.property_id,
-        "due_at": _instant(one.due_at),
-        "opened_at": _instant(one.opened_at),
-        "resolved_at": _instant(one.resolved_at),
-        "story": [
-            {
-                "at": _instant(entry.at),
-                "source": entry.source,
-                "text": entry.text,
-                "event_id": entry.event_id,
-                "also_told_by": list(entry.duplicate_event_ids),
-                "conflicting": entry.conflicting,
-                "rests": entry.is_evidence,
-            }
-            for entry in one.timeline
+        "break_id": mismatch.break_id,
+        "key_kind": explanation.key_kind,
+        "key": explanation.key,
+        "subject": list(mismatch.subject),
+        "class": str(mismatch.break_class),
+        "priority": explanation.priority,
+        "title": description.title,
+        "expected_minor": mismatch.expected_minor,
+        "expected_text": amount_text(mismatch.expected_minor, currency),
+        "actual_minor": mismatch.actual_minor,
+        "actual_text": amount_text(mismatch.actual_minor, currency),
+        "drift_minor": difference,
+        "drift_text": amount_text(difference, currency),
+        "currency": currency,
+        "property_id": explanation.property_id,
+        "due_at": _instant(mismatch.due_at),
+        "opened_at": _instant(explanation.opened_at),
+        "resolved_at": _instant(explanation.resolved_at),
+        "story": [msgspec.to_builtins(entry) | {"at": _instant(entry.at)} for entry in explanation.timeline],
+        "deadlines": [
+            {"at": _instant(each.at), "what": f"{each.name}: {each.requirement}", "passed": each.passed}
+            for each in explanation.deadlines
         ],
-        "deadlines": [{"at": _instant(each.at), "what": each.what, "passed": each.passed} for each in one.deadlines],
-        "expected": one.expected,
-        "missing": one.missing,
-        "contract": one.contract,
+        "expected": description.expected,
+        "missing": description.missing,
+        "contract": description.contract,
         "resolutions": [
             {
-                "what": each.what,
+                "what": each.action,
                 "by": each.by,
-                "events": [corrective_event_as_json(event, _instant) for event in each.events],
-                "then": [{"class": str(name), "due_at": _instant(due_at)} for name, due_at in each.consequences],
+                "events": [_event_as_json(event) for event in each.events],
+                "then": [
+                    {"class": str(break_class), "due_at": _instant(due_at)} for break_class, due_at in each.consequences
+                ],
             }
-            for each in one.remedies
+            for each in explanation.remedies
         ],
-        "stays": one.is_permanent,
-        "advice": one.advice,
-        "look_at": list(one.related_payment_ids),
+        "stays": explanation.is_permanent,
+        "advice": description.advice,
+        "look_at": list(explanation.related_payment_ids),
+    }
+
+
+def _event_as_json(event: CorrectiveEvent) -> dict[str, Any]:
+    fields = dict(event.fields)
+    for name, value in fields.items():
+        if name in ("value_date", "due_date") and value is not None:
+            fields[name] = iso_date(value)
+        elif isinstance(value, tuple):
+            fields[name] = list(value)
+    return {
+        "type": event.type,
+        "text": event.text,
+        "fields": fields,
+        "free": event.open_fields,
+        "before": _instant(event.must_precede),
+        "plan_has": list(event.required_installment_ids),
+        "plan_sum_minor": event.plan_sum_minor,
     }
 
 
 def _instant(at: Micros | None) -> str | None:
-    """An instant in RFC 3339 with microseconds; None also for what lies beyond the calendar, and never comes."""
+    """Write an instant in RFC 3339 with microseconds; None also for what lies beyond the calendar, and never comes."""
     if at is None or not FIRST_DAY * DAY <= at < (LAST_DAY + 1) * DAY:
         return None
     return rfc3339(at)

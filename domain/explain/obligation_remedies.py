@@ -1,45 +1,24 @@
-"""Candidates for resolving the breaks of an obligation, class by class; `domain.explain.remedies` tries them.
+"""What may resolve the breaks of an obligation, the likeliest first (named in the catalogue; tried by `remedies`).
 
-An obligation knows what its payments count for, not what processors said of them; so an event of a payment leaves
-free what only the payment's own state knows.
+An obligation knows what its payments count for, not what processors and ledger reported of them. So an event of a
+payment leaves open what only the payment's own state knows.
 """
 
 from collections.abc import Iterator
 from typing import Any
 
-from domain.breaks.model import Break
-from domain.explain.corrective_events import CorrectiveEvent, corrective_event
-from domain.explain.payment_remedies import Candidate
-from domain.facts import (
-    ObligationAdjusted,
-    ObligationCharged,
-    PaymentInitiated,
-    PlanChanged,
-    ProcessorSettled,
-)
+from domain.explain.context import ObligationContext
+from domain.explain.corrective_events import Candidate, CorrectiveEvent
+from domain.facts import ObligationAdjusted, ObligationCharged, PaymentInitiated, PlanChanged, ProcessorSettled
 from domain.obligations.breaks import names_ever_planned
-from domain.obligations.state import Application, Charge, ObligationState, Plan
-from domain.records import BreakClass
+from domain.obligations.state import Application, Charge, ObligationState
 
 
-def candidates(state: ObligationState, one: Break) -> Iterator[Candidate]:
-    """Give what may resolve a break of an obligation, the likeliest first."""
-    charge = state.charge
-    subject = one.subject
-    if one.break_class is BreakClass.OBLIGATION_UNKNOWN:
-        yield from _charge_comes(state, subject[1], state.applications[subject[1]])
-    elif charge is None:
-        return
-    elif one.break_class is BreakClass.CURRENCY_MISMATCH and subject[0] == "payment":
-        yield from _payment_in_the_right_currency(state, charge, subject[1], state.applications[subject[1]])
-    elif one.break_class is BreakClass.CURRENCY_MISMATCH:
-        yield from _adjustment_in_the_right_currency(state, charge, subject[1])
-    elif one.break_class is BreakClass.INSTALLMENT_UNKNOWN:
-        yield from _installment_comes(state, charge, subject[1], state.applications[subject[1]])
-    elif one.break_class is BreakClass.PLAN_SUM_MISMATCH:
-        yield from _plan_adds_up(state, charge, one)
-    elif one.break_class is BreakClass.OVERPAYMENT:
-        yield from _surplus_leaves(state, charge, one)
+def _charge(context: ObligationContext) -> Charge:
+    charge = context.state.charge
+    if charge is None:
+        raise ValueError(f"{context.mismatch.break_class} is open without a charge")
+    return charge
 
 
 def balance_of(state: ObligationState, charge: Charge) -> int:
@@ -53,150 +32,166 @@ def balance_of(state: ObligationState, charge: Charge) -> int:
     )
 
 
-def plan_in_force(state: ObligationState, charge: Charge) -> Charge | Plan:
-    """Give the plan of the highest version."""
-    return state.plans[max(state.plans)] if state.plans else charge
+# The events that remedies are made of
 
 
-def _next_version(state: ObligationState) -> int:
-    return max(state.plans, default=0) + 1
+def _refund_or_failure(payment_id: str, application: Application, amount_minor: int) -> CorrectiveEvent:
+    """Describe how a payment's money is given back, or how it fails while it is in flight."""
+    fields = {
+        "payment_id": payment_id,
+        "outcome": "REFUNDED" if application.standing_minor else "FAILED",
+        "gross_minor": amount_minor,
+        "currency": application.currency,
+    }
+    return CorrectiveEvent(ProcessorSettled, fields)
 
 
-def _gone(payment_id: str, part: Application, amount: int) -> CorrectiveEvent:
-    """Describe how a payment's money leaves, or never comes."""
-    outcome = "REFUNDED" if part.standing_minor else "FAILED"
-    return corrective_event(
-        ProcessorSettled, payment_id=payment_id, outcome=outcome, gross_minor=amount, currency=part.currency
+def _corrected_initiation(
+    state: ObligationState, payment_id: str, *, currency: str, installment_id: str | None
+) -> CorrectiveEvent:
+    fields = {
+        "payment_id": payment_id,
+        "obligation_id": state.obligation_id,
+        "installment_id": installment_id,
+        "currency": currency,
+    }
+    initiated_at = state.applications[payment_id].initiated_at
+    return CorrectiveEvent(PaymentInitiated, fields, must_precede=initiated_at)
+
+
+def _new_plan(
+    state: ObligationState, charge: Charge, sum_minor: int, required_installment_ids: tuple[str, ...] = ()
+) -> CorrectiveEvent:
+    """Describe a plan of the next version that adds up to `sum_minor`; to any sum where that is not above 0."""
+    fields = {"obligation_id": state.obligation_id, "plan_version": max(state.plans, default=0) + 1}
+    return CorrectiveEvent(
+        PlanChanged,
+        fields,
+        required_installment_ids=required_installment_ids,
+        plan_sum_minor=sum_minor if sum_minor > 0 else None,
+        plan_currency=charge.currency,
     )
 
 
-def _charge_comes(state: ObligationState, payment_id: str, part: Application) -> Iterator[Candidate]:
-    named = part.installment_id
+def _single_installment(state: ObligationState) -> CorrectiveEvent:
+    """Describe a plan of the next version that has one installment of the whole balance."""
+    version = max(state.plans, default=0) + 1
+    return CorrectiveEvent(
+        PlanChanged, {"obligation_id": state.obligation_id, "plan_version": version, "installments": ()}
+    )
+
+
+def _adjustment(state: ObligationState, charge: Charge, amount_delta_minor: int) -> CorrectiveEvent:
+    fields = {
+        "obligation_id": state.obligation_id,
+        "amount_delta_minor": amount_delta_minor,
+        "currency": charge.currency,
+    }
+    return CorrectiveEvent(ObligationAdjusted, fields)
+
+
+# The remedies
+
+
+def charge_is_reported(context: ObligationContext) -> Iterator[Candidate]:
+    """Report the charge, or give the payment back."""
+    state, payment_id = context.state, context.mismatch.subject[1]
+    application = state.applications[payment_id]
+    named = application.installment_id
     planned = {one.installment_id for plan in state.plans.values() for one in plan.installments}
-    has = () if named in (None, state.obligation_id, *planned) else (str(named),)
-    fields: dict[str, Any] = {"obligation_id": state.obligation_id, "currency": part.currency}
+    fields: dict[str, Any] = {"obligation_id": state.obligation_id, "currency": application.currency}
+    required: tuple[str, ...] = ()
     if named == state.obligation_id and named not in planned:
         fields["installments"] = ()
-    yield (
-        "the ledger tells of the charge (its event was lost, or lies among the dead letters)",
-        "the ledger",
-        [corrective_event(ObligationCharged, required_installment_ids=has, **fields)],
+    elif named is not None and named not in planned:
+        required = (named,)
+    action = "the ledger reports the charge (its event was lost, or is among the dead letters)"
+    charged = CorrectiveEvent(ObligationCharged, fields, required_installment_ids=required)
+    yield Candidate(action, "the ledger", [charged])
+    what = "the payment is refunded" if application.standing_minor else "the payment fails"
+    amount = application.standing_minor or application.in_flight_minor
+    event = _refund_or_failure(payment_id, application, amount)
+    yield Candidate(f"{what}, if the obligation was never meant to exist", "the processor", [event])
+
+
+def payment_currency_is_corrected(context: ObligationContext) -> Iterator[Candidate]:
+    """Correct the currency of the payment, or of the charge."""
+    state, charge, payment_id = context.state, _charge(context), context.mismatch.subject[1]
+    application = state.applications[payment_id]
+    named = application.installment_id
+    planned = named in names_ever_planned(state, charge)
+    event = _corrected_initiation(
+        state, payment_id, currency=charge.currency, installment_id=named if planned else None
     )
-    amount = part.standing_minor or part.in_flight_minor
-    what = "the money is refunded" if part.standing_minor else "the payment fails"
-    yield f"{what}, if the obligation was never meant to be", "the processor", [_gone(payment_id, part, amount)]
-
-
-def _initiation(
-    state: ObligationState, payment_id: str, part: Application, currency: str, installment: str | None
-) -> CorrectiveEvent:
-    return corrective_event(
-        PaymentInitiated,
-        must_precede=part.initiated_at,
-        payment_id=payment_id,
-        obligation_id=state.obligation_id,
-        installment_id=installment,
-        currency=currency,
-    )
-
-
-def _payment_in_the_right_currency(
-    state: ObligationState, charge: Charge, payment_id: str, part: Application
-) -> Iterator[Candidate]:
-    known = part.installment_id in names_ever_planned(state, charge)
-    event = _initiation(state, payment_id, part, charge.currency, part.installment_id if known else None)
-    yield f"the app corrects its record, if the payment was made in {charge.currency}", "the app", [event]
-    if known or part.installment_id is None:
-        fields: dict[str, Any] = {
+    yield Candidate(f"the app corrects its record, if the payment was made in {charge.currency}", "the app", [event])
+    if planned or named is None:
+        fields = {
+            "obligation_id": state.obligation_id,
             "lease_id": charge.lease_id,
             "tenant_id": charge.tenant_id,
             "property_id": charge.property_id,
             "period": charge.period,
+            "currency": application.currency,
             "due_date": charge.due_date,
             "time_zone": charge.time_zone,
             "grace_days": charge.grace_days,
         }
         names = tuple(installment.installment_id for installment in charge.installments)
-        event = corrective_event(
-            ObligationCharged,
-            must_precede=charge.occurred_at,
-            required_installment_ids=names,
-            obligation_id=state.obligation_id,
-            currency=part.currency,
-            **fields,
+        event = CorrectiveEvent(
+            ObligationCharged, fields, must_precede=charge.occurred_at, required_installment_ids=names
         )
-        yield f"the ledger corrects its charge, if the rent is in {part.currency}", "the ledger", [event]
+        action = f"the ledger corrects its charge, if the rent is in {application.currency}"
+        yield Candidate(action, "the ledger", [event])
 
 
-def _adjustment_in_the_right_currency(
-    state: ObligationState, charge: Charge, adjustment_id: str
-) -> Iterator[Candidate]:
-    event = corrective_event(
-        ObligationAdjusted,
-        must_precede=state.adjustments[adjustment_id].occurred_at,
-        obligation_id=state.obligation_id,
-        adjustment_id=adjustment_id,
-        currency=charge.currency,
-    )
-    yield f"the ledger corrects its adjustment to {charge.currency}", "the ledger", [event]
+def adjustment_currency_is_corrected(context: ObligationContext) -> Iterator[Candidate]:
+    """Correct the currency of the adjustment."""
+    state, charge, adjustment_id = context.state, _charge(context), context.mismatch.subject[1]
+    fields = {
+        "obligation_id": state.obligation_id,
+        "adjustment_id": adjustment_id,
+        "currency": charge.currency,
+    }
+    event = CorrectiveEvent(ObligationAdjusted, fields, must_precede=state.adjustments[adjustment_id].occurred_at)
+    yield Candidate(f"the ledger corrects its adjustment to {charge.currency}", "the ledger", [event])
 
 
-def _installment_comes(
-    state: ObligationState, charge: Charge, payment_id: str, part: Application
-) -> Iterator[Candidate]:
-    balance = balance_of(state, charge)
-    name = part.installment_id
-    if name is not None:
-        fields: dict[str, Any] = {"obligation_id": state.obligation_id, "plan_version": _next_version(state)}
-        if name == state.obligation_id:
-            event = corrective_event(PlanChanged, installments=(), **fields)
+def installment_is_reported(context: ObligationContext) -> Iterator[Candidate]:
+    """Report the plan that has the installment, or correct the payment."""
+    state, charge, payment_id = context.state, _charge(context), context.mismatch.subject[1]
+    application = state.applications[payment_id]
+    named = application.installment_id
+    if named is not None:
+        if named == state.obligation_id:
+            event = _single_installment(state)
         else:
-            event = corrective_event(
-                PlanChanged,
-                required_installment_ids=(name,),
-                plan_sum_minor=balance if balance > 0 else None,
-                plan_currency=charge.currency,
-                **fields,
-            )
-        yield "the ledger tells of the plan that has this installment", "the ledger", [event]
-    yield (
-        "the app corrects its record: no installment, or one that there is",
-        "the app",
-        [_initiation(state, payment_id, part, part.currency, None)],
-    )
+            event = _new_plan(state, charge, balance_of(state, charge), (named,))
+        yield Candidate("the ledger reports the plan that has this installment", "the ledger", [event])
+    event = _corrected_initiation(state, payment_id, currency=application.currency, installment_id=None)
+    yield Candidate("the app corrects its record: no installment, or an existing one", "the app", [event])
 
 
-def _plan_adds_up(state: ObligationState, charge: Charge, one: Break) -> Iterator[Candidate]:
+def plan_or_balance_is_changed(context: ObligationContext) -> Iterator[Candidate]:
+    """Issue a new plan, or adjust the balance."""
+    state, charge, mismatch = context.state, _charge(context), context.mismatch
     balance = balance_of(state, charge)
-    fields: dict[str, Any] = {"obligation_id": state.obligation_id, "plan_version": _next_version(state)}
-    if balance > 0:
-        event = corrective_event(PlanChanged, plan_sum_minor=balance, plan_currency=charge.currency, **fields)
-    else:
-        event = corrective_event(PlanChanged, installments=(), **fields)
-    yield "the ledger tells of a new plan", "the ledger", [event]
-    event = corrective_event(
-        ObligationAdjusted,
-        obligation_id=state.obligation_id,
-        amount_delta_minor=one.actual_minor - one.expected_minor,
-        currency=charge.currency,
-    )
-    yield "the ledger adjusts the balance, if the plan is right", "the ledger", [event]
+    event = _new_plan(state, charge, balance) if balance > 0 else _single_installment(state)
+    yield Candidate("the ledger issues a new plan", "the ledger", [event])
+    event = _adjustment(state, charge, mismatch.actual_minor - mismatch.expected_minor)
+    yield Candidate("the ledger adjusts the balance, if the plan is right", "the ledger", [event])
 
 
-def _surplus_leaves(state: ObligationState, charge: Charge, one: Break) -> Iterator[Candidate]:
-    surplus = one.actual_minor - one.expected_minor
+def surplus_is_refunded_or_charged(context: ObligationContext) -> Iterator[Candidate]:
+    """Refund the surplus, or charge it."""
+    state, charge, mismatch = context.state, _charge(context), context.mismatch
+    surplus = mismatch.actual_minor - mismatch.expected_minor
     events = []
     latest = sorted(state.applications.items(), key=lambda each: (each[1].initiated_at, each[0]), reverse=True)
-    for payment_id, part in latest:
-        if part.initiated and part.currency == charge.currency and part.standing_minor and surplus:
-            amount = min(surplus, part.standing_minor)
+    for payment_id, application in latest:
+        if application.initiated and application.currency == charge.currency and application.standing_minor and surplus:
+            amount = min(surplus, application.standing_minor)
             surplus -= amount
-            events.append(_gone(payment_id, part, amount))
-    yield "the surplus is refunded to the tenant", "the processor", events
-    event = corrective_event(
-        ObligationAdjusted,
-        obligation_id=state.obligation_id,
-        amount_delta_minor=one.actual_minor - balance_of(state, charge),
-        currency=charge.currency,
-    )
-    yield "the ledger charges what the money was for, if it is owed", "the ledger", [event]
+            events.append(_refund_or_failure(payment_id, application, amount))
+    yield Candidate("the surplus is refunded to the tenant", "the processor", events)
+    event = _adjustment(state, charge, mismatch.actual_minor - balance_of(state, charge))
+    yield Candidate("the ledger charges what the money was for, if it is owed", "the ledger", [event])

@@ -1,48 +1,46 @@
-"""What is known of a key, in the order of time, in sentences; and the deadlines that bear on a break."""
+"""What is known of a key, in the order of time, in sentences."""
 
 from collections.abc import Iterator
 
 import msgspec
 
-from domain.breaks.model import Break
-from domain.calendar import banking_deadline, later
 from domain.dedup import Accepted
+from domain.explain.context import Context, ObligationContext, PaymentContext
+from domain.explain.deadlines import ExplainedDeadline
 from domain.facts import Installment
-from domain.formatting import amount_text, counted, end_of_day_text, instant_text, listed
-from domain.obligations.state import Adjustment, Application, Charge, ObligationState, Plan
+from domain.formatting import amount_text, instant_text, listed
+from domain.obligations.state import Adjustment, Application, Cancellation, Charge, ObligationState, Plan
 from domain.obligations.state import identities as obligation_identities
-from domain.payments.breaks import settlement_deadline
 from domain.payments.state import Initiation, PaymentState, Posting, Reversal, SettlementOutcome
 from domain.payments.state import identities as payment_identities
-from domain.payments.totals import add_up
-from domain.policy import Policy
-from domain.records import BreakClass
-from domain.time import MINUTE, Micros, iso_date
+from domain.time import Micros, iso_date
 
-APP = "app"
-LEDGER = "ledger"
-CLOCK = "the clock"
-OURSELVES = "rentmatch"
-NEW_YORK = "America/New_York"
+INSTALLMENTS_LISTED_MAX = 4
+"""A plan may have thousands."""
 
 _METHODS = {
-    "ACH_DEBIT": "bank debit",
-    "CARD": "card",
-    "INSTANT": "instant transfer",
-    "CHECK": "check",
-    "CASH": "cash",
+    "ACH_DEBIT": "an ACH debit",
+    "CARD": "a card payment",
+    "INSTANT": "an instant transfer",
+    "CHECK": "a check payment",
+    "CASH": "a cash payment",
 }
 _OUTCOMES = {
-    "SETTLED": "collected",
-    "FAILED": "failed to collect",
-    "RETURNED": "took back",
+    "SETTLED": "settled",
+    "FAILED": "reported a failure of",
+    "RETURNED": "reported a return of",
     "REFUNDED": "refunded",
-    "CHARGEBACK": "was charged back",
-    "CHARGEBACK_REVERSED": "won back from a chargeback",
+    "CHARGEBACK": "reported a chargeback of",
+    "CHARGEBACK_REVERSED": "reported a chargeback reversal of",
 }
 
 
-class TimelineEntry(msgspec.Struct, frozen=True):
+class TimelineEntry(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    rename={"duplicate_event_ids": "also_told_by", "is_evidence": "rests"},
+):
     """Something that happened."""
 
     at: Micros
@@ -51,233 +49,183 @@ class TimelineEntry(msgspec.Struct, frozen=True):
     """`app`, `processor …`, `ledger`, `the clock` or `rentmatch`."""
     text: str
     """What happened, in a sentence with amounts."""
-    event_id: str | None
-    """The event that told of it; None for the clock, and where the state does not know."""
-    duplicate_event_ids: tuple[str, ...]
-    """Further events that told of the same record. The first of a record holds; what the others said is not kept."""
-    conflicting: bool
+    event_id: str | None = None
+    """The event that reported it; None for the clock, and where the state does not know."""
+    duplicate_event_ids: tuple[str, ...] = ()
+    """Further events that reported the same record. The first record counts; what differs in the others is not kept."""
+    conflicting: bool = False
     """The events differ in money or routing."""
-    is_evidence: bool
+    is_evidence: bool = False
     """The break rests on it."""
 
 
-class Deadline(msgspec.Struct, frozen=True):
-    """A deadline that bears on a break."""
-
-    at: Micros
-    """Exclusive, microseconds since 1970."""
-    what: str
-    passed: bool
-
-
 def property_of(state: PaymentState | ObligationState) -> str | None:
-    """Give the property that a payment or an obligation is about; None where nothing tells."""
+    """Give the property that a payment or an obligation is about; None where that is not known."""
     if isinstance(state, PaymentState):
         return None if state.initiation is None else state.initiation.property_id
     return None if state.charge is None else state.charge.property_id
 
 
-def related_payment_ids_of(state: PaymentState | ObligationState, one: Break) -> tuple[str, ...]:
-    """Give the payments whose own story tells more of an obligation's break; none for a payment's own."""
-    if isinstance(state, PaymentState):
+def related_payment_ids(context: Context) -> tuple[str, ...]:
+    """Give the payments whose own timelines say more about an obligation's break; none for a payment's break."""
+    if isinstance(context, PaymentContext):
         return ()
-    if one.subject[0] == "payment":
-        return (one.subject[1],)
-    if one.subject[0] != "balance":
+    subject = context.mismatch.subject
+    if subject[0] == "payment":
+        return (subject[1],)
+    if subject[0] != "balance":
         return ()
-    events = set(one.event_ids)
-    return tuple(sorted(key for key, part in state.applications.items() if part.initiation_event_id in events))
+    events = set(context.mismatch.event_ids)
+    applications = context.state.applications.items()
+    return tuple(sorted(key for key, application in applications if application.initiation_event_id in events))
 
 
 def timeline_of(
-    state: PaymentState | ObligationState,
-    one: Break,
-    now: Micros,
-    policy: Policy,
+    context: Context,
+    deadlines: tuple[ExplainedDeadline, ...],
     *,
     opened_at: Micros | None,
     resolved_at: Micros | None,
 ) -> tuple[TimelineEntry, ...]:
-    """Tell what is known of a key and bears on a break, in the order of time.
+    """Give what is known of a key and bears on a break, in the order of time.
 
-    A payment's story is all that is known of it; an obligation's leaves out the payments that the break is not about.
+    A payment's timeline is all that is known of it; an obligation's leaves out payments that the break is not about.
     """
-    facts = _payment_entries(state, one) if isinstance(state, PaymentState) else _obligation_entries(state, one)
+    facts = _of_payment(context) if isinstance(context, PaymentContext) else _of_obligation(context)
     entries = list(facts)
     entries += [
-        TimelineEntry(deadline.at, CLOCK, f"Passed: {deadline.what}.", None, (), False, deadline.at == one.due_at)
-        for deadline in deadlines_of(state, one, now, policy)
+        TimelineEntry(
+            at=deadline.at,
+            source="the clock",
+            text=f"{deadline.name} passed: {deadline.requirement}.",
+            is_evidence=deadline.at == context.mismatch.due_at,
+        )
+        for deadline in deadlines
         if deadline.passed
     ]
     if opened_at is not None:
-        entries.append(
-            TimelineEntry(opened_at, OURSELVES, "The break was told for the first time.", None, (), False, False)
-        )
+        entries.append(TimelineEntry(at=opened_at, source="rentmatch", text="Break opened."))
     if resolved_at is not None:
-        entries.append(
-            TimelineEntry(resolved_at, OURSELVES, "The break was told to be resolved.", None, (), False, False)
-        )
+        entries.append(TimelineEntry(at=resolved_at, source="rentmatch", text="Break resolved."))
     return tuple(sorted(entries, key=_in_time))
 
 
 def _in_time(entry: TimelineEntry) -> tuple[Micros, bool, str, str]:
-    # What rentmatch told comes after what it told of.
-    return entry.at, entry.source == OURSELVES, entry.event_id or "", entry.text
+    # A break opens and is resolved after what it rests on.
+    return entry.at, entry.source == "rentmatch", entry.event_id or "", entry.text
 
 
-def _entry(held: Accepted, source: str, text: str, one: Break) -> TimelineEntry:
-    is_evidence = not set(held.event_ids()).isdisjoint(one.event_ids)
-    also = tuple(sorted(held.duplicate_event_ids or ()))
-    return TimelineEntry(held.occurred_at, source, text, held.event_id, also, held.conflict, is_evidence)
+def _entry(context: Context, accepted: Accepted, source: str, text: str) -> TimelineEntry:
+    return TimelineEntry(
+        at=accepted.occurred_at,
+        source=source,
+        text=text,
+        event_id=accepted.event_id,
+        duplicate_event_ids=tuple(sorted(accepted.duplicate_event_ids or ())),
+        conflicting=accepted.conflict,
+        is_evidence=not set(accepted.event_ids()).isdisjoint(context.mismatch.event_ids),
+    )
 
 
-def _payment_entries(state: PaymentState, one: Break) -> Iterator[TimelineEntry]:
-    for identity, held in payment_identities(state):
-        if isinstance(held, Initiation):
-            naming = "" if held.installment_id is None else f", installment {held.installment_id}"
-            text = (
-                f"Tenant {held.tenant_id} set a payment of {amount_text(held.amount_minor, held.currency)} going, by "
-                f"{_METHODS[held.method]} through {held.processor}, for obligation {held.obligation_id}{naming}."
-            )
-            yield _entry(held, APP, text, one)
-        elif isinstance(held, SettlementOutcome):
-            _, processor, reference, outcome = identity
-            yield _entry(held, f"processor {processor}", _leg_text(held, processor, reference, outcome), one)
-        elif isinstance(held, Posting):
-            naming = "" if held.installment_id is None else f", installment {held.installment_id},"
-            text = (
-                f"The ledger posted {amount_text(held.amount_minor, held.currency)} to obligation "
-                f"{held.obligation_id}{naming} as {identity[1]}."
-            )
-            yield _entry(held, LEDGER, text, one)
-        elif isinstance(held, Reversal):
-            text = f"The ledger took {amount_text(held.amount_minor, held.currency)} of posting {held.posting_id} back"
-            unknown = "" if held.posting_id in state.postings else ", a posting that is not known"
-            yield _entry(held, LEDGER, f"{text} as {identity[1]}{unknown}.", one)
+def _of_payment(context: PaymentContext) -> Iterator[TimelineEntry]:
+    for identity, accepted in payment_identities(context.state):
+        match accepted:
+            case Initiation():
+                text = (
+                    f"Tenant {accepted.tenant_id} initiated {_METHODS[accepted.method]} of "
+                    f"{amount_text(accepted.amount_minor, accepted.currency)} through {accepted.processor} for "
+                    f"obligation {accepted.obligation_id}{_naming(accepted.installment_id)}."
+                )
+                yield _entry(context, accepted, "app", text)
+            case SettlementOutcome():
+                _, processor, reference, outcome = identity
+                text = _outcome_text(accepted, processor, reference, outcome)
+                yield _entry(context, accepted, f"processor {processor}", text)
+            case Posting():
+                installment = "" if accepted.installment_id is None else f"{_naming(accepted.installment_id)},"
+                text = (
+                    f"The ledger posted {amount_text(accepted.amount_minor, accepted.currency)} to obligation "
+                    f"{accepted.obligation_id}{installment} as posting {identity[1]}."
+                )
+                yield _entry(context, accepted, "ledger", text)
+            case Reversal():
+                unknown = "" if accepted.posting_id in context.state.postings else ", a posting that is not known,"
+                text = (
+                    f"The ledger reversed {amount_text(accepted.amount_minor, accepted.currency)} of posting "
+                    f"{accepted.posting_id}{unknown} as reversal {identity[1]}."
+                )
+                yield _entry(context, accepted, "ledger", text)
 
 
-def _leg_text(leg: SettlementOutcome, processor: str, reference: str, outcome: str) -> str:
-    text = f"{processor} {_OUTCOMES[outcome]} {amount_text(leg.gross_minor, leg.currency)} (attempt {reference})"
+def _naming(installment_id: str | None) -> str:
+    return "" if installment_id is None else f", installment {installment_id}"
+
+
+def _outcome_text(reported: SettlementOutcome, processor: str, reference: str, outcome: str) -> str:
+    currency = reported.currency
+    text = f"{processor} {_OUTCOMES[outcome]} {amount_text(reported.gross_minor, currency)} (attempt {reference})"
     if outcome == "SETTLED":
-        fee, net = amount_text(leg.fee_minor, leg.currency), amount_text(leg.net_minor, leg.currency)
+        fee, net = amount_text(reported.fee_minor, currency), amount_text(reported.net_minor, currency)
         text += f", fee {fee}, net {net}"
-    if leg.reason_code is not None:
-        text += f", reason {leg.reason_code}"
+    if reported.reason_code is not None:
+        text += f", reason {reported.reason_code}"
     return text + "."
 
 
-def _obligation_entries(state: ObligationState, one: Break) -> Iterator[TimelineEntry]:
+def _of_obligation(context: ObligationContext) -> Iterator[TimelineEntry]:
+    state, mismatch = context.state, context.mismatch
     currency = "" if state.charge is None else state.charge.currency
-    for identity, held in obligation_identities(state):
-        if isinstance(held, Charge):
-            amount = amount_text(held.amount_minor, held.currency)
-            text = (
-                f"The ledger charged {amount} to tenant {held.tenant_id} for {held.period}, due "
-                f"{iso_date(held.due_date)}{_plan_text(held.installments, held.currency)}."
+    for identity, accepted in obligation_identities(state):
+        match accepted:
+            case Charge():
+                text = (
+                    f"The ledger charged {amount_text(accepted.amount_minor, accepted.currency)} to tenant "
+                    f"{accepted.tenant_id} for {accepted.period}, due {iso_date(accepted.due_date)}"
+                    f"{_plan_text(accepted.installments, accepted.currency)}."
+                )
+                yield _entry(context, accepted, "ledger", text)
+            case Plan():
+                plan = _plan_text(accepted.installments, currency) or ", one installment of the whole balance"
+                yield _entry(context, accepted, "ledger", f"The ledger issued plan version {identity[1]}{plan}.")
+            case Adjustment():
+                verb = "credited" if accepted.amount_delta_minor < 0 else "charged a further"
+                amount = amount_text(abs(accepted.amount_delta_minor), accepted.currency)
+                yield _entry(context, accepted, "ledger", f"The ledger {verb} {amount} (adjustment {identity[1]}).")
+            case Cancellation():
+                yield _entry(context, accepted, "ledger", "The ledger cancelled the obligation.")
+    about = mismatch.subject[1] if mismatch.subject[0] == "payment" else None
+    for payment_id, application in state.applications.items():
+        if application.initiated and (payment_id == about or application.initiation_event_id in mismatch.event_ids):
+            event_id = application.initiation_event_id or None
+            yield TimelineEntry(
+                at=application.initiated_at,
+                source="app",
+                text=_application_text(payment_id, application),
+                event_id=event_id,
+                is_evidence=event_id in mismatch.event_ids,
             )
-        elif isinstance(held, Plan):
-            split = _plan_text(held.installments, currency) or ", in one"
-            text = f"The ledger made plan {identity[1]}{split}."
-        elif isinstance(held, Adjustment):
-            verb = "credited" if held.amount_delta_minor < 0 else "charged a further"
-            amount = amount_text(abs(held.amount_delta_minor), held.currency)
-            text = f"The ledger {verb} {amount} (adjustment {identity[1]})."
-        else:
-            text = "The ledger cancelled the obligation."
-        yield _entry(held, LEDGER, text, one)
-    about = one.subject[1] if one.subject[0] == "payment" else None
-    for payment_id, part in state.applications.items():
-        if part.initiated and (payment_id == about or part.initiation_event_id in one.event_ids):
-            yield _part_entry(payment_id, part, one)
 
 
 def _plan_text(installments: tuple[Installment, ...], currency: str) -> str:
     if not installments:
         return ""
-    most = 4  # a plan may have thousands
-    told = [
+    shown = [
         f"{each.installment_id} {amount_text(each.amount_minor, currency).strip()} due {iso_date(each.due_date)}"
-        for each in installments[:most]
+        for each in installments[:INSTALLMENTS_LISTED_MAX]
     ]
-    if len(installments) > most:
-        told.append(f"{len(installments) - most} more")
+    if len(installments) > INSTALLMENTS_LISTED_MAX:
+        shown.append(f"{len(installments) - INSTALLMENTS_LISTED_MAX} more")
     total = amount_text(sum(each.amount_minor for each in installments), currency).strip()
-    return f", in installments of {total} in all: {listed(told)}"
+    return f", in installments totaling {total}: {listed(shown)}"
 
 
-def _part_entry(payment_id: str, part: Application, one: Break) -> TimelineEntry:
-    naming = "" if part.installment_id is None else f", naming installment {part.installment_id}"
-    counts = [f"{amount_text(part.standing_minor, part.currency)} of it stands"]
-    if part.in_flight_minor:
-        counts = [f"{amount_text(part.in_flight_minor, part.currency)} of it is in flight"]
-        if part.pending_until is not None:
-            counts.append(f"it counts as pending until {instant_text(part.pending_until)}")
-    text = f"Payment {payment_id} was set going for this obligation{naming}; as far as is known now, {listed(counts)}."
-    event_id = part.initiation_event_id or None
-    return TimelineEntry(part.initiated_at, APP, text, event_id, (), False, event_id in one.event_ids)
-
-
-def deadlines_of(
-    state: PaymentState | ObligationState, one: Break, now: Micros, policy: Policy
-) -> tuple[Deadline, ...]:
-    """Give the deadlines that bear on a break, in the order of time."""
-    found = _payment_deadlines(state, one, policy) if isinstance(state, PaymentState) else _graces(one, policy)
-    return tuple(Deadline(at, what, now >= at) for at, what in sorted(found))
-
-
-def settlement_rule(initiation: Initiation, policy: Policy) -> str:
-    """Say by when an outcome must come, and by which count."""
-    at = settlement_deadline(initiation, policy)
-    if initiation.method == "INSTANT":
-        minutes = policy.settlement_micros_instant // MINUTE
-        return f"{instant_text(at)} ({counted(minutes, 'minute')} for INSTANT)"
-    days = {
-        "ACH_DEBIT": policy.settlement_banking_days_ach_debit,
-        "CARD": policy.settlement_banking_days_card,
-        "CHECK": policy.settlement_banking_days_check,
-        "CASH": policy.settlement_banking_days_cash,
-    }[initiation.method]
-    return f"{end_of_day_text(at, NEW_YORK)} ({counted(days, 'banking day')} for {initiation.method})"
-
-
-def posting_rule(state: PaymentState, one: Break, policy: Policy) -> tuple[Micros, str] | None:
-    """Give the posting deadline, and by which count; None where nothing settled or was reversed yet.
-
-    What came since, such as the reversal that resolved the break, counts anew; the break's own deadline is what it was.
-    """
-    at = one.due_at
-    if at is None:
-        latest = add_up(state).latest_settlement
-        if latest is None:
-            return None
-        at = banking_deadline(latest, policy.posting_banking_days)
-    days = counted(policy.posting_banking_days, "banking day")
-    return at, f"{end_of_day_text(at, NEW_YORK)} ({days} after the latest settlement or posting reversal)"
-
-
-def _payment_deadlines(state: PaymentState, one: Break, policy: Policy) -> Iterator[tuple[Micros, str]]:
-    subject = one.subject[0]
-    initiation = state.initiation
-    money = add_up(state)
-    awaited = one.due_at is not None if subject == "settlement" else subject == "posting" and not money.outcome
-    if awaited and initiation is not None:
-        at = settlement_deadline(initiation, policy)
-        yield at, f"{initiation.processor} had to tell an outcome by {settlement_rule(initiation, policy)}"
-    rule = posting_rule(state, one, policy) if subject == "posting" else None
-    if rule is not None:
-        yield rule[0], f"the ledger had to follow by {rule[1]}"
-    if one.break_class is BreakClass.UNKEYED_MOVEMENT and money.earliest_movement is not None:
-        grace = counted(policy.orphan_grace_micros // MINUTE, "minute")
-        at = later(money.earliest_movement, policy.orphan_grace_micros)
-        yield at, f"the initiation may come up to {grace} after the first movement"
-
-
-def _graces(one: Break, policy: Policy) -> Iterator[tuple[Micros, str]]:
-    if one.due_at is None:
-        return
-    grace = counted(policy.orphan_grace_micros // MINUTE, "minute")
-    what = {
-        BreakClass.OBLIGATION_UNKNOWN: f"the charge may come up to {grace} after the payment's initiation",
-        BreakClass.INSTALLMENT_UNKNOWN: f"the plan may come up to {grace} after the payment's initiation",
-    }.get(one.break_class, f"charge, plan and adjustments may differ for {grace}")
-    yield one.due_at, what
+def _application_text(payment_id: str, application: Application) -> str:
+    amounts = [f"{amount_text(application.standing_minor, application.currency)} of it is net settled"]
+    if application.in_flight_minor:
+        amounts = [f"{amount_text(application.in_flight_minor, application.currency)} of it is in flight"]
+        if application.pending_until is not None:
+            amounts.append(f"it counts as pending until {instant_text(application.pending_until)}")
+    return (
+        f"Payment {payment_id} was initiated for this obligation{_naming(application.installment_id)}; as far as is "
+        f"known now, {listed(amounts)}."
+    )

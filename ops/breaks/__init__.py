@@ -1,1 +1,1 @@
-"""Where `rentmatch exceptions` gets breaks from, and how it shows them."""
+"""The sources of `rentmatch exceptions`, and how breaks are shown."""

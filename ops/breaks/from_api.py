@@ -12,14 +12,14 @@ from streams.settings import Settings
 
 ANSWER_SECONDS_MAX = 15.0
 FIRST_ANSWER_SECONDS_MAX = 2.0
-"""How long to wait for an API of which it is not known whether it is there."""
+"""How long to wait for an API that may not be there."""
 HISTORY_MAX = 500
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
-"""What a server listens on to be reached at any address, and where this machine reaches it."""
+"""The wildcard addresses that a server may listen on, and where this machine reaches it."""
 
 
 class ApiRefused(Exception):
-    """The API does not answer, or not with what was asked for; the message says why."""
+    """The API does not answer, or refuses; the message says why."""
 
     def __init__(self, message: str, status: int | None = None) -> None:
         super().__init__(message)
@@ -28,15 +28,15 @@ class ApiRefused(Exception):
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """The token is for the address that was given, and for no other."""
+    """Follows no redirect: the token is for the given address only."""
 
     def redirect_request(self, *_: Any) -> None:
-        """Follow none."""
+        """Follow no redirect."""
         return
 
 
 class ApiSource:
-    """Asks `/v1/exceptions…`."""
+    """Breaks from `/v1/exceptions…`."""
 
     def __init__(self, url: str, token: str | None) -> None:
         """`url` is the server's root, such as `http://127.0.0.1:6066`."""
@@ -48,7 +48,7 @@ class ApiSource:
         self._opener = urllib.request.build_opener(_NoRedirect, urllib.request.ProxyHandler({}))
 
     def unavailable_reason(self) -> str | None:
-        """Ask for one break; None where there is an answer, else why there is none."""
+        """Request one break; None if the API answers, else why it does not."""
         try:
             self._get("/v1/exceptions", {"limit": "1"}, seconds=FIRST_ANSWER_SECONDS_MAX)
         except ApiRefused as error:
@@ -56,8 +56,8 @@ class ApiSource:
         return None
 
     def page(self, filters: BreakFilter) -> Page:
-        """Breaks, a page of them."""
-        asked = {
+        """List breaks, one page of them."""
+        query = {
             "state": filters.state,
             "class": filters.break_class,
             "priority": filters.priority,
@@ -67,22 +67,22 @@ class ApiSource:
             "after": filters.after,
         }
         found = self._get_or_fail(
-            "/v1/exceptions", {name: str(value) for name, value in asked.items() if value is not None}
+            "/v1/exceptions", {name: str(value) for name, value in query.items() if value is not None}
         )
         return Page(found["items"], found["next"])
 
     def history(self, break_id: str) -> list[Json]:
-        """What was told of a break, the oldest first."""
+        """Give the alerts of a break, the oldest first."""
         found = self._get_or_fail(f"/v1/exceptions/{quote(break_id, safe='')}/history", {"limit": str(HISTORY_MAX)})
         return [] if found is None else list(reversed(found["items"]))
 
     def explanation(self, break_id: str) -> Json | None:
-        """The story of an open break; None where there is no such break, or it is resolved."""
+        """Explain an open break; None where there is no such break, or it is resolved."""
         found: Json | None = self._get_or_fail(f"/v1/exceptions/{quote(break_id, safe='')}/explanation", {})
         return found
 
     def _get_or_fail(self, path: str, query: dict[str, str]) -> Any:
-        """Ask; None for what is not found."""
+        """Request; None for 404. Any other refusal ends the command."""
         try:
             return self._get(path, query)
         except ApiRefused as error:
@@ -90,7 +90,7 @@ class ApiSource:
                 return None
             if error.status == 400:
                 misuse(str(error))
-            fail(f"{error}. `--from-topics` asks the broker instead.")
+            fail(f"{error}. `--from-topics` reads from the broker instead.")
 
     def _get(self, path: str, query: dict[str, str], seconds: float = ANSWER_SECONDS_MAX) -> Any:
         url = f"{self._url}{path}" + (f"?{urlencode(query)}" if query else "")
@@ -103,20 +103,20 @@ class ApiSource:
             why = getattr(error, "reason", error)
             raise ApiRefused(f"no API answers at {self._url}: {why}") from None
         except ValueError:
-            raise ApiRefused(f"what answers at {self._url} is not rentmatch's API: its answer is not JSON") from None
+            raise ApiRefused(f"the server at {self._url} is not rentmatch's API: its answer is not JSON") from None
 
     def _raise_refusal(self, error: urllib.error.HTTPError) -> NoReturn:
         if error.code == 401:
-            raise ApiRefused(f"{self._url} wants a token: set RENTMATCH_HTTP_TOKEN to one that it takes", 401)
+            raise ApiRefused(f"{self._url} requires a token: set RENTMATCH_HTTP_TOKEN to one that it accepts", 401)
         try:
             message = json.load(error)["error"]["message"]
         except (ValueError, KeyError, TypeError, OSError):
-            message = f"what answers there has no such page (status {error.code}); is it a rentmatch worker?"
+            message = f"the server has no such page (status {error.code}); is it a rentmatch worker?"
         raise ApiRefused(f"{self._url}: {message}", error.code)
 
 
 def default_url(settings: Settings) -> str | None:
-    """Where a worker of these settings serves its API on this machine; None where it serves none."""
+    """Give the URL at which a worker with these settings serves its API on this machine; None where it serves none."""
     if not settings.http_port:
         return None
     host = ANY_ADDRESS.get(settings.http_host, settings.http_host)
@@ -124,20 +124,20 @@ def default_url(settings: Settings) -> str | None:
 
 
 def checked_url(url: str) -> str:
-    """Check a URL that an operator gave; ends the command where it cannot be one."""
+    """Check the value of --url. Ends the command where it is not the root of a server."""
     try:
         parts = urlsplit(url)
-        right = parts.scheme in ("http", "https") and parts.hostname and not (parts.query or parts.fragment)
-        right = right and parts.username is None and parts.port != 0
+        valid = parts.scheme in ("http", "https") and parts.hostname and not (parts.query or parts.fragment)
+        valid = valid and parts.username is None and parts.port != 0
     except ValueError:
-        right = False
-    if not right:
+        valid = False
+    if not valid:
         misuse(f"--url: {url!r} is not the root of a server, as in http://worker-1:6066")
     return url
 
 
 def token_of(settings: Settings) -> str | None:
-    """The first of the tokens that the settings have; a server takes several while they are changed."""
+    """Give the first token of the settings; a server accepts several while they are being rotated."""
     if settings.http_token is None:
         return None
     return settings.http_token.get_secret_value().split(",")[0].strip() or None

@@ -21,21 +21,20 @@ from streams.settings import Settings
 from tables.packing import unpack_obligation, unpack_payment
 
 _SEPARATOR = "~"
-"""Between the parts of a cursor: priority, opened_at in microseconds since 1970, break id."""
+"""Separates the parts of a cursor: priority, opened_at in microseconds since 1970, break id."""
 
 
 class TopicSource:
-    """Reads the topics from their beginning at each question: right for a look, not for a service."""
+    """Breaks read from the topics, from their beginning each time: for an operator, not for a service."""
 
     def __init__(self, settings: Settings, *, with_properties: bool = False) -> None:
-        """`with_properties` also looks into the changelogs for the property of each break that is listed."""
+        """`with_properties` also reads the property of each listed break from the changelogs."""
         self._settings = settings
         self._codec = codec_of(settings)
         self._with_properties = with_properties
-        self._last: dict[str, MismatchAlert] = {}
 
     def page(self, filters: BreakFilter) -> Page:
-        """Breaks, a page of them."""
+        """List breaks, one page of them."""
         after = None if filters.after is None else _position_of_cursor(filters.after)
         last: dict[str, MismatchAlert] = {}
         for alert in self._alerts():
@@ -57,23 +56,23 @@ class TopicSource:
         return Page(items, cursor)
 
     def history(self, break_id: str) -> list[Json]:
-        """What was told of a break and is still on the topic: compaction keeps only the last for ever."""
+        """Give the alerts of a break that are still on the topic: compaction keeps only the last for good."""
         return [output_to_json(alert) for alert in self._history(break_id)]
 
     def explanation(self, break_id: str) -> Json | None:
-        """The story of a break, open or resolved; None where there is no such break."""
-        told = self._history(break_id)
-        if not told:
+        """Explain a break, open or resolved; None where there is no such break."""
+        alerts = self._history(break_id)
+        if not alerts:
             return None
-        state, open_breaks = self._state(told[-1])
+        state, open_breaks = self._state(alerts[-1])
         one = open_breaks.get(break_id)
-        if one is None and told[-1].lifecycle is not BreakLifecycle.RESOLVED:
-            told = self._history(break_id)  # it was resolved between the two looks
-        alert = told[-1]
+        if one is None and alerts[-1].lifecycle is not BreakLifecycle.RESOLVED:
+            alerts = self._history(break_id)  # it was resolved between the two reads
+        alert = alerts[-1]
         if state is None:
             fail(
-                f"there is no state of {alert.key_kind} {alert.key} on the changelog topic, though a break of it was "
-                "told. Does RENTMATCH_TOPIC_PREFIX name the whole installation? `rentmatch provision --check` looks."
+                f"the changelog topic has no state of {alert.key_kind} {alert.key}, but a break of it was published. "
+                "Is RENTMATCH_TOPIC_PREFIX right? `rentmatch provision --check` compares the topics."
             )
         policy, now = self._settings.policy, clock_of(self._settings)()
         if one is not None:
@@ -92,7 +91,7 @@ class TopicSource:
                 except BadInput as error:
                     fail(
                         f"{record.name} {record.partition}:{record.offset} cannot be decoded: {error.message}. "
-                        "`rentmatch read mismatch-alerts` shows it; who else writes to that topic?"
+                        "`rentmatch read mismatch-alerts` shows it. Does another producer write to that topic?"
                     )
                 if isinstance(alert, MismatchAlert):
                     yield alert
@@ -101,7 +100,7 @@ class TopicSource:
         return sorted((alert for alert in self._alerts() if alert.break_id == break_id), key=lambda one: one.version)
 
     def _state(self, alert: MismatchAlert) -> tuple[PaymentState | ObligationState | None, dict[str, PublishedBreak]]:
-        """The state of the break's key, and the open breaks as they were told of it in the same transaction."""
+        """Give the state of the break's key, and its open breaks as published in the same transaction."""
         is_payment = alert.key_kind == "payment"
         changelog = topics.PAYMENTS_CHANGELOG if is_payment else topics.OBLIGATIONS_CHANGELOG
         record = reading.last_of_key(self._settings, changelog, alert.key)
@@ -131,4 +130,4 @@ def _position_of_cursor(cursor: str) -> tuple[int, Micros, str]:
         priority, opened_at, break_id = cursor.split(_SEPARATOR, 2)
         return int(priority), int(opened_at), break_id
     except ValueError:
-        misuse(f"--after: {cursor!r} is not what a page before this one ended with (read from the topics, too)")
+        misuse(f"--after: {cursor!r} is not the cursor of a page that was read from the topics")

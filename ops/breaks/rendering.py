@@ -1,4 +1,7 @@
-"""Breaks on the terminal: a table of them, what was told of one, and the story of one."""
+"""Breaks on the terminal: a list of them, the history of one, and the explanation of one.
+
+Ids are whatever a producer wrote, so every text is escaped before it is shown.
+"""
 
 from collections.abc import Iterator
 
@@ -10,21 +13,22 @@ from rich.text import Text
 from domain.formatting import amount_text, instant_text
 from domain.time import DAY, HOUR, MINUTE, Micros
 from ops.breaks.source import Json
+from ops.console import printable
 from streams.codec.json_form import instant_from_text
 
-COLUMNS = ["prio", "class", "key", "drift", "age", "due", "property", "id"]
+COLUMNS = ["prio", "class", "key", "difference", "age", "due", "property", "id"]
 
 EXPLANATION_WIDTH = 110
-"""How wide a story is where there is no terminal: it goes into tickets and mails."""
+"""Columns of an explanation where stdout is no terminal: it goes into tickets and mails."""
 
 
 def instant_cell(text: str | None) -> str:
-    """An instant of a record, as a person reads it; `-` where there is none."""
+    """Write an instant of a record as a person reads it; `-` where there is none."""
     return "-" if text is None else instant_text(instant_from_text(text))
 
 
 def duration_text(micros: Micros) -> str:
-    """A span of time in its largest whole unit: `3 d`, `5 h`, `12 min`."""
+    """Write a duration in its largest whole unit: `3 d`, `5 h`, `12 min`."""
     for unit, name in ((DAY, "d"), (HOUR, "h"), (MINUTE, "min")):
         if micros >= unit:
             return f"{micros // unit} {name}"
@@ -32,12 +36,12 @@ def duration_text(micros: Micros) -> str:
 
 
 def list_row(alert: Json, now: Micros) -> list[str]:
-    """A break as a row of the list."""
-    ended = alert["resolved_at"]
-    until = now if ended is None else instant_from_text(ended)
+    """Give a break as a row under `COLUMNS`."""
+    resolved_at = alert["resolved_at"]
+    until = now if resolved_at is None else instant_from_text(resolved_at)
     return [
         str(alert["priority"]),
-        alert["class"] + ("" if ended is None else " (resolved)"),
+        alert["class"] + ("" if resolved_at is None else " (resolved)"),
         f"{alert['key_kind']} {alert['key']}",
         amount_text(alert["drift_minor"], alert["currency"]),
         duration_text(until - instant_from_text(alert["opened_at"])),
@@ -47,87 +51,99 @@ def list_row(alert: Json, now: Micros) -> list[str]:
     ]
 
 
-def render_history(told: list[Json], now: Micros) -> RenderableType:
-    """What was told of a break, record by record, and how it ended."""
-    last = told[-1]
-    table = _table("told", "lifecycle", "class", "expected", "actual", "drift", "due")
-    for alert in told:
-        table.add_row(
+def render_history(alerts: list[Json], now: Micros) -> RenderableType:
+    """Show what was published of a break, record by record, and whether it is resolved."""
+    last = alerts[-1]
+    table = _table("published", "lifecycle", "class", "expected", "actual", "difference", "due")
+    for alert in alerts:
+        _add_row(
+            table,
             instant_text(alert["version"]),  # versions are drawn from the wall clock (docs/decisions, number 5)
             alert["lifecycle"],
             alert["class"],
             *(amount_text(alert[f"{name}_minor"], alert["currency"]) for name in ("expected", "actual", "drift")),
             instant_cell(alert["due_at"]),
         )
-    opened = instant_from_text(last["opened_at"])
+    opened_at = instant_from_text(last["opened_at"])
+    opened = f"opened {instant_cell(last['opened_at'])}"
+    if last["resolved_at"] is None:
+        lifetime = f"{opened}, open for {duration_text(now - opened_at)}"
+    else:
+        open_for = duration_text(instant_from_text(last["resolved_at"]) - opened_at)
+        lifetime = f"{opened}, resolved {instant_cell(last['resolved_at'])}, after {open_for}"
     lines = [
         f"break {last['break_id']}: {last['class']}, priority {last['priority']}",
         f"{last['key_kind']} {last['key']}, subject {' '.join(last['subject'])}",
+        lifetime,
+        f"rests on {', '.join(last['event_ids'])}",
     ]
-    if last["resolved_at"] is None:
-        lines.append(f"opened {instant_cell(last['opened_at'])}, open for {duration_text(now - opened)}")
-    else:
-        open_for = duration_text(instant_from_text(last["resolved_at"]) - opened)
-        lines.append(
-            f"opened {instant_cell(last['opened_at'])}, resolved {instant_cell(last['resolved_at'])}, after {open_for}"
-        )
-    lines.append(f"rests on {', '.join(last['event_ids'])}")
-    if told[0]["lifecycle"] != "opened":
-        lines.append("what was told before is compacted away: only the last record of a break is kept for ever")
-    return Group(*map(Text, lines), Text(), table)
+    if alerts[0]["lifecycle"] != "opened":
+        lines.append("earlier records are compacted away: only the last record of a break is kept for good")
+    return Group(*map(_line, lines), Text(), table)
 
 
 def render_explanation(explanation: Json) -> RenderableType:
-    """The story of a break, for the person who works it."""
-    return Group(*_explanation_parts(explanation))
+    """Show the explanation of a break, for the person who works it."""
+    return Group(*_explanation(explanation))
 
 
-def _explanation_parts(one: Json) -> Iterator[RenderableType]:
-    yield Text(one["title"], style="bold")
-    yield Text(f"{one['class']}, priority {one['priority']}, break {one['break_id']}")
+def _explanation(one: Json) -> Iterator[RenderableType]:
+    yield _line(one["title"], style="bold")
+    yield _line(f"{one['class']}, priority {one['priority']}, break {one['break_id']}")
     place = "" if one["property_id"] is None else f", property {one['property_id']}"
-    yield Text(f"{one['key_kind']} {one['key']}, subject {' '.join(one['subject'])}{place}")
-    yield Text(f"expected {one['expected_text']}, actual {one['actual_text']}: drift {one['drift_text']}")
+    yield _line(f"{one['key_kind']} {one['key']}, subject {' '.join(one['subject'])}{place}")
+    yield _line(f"expected {one['expected_text']}, actual {one['actual_text']}: difference {one['drift_text']}")
     instants = [("due", one["due_at"]), ("opened", one["opened_at"]), ("resolved", one["resolved_at"])]
-    told = ", ".join(f"{name} {instant_cell(at)}" for name, at in instants if at is not None)
-    if told:
-        yield Text(told)
+    known = ", ".join(f"{name} {instant_cell(at)}" for name, at in instants if at is not None)
+    if known:
+        yield _line(known)
 
-    yield from _heading("What happened (the break rests on what is marked *)")
-    table = _table("", "when", "who", "event", "what")
+    yield from _heading("What happened (* marks what the break rests on)")
+    table = _table("", "when", "source", "event", "what")
     for entry in one["story"]:
         event = entry["event_id"] or "-"
         if entry["also_told_by"]:
-            how = "differently" if entry["conflicting"] else "likewise"
-            event += f" (and {how} {', '.join(entry['also_told_by'])})"
-        table.add_row("*" if entry["rests"] else "", instant_cell(entry["at"]), entry["source"], event, entry["text"])
+            how = "with differences" if entry["conflicting"] else "again"
+            event += f" ({how}: {', '.join(entry['also_told_by'])})"
+        mark = "*" if entry["rests"] else ""
+        _add_row(table, mark, instant_cell(entry["at"]), entry["source"], event, entry["text"])
     yield Padding(table, (0, 0, 0, 2))
 
     yield from _heading("What was expected")
-    yield _body(one["expected"])
-    yield from _heading("What is missing or contradicts")
-    yield _body(one["missing"])
+    yield _indented(one["expected"])
+    yield from _heading("What is missing or contradictory")
+    yield _indented(one["missing"])
     ahead = [f"{instant_cell(each['at'])}: {each['what']}" for each in one["deadlines"] if not each["passed"]]
     if ahead:
         yield from _heading("Deadlines ahead")
-        yield from map(_body, ahead)
-    if one["resolutions"]:
-        yield from _heading("What would resolve it" + (": any one of these" if len(one["resolutions"]) > 1 else ""))
-        for number, resolution in enumerate(one["resolutions"], start=1):
-            yield _body(f"{number}. {resolution['what']}:")
-            for event in resolution["events"]:
-                yield Padding(Text(f"- {event['text']}"), (0, 0, 0, 5))
-            for then in resolution["then"]:
-                by = "at once" if then["due_at"] is None else f"on {instant_cell(then['due_at'])}, unless more comes"
-                yield Padding(Text(f"then {then['class']} opens {by}"), (0, 0, 0, 5))
+        yield from map(_indented, ahead)
+    yield from _remedies(one["resolutions"])
     if one["resolved_at"] is None:
-        yield from _heading("What people do")
-        yield _body(one["advice"])
+        yield from _heading("What to do")
+        yield _indented(one["advice"])
     if one["look_at"]:
-        yield from _heading("Look at")
-        yield from (_body(f"payment {each}") for each in one["look_at"])
+        yield from _heading("See also")
+        yield from (_indented(f"payment {each}") for each in one["look_at"])
     yield from _heading("Rule")
-    yield _body(one["contract"])
+    yield _indented(one["contract"])
+
+
+def _remedies(remedies: list[Json]) -> Iterator[RenderableType]:
+    if not remedies:
+        return
+    yield from _heading("What would resolve it" + (": any one of these" if len(remedies) > 1 else ""))
+    for number, remedy in enumerate(remedies, start=1):
+        yield _indented(f"{number}. {remedy['what']}:")
+        for event in remedy["events"]:
+            yield _indented(f"- {event['text']}", 5)
+        for then in remedy["then"]:
+            due_at = then["due_at"]
+            opens = "at once" if due_at is None else f"on {instant_cell(due_at)}, unless further events come"
+            yield _indented(f"then {then['class']} opens {opens}", 5)
+
+
+def _line(text: str, *, style: str = "") -> Text:
+    return Text(printable(text), style=style)
 
 
 def _heading(text: str) -> Iterator[RenderableType]:
@@ -135,8 +151,8 @@ def _heading(text: str) -> Iterator[RenderableType]:
     yield Text(text, style="bold")
 
 
-def _body(text: str) -> RenderableType:
-    return Padding(Text(text), (0, 0, 0, 2))
+def _indented(text: str, columns: int = 2) -> RenderableType:
+    return Padding(_line(text), (0, 0, 0, columns))
 
 
 def _table(*columns: str) -> Table:
@@ -144,3 +160,7 @@ def _table(*columns: str) -> Table:
     for column in columns:
         table.add_column(column, overflow="fold")
     return table
+
+
+def _add_row(table: Table, *cells: str) -> None:
+    table.add_row(*map(printable, cells))

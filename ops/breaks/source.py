@@ -1,4 +1,4 @@
-"""What `rentmatch exceptions` asks, whoever answers: a worker's HTTP API or the topics."""
+"""What `rentmatch exceptions` asks for, whether a worker's HTTP API or the topics answer."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -8,7 +8,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class BreakFilter:
-    """Which breaks to list; None lets all through."""
+    """Which breaks to list; a field of None lets all through."""
 
     state: str = "open"
     """`open`, `resolved` or `any`."""
@@ -18,26 +18,27 @@ class BreakFilter:
     key: str | None = None
     limit: int = 50
     after: str | None = None
-    """`next` of the page before: where to go on."""
+    """`next` of the page before."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Breaks by priority, then the oldest first. `next` is None on the last page."""
+    """Breaks by priority, then the oldest first."""
 
     items: list[Json]
     """Mismatch alerts as JSON has them, with `property_id` where it is known."""
     next: str | None
+    """Where the next page begins; None on the last page."""
 
 
 class BreakSource(Protocol):
-    """Answers, all with the JSON of the contract's records. Raises `Failure` where it cannot."""
+    """Answers in the JSON of the contract's records. Raises `Failure` where it cannot."""
 
     def page(self, filters: BreakFilter) -> Page:
-        """Breaks, a page of them."""
+        """List breaks, one page of them."""
 
     def history(self, break_id: str) -> list[Json]:
-        """What was told of a break, as far as it is still known, the oldest first; nothing where there is no such."""
+        """Give the kept alerts of a break, the oldest first; none if there is no such break."""
 
     def explanation(self, break_id: str) -> Json | None:
-        """The story of a break; None where the source tells none."""
+        """Explain a break; None where there is no such break, or the source does not explain it."""

@@ -1,4 +1,4 @@
-"""`rentmatch exceptions`: which breaks are open, what was told of one, and its story with what would resolve it."""
+"""`rentmatch exceptions`: list breaks, show the history of one, and explain one with what would resolve it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,12 +15,12 @@ from streams.clocks import clock_of
 from streams.settings import Settings, load
 
 
-@click.group(cls=Group, name="exceptions", short_help="See breaks, and what would resolve them.")
+@click.group(cls=Group, name="exceptions", short_help="List and explain breaks.")
 def command() -> None:
-    """See which breaks are open, what was told of one, and its story with what would resolve it.
+    """List breaks, show the history of one, and explain one with what would resolve it.
 
-    The answers come from a worker's HTTP API where one answers (RENTMATCH_HTTP_HOST and RENTMATCH_HTTP_PORT, or
-    --url; RENTMATCH_HTTP_TOKEN is the token), else straight from the topics, which takes a while when they are long.
+    Breaks come from a worker's HTTP API where one answers (RENTMATCH_HTTP_HOST and RENTMATCH_HTTP_PORT, or --url;
+    RENTMATCH_HTTP_TOKEN is the token), else from the topics, which takes longer the more they hold.
 
     Examples:
       rentmatch exceptions list --priority 1
@@ -30,8 +30,8 @@ def command() -> None:
 
 
 def _source_options(function: Callable[..., None]) -> Callable[..., None]:
-    function = click.option("--from-topics", is_flag=True, help="Ask the broker, and no API.")(function)
-    return click.option("--url", metavar="URL", help="Ask the HTTP API there.")(function)
+    function = click.option("--from-topics", is_flag=True, help="Read from the broker, not from an API.")(function)
+    return click.option("--url", metavar="URL", help="Read from the HTTP API at this URL.")(function)
 
 
 def _source(settings: Settings, url: str | None, from_topics: bool, *, with_properties: bool = False) -> BreakSource:
@@ -50,23 +50,23 @@ def _source(settings: Settings, url: str | None, from_topics: bool, *, with_prop
 
 
 def _no_such(break_id: str) -> str:
-    return f"there is no break {break_id}; `rentmatch exceptions list --state any` lists those that there are"
+    return f"there is no break {break_id}; `rentmatch exceptions list --state any` lists all breaks"
 
 
 @command.command(cls=Command, name="list")
 @click.option("--class", "break_class", type=click.Choice([each.value for each in BreakClass]), metavar="CLASS",
-              help="Only of this class, such as posting_missing.")  # fmt: skip
-@click.option("--priority", type=click.IntRange(1, 3), help="Only of this priority; 1 is the most pressing.")
-@click.option("--currency", metavar="CODE", help="Only in this currency, such as USD.")
-@click.option("--key", metavar="ID", help="Only of this payment or obligation.")
+              help="Only this class, such as posting_missing.")  # fmt: skip
+@click.option("--priority", type=click.IntRange(1, 3), help="Only this priority; 1 is the most urgent.")
+@click.option("--currency", metavar="CODE", help="Only this currency, such as USD.")
+@click.option("--key", metavar="ID", help="Only this payment or obligation.")
 @click.option("--state", type=click.Choice(["open", "resolved", "any"]), default="open", show_default=True)
-@click.option("--limit", type=click.IntRange(1, 500), default=50, show_default=True, help="How many at most.")
-@click.option("--after", metavar="CURSOR", help="Go on behind the page that ended with this.")
-@click.option("--properties", is_flag=True, help="From the topics: look up each break's property, too (slow).")
+@click.option("--limit", type=click.IntRange(1, 500), default=50, show_default=True, help="Breaks on the page at most.")
+@click.option("--after", metavar="CURSOR", help="Continue after the page that ended with this cursor.")
+@click.option("--properties", is_flag=True, help="From the topics: also look up each break's property (slow).")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @_source_options
 def list_(*, url: str | None, from_topics: bool, as_json: bool, properties: bool, **filters: Any) -> None:
-    """List breaks, the most pressing first, then the oldest.
+    """List breaks, the most urgent first, then the oldest.
 
     Examples:
       rentmatch exceptions list --priority 1
@@ -86,15 +86,15 @@ def list_(*, url: str | None, from_topics: bool, as_json: bool, properties: bool
     else:
         say("no breaks match")
     if page.next is not None:
-        say(f"there are more: go on with the same options and --after '{page.next}'")
+        say(f"there are more: continue with the same options and --after '{page.next}'")
 
 
 @command.command(cls=Command, name="show")
 @click.argument("break_id", metavar="ID")
-@click.option("--json", "as_json", is_flag=True, help="The records, one JSON object a line, the oldest first.")
+@click.option("--json", "as_json", is_flag=True, help="The alerts, one JSON object a line, the oldest first.")
 @_source_options
 def show(break_id: str, url: str | None, from_topics: bool, as_json: bool) -> None:
-    """Show what was told of a break, open or resolved: when it opened, how it changed, when it was resolved.
+    """Show the history of a break, open or resolved: when it opened, each change, when it was resolved.
 
     ID is the break's id, as `list` shows it.
 
@@ -103,16 +103,16 @@ def show(break_id: str, url: str | None, from_topics: bool, as_json: bool) -> No
 
     """
     settings = load()
-    told = _source(settings, url, from_topics).history(break_id)
-    if not told:
+    alerts = _source(settings, url, from_topics).history(break_id)
+    if not alerts:
         fail(_no_such(break_id))
     if as_json:
-        for alert in told:
+        for alert in alerts:
             put_json(alert)
         return
-    put_rendered(rendering.render_history(told, clock_of(settings)()))
-    if told[-1]["resolved_at"] is None:
-        say(f"what happened, and what would resolve it: rentmatch exceptions explain {break_id}")
+    put_rendered(rendering.render_history(alerts, clock_of(settings)()))
+    if alerts[-1]["resolved_at"] is None:
+        say(f"why it is open, and what would resolve it: rentmatch exceptions explain {break_id}")
 
 
 @command.command(cls=Command, name="explain")
@@ -120,9 +120,9 @@ def show(break_id: str, url: str | None, from_topics: bool, as_json: bool) -> No
 @click.option("--json", "as_json", is_flag=True, help="As one JSON object, with the events that would resolve it.")
 @_source_options
 def explain(break_id: str, url: str | None, from_topics: bool, as_json: bool) -> None:
-    """Tell the story of a break: what came, when, from whom; what is missing; what would resolve it.
+    """Explain a break: what happened, when, from which source; what is missing; what would resolve it.
 
-    Every resolution has been tried on the state of the payment or obligation before it is told.
+    Each remedy has been tried on a copy of the payment or obligation before it is shown.
 
     Example:
       rentmatch exceptions explain 0dd83c3cf0c88bcef4f159e2f0f4a0ab
@@ -136,7 +136,7 @@ def explain(break_id: str, url: str | None, from_topics: bool, as_json: bool) ->
             fail(_no_such(break_id))
         fail(
             f"break {break_id} is resolved, and this source explains only open ones: "
-            f"`rentmatch exceptions show {break_id}` tells how it went, and --from-topics its story"
+            f"`rentmatch exceptions show {break_id}` shows its history, and --from-topics explains it"
         )
     if as_json:
         put_json(explanation)

@@ -10,7 +10,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from domain.records import BreakClass, LateStage, ObligationStatus, PaymentStatus
+from domain.breaks.catalogue import CATALOGUE
+from domain.records import LateStage, ObligationStatus, PaymentStatus
 from ops.demo.judging import Judgement
 from simulator.scenario import Scenario
 from simulator.story import tell_break, tell_late
@@ -40,26 +41,6 @@ OBLIGATION_WORDS = {
     ObligationStatus.PAID: "all of it came",
     ObligationStatus.PARTIALLY_PAID: "part of it came",
     ObligationStatus.OPEN: "nothing came yet",
-}
-BREAK_WORDS = {
-    BreakClass.POSTING_WITHOUT_SETTLEMENT: "in the ledger, but no money came",
-    BreakClass.DUPLICATE_SETTLEMENT: "collected twice",
-    BreakClass.OVER_REVERSED: "went back twice",
-    BreakClass.SETTLEMENT_AMOUNT_MISMATCH: "another amount was collected",
-    BreakClass.SETTLEMENT_MISSING: "lost on its way",
-    BreakClass.REVERSED_AFTER_POSTING: "money left, the ledger kept it",
-    BreakClass.DUPLICATE_POSTING: "in the ledger twice",
-    BreakClass.POSTING_AMOUNT_MISMATCH: "another amount is in the ledger",
-    BreakClass.POSTING_MISSING: "money came, not in the ledger",
-    BreakClass.CURRENCY_MISMATCH: "a part in another currency",
-    BreakClass.UNKEYED_MOVEMENT: "money nobody set going",
-    BreakClass.OBLIGATION_MISMATCH: "in the ledger for another rent",
-    BreakClass.FEE_VARIANCE: "gross less fee is not net",
-    BreakClass.CONFLICTING_FACT: "told twice, differently",
-    BreakClass.OBLIGATION_UNKNOWN: "pays a rent nobody charged",
-    BreakClass.INSTALLMENT_UNKNOWN: "names a part that never was",
-    BreakClass.PLAN_SUM_MISMATCH: "installments do not add up",
-    BreakClass.OVERPAYMENT: "more than was owed",
 }
 STAGE_WORDS = {
     LateStage.PAST_DUE: "the due day is over",
@@ -160,9 +141,9 @@ def _counts(
 def _breaks(scenario: Scenario, judgement: Judgement) -> Table:
     found, truth = _by("class", judgement.found.open_breaks), _by("class", judgement.truth.open_breaks)
     table = _table("Open breaks", "class", "found", "truth", "put in", "")
-    for name, words in BREAK_WORDS.items():
+    for name, row in CATALOGUE.items():
         put_in = len(scenario.injected.get(name, ()))
-        _row(table, name, [put_in], found=found[name], truth=truth[name], words=words)
+        _row(table, name, [put_in], found=found[name], truth=truth[name], words=row.title)
     put_in = sum(map(len, scenario.injected.values()))
     words = '"put in": on purpose; some bring others along'
     _row(table, "all", [put_in], found=found.total(), truth=truth.total(), words=words)

@@ -15,7 +15,7 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 from rich.console import Console
 
-from domain.records import BreakClass, LateStage, ObligationStatus, PaymentStatus
+from domain.records import LateStage, ObligationStatus, PaymentStatus
 from domain.time import DAY
 from ops.commands import demo
 from ops.console import Failure
@@ -169,7 +169,6 @@ def test_wrong_counts_stand_out(scenario: Scenario, at: int) -> None:
 def test_every_status_class_and_stage_has_its_words() -> None:
     assert set(rendering.PAYMENT_WORDS) == set(PaymentStatus)
     assert set(rendering.OBLIGATION_WORDS) == set(ObligationStatus)
-    assert set(rendering.BREAK_WORDS) == set(BreakClass)
     assert set(rendering.STAGE_WORDS) == set(LateStage)
 
 

@@ -1,4 +1,4 @@
-"""`rentmatch exceptions`: from the topics and from an API, and the stories as finance people read them."""
+"""`rentmatch exceptions`: from the topics and from an API, and explanations as finance people read them."""
 
 import json
 import re
@@ -113,10 +113,10 @@ def test_an_explanation_in_json_is_the_same_as_the_domain_gives(written: Run, dr
     assert found.exit_code == 0, found.output
     (explanation,) = parsed(found.stdout)
     (alert,) = (one for one in driver.last(topics.MISMATCH_ALERTS).values() if one.break_id == BREAK)
-    told = output_to_json(alert)
-    shared = set(told) & set(explanation) - {"type"}
+    published = output_to_json(alert)
+    shared = set(published) & set(explanation) - {"type"}
     assert shared >= {"break_id", "class", "priority", "drift_minor", "currency", "due_at", "opened_at", "subject"}
-    assert {name: explanation[name] for name in shared} == {name: told[name] for name in shared}
+    assert {name: explanation[name] for name in shared} == {name: published[name] for name in shared}
     assert explanation["property_id"] == "H-3"
     assert [entry["event_id"] for entry in explanation["story"]] == ["e-2", "e-3", "e-4", "e-5", None, None]
     assert explanation["resolutions"][0]["events"][0]["fields"] == {
@@ -156,7 +156,7 @@ def test_what_is_resolved_tells_how_it_went(run: Run, mock_broker: str, driver: 
     assert explanation["resolved_at"] == "2026-07-10T09:30:00.000000Z"
     assert explanation["resolutions"] == []
     assert [entry["event_id"] for entry in explanation["story"]][-2:] == ["e-6", None]
-    assert explanation["story"][-1]["text"] == "The break was told to be resolved."
+    assert explanation["story"][-1]["text"] == "Break resolved."
     assert [alert["key"] for alert in parsed(
         run("exceptions", "list", "--from-topics", "--state", "resolved", "--json", env=env).stdout
     )] == ["P-9"]  # fmt: skip
@@ -252,9 +252,9 @@ def test_an_api_that_answers_is_asked(bare_run: Run, api: Any) -> None:
     listed = bare_run("exceptions", "list", "--priority", "1", "--class", "posting_missing", "--limit", "7", env=env)
     assert listed.exit_code == 0, listed.output
     assert "H-3" in listed.stdout
-    assert listed.stderr == "there are more: go on with the same options and --after 'go on'\n"
-    wish = {"state": ["open"], "priority": ["1"], "class": ["posting_missing"], "limit": ["7"]}
-    assert api.asked[-1] == ("/v1/exceptions", wish)
+    assert listed.stderr == "there are more: continue with the same options and --after 'go on'\n"
+    query = {"state": ["open"], "priority": ["1"], "class": ["posting_missing"], "limit": ["7"]}
+    assert api.asked[-1] == ("/v1/exceptions", query)
 
     explained = bare_run("exceptions", "explain", BREAK, "--json", env=env)
     assert parsed(explained.stdout) == [api.explanation]
@@ -281,7 +281,7 @@ def test_an_api_that_was_named_and_does_not_answer_as_it_should(bare_run: Run, a
     api.broken = (503, "the read model does not answer; ask again")
     down = bare_run("exceptions", "list", "--url", url, env=env)
     assert down.exit_code == 1
-    assert "the read model does not answer; ask again. `--from-topics` asks the broker" in down.stderr
+    assert "the read model does not answer; ask again. `--from-topics` reads from the broker" in down.stderr
 
     api.broken = (400, "limit is wrong")
     wrong = bare_run("exceptions", "list", "--url", url, env=env)
@@ -302,10 +302,10 @@ def test_where_the_api_does_not_answer_the_topics_are_read(written: Run, api: An
     assert listed.stderr == f"reading the topics (http://127.0.0.1:{api.port}: no read model)\n"
 
 
-# Stories
+# Explanations
 
 
-def told_text(facts: str, at: str, break_class: str, capsys: pytest.CaptureFixture[str]) -> str:
+def explanation_text(facts: str, at: str, break_class: str, capsys: pytest.CaptureFixture[str]) -> str:
     world = World()
     for number, fact in enumerate(read_facts(facts), start=1):
         world.apply(msgspec.structs.replace(fact, event_id=f"e-{number}"))
@@ -322,7 +322,7 @@ def told_text(facts: str, at: str, break_class: str, capsys: pytest.CaptureFixtu
     return capsys.readouterr().out
 
 
-STORIES = {
+EXPLAINED = {
     "posting_missing": """
         2026-03-01 12:00 O1 charged 1000.00 KWD due 2026-04-01
         2026-03-02 15:00 P1 initiated 1000.00 KWD CARD for O1
@@ -343,20 +343,20 @@ STORIES = {
 }
 
 
-@pytest.mark.parametrize("break_class", STORIES)
-def test_a_story_reads_as_it_should(break_class: str, capsys: pytest.CaptureFixture[str]) -> None:
-    told = told_text(STORIES[break_class], "2026-03-20 12:00", break_class, capsys)
-    golden = (Path(__file__).parent / "stories" / f"{break_class}.txt").read_text()
-    assert told == golden, f"if that is better, put it into stories/{break_class}.txt:\n{told}"
+@pytest.mark.parametrize("break_class", EXPLAINED)
+def test_an_explanation_reads_as_it_should(break_class: str, capsys: pytest.CaptureFixture[str]) -> None:
+    text = explanation_text(EXPLAINED[break_class], "2026-03-20 12:00", break_class, capsys)
+    golden = (Path(__file__).parent / "explanations" / f"{break_class}.txt").read_text()
+    assert text == golden, f"if that is better, put it into explanations/{break_class}.txt:\n{text}"
 
 
-def test_the_page_for_operations_shows_the_real_story(written: Run) -> None:
+def test_the_page_for_operations_shows_the_real_explanation(written: Run) -> None:
     page = (Path(__file__).parents[2] / "docs" / "exceptions.md").read_text()
     shown = re.search(rf"```console\n\$ rentmatch exceptions explain {BREAK}\n(.*?)```", page, re.DOTALL)
     assert shown is not None
-    told = written("exceptions", "explain", BREAK, "--from-topics", env=WITH_CLOCK)
-    assert told.exit_code == 0
-    assert told.stdout == shown[1], told.stdout
+    explained = written("exceptions", "explain", BREAK, "--from-topics", env=WITH_CLOCK)
+    assert explained.exit_code == 0
+    assert explained.stdout == shown[1], explained.stdout
 
 
 def test_amounts_have_the_decimals_of_their_currency() -> None:
