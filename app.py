@@ -42,7 +42,7 @@ from sinks.metrics import Metrics, Names, serve_metrics
 from sinks.worker import kept_of, machinery_of, vitals_of
 from streams import settings as settings_module
 from streams import topics
-from streams.broker.cluster import CHANGELOG_OF, identity, partition_counts
+from streams.broker.cluster import identity, partition_counts
 from streams.broker.security import faust_credentials
 from streams.clocks import clock_of, system_clock
 from streams.codec import json_schema
@@ -52,6 +52,7 @@ from streams.codec.dead_letters import DeadLetterClass
 from streams.codec.json_form import output_to_json
 from streams.settings import Settings, SettingsError
 from streams.topics import Topic
+from streams.topology import TOPOLOGY
 from streams.transport import compatibility, watermarks
 from streams.transport.batch import Batch, TopicPartition
 from streams.transport.commit import Stage
@@ -144,7 +145,7 @@ class Pipeline:
             self.names[topics.PAYMENTS_CHANGELOG]: b"p",
             self.names[topics.OBLIGATIONS_CHANGELOG]: b"o",
         }
-        self.tables_of = {facts: self.names[changelog] for facts, changelog in CHANGELOG_OF.items()}
+        self.tables_of = {facts: self.names[changelog] for facts, changelog in TOPOLOGY.changelogs.items()}
         self.membership: Membership | None = None
         self.arrived: asyncio.Queue[list[Batch]] = asyncio.Queue()
         """What was fetched, one list for one agent: Faust's way to an agent costs more than a small batch does."""
@@ -171,7 +172,7 @@ class Pipeline:
         self._admin = AdminClient(self.kafka())
         self.partitions = await asyncio.to_thread(self.count_partitions)
         self._slot = slots.take(settings.state_dir, settings.topic_prefix + settings.application_id, settings.worker_id)
-        of = await asyncio.to_thread(identity, settings, CHANGELOG_OF.values())
+        of = await asyncio.to_thread(identity, settings, TOPOLOGY.changelogs.values())
         self.store = Store(self._slot.folder / "store", of)
         codec = codec_of(settings)
         log.info("the Avro codec is %s", "compiled" if codec.is_compiled else "plain Python")

@@ -25,5 +25,6 @@ class AllocateInstallments(KeyedAgent[ObligationState]):
 
     def handle(self, batch: Batch) -> None:
         """Let each obligation learn the facts that another worker routed or told."""
-        facts = [fact for record in batch.records for fact in bundles.obligation_facts(record.value or b"")]
+        unpack = bundles.unpacker(batch.source.topic)
+        facts = [fact for record in batch.records for fact in unpack(record.value or b"")]
         self.apply(batch.source.number, facts, Origin(batch.source, batch.start))

@@ -30,7 +30,8 @@ class MatchPayments(KeyedAgent[PaymentState]):
 
     def handle(self, batch: Batch) -> None:
         """Let each payment learn the facts that another worker routed."""
-        facts = [fact for record in batch.records for fact in bundles.payment_facts(record.value or b"")]
+        unpack = bundles.unpacker(batch.source.topic)
+        facts = [fact for record in batch.records for fact in unpack(record.value or b"")]
         self.apply(batch.source.number, facts, Origin(batch.source, batch.start))
 
     def _tell(self, commit: Commit, applications: list[PaymentApplication]) -> None:

@@ -14,23 +14,16 @@ from benchmarks.events import make_backlog
 from benchmarks.in_process import InProcess
 from benchmarks.report import Result
 from benchmarks.running import RECOVERED, wait_for
-from domain.obligations.view import ObligationState
-from domain.payments.view import PaymentState
-from domain.publishing import Published
 from domain.time import Micros
-from streams import topics
 from streams.partitioning import partition_of
 from streams.topics import Topic
+from streams.topology import TOPOLOGY
+from tables.packing import Unpacker
 from tables.store import TablePartition
 
 TEMPLATE_EVENTS = 20_000
 
 CHUNK = 10_000
-
-TABLES: tuple[tuple[bytes, Topic, type[Any], str], ...] = (
-    (b"p", topics.PAYMENTS_CHANGELOG, PaymentState, "payment_id"),
-    (b"o", topics.OBLIGATIONS_CHANGELOG, ObligationState, "obligation_id"),
-)
 
 Kept = tuple[Topic, str, bytes]
 """Changelog, key, value."""
@@ -46,10 +39,10 @@ class Templates:
         with tempfile.TemporaryDirectory() as folder:
             pipeline = InProcess.over(backlog, folder, partitions)
             pipeline.run()
-            for letter, changelog, _, _ in TABLES:
+            for table in TOPOLOGY.tables:
                 for number in range(partitions):
-                    items = pipeline.store.items(TablePartition(letter, number))
-                    self.kept += [(changelog, key, value) for key, value in items]
+                    items = pipeline.store.items(TablePartition(table.id, number))
+                    self.kept += [(table.changelog, key, value) for key, value in items]
             pipeline.store.close()
 
     def of(self, changelog: Topic) -> list[tuple[str, bytes]]:
@@ -59,18 +52,13 @@ class Templates:
     def multiplied(self, keys: int) -> Iterator[Kept]:
         """So many keys: the templates over and over, each under an id of its own, packed as tables/keyed.py packs."""
         encode = msgspec.msgpack.Encoder().encode
-        shape = {changelog: (struct, field) for _, changelog, struct, field in TABLES}
-        decoders = {
-            changelog: msgspec.msgpack.Decoder(tuple[struct, Published])  # type: ignore[valid-type]
-            for _, changelog, struct, _ in TABLES
-        }
-        decoded = [
-            (changelog, key, value[:8], *decoders[changelog].decode(value[8:])) for changelog, key, value in self.kept
-        ]
+        keys_of = {table.changelog: table.key for table in TOPOLOGY.tables}
+        unpackers = {table.changelog: Unpacker(table.state) for table in TOPOLOGY.tables}
+        decoded = [(changelog, key, value[:8], *unpackers[changelog](value)) for changelog, key, value in self.kept]
         for number in range(keys):
             changelog, key, deadline, state, history = decoded[number % len(decoded)]
             new_key = f"{key}-{number // len(decoded):04d}"
-            renamed = msgspec.structs.replace(state, **{shape[changelog][1]: new_key})
+            renamed = msgspec.structs.replace(state, **{keys_of[changelog]: new_key})
             yield changelog, new_key, deadline + encode((renamed, history))
 
 

@@ -1,19 +1,21 @@
 """Records of internal and changelog topics as JSON: the facts of a bundle, a packed state, a watermark."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import msgspec
 
-from domain.facts import PaymentApplication
 from domain.time import FAR_FUTURE, NOT_CAUGHT_UP, rfc3339
 from ops.describing import Describer
 from streams import topics
 from streams.codec import bundles
+from streams.codec.avro_schemas import INPUT_TYPES
 from streams.codec.json_form import fact_to_json
+from streams.topics import Role
+from streams.topology import Topology
 from streams.transport import watermarks
-from tables.packing import Unpacker, deadline_of, unpack_obligation, unpack_payment
+from tables.packing import Unpacker, deadline_of
 from tables.store import TALLY_KEY
 from tables.tallies import unpack_tally
 
@@ -29,57 +31,56 @@ def _plain(thing: Any) -> Any:
     return thing.hex() if isinstance(thing, bytes) else thing
 
 
-def _payment_facts(key: bytes | None, value: bytes | None) -> Iterable[dict[str, Any]]:
-    return [fact_to_json(fact) for fact in bundles.payment_facts(value or b"")]
+def _facts(unpack: Callable[[bytes], list[Any]], key: bytes | None, value: bytes | None) -> list[dict[str, Any]]:
+    return [fact_to_json(fact) if type(fact) in INPUT_TYPES else _untyped(fact) for fact in unpack(value or b"")]
 
 
-def _obligation_facts(key: bytes | None, value: bytes | None) -> Iterable[dict[str, Any]]:
-    return [
-        {"type": "_part", **_plain(fact)} if isinstance(fact, PaymentApplication) else fact_to_json(fact)
-        for fact in bundles.obligation_facts(value or b"")
-    ]
+def _untyped(fact: msgspec.Struct) -> dict[str, Any]:
+    """A fact that exists on internal topics only; its tag is its type: `_part`."""
+    return {"type": "_" + str(fact.__struct_config__.tag).lower(), **_plain(fact)}
 
 
 def _instant(micros: int) -> str | None:
     return None if micros in (FAR_FUTURE, NOT_CAUGHT_UP) else rfc3339(micros)
 
 
-def _state(unpack: Unpacker[Any], key: bytes | None, value: bytes | None) -> Iterable[dict[str, Any]]:
+def _state(unpack: Unpacker[Any], key: bytes | None, value: bytes | None) -> list[dict[str, Any]]:
     if key == TALLY_KEY:
         return [{"type": "_tally", "tally": None if value is None else _plain(unpack_tally(value))}]
     name = (key or b"").decode()
     if value is None:
         return [{"type": "_deleted", "key": name}]
-    state, history = unpack(value)
+    state, published = unpack(value)
     return [
         {
             "type": "_state",
             "key": name,
             "next_deadline": _instant(deadline_of(value)),
             "state": _plain(state),
-            "told": _plain(history),
+            "told": _plain(published),
         }
     ]
 
 
-def _mark(key: bytes | None, value: bytes | None) -> Iterable[dict[str, Any]]:
-    mark = watermarks.decode_watermark(value or b"")
+def _watermark(key: bytes | None, value: bytes | None) -> list[dict[str, Any]]:
+    watermark = watermarks.decode_watermark(value or b"")
     return [
         {
             "type": "_caught_up",
             "partition": (key or b"").decode(),
-            "until": _instant(mark.caught_up),
-            "passed": _instant(mark.passed),
-            "offset": mark.offset,
+            "until": _instant(watermark.caught_up),
+            "passed": _instant(watermark.passed),
+            "offset": watermark.offset,
         }
     ]
 
 
-DESCRIBERS: Mapping[str, Describer] = {
-    topics.PAYMENT_FACTS.name: _payment_facts,
-    topics.OBLIGATION_FACTS.name: _obligation_facts,
-    topics.PAYMENTS_CHANGELOG.name: partial(_state, unpack_payment),
-    topics.OBLIGATIONS_CHANGELOG.name: partial(_state, unpack_obligation),
-    topics.PROGRESS.name: _mark,
-}
-"""By the topic's default name."""
+def describers(topology: Topology) -> dict[str, Describer]:
+    """How to show the records of each internal topic and changelog, by the topic's default name."""
+    found: dict[str, Describer] = {topics.PROGRESS.name: _watermark}
+    for topic in topology.sources:
+        if topic.role is Role.INTERNAL:
+            found[topic.name] = partial(_facts, bundles.unpacker(topic))
+    for table in topology.tables:
+        found[table.changelog.name] = partial(_state, Unpacker(table.state))
+    return found

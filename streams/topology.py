@@ -38,11 +38,16 @@ class Table:
     id: bytes
     """One letter: the table's prefix in every local store. It never changes."""
     changelog: Topic
-    state: type[msgspec.Struct]
+    state: type[Any]
     new: Callable[[str], Any]
     """Makes the state of a key of which nothing is known."""
     key: str
     """The field that holds a fact's key: `payment_id`."""
+
+    @property
+    def key_kind(self) -> str:
+        """What its keys identify, as outputs and the API name it: `payment` for `payment_id`."""
+        return self.key.removesuffix("_id")
 
 
 class Share(NamedTuple):
@@ -151,7 +156,12 @@ class Topology:
     @cached_property
     def changelogs(self) -> Mapping[Topic, Topic]:
         """The changelog of the table fed by a topic, for each topic that feeds one, in the order of flow."""
-        return {topic: table.changelog for topic in self.sources if (table := self.table_of(topic)) is not None}
+        return {topic: table.changelog for topic, table in self.tables_by_source.items()}
+
+    @cached_property
+    def tables_by_source(self) -> Mapping[Topic, Table]:
+        """The table fed by a topic, for each topic that feeds one, in the order of flow."""
+        return {topic: table for topic in self.sources if (table := self.table_of(topic)) is not None}
 
     def writers(self, topic: Topic) -> tuple[Processor, ...]:
         """The processors that write a topic, in the order of flow."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from streams.codec import bundles
 from streams.topics import Role, Topic
 
 if TYPE_CHECKING:
@@ -31,14 +32,6 @@ def flow_order(processors: Iterable["Processor"]) -> tuple[list["Processor"], li
         waiting.remove(ready)
         order.append(ready)
     return order, waiting
-
-
-def union(records: tuple[type[Any], ...]) -> Any:
-    """The union of some record types, for a decoder."""
-    found: Any = records[0]
-    for record in records[1:]:
-        found |= record
-    return found
 
 
 def _feeds(writer: "Processor", reader: "Processor") -> bool:
@@ -104,6 +97,16 @@ def _each_table_has_one_processor(topology: "Topology") -> Iterator[str]:
             yield f"no processor keeps the table {table.name}: give it to one, or remove it"
         elif len(keeping) > 1:
             yield f"the table {table.name} is kept by {' and '.join(keeping)}: a table has one processor"
+
+
+def _each_table_has_one_source(topology: "Topology") -> Iterator[str]:
+    for processor in topology.processors:
+        if processor.table is not None and len(processor.inputs) != 1:
+            names = " and ".join(topic.name for topic in processor.inputs) or "no topic"
+            yield (
+                f"{processor.name} keeps the table {processor.table.name} from {names}: keep it from one topic, whose "
+                "watermark is then the table's"
+            )
 
 
 def _each_topic_is_read_as_its_role_says(topology: "Topology") -> Iterator[str]:
@@ -223,13 +226,13 @@ def _every_record_has_a_codec(topology: "Topology") -> Iterator[str]:
                     f"{record.__name__} on {topic.name} has no Avro schema: write it to "
                     f"schemas/avro/{_schema_file(record).name}"
                 )
-        if topic.role is Role.INTERNAL:
+        if topic.role is Role.INTERNAL and topic.records:
             yield from _packing_violations(topic)
 
 
 def _packing_violations(topic: Topic) -> Iterator[str]:
     try:
-        msgspec.msgpack.Decoder(list[union(topic.records)])  # type: ignore[misc]
+        bundles.unpacker(topic)
     except TypeError as error:
         yield (
             f"the records of {topic.name} ({_types(topic.records)}) cannot be packed together: give each a tag of its "
@@ -263,6 +266,7 @@ _RULES: tuple[tuple[Callable[["Topology"], Iterable[str]], ...], ...] = (
     (
         _each_table_has_its_changelog,
         _each_table_has_one_processor,
+        _each_table_has_one_source,
         _each_topic_is_read_as_its_role_says,
         _each_topic_is_written_as_its_role_says,
         _shares_are_of_shared_topics,

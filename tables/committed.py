@@ -1,8 +1,8 @@
-"""Looks at what this worker's store holds of a key: what is committed, never what the open transaction has learned.
+"""Reads the committed state of a key from this worker's store, without the changes of the open transaction.
 
-Reading, unpacking and deriving happen in a thread of their own, so that a question costs the event loop nothing. The
-view is as of the partition's caught-up time as it was last committed: then every record of an input up to that time is
-in the store, and no deadline looks passed whose facts are still on their way.
+Reading, unpacking and deriving the view run in threads, so that a request does not block the event loop. The view is as
+of the partition's watermark as last committed: every record of an input up to that time is in the store, so no deadline
+seems to have passed before the facts that it waits for have arrived.
 """
 
 import asyncio
@@ -23,10 +23,11 @@ from domain.publishing import Published
 from domain.records import ObligationReconciliation, PaymentReconciliation
 from domain.time import Micros
 from streams.partitioning import partition_of
-from streams.topics import OBLIGATION_FACTS, PAYMENT_FACTS, Topic
+from streams.topics import Topic
+from streams.topology import TOPOLOGY, Topology
 from streams.transport.batch import TopicPartition
 from streams.transport.engine import Engine
-from tables.packing import Unpacker, unpack_obligation, unpack_payment
+from tables.packing import Unpacker
 from tables.store import Store, TablePartition
 
 THREADS = 2
@@ -35,102 +36,109 @@ T = TypeVar("T")
 
 
 class NotKept(Exception):
-    """The key's partition is not kept by this worker, or ceased to be while it looked."""
+    """The worker does not own the key's partition, or lost it during the read."""
 
 
 class KeySnapshot(NamedTuple):
-    """What is known of a key."""
+    """The committed state of a key."""
 
     state: Any
-    """`PaymentState` or `ObligationState`; the caller's own."""
-    history: Published
+    """`PaymentState` or `ObligationState`. The caller owns it."""
+    published: Published
     partition: int
-    caught_up: Micros
-    """The partition's caught-up time, `progress.NEVER` before the first."""
+    watermark: Micros
+    """Of the partition; `watermarks.NEVER` before the first."""
     policy: Policy
 
     @property
     def facts(self) -> int:
-        """How many facts the state holds; of an obligation, what each payment told it is one."""
+        """The number of facts in the state. For an obligation, the application of each payment counts as one."""
         if isinstance(self.state, PaymentState):
             return _count(payment_state.identities(self.state))
         return _count(obligation_state.identities(self.state)) + len(self.state.applications)
 
     def reconciliation(self) -> PaymentReconciliation | ObligationReconciliation | None:
-        """How the key stands as of the caught-up time, under the version last told of it; None without a charge."""
+        """The reconciliation as of the watermark, with the version last published; None for an uncharged obligation."""
         record: PaymentReconciliation | ObligationReconciliation | None
         if isinstance(self.state, PaymentState):
-            record = payment.view(self.state, self.caught_up, self.policy).reconciliation
+            record = payment.view(self.state, self.watermark, self.policy).reconciliation
         else:
-            record = obligation.view(self.state, self.caught_up, self.policy).reconciliation
-        return None if record is None else msgspec.structs.replace(record, version=self.history.version)
+            record = obligation.view(self.state, self.watermark, self.policy).reconciliation
+        return None if record is None else msgspec.structs.replace(record, version=self.published.version)
 
 
 def _count(identities: Iterator[tuple[tuple[str, ...], Accepted]]) -> int:
     return sum(1 for _ in identities)
 
 
-class _Kind(NamedTuple):
-    topic: Topic
-    letter: bytes
-    unpack: Unpacker[Any]
-
-
-_KINDS: Mapping[str, _Kind] = {
-    "payment": _Kind(PAYMENT_FACTS, b"p", unpack_payment),
-    "obligation": _Kind(OBLIGATION_FACTS, b"o", unpack_obligation),
-}
-
-
 class CommittedReader:
-    """The committed state of the keys that this worker keeps. Its methods belong to the event loop."""
+    """Reads the committed state of the keys that this worker owns. Its methods belong to the event loop.
 
-    def __init__(self, store: Store, engine: Engine, partitions: Mapping[Topic, int], policy: Policy) -> None:
+    Args:
+        store: the worker's.
+        engine: the worker's; it knows which partitions are assigned and their watermarks.
+        partitions: the number of partitions of each topic.
+        policy: for views.
+        topology: which tables there are.
+
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        engine: Engine,
+        partitions: Mapping[Topic, int],
+        policy: Policy,
+        topology: Topology = TOPOLOGY,
+    ) -> None:
         self._store = store
         self._engine = engine
         self._partitions = partitions
         self._policy = policy
-        self._threads = ThreadPoolExecutor(THREADS, "rentmatch-looking")
+        self._sources = {table.key_kind: topic for topic, table in topology.tables_by_source.items()}
+        self._tables = {table.key_kind: (table.id, Unpacker(table.state)) for table in topology.tables}
+        self._threads = ThreadPoolExecutor(THREADS, "rentmatch-committed")
 
-    def source_of(self, kind: str, key: str) -> TopicPartition:
-        """The partition of facts that a key belongs to; `kind` is `payment` or `obligation`."""
-        topic = _KINDS[kind].topic
+    def source_of(self, key_kind: str, key: str) -> TopicPartition:
+        """The partition of facts that a key belongs to; `key_kind` is `payment` or `obligation`."""
+        topic = self._sources[key_kind]
         return TopicPartition(topic, partition_of(key, self._partitions[topic]))
 
-    def owns(self, kind: str, key: str) -> bool:
-        """Whether the key is kept here, assigned and recovered."""
-        return self.source_of(kind, key) in self._engine.expected
+    def owns(self, key_kind: str, key: str) -> bool:
+        """Whether the key's partition is assigned to this worker and recovered."""
+        return self.source_of(key_kind, key) in self._engine.expected
 
-    async def read(self, kind: str, key: str, render: Callable[[KeySnapshot], T]) -> T | None:
-        """Let `render` make something, in another thread, of what is known of a key; None where nothing is.
+    async def read(self, key_kind: str, key: str, render: Callable[[KeySnapshot], T]) -> T | None:
+        """Read a key and call `render` with its snapshot, both in a thread; None for an unknown key.
 
         Raises:
-            NotKept: the key is not kept here, or ceased to be meanwhile.
+            NotKept: this worker does not own the key's partition, or lost it meanwhile.
 
         """
-        source = self.source_of(kind, key)
+        source = self.source_of(key_kind, key)
         engine = self._engine
         if source not in engine.expected:
-            raise NotKept(f"{source} is not kept here")
+            raise NotKept(f"{source} is not assigned to this worker")
         epoch = engine.epoch
-        # Before the store is read: what is committed in between makes the state newer than the time, never older.
-        caught_up = engine.watermarks.committed_time(source)
-        made = await asyncio.get_running_loop().run_in_executor(
-            self._threads, self._read, _KINDS[kind], source.number, key, caught_up, render
+        # Before the store is read: a commit in between makes the state newer than the watermark, never older.
+        watermark = engine.watermarks.committed_time(source)
+        rendered = await asyncio.get_running_loop().run_in_executor(
+            self._threads, self._read, key_kind, source.number, key, watermark, render
         )
         if engine.epoch != epoch:
-            raise NotKept(f"{source} was given away meanwhile")
-        return made
+            raise NotKept(f"{source} was revoked meanwhile")
+        return rendered
 
     def _read(
-        self, kind: _Kind, partition: int, key: str, caught_up: Micros, render: Callable[[KeySnapshot], T]
+        self, key_kind: str, partition: int, key: str, watermark: Micros, render: Callable[[KeySnapshot], T]
     ) -> T | None:
-        packed = self._store.get(TablePartition(kind.letter, partition), key)
+        letter, unpack = self._tables[key_kind]
+        packed = self._store.get(TablePartition(letter, partition), key)
         if packed is None:
             return None
-        state, history = kind.unpack(packed)
-        return render(KeySnapshot(state, history, partition, caught_up, self._policy))
+        state, published = unpack(packed)
+        return render(KeySnapshot(state, published, partition, watermark, self._policy))
 
     def close(self) -> None:
-        """Wait until nobody looks into the store any more."""
+        """Wait until no thread reads the store any more."""
         self._threads.shutdown(wait=True, cancel_futures=True)

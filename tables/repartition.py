@@ -1,15 +1,15 @@
-"""Gives the internal topics and their changelogs another number of partitions: every state to its new place.
+"""Copies the state into internal topics and changelogs with another number of partitions.
 
-A key's place follows from the number of partitions, so a topic that holds keys cannot simply grow. Instead the states
-are copied into new topics, while no worker runs. Nothing is deleted, and no worker ever meets anything half done: the
-new `progress` topic, without which none starts, is made last.
+The number of partitions decides the partition of a key, so a topic that holds keys cannot simply grow. Instead the
+states are copied to new topics while no worker runs. Nothing is deleted, and no worker can see a half-finished copy:
+the new `progress` topic, without which no worker starts, is created last.
 
-1. The states of the old changelogs are read as in a recovery, up to the high watermark behind stable offsets.
-2. Each goes to the new changelog, with the tally of each new partition, counted anew from what its keys contribute.
-3. Facts that nobody has read yet go to the new internal topics.
-4. A mark in the old `progress` topic says where everything has moved to: a worker of the old topics refuses to start.
-5. The new `progress` topic is made and gets the marks: of the inputs as they were, of the internal topics the earliest
-   of all partitions, for a time that was told must not go back.
+1. Read the states of the old changelogs as in a recovery, up to the high watermark after stable offsets.
+2. Write each to the new changelog, with the tally of each new partition, recounted from its keys' contributions.
+3. Write facts that no worker has processed yet to the new internal topics.
+4. Write to the old `progress` topic where everything has moved: a worker of the old topics refuses to start.
+5. Create the new `progress` topic and write the watermarks: those of inputs unchanged, for an internal topic the
+   earliest of its old partitions, because a published time must not go back.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -18,68 +18,51 @@ from typing import Any, NamedTuple
 
 from confluent_kafka import KafkaError, Message, Producer
 
-from domain.obligations.view import ObligationState
-from domain.payments.view import PaymentState
 from domain.tally import Tally, recounted
 from domain.time import NOT_CAUGHT_UP, Day
 from streams import topics
-from streams.broker.cluster import CHANGELOG_OF
 from streams.codec import bundles
 from streams.partitioning import partition_of
 from streams.settings import Settings
 from streams.topics import Topic
+from streams.topology import TOPOLOGY, Table, Topology
 from streams.transport import watermarks
 from streams.transport.batch import TopicPartition
 from streams.transport.watermarks import Watermark
-from tables.packing import Unpacker, unpack_obligation, unpack_payment
+from tables.packing import Unpacker
 from tables.recovery import Changelog, Recovery, Watermarks
 from tables.store import TALLY_KEY, Store, TablePartition
 from tables.tallies import pack_tally, unpack_tally
 
-MOVED = (topics.PAYMENT_FACTS, topics.OBLIGATION_FACTS, topics.PAYMENTS_CHANGELOG, topics.OBLIGATIONS_CHANGELOG)
-"""The topics whose partitions are ours to choose, besides `progress`."""
+
+def moved(topology: Topology) -> tuple[Topic, ...]:
+    """The topics that move: those whose facts feed a table, and the changelogs. `progress` is written last."""
+    return (*topology.changelogs, *topology.changelogs.values())
 
 
 class RepartitionFailed(RuntimeError):
-    """The states were not moved, or not all; the message says why and what to do. The old topics are as they were."""
-
-
-class _Kind(NamedTuple):
-    """What there is to know of a table, by the topic whose facts it learns."""
-
-    letter: bytes
-    state: type[Any]
-    unpack: Unpacker[Any]
-    read: Callable[[bytes], list[Any]]
-    key: Callable[[Any], str]
-
-
-_KINDS: Mapping[Topic, _Kind] = {
-    topics.PAYMENT_FACTS: _Kind(b"p", PaymentState, unpack_payment, bundles.payment_facts, attrgetter("payment_id")),
-    topics.OBLIGATION_FACTS: _Kind(
-        b"o", ObligationState, unpack_obligation, bundles.obligation_facts, attrgetter("obligation_id")
-    ),
-}
+    """Not all states were copied. The message says why and what to do. The old topics are unchanged."""
 
 
 class Outcome(NamedTuple):
-    """What was moved."""
+    """The numbers of copied items."""
 
     keys: dict[str, int]
     """States, by the default name of their changelog."""
     facts: int
-    """Facts that nobody had read yet."""
+    """Facts that no worker had processed yet."""
 
 
 class Repartition:
-    """One move. Blocking, and long where there are many keys.
+    """One repartitioning. Its methods block, for long where there are many keys.
 
     Args:
-        old: the settings of the topics that are.
-        new: the same with the names of those to be.
-        partitions: how many the internal topics have now, and how many the new ones have.
-        scratch: a store to sort in; the size of all states.
+        old: the settings with the names of the existing topics.
+        new: the same with the names of the new topics.
+        partitions: of each existing topic, and of the new ones.
+        scratch: a store for sorting; it takes as much disk as all states.
         step: called for each key.
+        topology: which tables there are.
 
     """
 
@@ -90,7 +73,9 @@ class Repartition:
         partitions: tuple[Mapping[Topic, int], int],
         scratch: Store,
         step: Callable[[], None],
+        topology: Topology = TOPOLOGY,
     ) -> None:
+        self._topology = topology
         self._old = old
         self._new = new
         self._before, self._after = partitions
@@ -101,7 +86,7 @@ class Repartition:
             old.kafka(
                 **{
                     "enable.idempotence": True,
-                    # The topics are new: with more on the way the first records could be lost (KAFKA-15591).
+                    # The topics are new: with more in flight the first records could be lost (KAFKA-15591).
                     "max.in.flight": 1,
                     "message.max.bytes": 16 << 20,
                     "linger.ms": 20,
@@ -115,22 +100,23 @@ class Repartition:
         """Steps 1 to 3.
 
         Raises:
-            RepartitionFailed: a record was not written, or the new tallies are not the old ones.
+            RepartitionFailed: a record was not written, or the new tallies differ from the old ones.
             RecoveryFailed: the old topics cannot be read.
 
         """
-        names = {topic: self._old.topic(topic) for topic in topics.ALL}
+        tables = self._topology.tables_by_source
+        names = {topic: self._old.topic(topic) for topic in self._topology.topics}
         recovery = Recovery(self._old.kafka(), self._old.application_id, names, lambda: False)
         watermarks = Watermarks(self._old.kafka(), self._old.application_id)
         try:
             unread = recovery.positions(self._sources())
             changelogs = [
-                Changelog(names[CHANGELOG_OF[facts]], number, TablePartition(kind.letter, number))
-                for facts, kind in _KINDS.items()
+                Changelog(names[table.changelog], number, TablePartition(table.id, number))
+                for facts, table in tables.items()
                 for number in range(self._before[facts])
             ]
             recovery.read_state(self._scratch, changelogs)
-            keys = {CHANGELOG_OF[facts].name: self._copy_states(facts, kind) for facts, kind in _KINDS.items()}
+            keys = {table.changelog.name: self._copy_states(facts, table) for facts, table in tables.items()}
             facts_moved = self._copy_facts(recovery, watermarks, unread)
         finally:
             recovery.close()
@@ -139,51 +125,59 @@ class Repartition:
         return Outcome(keys, facts_moved)
 
     def retire(self, marks: Mapping[bytes, Watermark]) -> dict[bytes, Watermark]:
-        """Step 4, and the marks for step 5.
+        """Step 4.
 
         Args:
-            marks: the last of each key of the old progress topic.
+            marks: the last watermark of each key of the old progress topic.
+
+        Returns:
+            The watermarks for step 5.
 
         """
-        told = ", ".join(self._new.topic(topic) for topic in (*MOVED, topics.PROGRESS))
+        names = ", ".join(self._new.topic(topic) for topic in (*moved(self._topology), topics.PROGRESS))
         nothing = watermarks.encode_watermark(Watermark(NOT_CAUGHT_UP, 0, NOT_CAUGHT_UP, 0))
-        self._send(self._old.topic(topics.PROGRESS), 0, watermarks.MOVED + told.encode(), nothing)
+        self._send(self._old.topic(topics.PROGRESS), 0, watermarks.MOVED + names.encode(), nothing)
         self._flush()
         internal = {watermarks.key_of(source) for source in self._sources()}
         kept = {
             key: mark for key, mark in marks.items() if key not in internal and not key.startswith(watermarks.MOVED)
         }
-        for facts in _KINDS:
+        for facts in self._topology.tables_by_source:
             of_topic = [marks.get(watermarks.key_of(source)) for source in self._sources() if source.topic is facts]
             known = [mark for mark in of_topic if mark is not None]
             if len(known) < len(of_topic):
-                continue  # never caught up: the new ones are not either
+                continue  # one has no watermark yet, so the new ones start without one
             mark = Watermark(min(m.caught_up for m in known), 0, min(m.passed for m in known), self._after)
             for number in range(self._after):
                 kept[watermarks.key_of(TopicPartition(facts, number))] = mark
         return kept
 
     def mark(self, marks: Mapping[bytes, Watermark]) -> None:
-        """Step 5, once the new progress topic is there."""
+        """Step 5, once the new progress topic exists."""
         for key, mark in marks.items():
             self._send(self._new.topic(topics.PROGRESS), 0, key, watermarks.encode_watermark(mark))
         self._flush()
 
     def _sources(self) -> list[TopicPartition]:
-        return [TopicPartition(facts, number) for facts in _KINDS for number in range(self._before[facts])]
+        return [
+            TopicPartition(facts, number)
+            for facts in self._topology.tables_by_source
+            for number in range(self._before[facts])
+        ]
 
-    def _copy_states(self, facts: Topic, kind: _Kind) -> int:
-        changelog = self._new.topic(CHANGELOG_OF[facts])
+    def _copy_states(self, facts: Topic, table: Table) -> int:
+        changelog = self._new.topic(table.changelog)
+        unpack = Unpacker(table.state)
         tallies = [Tally() for _ in range(self._after)]
-        places = [TablePartition(kind.letter, number) for number in range(self._before[facts])]
+        places = [TablePartition(table.id, number) for number in range(self._before[facts])]
         old_tallies = [unpack_tally(packed) for place in places if (packed := self._scratch.tally(place)) is not None]
         forgotten = max((tally.forgotten for tally in old_tallies), default=0)
         count = 0
         for place in places:
             for key, value in self._scratch.items(place):
-                _, history = kind.unpack(value)
+                _, published = unpack(value)
                 target = partition_of(key, self._after)
-                tallies[target].add(recounted(kind.state, [history], forgotten))
+                tallies[target].add(recounted(table.state, [published], forgotten))
                 self._send(changelog, target, key.encode(), value)
                 count += 1
                 self._step()
@@ -193,37 +187,39 @@ class Repartition:
         before, after = _flat(old_tallies, forgotten), _flat(tallies, forgotten)
         if before != after:
             raise RepartitionFailed(
-                f"the tallies of {self._old.topic(CHANGELOG_OF[facts])} do not come to what its keys contribute; "
+                f"the tallies of {self._old.topic(table.changelog)} are not the sum of its keys' contributions; "
                 f"nothing was switched over. Differences: {_differences(before, after)}"
             )
         return count
 
     def _copy_facts(self, recovery: Recovery, watermarks: Watermarks, unread: Mapping[TopicPartition, int]) -> int:
-        moved = 0
-        for facts, kind in _KINDS.items():
+        count = 0
+        for facts, table in self._topology.tables_by_source.items():
+            unpack, key = bundles.unpacker(facts), attrgetter(table.key)
             name = self._old.topic(facts)
             starts = {(name, source.number): at for source, at in unread.items() if source.topic is facts}
             ends = {place: watermarks.of(*place)[1] for place in starts}
             starts = {place: at for place, at in starts.items() if at < ends[place]}
-            elsewhere: dict[int, list[Any]] = {}
+            by_target: dict[int, list[Any]] = {}
 
             def take(
                 place: tuple[str, int],
                 records: Iterable[tuple[bytes, bytes | None]],
                 end: int,
-                kind: _Kind = kind,
-                elsewhere: dict[int, list[Any]] = elsewhere,
+                unpack: Callable[[bytes], list[Any]] = unpack,
+                key: Callable[[Any], str] = key,
+                by_target: dict[int, list[Any]] = by_target,
             ) -> None:
                 for _, value in records:
-                    for fact in kind.read(value or b""):
-                        elsewhere.setdefault(partition_of(kind.key(fact), self._after), []).append(fact)
+                    for fact in unpack(value or b""):
+                        by_target.setdefault(partition_of(key(fact), self._after), []).append(fact)
 
             recovery.read_to(starts, {place: ends[place] for place in starts}, take)
-            for target, some in elsewhere.items():
-                moved += len(some)
+            for target, some in by_target.items():
+                count += len(some)
                 for value in bundles.pack(some):
                     self._send(self._new.topic(facts), target, None, value)
-        return moved
+        return count
 
     def _send(self, name: str, partition: int, key: bytes | None, value: bytes) -> None:
         while True:
@@ -246,7 +242,7 @@ class Repartition:
 
 
 def _flat(tallies: Iterable[Tally], forgotten: Day) -> dict[str, int]:
-    """Tallies added up, as numbers by name; days that one of them has forgotten are none."""
+    """The sum of tallies, as numbers by name, without the days that one of them has forgotten."""
     total = Tally(forgotten=forgotten)
     for tally in tallies:
         total.add(tally)

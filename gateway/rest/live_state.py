@@ -81,12 +81,12 @@ def live_record(found: KeySnapshot) -> Json | None:
 
 def live_explanation(found: KeySnapshot, break_id: str) -> Json | None:
     """What is behind a break of a key, and as of when; None where it is not open."""
-    one = explanation.find(found.state, break_id, found.caught_up, found.policy)
+    one = explanation.find(found.state, break_id, found.watermark, found.policy)
     if one is None:
         return None
-    told = found.history.breaks.get(break_id)
+    told = found.published.breaks.get(break_id)
     story = explanation.explain(
-        found.state, one, found.caught_up, found.policy, opened_at=None if told is None else told.opened_at
+        found.state, one, found.watermark, found.policy, opened_at=None if told is None else told.opened_at
     )
     return explanation.as_json(story) | {"live": _live(found)}
 
@@ -94,6 +94,6 @@ def live_explanation(found: KeySnapshot, break_id: str) -> Json | None:
 def _live(found: KeySnapshot) -> Json:
     return {
         "partition": found.partition,
-        "caught_up_to": None if found.caught_up == NOT_CAUGHT_UP else rfc3339(found.caught_up),
+        "caught_up_to": None if found.watermark == NOT_CAUGHT_UP else rfc3339(found.watermark),
         "facts": found.facts,
     }

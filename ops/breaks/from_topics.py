@@ -18,7 +18,8 @@ from streams.codec.codec import codec_of
 from streams.codec.dead_letters import BadInput
 from streams.codec.json_form import output_to_json
 from streams.settings import Settings
-from tables.packing import unpack_obligation, unpack_payment
+from streams.topology import TOPOLOGY
+from tables.packing import Unpacker
 
 _SEPARATOR = "~"
 """Separates the parts of a cursor: priority, opened_at in microseconds since 1970, break id."""
@@ -101,12 +102,11 @@ class TopicSource:
 
     def _state(self, alert: MismatchAlert) -> tuple[PaymentState | ObligationState | None, dict[str, PublishedBreak]]:
         """Give the state of the break's key, and its open breaks as published in the same transaction."""
-        is_payment = alert.key_kind == "payment"
-        changelog = topics.PAYMENTS_CHANGELOG if is_payment else topics.OBLIGATIONS_CHANGELOG
-        record = reading.last_of_key(self._settings, changelog, alert.key)
+        table = next(table for table in TOPOLOGY.tables if table.key_kind == alert.key_kind)
+        record = reading.last_of_key(self._settings, table.changelog, alert.key)
         if record is None or record.value is None:
             return None, {}
-        state, history = unpack_payment(record.value) if is_payment else unpack_obligation(record.value)
+        state, history = Unpacker(table.state)(record.value)
         return state, history.breaks
 
 

@@ -40,7 +40,7 @@ def command(check: bool, apply: bool, as_json: bool) -> None:
         say(f"error: {error}")
     if report.errors:
         fail("the topics are not fit for a worker; see above.")
-    if check and not report.as_wanted:
+    if check and not report.as_desired:
         fail(
             "the topics are not all as the settings want them; see above. "
             "`rentmatch provision` creates what is missing."
@@ -53,26 +53,26 @@ def _show(report: Report) -> None:
         here = finding.state is not TopicState.MISSING
         rows.append(
             [
-                finding.wish.name,
-                finding.wish.topic.role.value,
+                finding.desired.name,
+                finding.desired.topic.role.value,
                 finding.state.value + (f", {len(finding.applied)} changed" if finding.applied else ""),
                 str(finding.partitions) if here else "-",
                 str(finding.replication) if here else "-",
-                "; ".join(f"{d.what} is {d.found}, not {d.wanted}" for d in finding.differences) or "-",
+                "; ".join(f"{d.name} is {d.found}, not {d.desired}" for d in finding.differences) or "-",
             ]
         )
     put_table(["topic", "role", "state", "partitions", "replicas", "differs"], rows)
     for finding in report.findings:
         for difference in finding.differences:
-            put_line(f"{finding.wish.name}: {difference.what}: {difference.remedy}")
+            put_line(f"{finding.desired.name}: {difference.name}: {difference.remedy}")
     if any(d.alterable for finding in report.findings for d in finding.differences):
         put_line("`rentmatch provision --apply` runs the kafka-configs changes of our own topics for you.")
 
 
 def _as_json(finding: Finding) -> dict[str, Any]:
     return {
-        "topic": finding.wish.name,
-        "role": finding.wish.topic.role.value,
+        "topic": finding.desired.name,
+        "role": finding.desired.topic.role.value,
         "state": finding.state.value,
         "partitions": finding.partitions,
         "replication": finding.replication,
@@ -83,8 +83,8 @@ def _as_json(finding: Finding) -> dict[str, Any]:
 
 def _difference(difference: Difference) -> dict[str, Any]:
     return {
-        "what": difference.what,
-        "wanted": difference.wanted,
+        "what": difference.name,
+        "wanted": difference.desired,
         "found": difference.found,
         "remedy": difference.remedy,
         "alterable": difference.alterable,

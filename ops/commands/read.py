@@ -10,11 +10,12 @@ import click
 
 from ops.console import Command, fail, json_text, meter, misuse, put_json, put_line
 from ops.describing import Describer, UndecodableError, describe, kafka_metadata, raw_value, text_or_hex
-from ops.internal_records import DESCRIBERS
+from ops.internal_records import describers
 from streams.broker import reading
 from streams.broker.reading import ConsumedRecord
 from streams.codec.codec import Codec, codec_of
 from streams.settings import load
+from streams.topology import TOPOLOGY
 
 
 @dataclass(slots=True)
@@ -84,7 +85,7 @@ def command(topic: str, *, last: bool, follow: bool, as_json: bool, limit: int |
         misuse("--last and --follow exclude each other: the last record is not known before the end.")
     settings = load()
     found = reading.resolve(settings, topic)
-    printer = Printer(codec_of(settings), DESCRIBERS, as_json, with_metadata)
+    printer = Printer(codec_of(settings), describers(TOPOLOGY), as_json, with_metadata)
     records: Iterable[ConsumedRecord] = reading.records(settings, found, follow=follow)
     try:
         if last:

@@ -14,17 +14,18 @@ from confluent_kafka.admin import AdminClient
 
 from ops.console import Command, fail, meter, misuse, put_line, say
 from streams import topics
-from streams.broker.cluster import ANSWER_SECONDS_MAX, CHANGELOG_OF, connect, identity, partition_counts
+from streams.broker.cluster import ANSWER_SECONDS_MAX, connect, identity, partition_counts
 from streams.broker.provisioning import provision
 from streams.settings import PREFIX, Settings, load
 from streams.topics import Topic
+from streams.topology import TOPOLOGY
 from streams.transport import watermarks
 from streams.transport.watermarks import Watermark
 from tables.recovery import Recovery, RecoveryFailed, Watermarks
-from tables.repartition import MOVED, Repartition, RepartitionFailed
+from tables.repartition import Repartition, RepartitionFailed, moved
 from tables.store import Store
 
-NEW_TOPICS = (*MOVED, topics.PROGRESS)
+NEW_TOPICS = (*moved(TOPOLOGY), topics.PROGRESS)
 _SUFFIX = re.compile(r"-p\d+$")
 
 
@@ -61,8 +62,8 @@ def command(partitions: int, again: bool, scratch: Path | None, yes: bool) -> No
     folder = Path(mkdtemp(prefix="rentmatch-repartition-", dir=scratch))
     try:
         before = _offsets(old, counts)
-        _create(new, MOVED)
-        store = Store(folder, identity(old, CHANGELOG_OF.values()))
+        _create(new, moved(TOPOLOGY))
+        store = Store(folder, identity(old, TOPOLOGY.changelogs.values()))
         try:
             with meter("copying states") as drawn:
                 move = Repartition(old, new, (counts, partitions), store, drawn.step)
@@ -112,10 +113,11 @@ def _refuse_members(settings: Settings) -> None:
 
 def _offsets(settings: Settings, counts: Mapping[Topic, int]) -> Mapping[tuple[str, int], int]:
     """What the group has committed, of every source."""
-    read = (*topics.INPUTS, topics.PAYMENT_FACTS, topics.OBLIGATION_FACTS)
     watermarks = Watermarks(settings.kafka(), settings.application_id)
     try:
-        return watermarks.committed([(settings.topic(topic), n) for topic in read for n in range(counts[topic])])
+        return watermarks.committed(
+            [(settings.topic(topic), n) for topic in TOPOLOGY.sources for n in range(counts[topic])]
+        )
     finally:
         watermarks.close()
 

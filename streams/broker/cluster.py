@@ -1,43 +1,37 @@
-"""The broker as every part of rentmatch meets it: connecting, which topics there are, and what they are."""
+"""Connects to the broker, and asks it which topics there are, with how many partitions and which ids."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from confluent_kafka import KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient
 
-from streams import topics
 from streams.settings import Settings
 from streams.topics import Topic
+from streams.topology import TOPOLOGY, Topology
 
 log = logging.getLogger(__name__)
 
 ANSWER_SECONDS_MAX = 10.0
-"""How long a broker may take to answer before we say that it does not."""
+"""Timeout of a request to the broker, seconds."""
 MOCK_CLUSTER_ID = "mockCluster"
-"""How the cluster id of librdkafka's mock cluster begins. It has no CreateTopics and tells no configuration."""
-
-CHANGELOG_OF: Mapping[Topic, Topic] = {
-    topics.PAYMENT_FACTS: topics.PAYMENTS_CHANGELOG,
-    topics.OBLIGATION_FACTS: topics.OBLIGATIONS_CHANGELOG,
-}
-"""The changelog of what is learned from an internal topic: it has one partition for each partition of that."""
+"""The start of the cluster id of librdkafka's mock cluster, which has neither CreateTopics nor DescribeConfigs."""
 
 
 class BrokerError(RuntimeError):
-    """The broker cannot do what was asked; the message says what was asked, what it answered and what to do."""
+    """A request to the broker failed. The message names the request, the answer and what to do."""
 
 
 Client = TypeVar("Client")
 
 
 def connect(make: Callable[[dict[str, Any]], Client], settings: Settings, **more: Any) -> tuple[Client, Any]:
-    """Open a confluent-kafka client and see that a broker answers.
+    """Open a confluent-kafka client and check that a broker answers.
 
     Args:
         make: `AdminClient`, `Consumer` or `Producer`.
-        settings: where the broker is and how to speak to it.
+        settings: the broker's address, protocol and credentials.
         more: further librdkafka settings, with `_` for `.` in their names.
 
     Returns:
@@ -47,9 +41,9 @@ def connect(make: Callable[[dict[str, Any]], Client], settings: Settings, **more
         BrokerError: the client refuses the settings or no broker answers.
 
     """
-    told: list[str] = []
+    errors: list[str] = []
     conf = settings.kafka(**{name.replace("_", "."): value for name, value in more.items()})
-    conf["error_cb"] = lambda error: told.append(error.str())
+    conf["error_cb"] = lambda error: errors.append(error.str())
     # librdkafka writes each failed attempt to stderr by itself; an operator needs the reason once.
     conf["log_level"] = 2
     try:
@@ -59,58 +53,58 @@ def connect(make: Callable[[dict[str, Any]], Client], settings: Settings, **more
             f"the Kafka client cannot use these settings: {error.args[0].str()}. "
             "Look at the RENTMATCH_SECURITY_… variables (`rentmatch settings`)."
         ) from None
-    return client, metadata(client, settings, told)
+    return client, metadata(client, settings, errors)
 
 
-def metadata(client: Any, settings: Settings, told: list[str] | None = None) -> Any:
+def metadata(client: Any, settings: Settings, errors: list[str] | None = None) -> Any:
     """Ask the cluster for its brokers and topics.
 
     Raises:
-        BrokerError: no broker answers in time; the message names the address and the last reason heard.
+        BrokerError: no broker answers in time; the message names the address and the last error.
 
     """
     try:
         return client.list_topics(timeout=ANSWER_SECONDS_MAX)
     except KafkaException as error:
-        client.poll(0)  # hands over what went wrong below, such as a refused password
-        reason = told[-1] if told else error.args[0].str()
+        client.poll(0)  # delivers pending errors to `error_cb`, such as a refused password
+        reason = errors[-1] if errors else error.args[0].str()
         raise BrokerError(
-            f"no Kafka broker answers at {settings.broker}: {reason}. Start it, or set RENTMATCH_BROKER to where it "
-            "is (and RENTMATCH_SECURITY_PROTOCOL to how it is spoken to)."
+            f"no Kafka broker answers at {settings.broker}: {reason}. Start it, or set RENTMATCH_BROKER to its "
+            "address and RENTMATCH_SECURITY_PROTOCOL to its protocol."
         ) from None
 
 
 class MissingTopics(BrokerError):
-    """Topics are not there, or do not fit together; the message says what to do."""
+    """Topics are missing or not co-partitioned; the message says what to do."""
 
 
-def partition_counts(settings: Settings) -> dict[Topic, int]:
-    """How many partitions each of our topics has.
+def partition_counts(settings: Settings, topology: Topology = TOPOLOGY) -> dict[Topic, int]:
+    """The number of partitions of each topic of the topology.
 
     Raises:
-        MissingTopics: a topic is not there, or a changelog has not as many partitions as what it belongs to.
+        MissingTopics: a topic is missing, or a changelog does not have as many partitions as the topic that feeds it.
         BrokerError: no broker answers.
 
     """
     _, cluster = connect(AdminClient, settings)
-    names = {topic: settings.topic(topic) for topic in topics.ALL}
+    names = {topic: settings.topic(topic) for topic in topology.topics}
     missing = [name for name in names.values() if name not in cluster.topics or not cluster.topics[name].partitions]
     if missing:
         raise MissingTopics(f"topics are missing: {', '.join(missing)}. Run `rentmatch provision` first.")
     counts = {topic: len(cluster.topics[name].partitions) for topic, name in names.items()}
-    for facts, changelog in CHANGELOG_OF.items():
+    for facts, changelog in topology.changelogs.items():
         if counts[facts] != counts[changelog]:
             raise MissingTopics(
                 f"{names[facts]} has {counts[facts]} partitions and {names[changelog]} has {counts[changelog]}; they "
-                "must be equal. `rentmatch provision --check` says more."
+                "must be equal. `rentmatch provision --check` shows the details."
             )
     return counts
 
 
 def look_up(consumer: Any, names: Iterable[str]) -> None:
-    """Have a client know topics before it is assigned their partitions.
+    """Let a client fetch the metadata of topics before it is assigned their partitions.
 
-    One that does not looks for their leaders once a second only, and that second is one in which nothing is told.
+    Otherwise librdkafka refreshes partition leaders only once a second, which delays the first fetch.
     """
     for name in set(names):
         try:
@@ -125,12 +119,12 @@ def is_mock(cluster: Any) -> bool:
 
 
 def identity(settings: Settings, named: Iterable[Topic]) -> str:
-    """What these topics are, whatever they are called: it changes when one is deleted and made again.
+    """The ids of the cluster and of these topics: it changes when one is deleted and created again.
 
-    The ids of the cluster and of the topics; of the cluster alone where the broker gives topics none.
+    Of the cluster alone where the broker gives topics no ids.
 
     Raises:
-        BrokerError: the broker does not tell.
+        BrokerError: the broker does not describe them.
 
     """
     admin, cluster = connect(AdminClient, settings)

@@ -1,25 +1,26 @@
-"""The records of the internal topics: each carries many facts of one partition, packed.
+"""Records of the internal topics. Each is a bundle: many facts of one partition, packed.
 
-A commit writes at most a few records to each internal partition however many facts it routes, which is most of
-what makes a hop cheap. The facts of a bundle keep the order in which they were routed.
+A commit writes at most a few records to each internal partition, however many facts it routes; that makes most of the
+low cost of a hop. A bundle keeps its facts in the order in which they were routed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache, reduce
+from operator import or_
+from typing import Any
 
 import msgspec
 
-from domain.facts import InputFact, ObligationFact, PaymentApplication, PaymentFact
+from streams.topics import Topic
 
 BUNDLE_BYTES = 64 * 1024
-"""A bundle is closed when it grows past this; one fact alone may be larger (10,000 installments are legal)."""
+"""A bundle larger than this is split; one fact alone may be larger (10,000 installments are legal)."""
 
 _encoder = msgspec.msgpack.Encoder()
-_payment_facts = msgspec.msgpack.Decoder(list[PaymentFact])
-_obligation_facts = msgspec.msgpack.Decoder(list[ObligationFact | PaymentApplication])
 
 
-def pack(facts: Sequence[InputFact | PaymentApplication]) -> list[bytes]:
-    """Pack facts into as few records as keep each near `BUNDLE_BYTES`."""
+def pack(facts: Sequence[Any]) -> list[bytes]:
+    """Pack facts into bundles of at most `BUNDLE_BYTES` where that is possible."""
     whole = _encoder.encode(facts)
     if len(whole) <= BUNDLE_BYTES or len(facts) == 1:
         return [whole]
@@ -27,11 +28,14 @@ def pack(facts: Sequence[InputFact | PaymentApplication]) -> list[bytes]:
     return pack(facts[:middle]) + pack(facts[middle:])
 
 
-def payment_facts(value: bytes) -> list[PaymentFact]:
-    """The facts of a record of `payment-facts`."""
-    return _payment_facts.decode(value)
+@cache
+def unpacker(topic: Topic) -> Callable[[bytes], list[Any]]:
+    """The function that unpacks a bundle of an internal topic into facts, which are of the topic's `records`.
 
+    Raises:
+        TypeError: the types of the records cannot be told apart in a bundle.
 
-def obligation_facts(value: bytes) -> list[ObligationFact | PaymentApplication]:
-    """The facts of a record of `obligation-facts`."""
-    return _obligation_facts.decode(value)
+    """
+    fact: Any = reduce(or_, topic.records)
+    decode: Callable[[bytes], list[Any]] = msgspec.msgpack.Decoder(list[fact]).decode
+    return decode

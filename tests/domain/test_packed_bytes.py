@@ -9,13 +9,15 @@ import pytest
 
 from domain import publishing
 from domain.obligations import view as obligation
+from domain.obligations.view import ObligationState
 from domain.payments import view as payment
+from domain.payments.view import PaymentState
 from domain.policy import Policy
 from domain.publishing import Published
 from domain.tally import Tally, count_obligation, count_payment
 from domain.time import DAY
 from streams.codec import bundles
-from tables.packing import pack, unpack_obligation, unpack_payment
+from tables.packing import Unpacker, pack
 from tables.tallies import pack_tally, unpack_tally
 from tests.kit.domain_world import World
 from tests.kit.scenario_tables import instant, read_facts
@@ -83,12 +85,12 @@ def test_the_packed_bytes_are_those_on_disk(name: str) -> None:
 
 
 def test_what_is_on_disk_unpacks_and_packs_to_the_same() -> None:
-    for name, unpack in (("payment", unpack_payment), ("obligation", unpack_obligation)):
+    for name, unpack in (("payment", Unpacker(PaymentState)), ("obligation", Unpacker(ObligationState))):
         state, history = unpack(golden(name))
         assert pack(LOOKS[1], state, history) == golden(name)
         assert history.breaks
         assert history.counted
-    assert unpack_obligation(golden("obligation"))[1].late
-    assert unpack_payment(golden("payment"))[1].applications
+    assert Unpacker(ObligationState)(golden("obligation"))[1].late
+    assert Unpacker(PaymentState)(golden("payment"))[1].applications
     for name in ("payments-tally", "obligations-tally"):
         assert pack_tally(unpack_tally(golden(name))) == golden(name)

@@ -6,8 +6,8 @@ import re
 import shutil
 import time
 
-from streams.broker.cluster import CHANGELOG_OF, identity
-from streams.topics import OBLIGATIONS_CHANGELOG, PAYMENTS_CHANGELOG
+from streams.broker.cluster import identity
+from streams.topology import TOPOLOGY
 from tables.store import TALLY_KEY, Store, TablePartition
 from tests.faults.fault_scenarios import Stage
 from tests.kit.deployment import Feed, Installation
@@ -15,7 +15,7 @@ from tests.kit.reading import read_all
 from tests.kit.verifier import KEYS
 from tools.local.worker import WorkerProcess
 
-TABLES = {b"p": PAYMENTS_CHANGELOG.name, b"o": OBLIGATIONS_CHANGELOG.name}
+TABLES = {table.id: table.changelog.name for table in TOPOLOGY.tables}
 """Each table's changelog, by the letter that the store gives the table."""
 
 WARM = re.compile(r"standby of \d+ partitions is warm")
@@ -128,7 +128,7 @@ def stores_hold_what_is_committed(installation: Installation, worker_id: str) ->
     records up to its offset make, and nothing else."""
     settings = installation.settings
     folder = installation.directory_of(worker_id) / "state" / f"{settings.topic_prefix}{settings.application_id}"
-    store = Store(folder / worker_id / "store", identity(settings, CHANGELOG_OF.values()))
+    store = Store(folder / worker_id / "store", identity(settings, TOPOLOGY.changelogs.values()))
     try:
         for letter, changelog in TABLES.items():
             records = read_all(installation.bootstrap, installation.name(changelog))

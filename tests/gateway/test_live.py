@@ -227,7 +227,7 @@ def committed_of(driver: Driver) -> CommittedReader:
 
 def look(committed: CommittedReader, key: str) -> tuple[str, int, int] | None:
     def see(found: Any) -> tuple[str, int, int]:
-        return found.reconciliation().status.value, found.facts, found.caught_up
+        return found.reconciliation().status.value, found.facts, found.watermark
 
     return asyncio.run(committed.read("payment", key, see))
 

@@ -16,6 +16,7 @@ from streams import topics
 from streams.codec.codec import Codec
 from streams.settings import Settings
 from streams.topics import Topic
+from streams.topology import TOPOLOGY
 from streams.transport import watermarks
 from streams.transport.batch import Batch, TopicPartition
 from streams.transport.commit import Commit
@@ -102,13 +103,10 @@ class Worker:
         mine = list(sources)
         broker.stable_offsets(mine)  # only then the changelogs' ends
         for source in mine:
-            changelog, letter = {
-                topics.PAYMENT_FACTS: (topics.PAYMENTS_CHANGELOG, b"p"),
-                topics.OBLIGATION_FACTS: (topics.OBLIGATIONS_CHANGELOG, b"o"),
-            }.get(source.topic, (None, b""))
-            if changelog is not None:
-                place = TablePartition(letter, source.number)
-                batch = broker.read_to_the_end(TopicPartition(changelog, source.number), self.store.offset(place))
+            table = TOPOLOGY.table_of(source.topic)
+            if table is not None:
+                place = TablePartition(table.id, source.number)
+                batch = broker.read_to_the_end(TopicPartition(table.changelog, source.number), self.store.offset(place))
                 self.store.recover(place, [(r.key or b"", r.value) for r in batch.records], batch.next)
         self._take_in(broker.read_to_the_end(MARKS, 0))
         self.generation = generation
@@ -167,8 +165,9 @@ class Worker:
 
 def all_sources(world: World) -> list[TopicPartition]:
     """Every partition that is read in batches."""
-    read = (*topics.INPUTS, topics.PAYMENT_FACTS, topics.OBLIGATION_FACTS)
-    return [TopicPartition(topic, number) for topic in read for number in range(world.broker.partitions[topic])]
+    return [
+        TopicPartition(topic, number) for topic in TOPOLOGY.sources for number in range(world.broker.partitions[topic])
+    ]
 
 
 class Driver:

@@ -1,4 +1,4 @@
-"""`provision` against a real broker: creates, repeats, tells what differs, mends only what it may."""
+"""`provision` against a real broker: creates, repeats, reports differences, changes only what it may."""
 
 import json
 import time
@@ -9,7 +9,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, Resourc
 
 from ops.cli import cli
 from streams import topics
-from streams.broker.provisioning import TopicState, provision, wishes
+from streams.broker.provisioning import TopicState, desired_topics, provision
 from streams.settings import Settings, SettingsError, load
 
 pytestmark = pytest.mark.kafka
@@ -45,17 +45,17 @@ def test_creates_all_as_designed_and_repeats_without_change(kafka: str, topic_pr
 
     looked = provision(settings, create=False)
     assert {finding.state for finding in looked.findings} == {TopicState.MISSING}
-    assert not looked.as_wanted
+    assert not looked.as_desired
 
     first = provision(settings)
     assert {finding.state for finding in first.findings} == {TopicState.CREATED}
     assert len(first.findings) == len(topics.ALL)
-    assert first.as_wanted, first
+    assert first.as_desired, first
 
     again = provision(settings)
     assert {finding.state for finding in again.findings} == {TopicState.EXISTS}
-    assert again.as_wanted, [finding.differences for finding in again.findings]
-    assert provision(settings, create=False).as_wanted
+    assert again.as_desired, [finding.differences for finding in again.findings]
+    assert provision(settings, create=False).as_desired
 
     assert partitions_on(kafka, topic_prefix + "payment-facts") == 3
     assert partitions_on(kafka, topic_prefix + "progress") == 1
@@ -66,27 +66,27 @@ def test_creates_all_as_designed_and_repeats_without_change(kafka: str, topic_pr
     assert (letters["cleanup.policy"], letters["retention.ms"]) == ("delete", str(90 * topics.DAY_MS))
 
 
-def test_tells_what_differs_and_changes_partitions_never(kafka: str, topic_prefix: str) -> None:
+def test_reports_differences_and_never_changes_partitions(kafka: str, topic_prefix: str) -> None:
     settings = settings_of(kafka, topic_prefix)
     alerts = topic_prefix + "mismatch-alerts"
     make(kafka, alerts, 5, {"cleanup.policy": "delete"})
 
-    found = next(f for f in provision(settings).findings if f.wish.name == alerts)
-    assert {d.what for d in found.differences} == {"partitions", "cleanup.policy", "max.message.bytes"}
-    policy = next(d for d in found.differences if d.what == "cleanup.policy")
-    assert (policy.wanted, policy.found) == ("compact", "delete")
+    found = next(f for f in provision(settings).findings if f.desired.name == alerts)
+    assert {d.name for d in found.differences} == {"partitions", "cleanup.policy", "max.message.bytes"}
+    policy = next(d for d in found.differences if d.name == "cleanup.policy")
+    assert (policy.desired, policy.found) == ("compact", "delete")
     assert f"--entity-name {alerts} --add-config cleanup.policy=compact" in policy.remedy
     assert config_on(kafka, alerts)["cleanup.policy"] == "delete"
 
-    applied = next(f for f in provision(settings, apply=True).findings if f.wish.name == alerts)
-    assert {d.what for d in applied.applied} == {"cleanup.policy", "max.message.bytes"}
-    assert [d.what for d in applied.differences] == ["partitions"]
+    applied = next(f for f in provision(settings, apply=True).findings if f.desired.name == alerts)
+    assert {d.name for d in applied.applied} == {"cleanup.policy", "max.message.bytes"}
+    assert [d.name for d in applied.differences] == ["partitions"]
     assert config_on(kafka, alerts)["cleanup.policy"] == "compact"
     assert partitions_on(kafka, alerts) == 5
 
-    # Fewer or more asked for: what is there stays.
-    for wanted in ("1", "8"):
-        provision(settings_of(kafka, topic_prefix, partitions=wanted), apply=True)
+    # The setting asks for fewer or more: existing topics keep their partitions.
+    for count in ("1", "8"):
+        provision(settings_of(kafka, topic_prefix, partitions=count), apply=True)
         assert partitions_on(kafka, alerts) == 5
         assert partitions_on(kafka, topic_prefix + "payment-facts") == 3
 
@@ -96,9 +96,9 @@ def test_inputs_of_any_shape_are_fine_unless_compaction_would_lose_facts(kafka: 
     make(kafka, topic_prefix + "payment-initiated", 7, {"retention.ms": "1000000"})
     make(kafka, topic_prefix + "ledger-events", 1, {"cleanup.policy": "compact"})
     report = provision(settings)
-    by_name = {finding.wish.topic: finding for finding in report.findings}
+    by_name = {finding.desired.topic: finding for finding in report.findings}
     assert by_name[topics.PAYMENT_INITIATED].differences == []
-    assert [d.what for d in by_name[topics.LEDGER_EVENTS].differences] == ["cleanup.policy"]
+    assert [d.name for d in by_name[topics.LEDGER_EVENTS].differences] == ["cleanup.policy"]
     assert not report.errors
 
     provision(settings, apply=True)
@@ -129,14 +129,14 @@ def test_replication_beyond_the_brokers_is_explained(kafka: str, topic_prefix: s
 
 
 def test_two_of_three_replicas_must_have_a_record() -> None:
-    wish = wishes(load({}))[0]
-    assert wish.configs_at(3)["min.insync.replicas"] == "2"
-    assert wish.configs_at(2)["min.insync.replicas"] == "1"
+    desired = desired_topics(load({}))[0]
+    assert desired.configs_at(3)["min.insync.replicas"] == "2"
+    assert desired.configs_at(2)["min.insync.replicas"] == "1"
 
 
 def test_one_name_for_two_topics_is_refused() -> None:
     with pytest.raises(SettingsError, match="RENTMATCH_TOPIC_PROGRESS"):
-        wishes(load({"RENTMATCH_TOPIC_PROGRESS": "ledger-events"}))
+        desired_topics(load({"RENTMATCH_TOPIC_PROGRESS": "ledger-events"}))
 
 
 def test_the_command(kafka: str, topic_prefix: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,6 +159,6 @@ def test_the_command(kafka: str, topic_prefix: str, monkeypatch: pytest.MonkeyPa
     assert rows[topic_prefix + "mismatch-alerts"]["differences"][0]["alterable"] is True
 
     assert CliRunner().invoke(cli, ["provision", "--apply"]).exit_code == 0
-    as_wanted = CliRunner().invoke(cli, ["provision", "--check"])
-    assert as_wanted.exit_code == 0, as_wanted.output
+    as_desired = CliRunner().invoke(cli, ["provision", "--check"])
+    assert as_desired.exit_code == 0, as_desired.output
     assert CliRunner().invoke(cli, ["provision", "--check", "--apply"]).exit_code == 2

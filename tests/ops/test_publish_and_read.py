@@ -223,7 +223,7 @@ def test_internal_topics_are_shown_by_their_describer(
             raise KeyError("no such field")
         return [{"type": "Fact", "number": number} for number in value or b""]
 
-    monkeypatch.setattr(read, "DESCRIBERS", {"payment-facts": describer})
+    monkeypatch.setattr(read, "describers", lambda topology: {"payment-facts": describer})
     produce(mock_broker, "here.payment-facts", (b"P-1", b"\x01\x02", 0), (b"P-1", b"bad", 0))
     shown = run("read", "payment-facts", "--json")
     assert [record.get("number") for record in parsed(shown.stdout)] == [1, 2, None]

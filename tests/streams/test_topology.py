@@ -176,6 +176,11 @@ WRONG = {
         lambda: build([INNER], processors=(ALSO_FACTS, MATCH, Processor("second", (INNER,), (), TABLE))),
         "the table things is kept by match and second: a table has one processor",
     ),
+    "a table kept from two topics": (
+        lambda: build([INNER], processors=(ALSO_FACTS, replace(MATCH, inputs=(FACTS, INNER)))),
+        "match keeps the table things from facts and inner: keep it from one topic, whose watermark is then the "
+        "table's",
+    ),
     "an input that nobody reads": (
         lambda: build([topic("more", Role.INPUT)]),
         "no processor reads more: add it to a processor's inputs, or remove the topic",
