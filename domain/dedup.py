@@ -1,8 +1,8 @@
-"""One record of an identity holds; what else was told of that identity is kept only as far as it matters.
+"""Deduplication by identity (contract section 3): the first record is accepted, further ones leave only a trace.
 
-Contract section 3. Nothing here depends on the order in which records come: of the records of one identity the first
-by (`occurred_at`, `event_id`, canonical content) holds, the ids of all events that told of it are remembered, and so is
-whether two of them differed in money or routing.
+Nothing here depends on the order of arrival. Of the records of one identity, the first by (`occurred_at`, `event_id`,
+canonical content) is accepted. The ids of all events that reported it are kept, and whether any two of them differed
+in money or routing.
 """
 
 from collections.abc import Iterable, Iterator
@@ -14,34 +14,35 @@ from domain.time import Micros
 
 
 class Accepted(msgspec.Struct, array_like=True, gc=False):
-    """The record that holds for an identity. Subclasses add the fields of their record that a view can depend on.
+    """The accepted record of an identity. Subclasses add the fields of their record that a view can depend on.
 
-    Fields that no view and no comparison reads (reasons, payout ids, references) are not kept: in canonical order they
-    come after every field that is, so which of two records holds could not make a difference to a view.
+    Fields that no view and no comparison reads (reasons, payout ids, references) are left out. In canonical order they
+    come after every field that is kept, so they cannot decide which of two records is accepted in a way a view sees.
     """
 
     event_id: str
     occurred_at: Micros
     duplicate_event_ids: set[str] | None
-    """The other event ids that told of this identity; None where there is none."""
+    """The other events that reported this identity; None if there are none."""
     conflict: bool
-    """Whether records of this identity differed in money or routing. Never goes away."""
+    """Whether records of this identity ever differed in money or routing."""
 
     def material_terms(self) -> tuple[object, ...]:
-        """Give the money and routing of the record: where they differ, records of one identity conflict."""
+        """Give the money and routing of the record. Records of one identity conflict if these differ."""
         raise NotImplementedError
 
     def event_ids(self) -> Iterator[str]:
-        """Give the ids of all events that told of this identity, each once."""
+        """Give the ids of all events that reported this identity, each once."""
         yield self.event_id
         if self.duplicate_event_ids is not None:
             yield from self.duplicate_event_ids
 
 
-H = TypeVar("H", bound=Accepted)
+A = TypeVar("A", bound=Accepted)
+K = TypeVar("K")
 
 Identities: TypeAlias = Iterable[tuple[tuple[str, ...], Accepted]]
-"""What holds for identities of one key, each with its record type and identity."""
+"""The identities of one key, each as its record type and id, with the accepted record."""
 
 _BOOKKEEPING = frozenset(("duplicate_event_ids", "conflict"))
 
@@ -63,12 +64,12 @@ def _comes_before(new: Accepted, accepted: Accepted) -> bool:
     return canonical(new) < canonical(accepted)
 
 
-def merge(accepted: H | None, new: H) -> H | None:
-    """Merge a record into the accepted one of its identity.
+def merge(accepted: A | None, new: A) -> A | None:
+    """Merge a new record with the accepted one of its identity.
 
     Args:
         accepted: the record accepted so far, if any; it may be changed.
-        new: the record received now.
+        new: the new record.
 
     Returns:
         The record accepted now; None if nothing changed, as with a redelivery.
@@ -76,31 +77,43 @@ def merge(accepted: H | None, new: H) -> H | None:
     """
     if accepted is None:
         return new
-    duplicate_event_ids = accepted.duplicate_event_ids
-    known = new.event_id == accepted.event_id or (
-        duplicate_event_ids is not None and new.event_id in duplicate_event_ids
-    )
+    duplicates = accepted.duplicate_event_ids
+    known = new.event_id == accepted.event_id or (duplicates is not None and new.event_id in duplicates)
     conflict = accepted.conflict or new.material_terms() != accepted.material_terms()
     first = new if _comes_before(new, accepted) else accepted
     if first is accepted and known and conflict == accepted.conflict:
         return None
     if not (known and first.event_id == accepted.event_id):
-        duplicate_event_ids = set() if duplicate_event_ids is None else duplicate_event_ids
-        duplicate_event_ids.add(accepted.event_id)
-        duplicate_event_ids.add(new.event_id)
-        duplicate_event_ids.discard(first.event_id)
-    first.duplicate_event_ids = duplicate_event_ids
+        duplicates = set() if duplicates is None else duplicates
+        duplicates.add(accepted.event_id)
+        duplicates.add(new.event_id)
+        duplicates.discard(first.event_id)
+    first.duplicate_event_ids = duplicates
     first.conflict = conflict
     return first
 
 
-def reused(identities: Identities) -> list[str]:
-    """Find the event ids that told of more than one identity, in sorted order."""
+def merge_into(by_id: dict[K, A], key: K, new: A) -> bool:
+    """Merge a new record into the accepted records of its type, by id.
+
+    Returns:
+        Whether anything changed; False for a redelivery.
+
+    """
+    accepted = merge(by_id.get(key), new)
+    if accepted is None:
+        return False
+    by_id[key] = accepted
+    return True
+
+
+def reused_event_ids(identities: Identities) -> list[str]:
+    """Find the event ids that reported more than one identity, in sorted order."""
     seen: set[str] = set()
-    twice: set[str] = set()
+    reused: set[str] = set()
     for _, accepted in identities:
         for event_id in accepted.event_ids():
             if event_id in seen:
-                twice.add(event_id)
+                reused.add(event_id)
             seen.add(event_id)
-    return sorted(twice)
+    return sorted(reused)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from domain.dedup import Identities, reused
+from domain.dedup import Identities, reused_event_ids
 from domain.ids import break_id
 from domain.records import BreakClass
 from domain.time import Micros
@@ -72,7 +72,7 @@ class Breaks:
             if accepted.conflict:
                 subject = ("fact", *identity)
                 self.add(subject, BreakClass.CONFLICTING_FACT, 0, 0, currency=currency, event_ids=accepted.event_ids())
-        for event_id in reused(known):
+        for event_id in reused_event_ids(known):
             subject = ("event", event_id)
             self.add(subject, BreakClass.CONFLICTING_FACT, 0, 0, currency=NO_CURRENCY, event_ids=(event_id,))
 

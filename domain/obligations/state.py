@@ -1,14 +1,14 @@
-"""What is remembered of an obligation: its facts, each once, and what each payment last told it.
+"""The state of an obligation: its facts, each identity once, and the latest application of each payment.
 
-Contract section 3.
+Contract section 3. States are packed as arrays and stored: fields may only be appended, with a default.
 """
 
 from collections.abc import Iterator
-from typing import TypeVar, assert_never
+from typing import Self, assert_never
 
 import msgspec
 
-from domain.dedup import Accepted, merge
+from domain.dedup import Accepted, merge, merge_into
 from domain.facts import (
     Installment,
     ObligationAdjusted,
@@ -22,7 +22,7 @@ from domain.time import Day, Micros
 
 
 class Charge(Accepted, array_like=True, gc=False):
-    """The `ObligationCharged` that holds. Its installments are in order."""
+    """The accepted `ObligationCharged`. Its installments are in order of payment."""
 
     lease_id: str
     tenant_id: str
@@ -35,8 +35,28 @@ class Charge(Accepted, array_like=True, gc=False):
     grace_days: int
     installments: tuple[Installment, ...]
 
+    @classmethod
+    def from_fact(cls, fact: ObligationCharged) -> Self:
+        """Take the fields that a view can depend on."""
+        return cls(
+            event_id=fact.event_id,
+            occurred_at=fact.occurred_at,
+            duplicate_event_ids=None,
+            conflict=False,
+            lease_id=fact.lease_id,
+            tenant_id=fact.tenant_id,
+            property_id=fact.property_id,
+            period=fact.period,
+            amount_minor=fact.amount_minor,
+            currency=fact.currency,
+            due_date=fact.due_date,
+            time_zone=fact.time_zone,
+            grace_days=fact.grace_days,
+            installments=in_order(fact.installments),
+        )
+
     def material_terms(self) -> tuple[object, ...]:
-        """Give money and routing as section 3 lists them: period and grace days are not among them."""
+        """Give money and routing as contract section 3 lists them; period and grace days are not among them."""
         return (
             self.amount_minor,
             self.currency,
@@ -50,9 +70,20 @@ class Charge(Accepted, array_like=True, gc=False):
 
 
 class Plan(Accepted, array_like=True, gc=False):
-    """The `PlanChanged` that holds for a plan version. Its installments are in order."""
+    """The accepted `PlanChanged` of a plan version. Its installments are in order of payment."""
 
     installments: tuple[Installment, ...]
+
+    @classmethod
+    def from_fact(cls, fact: PlanChanged) -> Self:
+        """Take the fields that a view can depend on."""
+        return cls(
+            event_id=fact.event_id,
+            occurred_at=fact.occurred_at,
+            duplicate_event_ids=None,
+            conflict=False,
+            installments=in_order(fact.installments),
+        )
 
     def material_terms(self) -> tuple[object, ...]:
         """Give the installments."""
@@ -60,10 +91,22 @@ class Plan(Accepted, array_like=True, gc=False):
 
 
 class Adjustment(Accepted, array_like=True, gc=False):
-    """The `ObligationAdjusted` that holds for an adjustment id."""
+    """The accepted `ObligationAdjusted` of an adjustment id."""
 
     amount_delta_minor: int
     currency: str
+
+    @classmethod
+    def from_fact(cls, fact: ObligationAdjusted) -> Self:
+        """Take the fields that a view can depend on."""
+        return cls(
+            event_id=fact.event_id,
+            occurred_at=fact.occurred_at,
+            duplicate_event_ids=None,
+            conflict=False,
+            amount_delta_minor=fact.amount_delta_minor,
+            currency=fact.currency,
+        )
 
     def material_terms(self) -> tuple[object, ...]:
         """Give the money."""
@@ -71,10 +114,15 @@ class Adjustment(Accepted, array_like=True, gc=False):
 
 
 class Cancellation(Accepted, array_like=True, gc=False):
-    """The `ObligationCancelled` that holds. Two of them cannot conflict: a reason is neither money nor routing."""
+    """The accepted `ObligationCancelled`. Two of them cannot conflict: a reason is neither money nor routing."""
+
+    @classmethod
+    def from_fact(cls, fact: ObligationCancelled) -> Self:
+        """Take the fields that a view can depend on."""
+        return cls(event_id=fact.event_id, occurred_at=fact.occurred_at, duplicate_event_ids=None, conflict=False)
 
     def material_terms(self) -> tuple[object, ...]:
-        """Give nothing."""
+        """Give nothing that could differ."""
         return ()
 
 
@@ -93,9 +141,26 @@ class Application(msgspec.Struct, array_like=True):
     rests_on: Micros
     initiation_event_id: str
 
+    @classmethod
+    def from_fact(cls, fact: PaymentApplication) -> Self:
+        """Take all but the ids."""
+        return cls(
+            revision=fact.revision,
+            initiated=fact.initiated,
+            initiated_at=fact.initiated_at,
+            currency=fact.currency,
+            installment_id=fact.installment_id,
+            standing_minor=fact.standing_minor,
+            in_flight_minor=fact.in_flight_minor,
+            pending_until=fact.pending_until,
+            posted=fact.posted,
+            rests_on=fact.rests_on,
+            initiation_event_id=fact.initiation_event_id,
+        )
+
 
 class ObligationState(msgspec.Struct, array_like=True):
-    """The facts learned of an obligation. Packs with `msgspec.msgpack` and unpacks to the same."""
+    """The accepted facts of an obligation. It survives a round trip through `msgspec.msgpack`."""
 
     obligation_id: str
     charge: Charge | None = None
@@ -109,90 +174,45 @@ class ObligationState(msgspec.Struct, array_like=True):
 
 
 def new_obligation(obligation_id: str) -> ObligationState:
-    """Begin an obligation of which nothing is known."""
+    """Create the state of an obligation without facts."""
     return ObligationState(obligation_id)
 
 
 def apply(state: ObligationState, fact: ObligationFact | PaymentApplication) -> bool:
-    """Learn a fact, in place. Of the parts of one payment the highest revision holds, whenever it comes.
+    """Apply a fact to a state, in place. Of the applications of one payment the highest revision counts.
 
     Returns:
         Whether anything changed; False for a redelivery.
 
     """
-    if isinstance(fact, PaymentApplication):
-        return _apply_application(state, fact)
-    if isinstance(fact, ObligationCharged):
-        charge = merge(
-            state.charge,
-            Charge(
-                fact.event_id,
-                fact.occurred_at,
-                None,
-                False,
-                fact.lease_id,
-                fact.tenant_id,
-                fact.property_id,
-                fact.period,
-                fact.amount_minor,
-                fact.currency,
-                fact.due_date,
-                fact.time_zone,
-                fact.grace_days,
-                in_order(fact.installments),
-            ),
-        )
-        if charge is not None:
+    match fact:
+        case PaymentApplication():
+            known = state.applications.get(fact.payment_id)
+            if known is not None and known.revision >= fact.revision:
+                return False
+            state.applications[fact.payment_id] = Application.from_fact(fact)
+            return True
+        case ObligationCharged():
+            charge = merge(state.charge, Charge.from_fact(fact))
+            if charge is None:
+                return False
             state.charge = charge
-        return charge is not None
-    if isinstance(fact, PlanChanged):
-        plan = Plan(fact.event_id, fact.occurred_at, None, False, in_order(fact.installments))
-        return _apply_keyed(state.plans, fact.plan_version, plan)
-    if isinstance(fact, ObligationAdjusted):
-        adjustment = Adjustment(fact.event_id, fact.occurred_at, None, False, fact.amount_delta_minor, fact.currency)
-        return _apply_keyed(state.adjustments, fact.adjustment_id, adjustment)
-    if isinstance(fact, ObligationCancelled):
-        cancellation = merge(state.cancellation, Cancellation(fact.event_id, fact.occurred_at, None, False))
-        if cancellation is not None:
+            return True
+        case PlanChanged():
+            return merge_into(state.plans, fact.plan_version, Plan.from_fact(fact))
+        case ObligationAdjusted():
+            return merge_into(state.adjustments, fact.adjustment_id, Adjustment.from_fact(fact))
+        case ObligationCancelled():
+            cancellation = merge(state.cancellation, Cancellation.from_fact(fact))
+            if cancellation is None:
+                return False
             state.cancellation = cancellation
-        return cancellation is not None
+            return True
     assert_never(fact)
 
 
-K = TypeVar("K")
-H = TypeVar("H", bound=Accepted)
-
-
-def _apply_keyed(known: dict[K, H], key: K, new: H) -> bool:
-    accepted = merge(known.get(key), new)
-    if accepted is None:
-        return False
-    known[key] = accepted
-    return True
-
-
-def _apply_application(state: ObligationState, application: PaymentApplication) -> bool:
-    accepted = state.applications.get(application.payment_id)
-    if accepted is not None and accepted.revision >= application.revision:
-        return False
-    state.applications[application.payment_id] = Application(
-        application.revision,
-        application.initiated,
-        application.initiated_at,
-        application.currency,
-        application.installment_id,
-        application.standing_minor,
-        application.in_flight_minor,
-        application.pending_until,
-        application.posted,
-        application.rests_on,
-        application.initiation_event_id,
-    )
-    return True
-
-
 def in_order(installments: tuple[Installment, ...]) -> tuple[Installment, ...]:
-    """Put installments in the order of contract section 5. The same ones told in another order are the same plan."""
+    """Sort installments in the order of payment of contract section 5, so that order of listing does not matter."""
     return installments if len(installments) < 2 else tuple(sorted(installments, key=_due_order))
 
 
@@ -201,7 +221,7 @@ def _due_order(installment: Installment) -> tuple[Day, int, str]:
 
 
 def identities(state: ObligationState) -> Iterator[tuple[tuple[str, ...], Accepted]]:
-    """Give every identity known of an obligation, as record type and identity, with what holds for it."""
+    """Give every identity of an obligation, as its record type and id, with the accepted record."""
     if state.charge is not None:
         yield ("ObligationCharged",), state.charge
     for version, plan in state.plans.items():

@@ -1,11 +1,14 @@
-"""What is remembered of a payment: its facts, each once, without its id (contract section 3)."""
+"""The state of a payment: its facts, each identity once (contract section 3).
+
+States are packed as arrays and stored: fields may only be appended, with a default.
+"""
 
 from collections.abc import Iterator
-from typing import assert_never
+from typing import Self, assert_never
 
 import msgspec
 
-from domain.dedup import Accepted, merge
+from domain.dedup import Accepted, merge, merge_into
 from domain.facts import (
     Method,
     Outcome,
@@ -18,11 +21,11 @@ from domain.facts import (
 from domain.time import Day
 
 REASON_CHARACTERS = 16
-"""So much is kept of a reason code: NACHA's have three characters, but an input may say anything."""
+"""A reason code is cut to this length. NACHA's have three characters, but an input may say anything."""
 
 
 class Initiation(Accepted, array_like=True, gc=False):
-    """The `PaymentInitiated` that holds."""
+    """The accepted `PaymentInitiated`."""
 
     tenant_id: str
     property_id: str
@@ -32,6 +35,24 @@ class Initiation(Accepted, array_like=True, gc=False):
     currency: str
     method: Method
     processor: str
+
+    @classmethod
+    def from_fact(cls, fact: PaymentInitiated) -> Self:
+        """Take the fields that a view can depend on."""
+        return cls(
+            event_id=fact.event_id,
+            occurred_at=fact.occurred_at,
+            duplicate_event_ids=None,
+            conflict=False,
+            tenant_id=fact.tenant_id,
+            property_id=fact.property_id,
+            obligation_id=fact.obligation_id,
+            installment_id=fact.installment_id,
+            amount_minor=fact.amount_minor,
+            currency=fact.currency,
+            method=fact.method,
+            processor=fact.processor,
+        )
 
     def material_terms(self) -> tuple[object, ...]:
         """Give money and routing."""
@@ -48,7 +69,7 @@ class Initiation(Accepted, array_like=True, gc=False):
 
 
 class SettlementOutcome(Accepted, array_like=True, gc=False):
-    """The `ProcessorSettled` that holds for one outcome of an attempt."""
+    """The accepted `ProcessorSettled` of one outcome of an attempt."""
 
     gross_minor: int
     fee_minor: int
@@ -56,15 +77,32 @@ class SettlementOutcome(Accepted, array_like=True, gc=False):
     currency: str
     value_date: Day | None
     reason_code: str | None = None
-    """Of a RETURNED alone, as far as it can be a code: it tells returns apart (domain/tally.py). No view reads it."""
+    """Of a RETURNED only, for the return rates of `domain.ach_returns`. No view reads it."""
+
+    @classmethod
+    def from_fact(cls, fact: ProcessorSettled) -> Self:
+        """Take the fields that a view or a return rate can depend on."""
+        is_return = fact.outcome == "RETURNED"
+        return cls(
+            event_id=fact.event_id,
+            occurred_at=fact.occurred_at,
+            duplicate_event_ids=None,
+            conflict=False,
+            gross_minor=fact.gross_minor,
+            fee_minor=fact.fee_minor,
+            net_minor=fact.net_minor,
+            currency=fact.currency,
+            value_date=fact.value_date,
+            reason_code=fact.reason_code[:REASON_CHARACTERS] if is_return and fact.reason_code else None,
+        )
 
     def material_terms(self) -> tuple[object, ...]:
-        """Give money and dates: a reason is neither."""
+        """Give money and dates; a reason is neither."""
         return self.gross_minor, self.fee_minor, self.net_minor, self.currency, self.value_date
 
 
 class Attempt(msgspec.Struct, array_like=True, gc=False):
-    """What a processor said of one reference, by outcome."""
+    """The outcomes that a processor reported for one reference."""
 
     settled: SettlementOutcome | None = None
     failed: SettlementOutcome | None = None
@@ -74,11 +112,11 @@ class Attempt(msgspec.Struct, array_like=True, gc=False):
     chargeback_reversed: SettlementOutcome | None = None
 
     def outcomes(self) -> Iterator[tuple[Outcome, SettlementOutcome]]:
-        """Give the legs that are known."""
+        """Give the outcomes that were reported."""
         for outcome, slot in SLOT_OF_OUTCOME.items():
-            reported: SettlementOutcome | None = getattr(self, slot)
-            if reported is not None:
-                yield outcome, reported
+            accepted: SettlementOutcome | None = getattr(self, slot)
+            if accepted is not None:
+                yield outcome, accepted
 
 
 SLOT_OF_OUTCOME: dict[Outcome, str] = {
@@ -92,12 +130,26 @@ SLOT_OF_OUTCOME: dict[Outcome, str] = {
 
 
 class Posting(Accepted, array_like=True, gc=False):
-    """The `PaymentPosted` that holds for a posting id."""
+    """The accepted `PaymentPosted` of a posting id."""
 
     obligation_id: str
     installment_id: str | None
     amount_minor: int
     currency: str
+
+    @classmethod
+    def from_fact(cls, fact: PaymentPosted) -> Self:
+        """Take the fields that a view can depend on."""
+        return cls(
+            event_id=fact.event_id,
+            occurred_at=fact.occurred_at,
+            duplicate_event_ids=None,
+            conflict=False,
+            obligation_id=fact.obligation_id,
+            installment_id=fact.installment_id,
+            amount_minor=fact.amount_minor,
+            currency=fact.currency,
+        )
 
     def material_terms(self) -> tuple[object, ...]:
         """Give money and routing."""
@@ -105,20 +157,34 @@ class Posting(Accepted, array_like=True, gc=False):
 
 
 class Reversal(Accepted, array_like=True, gc=False):
-    """The `PostingReversed` that holds for a reversal id."""
+    """The accepted `PostingReversed` of a reversal id."""
 
     obligation_id: str
     posting_id: str
     amount_minor: int
     currency: str
 
+    @classmethod
+    def from_fact(cls, fact: PostingReversed) -> Self:
+        """Take the fields that a view can depend on."""
+        return cls(
+            event_id=fact.event_id,
+            occurred_at=fact.occurred_at,
+            duplicate_event_ids=None,
+            conflict=False,
+            obligation_id=fact.obligation_id,
+            posting_id=fact.posting_id,
+            amount_minor=fact.amount_minor,
+            currency=fact.currency,
+        )
+
     def material_terms(self) -> tuple[object, ...]:
-        """Give money and routing as section 3 lists them: the posting is not among them."""
+        """Give money and routing as contract section 3 lists them; the posting is not among them."""
         return self.amount_minor, self.currency, self.obligation_id
 
 
 class PaymentState(msgspec.Struct, array_like=True):
-    """The facts learned of a payment. Packs with `msgspec.msgpack` and unpacks to the same."""
+    """The accepted facts of a payment. It survives a round trip through `msgspec.msgpack`."""
 
     payment_id: str
     initiation: Initiation | None = None
@@ -131,77 +197,30 @@ class PaymentState(msgspec.Struct, array_like=True):
 
 
 def new_payment(payment_id: str) -> PaymentState:
-    """Begin a payment of which nothing is known."""
+    """Create the state of a payment without facts."""
     return PaymentState(payment_id)
 
 
 def apply(state: PaymentState, fact: PaymentFact) -> bool:
-    """Learn a fact, in place.
+    """Apply a fact to a state, in place.
 
     Returns:
         Whether anything changed; False for a redelivery.
 
     """
-    if isinstance(fact, ProcessorSettled):
-        return _apply_outcome(state, fact)
-    if isinstance(fact, PaymentInitiated):
-        initiation = merge(
-            state.initiation,
-            Initiation(
-                fact.event_id,
-                fact.occurred_at,
-                None,
-                False,
-                fact.tenant_id,
-                fact.property_id,
-                fact.obligation_id,
-                fact.installment_id,
-                fact.amount_minor,
-                fact.currency,
-                fact.method,
-                fact.processor,
-            ),
-        )
-        if initiation is None:
-            return False
-        state.initiation = initiation
-        return True
-    if isinstance(fact, PaymentPosted):
-        posting = merge(
-            state.postings.get(fact.posting_id),
-            Posting(
-                fact.event_id,
-                fact.occurred_at,
-                None,
-                False,
-                fact.obligation_id,
-                fact.installment_id,
-                fact.amount_minor,
-                fact.currency,
-            ),
-        )
-        if posting is None:
-            return False
-        state.postings[fact.posting_id] = posting
-        return True
-    if isinstance(fact, PostingReversed):
-        reversal = merge(
-            state.reversals.get(fact.reversal_id),
-            Reversal(
-                fact.event_id,
-                fact.occurred_at,
-                None,
-                False,
-                fact.obligation_id,
-                fact.posting_id,
-                fact.amount_minor,
-                fact.currency,
-            ),
-        )
-        if reversal is None:
-            return False
-        state.reversals[fact.reversal_id] = reversal
-        return True
+    match fact:
+        case ProcessorSettled():
+            return _apply_outcome(state, fact)
+        case PaymentInitiated():
+            initiation = merge(state.initiation, Initiation.from_fact(fact))
+            if initiation is None:
+                return False
+            state.initiation = initiation
+            return True
+        case PaymentPosted():
+            return merge_into(state.postings, fact.posting_id, Posting.from_fact(fact))
+        case PostingReversed():
+            return merge_into(state.reversals, fact.reversal_id, Reversal.from_fact(fact))
     assert_never(fact)
 
 
@@ -214,35 +233,21 @@ def _apply_outcome(state: PaymentState, fact: ProcessorSettled) -> bool:
         attempt = references[fact.processor_reference] = Attempt()
     slot = SLOT_OF_OUTCOME[fact.outcome]
     accepted: SettlementOutcome | None = getattr(attempt, slot)
-    reported = merge(
-        accepted,
-        SettlementOutcome(
-            fact.event_id,
-            fact.occurred_at,
-            None,
-            False,
-            fact.gross_minor,
-            fact.fee_minor,
-            fact.net_minor,
-            fact.currency,
-            fact.value_date,
-            fact.reason_code[:REASON_CHARACTERS] if fact.reason_code and fact.outcome == "RETURNED" else None,
-        ),
-    )
-    if reported is None:
+    outcome = merge(accepted, SettlementOutcome.from_fact(fact))
+    if outcome is None:
         return False
-    setattr(attempt, slot, reported)
+    setattr(attempt, slot, outcome)
     return True
 
 
 def identities(state: PaymentState) -> Iterator[tuple[tuple[str, ...], Accepted]]:
-    """Give every identity known of a payment, as record type and identity, with what holds for it."""
+    """Give every identity of a payment, as its record type and id, with the accepted record."""
     if state.initiation is not None:
         yield ("PaymentInitiated",), state.initiation
     for processor, references in state.attempts.items():
         for reference, attempt in references.items():
-            for outcome, reported in attempt.outcomes():
-                yield ("ProcessorSettled", processor, reference, outcome), reported
+            for outcome, accepted in attempt.outcomes():
+                yield ("ProcessorSettled", processor, reference, outcome), accepted
     for posting_id, posting in state.postings.items():
         yield ("PaymentPosted", posting_id), posting
     for reversal_id, reversal in state.reversals.items():
