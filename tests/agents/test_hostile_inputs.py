@@ -19,7 +19,7 @@ from streams.codec.validation import check
 from streams.transport.batch import Batch, RawRecord, TopicPartition
 from streams.transport.commit import Commit
 from tests.kit import avro_samples as samples
-from tests.streams.test_fuzz import mutated
+from tests.kit.mutations import mutated
 
 BATCH = 1_000
 IDS = {name: number for number, name in enumerate(OURS, start=1)}

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from simulator.scenario import simulate
-from tests.faults.takeover_scenarios import wait_log
-from tests.kit.deployment import AuditedDeployment
+from tests.kit.deployment import AuditedDeployment, wait_log
 
 pytestmark = pytest.mark.kafka
 

@@ -5,6 +5,7 @@ Everything is watched from outside: offsets at the broker, /readyz at the worker
 
 import json
 import random
+import re
 import sys
 import threading
 import time
@@ -322,6 +323,22 @@ class AuditedDeployment(Deployment):
             dead_letter_times=dead_letter_times,
         )  # fmt: skip
         return outputs
+
+
+def wait_log(
+    deployment: AuditedDeployment, worker_id: str, pattern: "re.Pattern[str]", since: int, timeout_s: float = 60
+) -> "re.Match[str]":
+    """Wait for a line in a worker's log behind a position."""
+    worker = deployment.workers[worker_id]
+    until = time.monotonic() + timeout_s
+    while True:
+        with worker.log.open("rb") as log:
+            log.seek(since)
+            found = pattern.search(log.read().decode(errors="replace"))
+        if found:
+            return found
+        assert time.monotonic() < until, f"no line {pattern.pattern!r} in {timeout_s} s\n{worker.log_tail()}"
+        deployment.watch(0.05)
 
 
 class Feed(threading.Thread):

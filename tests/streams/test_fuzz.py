@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from streams import topics
-from streams.codec.avro_generated import number
 from streams.codec.avro_schemas import OURS, parse_writer
 from streams.codec.codec import Codec
 from streams.codec.dead_letters import BadInput
@@ -16,46 +15,12 @@ from streams.codec.resolution import resolve
 from streams.codec.validation import check
 from tests.kit import avro_samples as samples
 from tests.kit.avro_bodies import BOTH
+from tests.kit.mutations import mutated
 from tests.streams.test_codec import written
 from tests.streams.test_codec_resolution import EXTRA
 
 MUTATIONS = 100_000
 SEED = 20_260_703
-
-NASTY = [
-    b"",
-    b"\x00",
-    b"\x01",
-    b"\x7f",
-    b"\x80",
-    b"\xff",
-    b"\xff" * 9 + b"\x01",
-    b"\xff" * 12,
-    number(-(1 << 63)),
-    number((1 << 63) - 1),
-]
-
-
-def mutated(value: bytes, dice: random.Random) -> bytes:
-    """A value with one to three of: a bit flipped, a byte changed, cut, doubled, something nasty put in."""
-    for _ in range(dice.choice((1, 1, 2, 3))):
-        at = dice.randrange(len(value) + 1)
-        match dice.randrange(6):
-            case 0 if value:
-                at %= len(value)
-                value = value[:at] + bytes((value[at] ^ 1 << dice.randrange(8),)) + value[at + 1 :]
-            case 1 if value:
-                at %= len(value)
-                value = value[:at] + bytes((dice.randrange(256),)) + value[at + 1 :]
-            case 2:
-                value = value[:at]
-            case 3:
-                value = value[:at] + value[at // 2 :]
-            case 4:
-                value = value[:at] + value[at + dice.randrange(1, 9) :]
-            case _:
-                value = value[:at] + dice.choice(NASTY) + value[at:]
-    return value
 
 
 def told(read: Callable[..., Any], *arguments: Any) -> Any:
