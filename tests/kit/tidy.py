@@ -59,7 +59,6 @@ APART: dict[str, frozenset[str]] = {
     },
     "domain.payments": frozenset({"domain.explain", "domain.obligations"}),
     "domain.obligations": frozenset({"domain.explain"}),
-    "domain.breaks": frozenset({"domain.explain"}),
 }
 
 DOMAIN_LIBRARIES = frozenset(sys.stdlib_module_names) - {"random", "secrets", "time", "asyncio", "threading"} | {
