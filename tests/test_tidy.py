@@ -67,6 +67,7 @@ LONG_POSITIONAL_CALLS = frozenset(
 CATCH_ALL_CASES = frozenset(
     {
         "domain/explain/corrective_events.py",
+        "domain/explain/remedies.py",
         "domain/explain/descriptions.py",
     }
 )
