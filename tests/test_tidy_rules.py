@@ -110,6 +110,7 @@ def test_each_rule_finds_what_it_forbids(rule: Rule, source: str) -> None:
         (clock_reads, "x = datetime.combine(day, time.min, tzinfo=zone)\ny = view(state, now)"),
         (long_positional_calls, "Fact(1, 2, 3, 4, 5, 6, 7, 8, nine=9)\nst.builds(Fact, 1, 2, 3, 4, 5, 6, 7, 8)"),
         (catch_all_cases, "match x:\n    case A():\n        f()\n    case other:\n        assert_never(other)"),
+        (catch_all_cases, "match x:\n    case A():\n        f()\n    case _:\n        assert_never(x)"),
         (catch_all_cases, "match x:\n    case _ if x > 3:\n        f()\n    case int():\n        g()"),
         (swallowed_exceptions, "try:\n    f()\nexcept KeyError:\n    pass"),
         (swallowed_exceptions, "try:\n    f()\nexcept Exception:\n    log()\n    raise"),

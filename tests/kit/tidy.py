@@ -84,7 +84,7 @@ READ_AS_FOLDER = {
     "schemas/avro": "streams/codec/avro_schemas.py",
     "tests/domain/packed": "tests/domain/test_packed_bytes.py",
     "tests/domain/scenarios": "tests/kit/scenario_tables.py",
-    "tests/ops/stories": "tests/ops/test_exceptions.py",
+    "tests/ops/explanations": "tests/ops/test_exceptions.py",
 }
 """Folders whose files are read without being named, and the file that reads them."""
 
@@ -222,7 +222,8 @@ def catch_all_cases(tree: ast.Module) -> Iterator[Finding]:
     """`case _` hides a member that was added to a closed enum or union; assert_never finds it."""
     for node in ast.walk(tree):
         if isinstance(node, ast.match_case) and node.guard is None and ast.unparse(node.pattern) == "_":
-            yield f"{node.pattern.lineno}: case _; end in assert_never"
+            if not ast.unparse(node.body[0]).startswith("assert_never("):
+                yield f"{node.pattern.lineno}: case _; end in assert_never"
 
 
 def class_definitions(trees: Mapping[Path, ast.Module]) -> dict[str, list[Path]]:
