@@ -221,9 +221,10 @@ def long_positional_calls(tree: ast.Module) -> Iterator[Finding]:
 def catch_all_cases(tree: ast.Module) -> Iterator[Finding]:
     """`case _` hides a member that was added to a closed enum or union; assert_never finds it."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.match_case) and node.guard is None and ast.unparse(node.pattern) == "_":
-            if not ast.unparse(node.body[0]).startswith("assert_never("):
-                yield f"{node.pattern.lineno}: case _; end in assert_never"
+        if not isinstance(node, ast.match_case) or node.guard is not None or ast.unparse(node.pattern) != "_":
+            continue
+        if not ast.unparse(node.body[0]).startswith("assert_never("):
+            yield f"{node.pattern.lineno}: case _; end in assert_never"
 
 
 def class_definitions(trees: Mapping[Path, ast.Module]) -> dict[str, list[Path]]:
