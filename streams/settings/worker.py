@@ -33,13 +33,13 @@ class WorkerSettings(BaseModel):
     log_format: Literal["text", "json"] = Field("text", description="lines for people, or one JSON object per line")
     clock: Annotated[str, AfterValidator(_clock)] = Field(
         SYSTEM_CLOCK,
-        description="`system`, or an ISO 8601 instant with a zone at which the service's clock stands still",
+        description="`system`, or an ISO 8601 instant with a zone, at which the clock of the service is fixed",
     )
     commit_interval_ms: int = Field(
         100, ge=1, le=60_000, description="time between two commits under load; up to 20 times that in a backlog"
     )
     progress_interval_ms: int = Field(
-        500, ge=10, le=60_000, description="how often caught-up time is measured and written"
+        500, ge=10, le=60_000, description="how often watermarks are measured and written"
     )
     transaction_timeout_ms: int = Field(
         15_000, ge=1_000, le=900_000, description="the broker aborts a dead worker's transaction after this"
