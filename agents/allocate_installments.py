@@ -25,6 +25,6 @@ class AllocateInstallments(KeyedAgent[ObligationState]):
 
     def handle(self, batch: Batch) -> None:
         """Let each obligation learn the facts that another worker routed or told."""
-        unpack = bundles.unpacker(batch.source.topic)
+        unpack = bundles.decoder_of(batch.source.topic)
         facts = [fact for record in batch.records for fact in unpack(record.value or b"")]
         self.apply(batch.source.number, facts, Origin(batch.source, batch.start))

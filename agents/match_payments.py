@@ -30,7 +30,7 @@ class MatchPayments(KeyedAgent[PaymentState]):
 
     def handle(self, batch: Batch) -> None:
         """Let each payment learn the facts that another worker routed."""
-        unpack = bundles.unpacker(batch.source.topic)
+        unpack = bundles.decoder_of(batch.source.topic)
         facts = [fact for record in batch.records for fact in unpack(record.value or b"")]
         self.apply(batch.source.number, facts, Origin(batch.source, batch.start))
 

@@ -80,7 +80,7 @@ def describers(topology: Topology) -> dict[str, Describer]:
     found: dict[str, Describer] = {topics.PROGRESS.name: _watermark}
     for topic in topology.sources:
         if topic.role is Role.INTERNAL:
-            found[topic.name] = partial(_facts, bundles.unpacker(topic))
+            found[topic.name] = partial(_facts, bundles.decoder_of(topic))
     for table in topology.tables:
         found[table.changelog.name] = partial(_state, Unpacker(table.state))
     return found

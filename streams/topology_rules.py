@@ -232,7 +232,7 @@ def _every_record_has_a_codec(topology: "Topology") -> Iterator[str]:
 
 def _packing_violations(topic: Topic) -> Iterator[str]:
     try:
-        bundles.unpacker(topic)
+        bundles.decoder_of(topic)
     except TypeError as error:
         yield (
             f"the records of {topic.name} ({_types(topic.records)}) cannot be packed together: give each a tag of its "

@@ -195,7 +195,7 @@ class Repartition:
     def _copy_facts(self, recovery: Recovery, watermarks: Watermarks, unread: Mapping[TopicPartition, int]) -> int:
         count = 0
         for facts, table in self._topology.tables_by_source.items():
-            unpack, key = bundles.unpacker(facts), attrgetter(table.key)
+            unpack, key = bundles.decoder_of(facts), attrgetter(table.key)
             name = self._old.topic(facts)
             starts = {(name, source.number): at for source, at in unread.items() if source.topic is facts}
             ends = {place: watermarks.of(*place)[1] for place in starts}

@@ -29,8 +29,8 @@ def pack(facts: Sequence[Any]) -> list[bytes]:
 
 
 @cache
-def unpacker(topic: Topic) -> Callable[[bytes], list[Any]]:
-    """The function that unpacks a bundle of an internal topic into facts, which are of the topic's `records`.
+def decoder_of(topic: Topic) -> Callable[[bytes], list[Any]]:
+    """Return the function that unpacks a bundle of an internal topic into facts, which are of the topic's `records`.
 
     Raises:
         TypeError: the types of the records cannot be told apart in a bundle.
