@@ -27,6 +27,7 @@ COMMANDS = {
     "project-read-model": "ops.commands.project_read_model",
     "rebuild-read-model": "ops.commands.rebuild_read_model",
     "repartition": "ops.commands.repartition",
+    "topology": "ops.commands.topology",
     "settings": "ops.commands.settings",
 }
 """Each command and the module whose `command` it is; a module is imported only when it is asked for."""
