@@ -16,22 +16,8 @@ import msgspec
 from domain import facts, records
 from streams import topics
 
-INPUT_TYPES: tuple[type[msgspec.Struct], ...] = (
-    facts.PaymentInitiated,
-    facts.ProcessorSettled,
-    facts.ObligationCharged,
-    facts.PlanChanged,
-    facts.ObligationAdjusted,
-    facts.ObligationCancelled,
-    facts.PaymentPosted,
-    facts.PostingReversed,
-)
-OUTPUT_TYPES: tuple[type[msgspec.Struct], ...] = (
-    records.PaymentReconciliation,
-    records.ObligationReconciliation,
-    records.MismatchAlert,
-    records.LatePaymentAlert,
-)
+INPUT_TYPES: tuple[type[msgspec.Struct], ...] = tuple(record for topic in topics.INPUTS for record in topic.records)
+OUTPUT_TYPES: tuple[type[msgspec.Struct], ...] = tuple(record for topic in topics.OUTPUTS for record in topic.records)
 PARTS: dict[str, type[msgspec.Struct]] = {
     part.__name__: part
     for part in (facts.Installment, records.Initiated, records.Settled, records.Posted, records.InstallmentView)
@@ -39,22 +25,7 @@ PARTS: dict[str, type[msgspec.Struct]] = {
 """The records that stand inside others."""
 
 RECORDS_ON: dict[str, frozenset[str]] = {
-    topics.PAYMENT_INITIATED.name: frozenset({"PaymentInitiated"}),
-    topics.PROCESSOR_SETTLED.name: frozenset({"ProcessorSettled"}),
-    topics.LEDGER_EVENTS.name: frozenset(
-        {
-            "ObligationCharged",
-            "PlanChanged",
-            "ObligationAdjusted",
-            "ObligationCancelled",
-            "PaymentPosted",
-            "PostingReversed",
-        }
-    ),
-    topics.PAYMENT_RECONCILIATIONS.name: frozenset({"PaymentReconciliation"}),
-    topics.OBLIGATION_RECONCILIATIONS.name: frozenset({"ObligationReconciliation"}),
-    topics.MISMATCH_ALERTS.name: frozenset({"MismatchAlert"}),
-    topics.LATE_PAYMENT_ALERTS.name: frozenset({"LatePaymentAlert"}),
+    topic.name: frozenset(record.__name__ for record in topic.records) for topic in topics.INPUTS + topics.OUTPUTS
 }
 """Which records belong on which topic (contract sections 2 and 6), by the topic's default name."""
 
