@@ -23,8 +23,6 @@ Function = tuple[str, int, str]
 def room_of(function: Function) -> str:
     """The room that a profiled function's file lies in: `streams codec` is told apart, other libraries are `other`."""
     path = function[0]
-    if "avro_source" in path:  # generated code says it comes from there
-        return "streams: codec"
     try:
         parts = Path(path).relative_to(ROOT).parts
     except ValueError:

@@ -1,9 +1,9 @@
-/* Reads and writes the Avro bodies of our own schemas: the compiled twin of what streams/codec/avro_source.py generates.
+/* Reads and writes the Avro bodies of our own schemas: the same bytes and records as streams/codec/avro_plain.py, sooner.
  *
  * A `Body` is made from a plan of nested tuples (streams/codec/avro_compiled.py), which says of each field how its bytes lie
- * and what a surely good value of it is. As the generated readers do, `decode` holds no rule of its own: bytes that are
- * in any way unusual are given to `again`, the general reader, which knows every case and message; a value that is not
- * surely good is given to `check`. So whatever this file gives back is what plain Python gives back, only sooner.
+ * and what a surely good value of it is. `decode` has no rule of its own: bytes that are in any way unusual are given to
+ * `again`, the general reader, which knows every case and message; a value that is not surely good is given to `check`.
+ * So whatever this file returns is what plain Python returns.
  */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>

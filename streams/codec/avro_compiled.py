@@ -1,16 +1,28 @@
-"""The compiled twin of `avro_generated.py`: the same bytes and the same records, by `_avro.c`.
+"""Avro bodies of our own schemas by the extension `_avro.c`: the same bytes and records as `avro_plain.py`, sooner.
 
-The extension is built where the machine that installs has a C compiler; where it has none, nothing is lost but speed.
-It knows no schema: each record's plan, made here, tells it which bytes lie where and which values are surely good.
+The extension is built where the installing machine has a C compiler. It knows no schema: each record's plan, made here,
+says which bytes lie where and which values are surely good. Bytes that are in any way unusual go to the general reader,
+and values that are not surely good to the checks, so that each rule and each message has one home.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
-from streams.codec.avro_generated import Decode, Encode, general
-from streams.codec.avro_schemas import INPUT_TYPES, OURS, RENAMED, STRUCTS, kind, short_name
-from streams.codec.avro_source import BOUNDS, Bounds, enums
+from streams.codec import avro_plain
+from streams.codec.avro_plain import INPUTS, Decode, Encode
+from streams.codec.avro_schemas import OURS, RENAMED, STRUCT_ENUMS, STRUCTS, kind, short_name
 from streams.codec.currencies import CURRENCIES
-from streams.codec.validation import ID_BYTES_MAX, TIME_ZONES, check, is_id
+from streams.codec.validation import (
+    AMOUNT_MAX,
+    DAY_MAX,
+    DAY_MIN,
+    GRACE_DAYS_MAX,
+    ID_BYTES_MAX,
+    INSTANT_MAX,
+    INSTANT_MIN,
+    TIME_ZONES,
+    check,
+    is_id,
+)
 
 try:
     from streams.codec._avro import Body
@@ -20,27 +32,62 @@ except ImportError:  # there was no compiler
     _built = False
 
 Plan = tuple[Any, ...]
-"""A kind and what it needs: nested tuples, as `node_fill` in the C file reads them."""
+"""A kind and its parameters: nested tuples, as `node_fill` in the C file reads them."""
+
+
+class Bounds(NamedTuple):
+    """Within which, inclusive, a number is surely good."""
+
+    low: int
+    high: int
+    not_0: bool = False
+
 
 _EVERY_LONG = Bounds(-1 << 63, (1 << 63) - 1)
+_ABOVE_0 = Bounds(1, AMOUNT_MAX)
+_FROM_0 = Bounds(0, AMOUNT_MAX)
+_DAY = Bounds(DAY_MIN, DAY_MAX)
+_INSTANT = Bounds(INSTANT_MIN, INSTANT_MAX)
+
+_BOUNDS: dict[str, dict[str, Bounds]] = {
+    "PaymentInitiated": {"occurred_at": _INSTANT, "amount_minor": _ABOVE_0},
+    "ProcessorSettled": {
+        "occurred_at": _INSTANT,
+        "gross_minor": _ABOVE_0,
+        "fee_minor": _FROM_0,
+        "net_minor": Bounds(-AMOUNT_MAX, AMOUNT_MAX),
+        "value_date": _DAY,
+    },
+    "ObligationCharged": {
+        "occurred_at": _INSTANT,
+        "amount_minor": _FROM_0,
+        "due_date": _DAY,
+        "grace_days": Bounds(0, GRACE_DAYS_MAX),
+    },
+    "PlanChanged": {"occurred_at": _INSTANT, "plan_version": Bounds(1, (1 << 63) - 1)},
+    "ObligationAdjusted": {"occurred_at": _INSTANT, "amount_delta_minor": Bounds(-AMOUNT_MAX, AMOUNT_MAX, True)},
+    "ObligationCancelled": {"occurred_at": _INSTANT},
+    "PaymentPosted": {"occurred_at": _INSTANT, "amount_minor": _ABOVE_0},
+    "PostingReversed": {"occurred_at": _INSTANT, "amount_minor": _ABOVE_0},
+    "Installment": {"amount_minor": _ABOVE_0, "due_date": _DAY},
+}
+"""The bounds of a good record's numbers, by record and field."""
+
 _SHARED = {"currency": {code: code for code in CURRENCIES}, "time_zone": {name: name for name in TIME_ZONES}}
+"""Fields whose texts are looked up: one object for each text, however often it is decoded."""
 
 
 def plan_of(record: str) -> Plan:
-    """How the body of a record of ours lies."""
-    return _plan(OURS[record].parsed, record, "", is_input=record in _INPUTS)
-
-
-_INPUTS = frozenset(struct.__name__ for struct in INPUT_TYPES)
-_ENUMS = {name: tuple(symbols) for name, symbols in enums().items()}
+    """The layout of the body of a record of ours."""
+    return _plan(OURS[record].parsed, record, "", is_input=record in INPUTS)
 
 
 def _plan(schema: Any, record: str, field: str, *, is_input: bool) -> Plan:
-    """The plan of a value: of which record, and of which field of it."""
+    """The plan of a value: of a field of a record, or of something inside it."""
     schema = next((s.names[kind(schema)] for s in OURS.values() if kind(schema) in s.names), schema)
     match kind(schema):
         case "long" | "int" as width:
-            return (width, *(BOUNDS[record].get(field, _EVERY_LONG) if is_input else _EVERY_LONG))
+            return (width, *(_BOUNDS[record].get(field, _EVERY_LONG) if is_input else _EVERY_LONG))
         case "string" if is_input and field in _SHARED:
             return ("known", _SHARED[field])
         case "string" if is_input and field == "period":
@@ -48,7 +95,9 @@ def _plan(schema: Any, record: str, field: str, *, is_input: bool) -> Plan:
         case "string":
             return ("string", is_input and is_id(field))
         case "enum":
-            return ("enum", _ENUMS[short_name(schema["name"]).upper()])
+            member = STRUCT_ENUMS.get(short_name(schema["name"]), str)
+            # The default stands for symbols of a later version. It is never written, and reading it is unusual.
+            return ("enum", tuple(member(symbol) for symbol in schema["symbols"] if symbol != schema.get("default")))
         case "union":
             if len(schema) != 2 or kind(schema[0]) != "null":
                 raise NotImplementedError("our unions are null and one type, in this order")
@@ -66,16 +115,12 @@ def _plan(schema: Any, record: str, field: str, *, is_input: bool) -> Plan:
             raise NotImplementedError(f"{record}: no plan for {other}")
 
 
-def _bodies() -> dict[str, "Body"]:
-    return {
-        name: Body(plan_of(name), general(name), check, ID_BYTES_MAX)
-        if name in _INPUTS
-        else Body(plan_of(name), general(name))
-        for name in OURS
-    }
+def _body(name: str) -> "Body":
+    rules = (check, ID_BYTES_MAX) if name in INPUTS else ()
+    return Body(plan_of(name), avro_plain.DECODE[name], *rules)
 
 
-BODIES: dict[str, "Body"] = _bodies() if _built else {}
+BODIES: dict[str, "Body"] = {name: _body(name) for name in OURS} if _built else {}
 """By record name; empty where the extension is not built."""
 
 DECODE: dict[str, Decode] = {name: body.decode for name, body in BODIES.items()}

@@ -223,13 +223,5 @@ STRUCTS: dict[str, type[msgspec.Struct]] = {struct.__name__: struct for struct i
 OURS: dict[str, Schema] = _load_ours()
 """The readers' schemas, by record name."""
 
-STRUCTURES: dict[str, Any] = {
-    short_name(name): definition
-    for schema in OURS.values()
-    for name, definition in schema.names.items()
-    if kind(definition) == "record"
-}
-"""The definitions of all records, those inside others too, by name."""
-
 KNOWN: dict[bytes, Schema] = with_known(OURS, _texts(resources.files("schemas.avro") / "known"))
 """The schemas that single-object encoding may name, by fingerprint."""

@@ -4,28 +4,25 @@ Subjects in a Schema Registry: `<topic>-value` where a topic holds one record (t
 `<topic>-<record's full name>` (TopicRecordNameStrategy) on the ledger's topic, which holds six.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from domain.facts import InputFact
 from domain.records import Output
 from streams import topics
-from streams.codec import avro_compiled, avro_generated, framing
-from streams.codec.avro_schemas import INPUT_TYPES, KNOWN, OURS, OUTPUT_TYPES, RECORDS_ON, Schema, kind, short_name
+from streams.codec import avro_compiled, avro_plain, framing
+from streams.codec.avro_plain import INPUTS, Decode, Encode, checked
+from streams.codec.avro_schemas import KNOWN, OURS, OUTPUT_TYPES, RECORDS_ON, Schema, kind, short_name
 from streams.codec.dead_letters import BadInput, DeadLetterClass
 from streams.codec.registry import SchemaRegistry
 from streams.codec.resolution import IncompatibleError, resolve
-from streams.codec.validation import check
 from streams.settings import Settings, SettingsError
 from streams.topics import Topic
 
 UNKNOWN = "unknown"
 """The name of a record that nobody can tell."""
 
-_Decode = Callable[[bytes, int], Any]
-
-_INPUTS = frozenset(struct.__name__ for struct in INPUT_TYPES)
 _OUTPUTS = frozenset(struct.__name__ for struct in OUTPUT_TYPES)
 _SHARED_TOPICS = frozenset(name for names in RECORDS_ON.values() if len(names) > 1 for name in names)
 """Records that share their topic with others."""
@@ -44,11 +41,11 @@ class Codec:
     def __init__(self, registry: SchemaRegistry | None = None, *, compiled: bool = True) -> None:
         self._registry = registry
         self.is_compiled = compiled and bool(avro_compiled.BODIES)
-        bodies = avro_compiled if self.is_compiled else avro_generated
-        self._decode_bodies: Mapping[str, _Decode] = bodies.DECODE
-        self._encode_bodies: Mapping[str, avro_generated.Encode] = bodies.ENCODE
-        self._input_decoders: dict[str, dict[bytes, _Decode]] = {topic.name: {} for topic in topics.INPUTS}
-        self._output_decoders: dict[bytes, _Decode] = {}
+        bodies = avro_compiled if self.is_compiled else avro_plain
+        self._decode_bodies: Mapping[str, Decode] = bodies.DECODE
+        self._encode_bodies: Mapping[str, Encode] = bodies.ENCODE
+        self._input_decoders: dict[str, dict[bytes, Decode]] = {topic.name: {} for topic in topics.INPUTS}
+        self._output_decoders: dict[bytes, Decode] = {}
         self._frames: dict[tuple[str, str], bytes] = {}
 
     def decode_input(self, topic: Topic, value: bytes | None) -> InputFact:
@@ -91,7 +88,7 @@ class Codec:
         except BadInput:
             return UNKNOWN
         name = short_name(written["name"]) if isinstance(written, dict) and "name" in written else UNKNOWN
-        return name if name in _INPUTS else UNKNOWN
+        return name if name in INPUTS else UNKNOWN
 
     def encode_fact(self, fact: InputFact, topic_name: str) -> bytes:
         """The value of an input record, for the topic of this name on this installation.
@@ -122,7 +119,7 @@ class Codec:
         return framing.confluent(self._registry.register(f"{topic_name}-{suffix}", schema.text))
 
     def _decode_first(
-        self, decoders: dict[bytes, _Decode], value: bytes | None, records: frozenset[str], place: str
+        self, decoders: dict[bytes, Decode], value: bytes | None, records: frozenset[str], place: str
     ) -> Any:
         """Decode a record, and keep how for the next one of its schema."""
         size = framing.frame_size(value)
@@ -181,8 +178,8 @@ def decoder(
     writer: Schema,
     records: frozenset[str],
     place: str,
-    ours: Mapping[str, _Decode] = avro_generated.DECODE,
-) -> _Decode:
+    ours: Mapping[str, Decode] = avro_plain.DECODE,
+) -> Decode:
     """How to read the bodies of a writer's schema: a record, or a union of records.
 
     Where no record of this writer can be read, the function that is given back says so of each (`BadInput`).
@@ -210,26 +207,17 @@ def decoder(
         return _refusing(DeadLetterClass.INCOMPATIBLE_SCHEMA, f"the writer's schema cannot be read: {error}")
     except RecursionError:
         return _refusing(DeadLetterClass.INCOMPATIBLE_SCHEMA, "the writer's schema is nested too deeply")
-    return _checked(read) if name in _INPUTS else read
+    return checked(read) if name in INPUTS else read
 
 
-def _checked(read: _Decode) -> _Decode:
-    def decode(data: bytes, start: int) -> Any:
-        fact = read(data, start)
-        check(fact)
-        return fact
-
-    return decode
-
-
-def _refusing(error_class: DeadLetterClass, message: str) -> _Decode:
+def _refusing(error_class: DeadLetterClass, message: str) -> Decode:
     def decode(data: bytes, start: int) -> Any:
         raise BadInput(error_class, message)
 
     return decode
 
 
-def _union_decoder(writer: Schema, records: frozenset[str], place: str, ours: Mapping[str, _Decode]) -> _Decode:
+def _union_decoder(writer: Schema, records: frozenset[str], place: str, ours: Mapping[str, Decode]) -> Decode:
     """A writer whose schema is a union of the records of a topic: the branch's index comes before the body."""
     branches = [decoder(replace(writer, parsed=branch, identity=""), records, place, ours) for branch in writer.parsed]
 

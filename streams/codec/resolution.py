@@ -4,8 +4,8 @@
 here and not taken from fastavro for three things that a ledger needs: a length that lies never allocates or loops
 beyond the bytes at hand, recursion ends in a dead letter and not in a dead process (so this module stays plain Python,
 whose recursion is counted), and a logical type is converted or refused, never misread. fastavro is the reference in the
-tests. The common case, a writer with our own schema, takes the faster way of `avro_generated.py`, which comes
-back here whenever something is unusual.
+tests. The common case, a writer with our own schema, takes the faster way of `avro_compiled.py`, which comes back here
+for whatever is unusual.
 """
 
 from collections.abc import Callable

@@ -2,12 +2,12 @@
 
 import pytest
 
-from streams.codec import avro_compiled, avro_generated
+from streams.codec import avro_compiled, avro_plain
 
 BOTH = pytest.mark.parametrize(
     "bodies",
     [
-        pytest.param(avro_generated, id="plain"),
+        pytest.param(avro_plain, id="plain"),
         pytest.param(
             avro_compiled,
             id="compiled",
@@ -15,4 +15,4 @@ BOTH = pytest.mark.parametrize(
         ),
     ],
 )
-"""Hands a test the module with `DECODE` and `ENCODE`. tests/streams/test_avro_compiled.py tells loudly of a skip."""
+"""Runs a test with each module that has `DECODE` and `ENCODE`. tests/streams/test_avro_compiled.py reports a skip."""

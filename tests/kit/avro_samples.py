@@ -1,7 +1,9 @@
 """Records for the codec's tests: one good sample of each, and Hypothesis strategies that reach the corners."""
 
+import io
 from typing import Any
 
+import fastavro
 import msgspec
 from hypothesis import strategies as st
 
@@ -374,3 +376,15 @@ def without_logical_types(schema: Any) -> Any:
     if isinstance(schema, list):
         return [without_logical_types(part) for part in schema]
     return schema
+
+
+def written(schema: Any, value: Any) -> bytes:
+    """A value as fastavro writes it, the reference."""
+    out = io.BytesIO()
+    fastavro.schemaless_writer(out, without_logical_types(schema), value)
+    return out.getvalue()
+
+
+def number(value: int) -> bytes:
+    """A long as fastavro writes it."""
+    return written("long", value)

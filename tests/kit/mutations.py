@@ -2,7 +2,7 @@
 
 import random
 
-from streams.codec.avro_generated import number
+from tests.kit.avro_samples import number
 
 NASTY = [
     b"",

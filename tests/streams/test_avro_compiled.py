@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from streams.codec.avro_generated import ENCODE
+from streams.codec.avro_plain import ENCODE
 from streams.codec.codec import Codec, avro_compiled
 from streams.codec.dead_letters import BadInput
 from tests.conftest import go_without

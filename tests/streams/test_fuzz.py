@@ -15,8 +15,8 @@ from streams.codec.resolution import resolve
 from streams.codec.validation import check
 from tests.kit import avro_samples as samples
 from tests.kit.avro_bodies import BOTH
+from tests.kit.avro_samples import written
 from tests.kit.mutations import mutated
-from tests.streams.test_codec import written
 from tests.streams.test_codec_resolution import EXTRA
 
 MUTATIONS = 100_000

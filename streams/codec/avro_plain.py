@@ -1,0 +1,81 @@
+"""Avro bodies of our own schemas, where the compiled codec was not built: correct, and slower.
+
+`DECODE[name](data, start)` reads the body that fills `data[start:]` by the general resolution, and checks an input
+record; `ENCODE[name](record, frame)` returns the frame and the body, written by fastavro.
+"""
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+import fastavro
+
+from streams.codec.avro_schemas import INPUT_TYPES, OURS, RENAMED, kind
+from streams.codec.resolution import resolve
+from streams.codec.validation import check
+
+Decode = Callable[[bytes, int], Any]
+Encode = Callable[[Any, bytes], bytes]
+
+INPUTS = frozenset(struct.__name__ for struct in INPUT_TYPES)
+"""The names of input records, which are checked as they are decoded."""
+
+_BITS = {"int": 31, "long": 63}
+
+
+def checked(read: Decode) -> Decode:
+    """A reader whose records are also checked against the rules of contract section 2."""
+
+    def decode(data: bytes, start: int) -> Any:
+        fact = read(data, start)
+        check(fact)
+        return fact
+
+    return decode
+
+
+def _decoder(name: str) -> Decode:
+    read = resolve(OURS[name], OURS[name])
+    return checked(read) if name in INPUTS else read
+
+
+def _encoder(name: str) -> Encode:
+    schema = OURS[name]
+
+    def encode(record: Any, frame: bytes) -> bytes:
+        out = io.BytesIO()
+        out.write(frame)
+        fastavro.schemaless_writer(out, schema.parsed, _value(schema.parsed, record, schema.names))
+        return out.getvalue()
+
+    return encode
+
+
+def _value(schema: Any, value: Any, names: dict[str, Any]) -> Any:
+    """A value as fastavro takes it.
+
+    Raises:
+        OverflowError: a number does not fit; fastavro would write a larger one into an int.
+
+    """
+    schema = names.get(kind(schema), schema)
+    match kind(schema):
+        case "union":  # ours are null and one type
+            return None if value is None else _value(schema[1], value, names)
+        case "record":
+            return {
+                field["name"]: _value(field["type"], getattr(value, RENAMED.get(field["name"], field["name"])), names)
+                for field in schema["fields"]
+            }
+        case "array":
+            return [_value(schema["items"], item, names) for item in value]
+        case "map":
+            return {key: _value(schema["values"], item, names) for key, item in value.items()}
+        case "int" | "long" as width if not -1 << _BITS[width] <= value < 1 << _BITS[width]:
+            raise OverflowError(f"{value} does not fit into an Avro {width}")
+        case _:
+            return value
+
+
+DECODE: dict[str, Decode] = {name: _decoder(name) for name in OURS}
+ENCODE: dict[str, Encode] = {name: _encoder(name) for name in OURS}
