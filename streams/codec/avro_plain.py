@@ -71,10 +71,14 @@ def _value(schema: Any, value: Any, names: dict[str, Any]) -> Any:
             return [_value(schema["items"], item, names) for item in value]
         case "map":
             return {key: _value(schema["values"], item, names) for key, item in value.items()}
-        case "int" | "long" as width if not -1 << _BITS[width] <= value < 1 << _BITS[width]:
-            raise OverflowError(f"{value} does not fit into an Avro {width}")
-        case _:
+        case "int" | "long" as width:
+            if not -1 << _BITS[width] <= value < 1 << _BITS[width]:
+                raise OverflowError(f"{value} does not fit into an Avro {width}")
             return value
+        case "string" | "enum":
+            return value
+        case other:
+            raise NotImplementedError(f"our schemas do not use {other}")
 
 
 DECODE: dict[str, Decode] = {name: _decoder(name) for name in OURS}

@@ -17,7 +17,8 @@ from streams.codec.codec import Codec, decoder, framing
 from streams.codec.dead_letters import BadInput, DeadLetterClass
 from streams.codec.resolution import resolve
 from tests.kit import avro_samples as samples
-from tests.streams.test_codec import OneSchema, written
+from tests.kit.avro_samples import written
+from tests.streams.test_codec import OneSchema
 
 INITIATED = samples.INITIATED
 LEDGER = RECORDS_ON[topics.LEDGER_EVENTS.name]
