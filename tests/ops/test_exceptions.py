@@ -162,6 +162,45 @@ def test_what_is_resolved_tells_how_it_went(run: Run, mock_broker: str, driver: 
     )] == ["P-9"]  # fmt: skip
 
 
+HOSTILE = "\x1b[2J\x9b2J\u202e\r\n9:9  forged \x07"
+"""Clears a screen, reverses text, and begins a line of its own."""
+
+
+def test_hostile_ids_are_escaped_for_people_and_kept_in_json(run: Run, mock_broker: str) -> None:
+    driver = Driver(now=instant_from_text(NOW))
+    for number, fact in enumerate(read_facts("""
+        2026-07-01 15:00 P1 initiated 850.00 for O1 naming A1
+        2026-07-02 20:00 P1 SETTLED 850.00 fee 1.20
+        2026-07-02 21:00 P1 posted 850.00 to O1 as L1
+        2026-07-06 14:00 P1 RETURNED 850.00 because R01
+    """)):  # fmt: skip
+        texts = {
+            name: f"{value} {HOSTILE}"
+            for name in fact.__struct_fields__
+            if name.endswith("_id") or name in {"processor", "processor_reference", "reason_code"}
+            if isinstance(value := getattr(fact, name), str)
+        }
+        driver.pipe(msgspec.structs.replace(fact, **texts | {"event_id": f"e-{number} {HOSTILE}"}))
+    driver.run()
+    put_on(mock_broker, driver)
+
+    def asked(*words: str) -> str:
+        found = run("exceptions", *words, "--from-topics", env=WITH_CLOCK)
+        assert found.exit_code == 0, found.output
+        return str(found.stdout)
+
+    of_payment = [alert for alert in parsed(asked("list", "--json")) if alert["key_kind"] == "payment"]
+    assert {alert["key"] for alert in of_payment} == {f"P1 {HOSTILE}"}
+    for alert in of_payment:
+        one = alert["break_id"]
+        shown = asked("list", "--properties") + asked("show", one) + asked("explain", one)
+        assert shown.replace("\n", "").isprintable()
+        assert r"P1 \x1b[2J\x9b2J\u202e\r\n9:9  forged \x07" in shown
+        assert not any(line.startswith("9:9") for line in shown.splitlines())
+        (explanation,) = parsed(asked("explain", one, "--json"))
+        assert explanation["story"][0]["event_id"] == f"e-0 {HOSTILE}"
+
+
 def test_a_break_that_there_is_not(written: Run) -> None:
     for verb in ("show", "explain"):
         missing = written("exceptions", verb, "0" * 32, "--from-topics", env=WITH_CLOCK)
