@@ -30,12 +30,11 @@ from domain.time import Micros
 from gateway.rest.access import Access
 from gateway.rest.handlers import ReconciliationApi
 from gateway.rest.http_metrics import HttpMetrics
-from gateway.rest.live_state import LiveState
-from gateway.rest.openapi import describe
+from gateway.rest.live_state import LiveState, WorkerPort
 from gateway.rest.request_limits import RequestLimits
 from gateway.rest.server import WebServer, serve_api
-from read_model.mongo import MongoConfigError
-from read_model.queries import ReadModel
+from read_model.mongo import MongoConfigError, connect
+from read_model.queries import QUERY_TIMEOUT_S, ReadModel
 from sinks import logs
 from sinks.health import serve_health
 from sinks.metrics import Metrics, Names, serve_metrics
@@ -45,11 +44,9 @@ from streams import topics
 from streams.broker.cluster import identity, partition_counts
 from streams.broker.security import faust_credentials
 from streams.clocks import clock_of, system_clock
-from streams.codec import json_schema
 from streams.codec.avro_schemas import RECORDS_ON
 from streams.codec.codec import Codec, codec_of
 from streams.codec.dead_letters import DeadLetterClass
-from streams.codec.json_form import output_to_json
 from streams.settings import Settings, SettingsError
 from streams.topics import Topic
 from streams.topology import TOPOLOGY
@@ -355,19 +352,26 @@ def _serve(app: RentmatchApp) -> None:
 
 
 def _serve_api(app: RentmatchApp, settings: Settings) -> None:
-    read_model = None
-    if settings.mongo_url is not None:
-        url = settings.mongo_url.get_secret_value()
-        try:
-            read_model = ReadModel.connect(url, settings.mongo_database, settings.mongo_ca_file, output_to_json)
-        except MongoConfigError as error:
-            raise SettingsError(f"RENTMATCH_MONGO_URL: {error}") from None
-    questions = ReconciliationApi(
-        read_model, LiveState(app.pipeline, app), describe(json_schema.output_schemas(), SERVICE_VERSION)
+    try:
+        mongo = connect(settings, QUERY_TIMEOUT_S)
+    except MongoConfigError as error:
+        raise SettingsError(f"RENTMATCH_MONGO_URL: {error}") from None
+    pipeline = app.pipeline
+
+    def committed() -> CommittedReader | None:
+        ready = pipeline.opened and app.tables.recovery.completed.is_set() and not pipeline.commit_loop.broken
+        return pipeline.committed if ready else None
+
+    worker = WorkerPort(
+        settings.advertised_url,
+        pipeline.names,
+        committed,
+        lambda: pipeline.worker_name,
+        lambda: app.router.external_topics_metadata(),  # noqa: PLW0108 - Faust makes its router at first use
     )
-    serve_api(
-        app.web, RequestLimits(Access(settings.http_tokens), HttpMetrics(app.pipeline.metrics.registry)), questions
-    )
+    read_model = None if mongo is None else ReadModel(mongo)
+    limits = RequestLimits(Access(settings.http_tokens), HttpMetrics(pipeline.metrics.registry))
+    serve_api(app.web, limits, ReconciliationApi(read_model, LiveState(worker), SERVICE_VERSION))
 
 
 def _declare_agents(app: RentmatchApp) -> None:

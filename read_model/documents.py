@@ -8,26 +8,28 @@ of `{id, amount_minor}`, because ids may hold what a field's name may not.
 import types
 import typing
 from collections.abc import Callable
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 
 from domain.records import LatePaymentAlert, MismatchAlert, ObligationReconciliation, Output, PaymentReconciliation
 from read_model.mongo import Document, Index
 
-Kind = Literal["payments", "obligations", "breaks", "alerts"]
+R = TypeVar("R", PaymentReconciliation, ObligationReconciliation, MismatchAlert, LatePaymentAlert)
+
+DocumentKind = Literal["payments", "obligations", "breaks", "alerts"]
 """What there are documents about; also the name of the collection of the current ones."""
 
-KINDS: tuple[Kind, ...] = ("payments", "obligations", "breaks", "alerts")
+KINDS: tuple[DocumentKind, ...] = ("payments", "obligations", "breaks", "alerts")
 
-RECORD_OF: dict[Kind, type[Output]] = {
+RECORD_OF: dict[DocumentKind, type[Output]] = {
     "payments": PaymentReconciliation,
     "obligations": ObligationReconciliation,
     "breaks": MismatchAlert,
     "alerts": LatePaymentAlert,
 }
-_KIND_OF = {record: kind for kind, record in RECORD_OF.items()}
-_KEY_OF: dict[Kind, str] = {
+KIND_OF: dict[type[Output], DocumentKind] = {record: kind for kind, record in RECORD_OF.items()}
+_KEY_OF: dict[DocumentKind, str] = {
     "payments": "payment_id",
     "obligations": "obligation_id",
     "breaks": "break_id",
@@ -40,7 +42,7 @@ POISONED = "poisoned"
 REBUILDS = "rebuilds"
 """The collection in which a rebuild says that it is at work."""
 
-INDEXES: dict[Kind, tuple[Index, ...]] = {
+INDEXES: dict[DocumentKind, tuple[Index, ...]] = {
     "payments": (Index("by_obligation", (("obligation_ids", 1),)),),
     "obligations": (
         Index("by_id", (("obligation_id", 1),)),
@@ -72,9 +74,9 @@ def history_of(collection: str) -> str:
     return f"{collection}_history"
 
 
-def kind_of(record: Output) -> Kind:
+def kind_of(record: Output) -> DocumentKind:
     """What a record is about."""
-    return _KIND_OF[type(record)]
+    return KIND_OF[type(record)]
 
 
 def document_of(record: Output) -> Document:
@@ -101,9 +103,9 @@ def history_document_of(document: Document) -> Document:
     return {"_id": f"{key}@{version}", "key": key, "version": version, "record": document}
 
 
-def record_of(kind: Kind, document: Document) -> Output:
-    """The record that a document was made of."""
-    return _TO_RECORD[kind](document)  # type: ignore[no-any-return]
+def record_of(record: type[R], document: Document) -> R:
+    """The record that a document was made from."""
+    return _TO_RECORD[record](document)  # type: ignore[no-any-return]
 
 
 # How each field is turned follows from its type in domain/records.py, and is worked out once.
@@ -152,4 +154,4 @@ def _struct_turns(struct: type[msgspec.Struct]) -> tuple[_Turn, _Turn]:
 
 
 _TO_DOCUMENT = {kind: _struct_turns(record)[0] for kind, record in RECORD_OF.items()}
-_TO_RECORD = {kind: _struct_turns(record)[1] for kind, record in RECORD_OF.items()}
+_TO_RECORD = {record: _struct_turns(record)[1] for record in KIND_OF}

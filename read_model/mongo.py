@@ -29,6 +29,8 @@ from pymongo.errors import (
 )
 from pymongo.read_concern import ReadConcern
 
+from streams.settings import Settings
+
 Document = dict[str, Any]
 Sort = Sequence[tuple[str, int]]
 """Fields and directions: 1 rising, -1 falling."""
@@ -421,6 +423,19 @@ def _plain(value: Any) -> Any:
     if kind is list:
         return [_plain(part) for part in value]
     return value
+
+
+def connect(settings: Settings, timeout_s: float) -> Mongo | None:
+    """A client for the settings, which connects at the first operation; None where RENTMATCH_MONGO_URL is not set.
+
+    Raises:
+        MongoConfigError: the URL or the CA file is invalid.
+
+    """
+    if settings.mongo_url is None:
+        return None
+    url = settings.mongo_url.get_secret_value()
+    return Mongo(url, settings.mongo_database, settings.mongo_ca_file, timeout_s=timeout_s)
 
 
 @contextmanager

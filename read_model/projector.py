@@ -9,7 +9,7 @@ from typing import Any
 from confluent_kafka import KafkaException
 
 from read_model.consumer import OutputConsumer
-from read_model.documents import Kind
+from read_model.documents import DocumentKind
 from read_model.metrics import ReadModelMetrics
 from read_model.mongo import Mongo, MongoUnavailable
 from read_model.retrying import UNAVAILABLE, reason_of, retry_forever
@@ -30,7 +30,7 @@ PING_TIMEOUT_S = 5.0
 STALLED_AFTER_S = 300.0
 """Longer than the longest attempt to write takes to fail. What has not turned for so long will not any more."""
 
-KIND_OF: dict[Topic, Kind] = {
+KIND_OF: dict[Topic, DocumentKind] = {
     topics.PAYMENT_RECONCILIATIONS: "payments",
     topics.OBLIGATION_RECONCILIATIONS: "obligations",
     topics.MISMATCH_ALERTS: "breaks",

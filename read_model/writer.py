@@ -19,7 +19,7 @@ from read_model.documents import (
     INDEXES,
     KINDS,
     POISONED,
-    Kind,
+    DocumentKind,
     document_of,
     history_document_of,
     history_of,
@@ -40,7 +40,7 @@ Outcomes = Counter[tuple[str, str]]
 class ReceivedRecord:
     """A record of an output topic as it came, with its place on the broker."""
 
-    kind: Kind
+    kind: DocumentKind
     """What the topic is about."""
     topic: str
     partition: int
@@ -67,11 +67,11 @@ class Target:
     history_anew: bool = False
     """Whether a version that the history has already is written again."""
 
-    def current(self, kind: Kind) -> str:
+    def current(self, kind: DocumentKind) -> str:
         """The collection of current documents."""
         return kind + self.current_suffix
 
-    def history(self, kind: Kind) -> str:
+    def history(self, kind: DocumentKind) -> str:
         """The collection of every version met."""
         return history_of(kind) + self.history_suffix
 
@@ -113,7 +113,7 @@ class ReadModelWriter:
             MongoUnavailable: not all of it is known to be written; do it again.
 
         """
-        by_kind: dict[Kind, list[tuple[ReceivedRecord, Document]]] = {kind: [] for kind in KINDS}
+        by_kind: dict[DocumentKind, list[tuple[ReceivedRecord, Document]]] = {kind: [] for kind in KINDS}
         poisoned: dict[str, tuple[ReceivedRecord, str, str]] = {}
         for one in arrived:
             if one.record is None:
@@ -131,7 +131,7 @@ class ReadModelWriter:
 
     async def _write_kind(
         self,
-        kind: Kind,
+        kind: DocumentKind,
         pairs: list[tuple[ReceivedRecord, Document]],
         outcomes: Outcomes,
         poisoned: dict[str, tuple[ReceivedRecord, str, str]],

@@ -1,36 +1,58 @@
-"""What the HTTP API says when it has no answer: one class, one closed list of codes."""
+"""Errors of the HTTP API: one exception, one closed list of codes."""
+
+import msgspec
 
 CODES: dict[str, tuple[int, str]] = {
-    "bad_request": (400, "the request is malformed, or has a body"),
-    "bad_parameter": (400, "a parameter has a value that it cannot have; the message names it"),
+    "bad_request": (400, "the request is malformed or has a body"),
+    "bad_parameter": (400, "the value of a parameter is invalid; the message names the parameter"),
     "unknown_parameter": (400, "the route has no such parameter; the message names it"),
-    "unauthorized": (401, "no bearer token, or not one of RENTMATCH_HTTP_TOKEN"),
-    "not_found": (404, "no such route, or nothing is known of this id"),
+    "unauthorized": (401, "there is no bearer token, or it is not one of RENTMATCH_HTTP_TOKEN"),
+    "not_found": (404, "there is no such route, or no record with this id"),
     "method_not_allowed": (405, "every route takes GET and HEAD only"),
     "too_long": (414, "path and query together are longer than 4096 bytes"),
-    "wrong_host": (421, "without a token a worker answers only to the names of its own machine"),
-    "internal": (500, "a bug; the message holds the incident's id, which is in the worker's log with the cause"),
-    "owner_refused": (502, "the worker that holds the key refused this one: their tokens differ"),
-    "busy": (503, "as many questions as this worker takes at a time are being answered"),
-    "moving": (503, "the key is on its way from one worker to another, or its worker does not answer"),
-    "no_owner": (503, "no worker that can be asked holds the key; the message says what to set"),
-    "no_read_model": (503, "this worker was given no read model; the message says what to set"),
+    "wrong_host": (421, "without a token a worker answers only under the names of its own machine"),
+    "internal": (500, "a bug; the message has the incident id, under which the worker's log has the cause"),
+    "owner_refused": (502, "the worker that owns the key refused this worker: their tokens differ"),
+    "busy": (503, "the worker is already answering as many requests as it takes at a time"),
+    "moving": (503, "the key is moving between workers, or its worker does not answer"),
+    "no_owner": (503, "no reachable worker is known to own the key; the message names the setting"),
+    "no_read_model": (503, "this worker has no read model; the message names the setting"),
     "read_model_unavailable": (503, "the read model does not answer"),
     "timeout": (503, "the answer took too long"),
 }
-"""Every error code with its status and when it comes."""
+"""The status and the meaning of each error code."""
 
-RETRY_AFTER_S = {"busy": 1, "moving": 2, "read_model_unavailable": 5, "timeout": 5}
-"""What a client is told to wait before it asks again."""
+HEADERS_OF: dict[str, dict[str, str]] = {
+    "unauthorized": {"WWW-Authenticate": 'Bearer realm="rentmatch"'},
+    "method_not_allowed": {"Allow": "GET,HEAD"},
+    "busy": {"Retry-After": "1"},
+    "moving": {"Retry-After": "2"},
+    "read_model_unavailable": {"Retry-After": "5"},
+    "timeout": {"Retry-After": "5"},
+}
+"""The headers of an error, by its code. `Retry-After` is in seconds."""
+
+
+class ErrorDetail(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The error. The message is for people and may change; the code does not."""
+
+    code: str
+    message: str
+
+
+class ErrorBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of every error."""
+
+    error: ErrorDetail
 
 
 class ApiError(Exception):
-    """A question that is answered with an error; the message is for the client."""
+    """An error that is returned to the client, message included."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
-        self.message = message
+        self.body = ErrorBody(ErrorDetail(code, message))
 
     @property
     def status(self) -> int:
@@ -39,14 +61,5 @@ class ApiError(Exception):
 
     @property
     def headers(self) -> dict[str, str]:
-        """The headers that belong to the code."""
-        found = {}
-        if self.code in RETRY_AFTER_S:
-            found["Retry-After"] = str(RETRY_AFTER_S[self.code])
-        if self.code == "unauthorized":
-            found["WWW-Authenticate"] = 'Bearer realm="rentmatch"'
-        return found
-
-    def body(self) -> dict[str, dict[str, str]]:
-        """The JSON that the client gets."""
-        return {"error": {"code": self.code, "message": self.message}}
+        """The headers of the code."""
+        return dict(HEADERS_OF.get(self.code, {}))

@@ -1,230 +1,236 @@
-"""What each route answers: from the read model, or from the live state of a key."""
+"""The handlers of the HTTP API: each answers from the read model, or from the live state of a key."""
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Protocol, cast
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Annotated, Generic, TypeVar
 
 import msgspec
 from aiohttp import web
+from msgspec import UNSET, Meta, UnsetType
 
+from domain.records import (
+    LatePaymentAlert,
+    MismatchAlert,
+    ObligationReconciliation,
+    PaymentReconciliation,
+)
+from gateway.rest.answers import ExplanationJson, LiveAnswer, OpenApi, ResultPage, encode
 from gateway.rest.errors import ApiError
-from gateway.rest.live_queries import KeyKind, LiveQueries, Owner
-from gateway.rest.parameters import check_id, parse
+from gateway.rest.live_queries import LiveQueries
+from gateway.rest.live_state import LiveState
+from gateway.rest.openapi import describe
+from gateway.rest.operations import Operation, OperationTable
 from gateway.rest.request_limits import json_response
-from gateway.rest.routes import ROUTES, Route
-from read_model.documents import Kind
+from read_model.documents import R
 from read_model.queries import (
-    BadCursor,
-    ReadModelQueries,
+    AgeingRow,
+    BreakCursor,
+    BreakQuery,
+    Id,
+    KeyKind,
+    LateAlertCursor,
+    LateAlertQuery,
+    ObligationQuery,
+    ReadModel,
     ReadModelUnavailable,
-    exception_cursor,
+    VersionCursor,
+    break_cursor,
     late_alert_cursor,
 )
 
-Json = dict[str, Any]
-Values = Mapping[str, Any]
+OPERATIONS = OperationTable()
 
-PAGE_BYTES_MAX = 1 << 20
-"""A page ends when it has this many bytes, whatever its limit: one obligation may have thousands of installments."""
+C = TypeVar("C", bound=str)
 
 
-class OpenReadModel(ReadModelQueries, Protocol):
-    """A read model with connections of its own."""
+class PageRequest(msgspec.Struct, Generic[C], frozen=True, kw_only=True):
+    """Which page of a list."""
 
-    def close(self) -> None:
-        """Close them."""
+    limit: Annotated[
+        int, Meta(ge=1, le=500, description="the most items on a page; a page of large items may have fewer")
+    ] = 100
+    after: Annotated[C, Meta(description="`next` of the page before")] | UnsetType = UNSET
+
+    @property
+    def cursor(self) -> str | None:
+        """The cursor; None for the first page."""
+        return None if self.after is UNSET else str(self.after)
+
+
+class RecordSource(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a record is read."""
+
+    live: Annotated[
+        bool, Meta(description="`true` reads the committed state of the worker that owns the key, not the read model")
+    ] = False
+
+
+class BreakKey(msgspec.Struct, frozen=True, kw_only=True):
+    """The key of a break: both parameters or none."""
+
+    key_kind: Annotated[KeyKind, Meta(description="what the key identifies")] | UnsetType = UNSET
+    key: Annotated[Id, Meta(description="the payment_id or obligation_id")] | UnsetType = UNSET
 
 
 class ReconciliationApi:
-    """The answers. Each public method is a route's `question`: from the request and its values to what is encoded.
+    """The HTTP API.
 
     Args:
-        read_model: what is asked without `live`, closed along with this; None where none is set.
-        owner: what this worker holds, and who holds what it does not; None where no live question can be asked.
-        description: of the API, as `openapi.describe` gives it.
+        read_model: answers what is not live; closed with this; None where none is configured.
+        live_state: the keys of this worker, and the owners of the others; None where there is no worker.
+        version: the version of the service.
 
     """
 
-    def __init__(self, read_model: OpenReadModel | None, owner: Owner | None, description: Json) -> None:
+    def __init__(self, read_model: ReadModel | None, live_state: LiveState | None, version: str) -> None:
         self._read_model = read_model
-        self._live = None if owner is None else LiveQueries(owner)
-        self._description = msgspec.json.encode(description)
+        self._live = None if live_state is None else LiveQueries(live_state)
+        self._description = describe(OPERATIONS, version)
 
     def routes(self) -> list[tuple[str, Callable[[web.Request], Awaitable[web.StreamResponse]]]]:
-        """For each route the pattern of its path and its handler."""
-        return [(route.pattern, self._handler(route)) for route in ROUTES]
+        """The path pattern and the aiohttp handler of each operation."""
+        return [(operation.pattern, partial(self._handle, operation)) for operation in OPERATIONS]
 
     async def close(self) -> None:
-        """Close what was opened for questions."""
+        """Close the connections to other workers and to MongoDB."""
         if self._live is not None:
             await self._live.close()
         if self._read_model is not None:
             self._read_model.close()
 
-    def _handler(self, route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-        answer = getattr(self, route.question)
-
-        async def handle(request: web.Request) -> web.StreamResponse:
-            ids = {name: check_id(name, request.match_info[name]) for name in route.ids}
-            values = ids | parse(route.parameters, request.query.items())
-            try:
-                found = await answer(request, values)
-            except ReadModelUnavailable:
-                raise ApiError("read_model_unavailable", "the read model does not answer; ask again") from None
-            except BadCursor as error:
-                raise ApiError("bad_parameter", str(error)) from None
-            if found is None:
-                raise ApiError("not_found", "nothing is known of this id")
-            return json_response(found)
-
-        return handle
+    async def _handle(self, operation: Operation, request: web.Request) -> web.StreamResponse:
+        try:
+            answer = await operation.handler(self, **operation.arguments(request))
+        except ReadModelUnavailable:
+            raise ApiError("read_model_unavailable", "the read model does not answer; retry") from None
+        if answer is None:
+            raise ApiError("not_found", "there is no record with this id")
+        return json_response(encode(answer))
 
     @property
-    def _model(self) -> ReadModelQueries:
+    def _model(self) -> ReadModel:
         if self._read_model is None:
             raise ApiError(
                 "no_read_model",
-                "this worker has no read model to ask: set RENTMATCH_MONGO_URL and run `rentmatch project-read-model`; "
-                "payments and obligations can be asked for with live=true",
+                "this worker has no read model: set RENTMATCH_MONGO_URL and run `rentmatch project-read-model`; "
+                "payments and obligations are available with live=true",
             )
         return self._read_model
 
-    async def payment(self, request: web.Request, values: Values) -> Json | bytes | None:
+    @property
+    def _owners(self) -> LiveQueries:
+        if self._live is None:
+            raise ApiError("no_owner", "this process has no state; ask a worker")
+        return self._live
+
+    @OPERATIONS.get("/v1/payments/{payment_id}", "payment")
+    async def get_payment(
+        self, request: web.Request, payment_id: Id, source: RecordSource
+    ) -> PaymentReconciliation | LiveAnswer[PaymentReconciliation] | None:
         """A payment as it stands."""
-        if values["live"]:
-            return await self._live_record(request, "payment", values["payment_id"])
-        return await self._model.payment(values["payment_id"])
+        if source.live:
+            return await self._owners.record(request, "payment", payment_id)
+        return await self._model.get_payment(payment_id)
 
-    async def obligation(self, request: web.Request, values: Values) -> Json | bytes | None:
+    @OPERATIONS.get("/v1/payments/{payment_id}/history", "payment_history")
+    async def list_payment_versions(
+        self, payment_id: Id, page: PageRequest[VersionCursor]
+    ) -> ResultPage[PaymentReconciliation]:
+        """The versions of a payment, newest first."""
+        return await self._versions(PaymentReconciliation, payment_id, page)
+
+    @OPERATIONS.get("/v1/obligations/{obligation_id}", "obligation")
+    async def get_obligation(
+        self, request: web.Request, obligation_id: Id, source: RecordSource
+    ) -> ObligationReconciliation | LiveAnswer[ObligationReconciliation] | None:
         """An obligation as it stands."""
-        if values["live"]:
-            return await self._live_record(request, "obligation", values["obligation_id"])
-        return await self._model.obligation(values["obligation_id"])
+        if source.live:
+            return await self._owners.record(request, "obligation", obligation_id)
+        return await self._model.get_obligation(obligation_id)
 
-    async def payment_history(self, request: web.Request, values: Values) -> bytes:
-        """The versions of a payment."""
-        return await self._history("payments", values["payment_id"], values)
+    @OPERATIONS.get("/v1/obligations/{obligation_id}/history", "obligation_history")
+    async def list_obligation_versions(
+        self, obligation_id: Id, page: PageRequest[VersionCursor]
+    ) -> ResultPage[ObligationReconciliation]:
+        """The versions of an obligation, newest first."""
+        return await self._versions(ObligationReconciliation, obligation_id, page)
 
-    async def obligation_history(self, request: web.Request, values: Values) -> bytes:
-        """The versions of an obligation."""
-        return await self._history("obligations", values["obligation_id"], values)
+    @OPERATIONS.get("/v1/tenants/{tenant_id}/obligations", "tenant_obligations")
+    async def list_tenant_obligations(
+        self, only: ObligationQuery, page: PageRequest[Id]
+    ) -> ResultPage[ObligationReconciliation]:
+        """A tenant's obligations, by obligation_id."""
+        return await self._obligations(only, page)
 
-    async def exception_history(self, request: web.Request, values: Values) -> bytes:
-        """The versions of a break."""
-        return await self._history("breaks", values["break_id"], values)
+    @OPERATIONS.get("/v1/properties/{property_id}/obligations", "property_obligations")
+    async def list_property_obligations(
+        self, only: ObligationQuery, page: PageRequest[Id]
+    ) -> ResultPage[ObligationReconciliation]:
+        """A property's obligations, by obligation_id."""
+        return await self._obligations(only, page)
 
-    async def tenant_obligations(self, request: web.Request, values: Values) -> bytes:
-        """A tenant's obligations."""
-        return await self._obligations(values, values["tenant_id"], values["property"])
+    @OPERATIONS.get("/v1/properties/{property_id}/ageing", "ageing")
+    async def get_ageing(self, property_id: Id) -> ResultPage[AgeingRow]:
+        """What a property is owed, by currency and age."""
+        rows = await self._model.ageing(property_id)
+        return ResultPage(rows, len(rows), lambda row: row.currency)
 
-    async def property_obligations(self, request: web.Request, values: Values) -> bytes:
-        """A property's obligations."""
-        return await self._obligations(values, values["tenant"], values["property_id"])
+    @OPERATIONS.get("/v1/exceptions", "exceptions")
+    async def list_breaks(self, only: BreakQuery, page: PageRequest[BreakCursor]) -> ResultPage[MismatchAlert]:
+        """Breaks, the most pressing and oldest first."""
+        found = await self._model.list_breaks(only, after=page.cursor, limit=page.limit + 1)
+        return ResultPage(found, page.limit, break_cursor)
 
-    async def ageing(self, request: web.Request, values: Values) -> Json:
-        """What a property is owed: at most a row for each bucket of each currency, so one page."""
-        return {"items": await self._model.ageing(values["property_id"]), "next": None}
+    @OPERATIONS.get("/v1/exceptions/{break_id}", "exception")
+    async def get_break(self, break_id: Id) -> MismatchAlert | None:
+        """A break, open or resolved."""
+        return await self._model.get_break(break_id)
 
-    async def exceptions(self, request: web.Request, values: Values) -> bytes:
-        """Breaks."""
-        items = await self._model.exceptions(
-            state=values["state"],
-            break_class=values["class"],
-            priority=values["priority"],
-            currency=values["currency"],
-            key_kind=values["key_kind"],
-            key=values["key"],
-            property_id=values["property"],
-            tenant_id=values["tenant"],
-            after=values["after"],
-            limit=values["limit"] + 1,
-        )
-        return page(items, values["limit"], exception_cursor)
+    @OPERATIONS.get("/v1/exceptions/{break_id}/history", "exception_history")
+    async def list_break_versions(self, break_id: Id, page: PageRequest[VersionCursor]) -> ResultPage[MismatchAlert]:
+        """The versions of a break, newest first."""
+        return await self._versions(MismatchAlert, break_id, page)
 
-    async def exception(self, request: web.Request, values: Values) -> Json | None:
-        """A break."""
-        return await self._model.exception(values["break_id"])
+    @OPERATIONS.get("/v1/exceptions/{break_id}/explanation", "explanation")
+    async def explain_break(
+        self, request: web.Request, break_id: Id, of: BreakKey
+    ) -> LiveAnswer[ExplanationJson] | None:
+        """An open break explained from the live state of its key.
 
-    async def explanation(self, request: web.Request, values: Values) -> Json | bytes | None:
-        """What is behind a break, told by the worker that holds its key."""
-        kind, key, break_id = values["key_kind"], values["key"], values["break_id"]
-        if (kind is None) != (key is None):
+        The key is read from the read model, unless `key_kind` and `key` are given; every alert of the break has both.
+        """
+        if of.key_kind is not UNSET and of.key is not UNSET:
+            return await self._owners.explanation(request, of.key_kind, of.key, break_id)
+        if of.key_kind is not UNSET or of.key is not UNSET:
             raise ApiError("bad_parameter", "key_kind and key go together")
-        if kind is None:
-            alert = await self._model.exception(break_id)
-            if alert is None:
-                return None
-            kind, key = alert["key_kind"], alert["key"]
-        query = {"key_kind": str(kind), "key": str(key)}
-        return await self._holders.ask(
-            request, kind, key, lambda owner: owner.explanation(cast(KeyKind, kind), key, break_id), query
-        )
+        alert = await self._model.get_break(break_id)
+        if alert is None:
+            return None
+        kind: KeyKind = "payment" if alert.key_kind == "payment" else "obligation"
+        return await self._owners.explanation(request, kind, alert.key, break_id)
 
-    async def late_alerts(self, request: web.Request, values: Values) -> bytes:
-        """Late installments."""
-        items = await self._model.late_alerts(
-            live={"live": True, "ended": False, "any": None}[values["state"]],
-            property_id=values["property"],
-            tenant_id=values["tenant"],
-            stage=values["stage"],
-            after=values["after"],
-            limit=values["limit"] + 1,
-        )
-        return page(items, values["limit"], late_alert_cursor)
+    @OPERATIONS.get("/v1/late-alerts", "late_alerts")
+    async def list_late_alerts(
+        self, only: LateAlertQuery, page: PageRequest[LateAlertCursor]
+    ) -> ResultPage[LatePaymentAlert]:
+        """Late installments, the longest due first."""
+        found = await self._model.list_late_alerts(only, after=page.cursor, limit=page.limit + 1)
+        return ResultPage(found, page.limit, late_alert_cursor)
 
-    async def late_alert(self, request: web.Request, values: Values) -> Json | None:
-        """A late installment."""
-        return await self._model.late_alert(values["alert_id"])
+    @OPERATIONS.get("/v1/late-alerts/{alert_id}", "late_alert")
+    async def get_late_alert(self, alert_id: Id) -> LatePaymentAlert | None:
+        """A late installment, live or ended."""
+        return await self._model.get_late_alert(alert_id)
 
-    async def openapi(self, request: web.Request, values: Values) -> bytes:
+    @OPERATIONS.get("/v1/openapi.json", "openapi")
+    async def get_description(self) -> OpenApi:
         """The description of the API."""
         return self._description
 
-    async def _live_record(self, request: web.Request, kind: KeyKind, key: str) -> Json | bytes | None:
-        return await self._holders.ask(request, kind, key, lambda owner: owner.record(kind, key), {"live": "true"})
+    async def _versions(self, record: type[R], key: str, page: PageRequest[VersionCursor]) -> ResultPage[R]:
+        found = await self._model.list_versions(record, key, after=page.cursor, limit=page.limit + 1)
+        return ResultPage(found, page.limit, lambda version: str(version.version))
 
-    @property
-    def _holders(self) -> LiveQueries:
-        if self._live is None:
-            raise ApiError("no_owner", "this process holds no state; ask a worker")
-        return self._live
-
-    async def _history(self, kind: Kind, key: str, values: Values) -> bytes:
-        after = values["after"]
-        if after is not None and not (after.isdecimal() and after.isascii() and len(after) < 19):
-            raise BadCursor("after is not a cursor of this list")
-        before = None if after is None else int(after)
-        items = await self._model.history(kind, key, limit=values["limit"] + 1, before_version=before)
-        return page(items, values["limit"], lambda item: str(item["version"]))
-
-    async def _obligations(self, values: Values, tenant_id: str | None, property_id: str | None) -> bytes:
-        items = await self._model.obligations(
-            tenant_id=tenant_id,
-            property_id=property_id,
-            period=values["period"],
-            status=values["status"],
-            after=values["after"],
-            limit=values["limit"] + 1,
-        )
-        return page(items, values["limit"], lambda item: str(item["obligation_id"]))
-
-
-def page(items: list[Json], limit: int, cursor: Callable[[Json], str], bytes_max: int = PAGE_BYTES_MAX) -> bytes:
-    """A page of at most `limit` items, fewer where they are large, and the cursor of the next if there is one.
-
-    Args:
-        items: one more than the limit where there are more.
-        limit: how many were asked for.
-        cursor: the place behind an item.
-        bytes_max: a page is not begun a further item once it has so many.
-
-    """
-    encoded: list[bytes] = []
-    size = 0
-    for item in items[:limit]:
-        if size >= bytes_max:
-            break
-        encoded.append(msgspec.json.encode(item))
-        size += len(encoded[-1])
-    taken = len(encoded)
-    behind = cursor(items[taken - 1]) if 0 < taken < len(items) else None
-    return b'{"items":[' + b",".join(encoded) + b'],"next":' + msgspec.json.encode(behind) + b"}"
+    async def _obligations(self, only: ObligationQuery, page: PageRequest[Id]) -> ResultPage[ObligationReconciliation]:
+        found = await self._model.list_obligations(only, after=page.cursor, limit=page.limit + 1)
+        return ResultPage(found, page.limit, lambda obligation: obligation.obligation_id)

@@ -1,9 +1,9 @@
-"""What Prometheus is told of the questions: how many, how they ended, how long they took."""
+"""Prometheus metrics of the API: requests, their status, their duration."""
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 UNMATCHED = "unmatched"
-"""The route of a request for a path that does not exist: its path would make a time series each."""
+"""The route of a request whose path does not exist: as a label, each such path would be a time series."""
 
 BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
@@ -12,7 +12,7 @@ class HttpMetrics:
     """Counts requests by route template and status.
 
     Args:
-        registry: where /metrics finds the two; None registers them nowhere yet (`collectors` are there to be).
+        registry: exposes the metrics; None exposes them nowhere.
 
     """
 

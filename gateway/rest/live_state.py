@@ -1,99 +1,96 @@
-"""Live answers as JSON, and which worker gives them: the Owner of gateway/rest/live_queries.py."""
+"""The committed state of this worker's keys as JSON, and the owners of all other keys: what `live=true` reads."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
 
 from domain.explain import explanation
 from domain.time import NOT_CAUGHT_UP, rfc3339
+from gateway.rest.answers import Live, LiveAnswer
+from read_model.queries import KeyKind
 from streams.codec.json_form import output_to_json
-from streams.settings import Settings
 from streams.topics import Topic
-from streams.transport.commit_loop import CommitLoop
 from streams.transport.owners import owner_of
-from tables.committed import CommittedReader, KeySnapshot, NotKept
-
-Json = dict[str, Any]
+from tables.committed import CommittedReader, KeySnapshot
 
 
-class Kept(Protocol):
-    """What is asked of `app.pipeline`."""
+@dataclass(frozen=True, slots=True)
+class WorkerPort:
+    """What live queries need of a worker. The functions are called for each query, because its parts change."""
 
-    settings: Settings
-    opened: bool
-    commit_loop: CommitLoop
-    committed: CommittedReader
-
-    @property
-    def names(self) -> Mapping[Topic, str]:
-        """All topics, as they are called here."""
-
-    @property
-    def worker_name(self) -> str:
-        """The stable name of the worker, once it is open."""
+    url: str
+    """The URL that the worker advertises to the others."""
+    topic_names: Mapping[Topic, str]
+    committed: Callable[[], CommittedReader | None]
+    """None before the assigned partitions are recovered, and after a fatal error."""
+    worker_name: Callable[[], str]
+    distribution: Callable[[], Mapping[str, Mapping[str, Sequence[int]]]]
+    """The partitions of the last assignment, by topic name and by advertised URL."""
 
 
 class LiveState:
-    """What this worker holds, and who holds what it does not."""
+    """Reads the keys of this worker, and finds the owner of any key."""
 
-    not_held: ClassVar[type[Exception]] = NotKept
-
-    def __init__(self, pipeline: Kept, app: Any) -> None:
-        self._pipeline = pipeline
-        self._app = app
-        self.url = pipeline.settings.advertised_url
+    def __init__(self, worker: WorkerPort) -> None:
+        self._worker = worker
 
     @property
-    def settled(self) -> bool:
-        """Whether this worker's share of the partitions is assigned and recovered, and it goes on."""
-        pipeline = self._pipeline
-        return pipeline.opened and self._app.tables.recovery.completed.is_set() and not pipeline.commit_loop.broken
+    def url(self) -> str:
+        """The URL of this worker."""
+        return self._worker.url
 
-    def holds(self, kind: str, key: str) -> bool:
-        """Whether the key is kept here."""
-        return self.settled and self._pipeline.committed.owns(kind, key)
+    @property
+    def reader(self) -> CommittedReader | None:
+        """The state of this worker; None before it is recovered."""
+        return self._worker.committed()
 
-    def owner_of(self, kind: str, key: str) -> str | None:
-        """The URL of the worker that keeps the key, as of the last assignment."""
-        source = self._pipeline.committed.source_of(kind, key)
-        distribution = self._app.router.external_topics_metadata()
-        return owner_of(distribution, self._pipeline.names[source.topic], source.number)
+    def owner_of(self, reader: CommittedReader, kind: KeyKind, key: str) -> str | None:
+        """The URL of the worker that owns a key since the last assignment; None if it is not known."""
+        partition = reader.source_of(kind, key)
+        return owner_of(self._worker.distribution(), self._worker.topic_names[partition.topic], partition.number)
 
-    async def record(self, kind: str, key: str) -> Json | None:
-        """The key's reconciliation with `live`, from what is committed."""
-        return await self._look(kind, key, live_record)
+    async def record(self, reader: CommittedReader, kind: KeyKind, key: str) -> LiveAnswer[Any] | None:
+        """The reconciliation of a key with `live`; None if the key has no record.
 
-    async def explanation(self, kind: str, key: str, break_id: str) -> Json | None:
-        """What is behind an open break of the key, with `live`."""
-        return await self._look(kind, key, lambda found: live_explanation(found, break_id))
+        Raises:
+            NotKept: this worker does not own the key, or lost it meanwhile.
 
-    async def _look(self, kind: str, key: str, render: Callable[[KeySnapshot], Json | None]) -> Json | None:
-        answer = await self._pipeline.committed.read(kind, key, render)
-        if answer is not None:
-            answer["live"]["worker"] = self._pipeline.worker_name
-        return answer
+        """
+        worker = self._worker.worker_name()
+
+        def render(found: KeySnapshot) -> LiveAnswer[Any] | None:
+            record = found.reconciliation()
+            return None if record is None else _answer(output_to_json(record), found, worker)
+
+        return await reader.read(kind, key, render)
+
+    async def explanation(
+        self, reader: CommittedReader, kind: KeyKind, key: str, break_id: str
+    ) -> LiveAnswer[Any] | None:
+        """The explanation of a break with `live`; None if the break is not open.
+
+        Raises:
+            NotKept: this worker does not own the key, or lost it meanwhile.
+
+        """
+        worker = self._worker.worker_name()
+
+        def render(found: KeySnapshot) -> LiveAnswer[Any] | None:
+            one = explanation.find(found.state, break_id, found.watermark, found.policy)
+            if one is None:
+                return None
+            published = found.published.breaks.get(break_id)
+            opened_at = None if published is None else published.opened_at
+            explained = explanation.explain(found.state, one, found.watermark, found.policy, opened_at=opened_at)
+            return _answer(explanation.as_json(explained), found, worker)
+
+        return await reader.read(kind, key, render)
 
 
-def live_record(found: KeySnapshot) -> Json | None:
-    """How a key stands, as `rentmatch read` tells it, and as of when; None where nothing is told of it."""
-    record = found.reconciliation()
-    return None if record is None else output_to_json(record) | {"live": _live(found)}
-
-
-def live_explanation(found: KeySnapshot, break_id: str) -> Json | None:
-    """What is behind a break of a key, and as of when; None where it is not open."""
-    one = explanation.find(found.state, break_id, found.watermark, found.policy)
-    if one is None:
-        return None
-    told = found.published.breaks.get(break_id)
-    story = explanation.explain(
-        found.state, one, found.watermark, found.policy, opened_at=None if told is None else told.opened_at
-    )
-    return explanation.as_json(story) | {"live": _live(found)}
-
-
-def _live(found: KeySnapshot) -> Json:
-    return {
-        "partition": found.partition,
-        "caught_up_to": None if found.watermark == NOT_CAUGHT_UP else rfc3339(found.watermark),
-        "facts": found.facts,
-    }
+def _answer(body: dict[str, Any], found: KeySnapshot, worker: str) -> LiveAnswer[Any]:
+    """Encoded here, in the reader's thread, so that it costs the event loop nothing."""
+    caught_up_to = None if found.watermark == NOT_CAUGHT_UP else rfc3339(found.watermark)
+    live = Live(worker, found.partition, caught_up_to, found.facts)
+    return LiveAnswer(msgspec.json.encode(body | {"live": live}))

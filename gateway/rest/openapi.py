@@ -1,194 +1,124 @@
-"""The OpenAPI 3.1 description, made of the table of routes. docs/openapi.json is a copy that a test keeps equal."""
+"""The OpenAPI 3.1 description of the operations. docs/openapi.json is a copy; a test compares them."""
 
-from collections.abc import Mapping
-from typing import Any
+import types
+from collections.abc import Iterable
+from typing import Any, Union, get_args, get_origin
 
-from domain.records import AgeingBucket, BreakClass
-from gateway.rest.errors import CODES, RETRY_AFTER_S
-from gateway.rest.parameters import ID_BYTES_MAX
-from gateway.rest.routes import ROUTES, Route
+import msgspec
 
-Json = dict[str, Any]
+from gateway.rest.answers import ExplanationJson, Live, LiveAnswer, OpenApi, ResultPage
+from gateway.rest.errors import CODES, HEADERS_OF, ErrorBody
+from gateway.rest.operations import Json, Operation
+from read_model.queries import CURRENCY, AgeingRow, Id
+from streams.codec.json_schema import output_schemas
 
-_AMOUNT = {"type": "integer"}
-_INSTANT = {"type": "string", "format": "date-time"}
-_INSTANT_OR_NULL = {"oneOf": [_INSTANT, {"type": "null"}]}
-
-_OWN_SCHEMAS: Json = {
-    "Live": {
-        "description": "Where and as of when a live answer holds.",
-        "type": "object",
-        "required": ["worker", "partition", "caught_up_to", "facts"],
-        "properties": {
-            "worker": {"type": "string", "description": "the worker that holds the key"},
-            "partition": {"type": "integer", "minimum": 0},
-            "caught_up_to": {
-                "description": "the instant that the answer is as of: every input was read up to it; null before the "
-                "partition has been caught up for the first time, when no deadline has passed yet",
-                **_INSTANT_OR_NULL,
-            },
-            "facts": {"type": "integer", "minimum": 0, "description": "how many facts the state of the key holds"},
-        },
-        "additionalProperties": False,
-    },
-    "AgeingRow": {
-        "type": "object",
-        "required": [
-            "currency", "ageing_bucket", "obligations", "balance_minor", "paid_minor", "pending_minor",
-            "outstanding_minor",
-        ],
-        "properties": {
-            "currency": {"type": "string"},
-            "ageing_bucket": {"type": "string", "enum": [*(each.value for each in AgeingBucket), "unknown"]},
-            "obligations": {"type": "integer", "minimum": 0},
-            "balance_minor": _AMOUNT,
-            "paid_minor": _AMOUNT,
-            "pending_minor": _AMOUNT,
-            "outstanding_minor": {
-                "type": "integer",
-                "minimum": 0,
-                "description": "the sum of max(0, balance less paid) over the obligations",
-            },
-        },
-        "additionalProperties": False,
-    },
-    "Explanation": {
-        "description": "An open break told to people, as `rentmatch exceptions explain --json` tells it.",
-        "type": "object",
-        "required": [
-            "type", "break_id", "key_kind", "key", "subject", "class", "priority", "title", "expected_minor",
-            "actual_minor", "drift_minor", "currency", "property_id", "due_at", "opened_at", "resolved_at", "story",
-            "deadlines", "expected", "missing", "contract", "resolutions", "advice", "live",
-        ],
-        "properties": {
-            "type": {"const": "Explanation"},
-            "break_id": {"type": "string"},
-            "key_kind": {"type": "string", "enum": ["payment", "obligation"]},
-            "key": {"type": "string"},
-            "subject": {"type": "array", "items": {"type": "string"}},
-            "class": {"type": "string", "enum": [each.value for each in BreakClass]},
-            "priority": {"type": "integer", "minimum": 1, "maximum": 3},
-            "title": {"type": "string"},
-            "expected_minor": _AMOUNT,
-            "actual_minor": _AMOUNT,
-            "drift_minor": _AMOUNT,
-            "currency": {"type": "string"},
-            "property_id": {"type": ["string", "null"]},
-            "due_at": _INSTANT_OR_NULL,
-            "opened_at": _INSTANT_OR_NULL,
-            "resolved_at": _INSTANT_OR_NULL,
-            "story": {"type": "array", "items": {"type": "object", "required": ["at", "source", "text"]}},
-            "deadlines": {"type": "array", "items": {"type": "object", "required": ["at", "what", "passed"]}},
-            "expected": {"type": "string"},
-            "missing": {"type": "string"},
-            "contract": {"type": "string"},
-            "resolutions": {"type": "array", "items": {"type": "object", "required": ["what", "by", "events"]}},
-            "advice": {"type": "string"},
-            "live": {"$ref": "#/components/schemas/Live"},
-        },
-    },
-    "OpenApi": {"type": "object", "required": ["openapi", "info", "paths"]},
-    "Error": {
-        "type": "object",
-        "required": ["error"],
-        "properties": {
-            "error": {
-                "type": "object",
-                "required": ["code", "message"],
-                "properties": {
-                    "code": {"type": "string", "enum": list(CODES)},
-                    "message": {"type": "string"},
-                },
-                "additionalProperties": False,
-            }
-        },
-        "additionalProperties": False,
-    },
-}  # fmt: skip
+_LIVE_NAMES = {
+    "PaymentReconciliation": "Payment",
+    "ObligationReconciliation": "Obligation",
+    "ExplanationJson": "Explanation",
+}
+"""The schemas of records with `live`, by that of the record."""
+_REFERENCE = "#/components/schemas/{name}"
 
 
-def describe(records: Mapping[str, Json], version: str) -> Json:
+def describe(operations: Iterable[Operation], version: str) -> OpenApi:
     """Describe the API.
 
     Args:
-        records: the JSON Schemas of the records that answers are made of, by name.
-        version: of the service.
+        operations: the operations.
+        version: the version of the service.
 
     """
-    schemas = {**records, **_OWN_SCHEMAS}
-    for live, record in (("Payment", "PaymentReconciliation"), ("Obligation", "ObligationReconciliation")):
-        schemas[live] = _with_live(schemas[record])
-    return {
-        "openapi": "3.1.0",
-        "info": {
+    responses = _errors()
+    return OpenApi(
+        openapi="3.1.0",
+        info={
             "title": "rentmatch",
             "version": version,
-            "description": "Questions about payments, obligations, breaks and late installments. What the fields mean "
-            "is in docs/contract.md; how to ask is in docs/http-api.md.",
+            "description": "Queries of payments, obligations, breaks and late installments. docs/contract.md defines "
+            "the fields; docs/http-api.md explains pages, live answers, tokens and errors.",
         },
-        "security": [{"token": []}],
-        "paths": {route.path: {"get": _operation(route)} for route in ROUTES},
-        "components": {
-            "responses": _errors(),
+        security=[{"token": []}],
+        paths={operation.path: {"get": _described(operation, responses)} for operation in operations},
+        components={
+            "responses": responses,
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
-            "schemas": dict(sorted(schemas.items())),
+            "schemas": dict(sorted(_schemas().items())),
         },
-    }
+    )
 
 
-def _with_live(record: Json) -> Json:
-    properties = {**record["properties"], "live": {"$ref": "#/components/schemas/Live"}}
-    return {**record, "properties": properties}
+def _schemas() -> dict[str, Json]:
+    _, schemas = msgspec.json.schema_components(
+        [AgeingRow, ErrorBody, ExplanationJson, Live, OpenApi], ref_template=_REFERENCE
+    )
+    for name, schema in output_schemas().items():
+        schema["properties"]["currency"]["pattern"] = CURRENCY
+        schemas[name] = schema
+    schemas["ErrorDetail"]["properties"]["code"]["enum"] = list(CODES)
+    for record, name in _LIVE_NAMES.items():
+        schema = schemas[record]
+        live = {"live": {"$ref": _REFERENCE.format(name="Live")}}
+        schemas[name] = schema | {"properties": schema["properties"] | live}
+    del schemas["ExplanationJson"]
+    schemas["Explanation"]["required"].append("live")
+    return schemas
 
 
-def _operation(route: Route) -> Json:
-    in_path = [
-        {
-            "name": name,
-            "in": "path",
-            "required": True,
-            "description": "percent-encoded",
-            "schema": {"type": "string", "minLength": 1, "maxLength": ID_BYTES_MAX},
-        }
-        for name in route.ids
+def _described(operation: Operation, errors: Iterable[str]) -> Json:
+    (id_schema,), _ = msgspec.json.schema_components([Id])
+    parameters = [
+        {"name": name, "in": "path", "required": True, "description": "percent-encoded", "schema": id_schema}
+        for name in operation.path_names
     ]
-    in_query = [
-        {"name": one.name, "in": "query", "description": one.meaning, "schema": dict(one.schema)}
-        for one in route.parameters
-    ]
-    operation: Json = {
-        "operationId": route.question,
-        "summary": route.summary,
+    for name, schema in operation.query.items():
+        bare = {key: value for key, value in schema.items() if key != "description"}
+        parameters.append({"name": name, "in": "query", "description": schema["description"], "schema": bare})
+    described: Json = {
+        "operationId": operation.operation_id,
+        "summary": operation.summary,
         "responses": {
-            "200": _content("the answer", _answer(route)),
-            **{status: {"$ref": f"#/components/responses/{status}"} for status in _errors()},
+            "200": _content("the answer", _answer(operation.answer)),
+            **{status: {"$ref": f"#/components/responses/{status}"} for status in errors},
         },
     }
-    return operation | ({"parameters": in_path + in_query} if in_path or in_query else {})
+    if operation.description != f"{operation.summary}.":
+        described["description"] = operation.description
+    if parameters:
+        described["parameters"] = parameters
+    return described
 
 
-def _answer(route: Route) -> Json:
-    one = {"$ref": f"#/components/schemas/{route.answer}"}
-    if not route.page:
-        return one
+def _answer(type_: Any) -> Json:
+    """The schema of a return type: a record, a live answer, a record or its live answer, or a page."""
+    members = [type_]
+    if get_origin(type_) in (Union, types.UnionType):
+        members = [member for member in get_args(type_) if member is not types.NoneType]
+    records = [get_args(member)[0] if get_origin(member) is LiveAnswer else member for member in members]
+    (record,) = set(records)
+    if get_origin(record) is not ResultPage:
+        name = record.__name__ if records == members else _LIVE_NAMES[record.__name__]
+        return {"$ref": _REFERENCE.format(name=name)}
+    (item,) = get_args(record)
     return {
         "type": "object",
         "required": ["items", "next"],
         "properties": {
-            "items": {"type": "array", "items": one},
-            "next": {"type": ["string", "null"], "description": "`after` of the next page; null on the last"},
+            "items": {"type": "array", "items": {"$ref": _REFERENCE.format(name=item.__name__)}},
+            "next": {"type": ["string", "null"], "description": "`after` of the next page; null on the last page"},
         },
         "additionalProperties": False,
     }
 
 
-def _errors() -> Json:
+def _errors() -> dict[str, Json]:
     found: dict[str, Json] = {}
     for code, (status, meaning) in CODES.items():
-        told = found.setdefault(str(status), _content("", {"$ref": "#/components/schemas/Error"}))
-        told["description"] += f"{'; ' if told['description'] else ''}`{code}`: {meaning}"
-        if code in RETRY_AFTER_S:
-            told["headers"] = {"Retry-After": {"description": "seconds", "schema": {"type": "integer"}}}
+        response = found.setdefault(str(status), _content("", {"$ref": _REFERENCE.format(name="ErrorBody")}))
+        response["description"] += f"{'; ' if response['description'] else ''}`{code}`: {meaning}"
+        for header in HEADERS_OF.get(code, {}):
+            schema = {"type": "integer" if header == "Retry-After" else "string"}
+            response.setdefault("headers", {})[header] = {"schema": schema}
     return found
 
 

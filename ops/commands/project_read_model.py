@@ -12,7 +12,7 @@ from ops.commands.worker import LOG_LEVELS, choose_port
 from ops.console import Command, fail, misuse
 from read_model.consumer import OutputConsumer
 from read_model.metrics import ReadModelMetrics
-from read_model.mongo import Mongo, MongoConfigError
+from read_model.mongo import Mongo, MongoConfigError, connect
 from read_model.projector import Projector
 from read_model.serving import PortUnavailable, served
 from read_model.writer import ReadModelWriter
@@ -22,24 +22,22 @@ from streams.clocks import system_clock
 from streams.codec.codec import codec_of
 from streams.settings import Settings, load
 
-WRITE_SECONDS = 30.0
-"""How long MongoDB may take for one bulk write before it is tried again."""
+WRITE_TIMEOUT_S = 30.0
+"""A bulk write that takes longer is retried."""
 
 
 def mongo_of(settings: Settings) -> Mongo:
-    """Make the client that the settings ask for. Nothing is asked yet."""
-    if settings.mongo_url is None:
-        misuse(
-            "RENTMATCH_MONGO_URL is not set; it says where the read model is, as in "
-            "mongodb://user:password@host:27017/?replicaSet=rs0"
-        )
+    """The client for the settings. It connects at the first operation."""
     try:
-        return Mongo(
-            settings.mongo_url.get_secret_value(), settings.mongo_database, settings.mongo_ca_file,
-            timeout_s=WRITE_SECONDS,
-        )  # fmt: skip
+        mongo = connect(settings, WRITE_TIMEOUT_S)
     except MongoConfigError as error:
         misuse(f"RENTMATCH_MONGO_URL, RENTMATCH_MONGO_CA_FILE: {error}")
+    if mongo is None:
+        misuse(
+            "RENTMATCH_MONGO_URL is not set; it is the connection string of the read model's MongoDB, as in "
+            "mongodb://user:password@host:27017/?replicaSet=rs0"
+        )
+    return mongo
 
 
 @click.command(cls=Command, name="project-read-model", short_help="Keep the read model in MongoDB up to date.")

@@ -8,17 +8,16 @@ import pytest
 from domain.time import Micros
 from gateway.rest.handlers import ReconciliationApi
 from read_model.mongo import Mongo
-from read_model.queries import ReadModel
+from read_model.queries import QUERY_TIMEOUT_S, ReadModel
 from read_model.writer import ReadModelWriter
 from simulator.deliver import value_of
 from simulator.scenario import Scenario, simulate
 from streams import topics
 from streams.codec.codec import Codec
-from streams.codec.json_form import output_to_json
 from tests.kit.driver import Driver, Worker, all_sources
 from tests.kit.mongo import MongoServer
 from tests.kit.projected import _arrived
-from tests.kit.serving import DESCRIPTION, InProcessLiveState, MemoryReadModel, Served
+from tests.kit.serving import InProcessLiveState, MemoryReadModel, Served
 
 _TOPICS = {topic.name: topic for topic in topics.INPUTS}
 
@@ -57,7 +56,7 @@ def projected(mongo_server: MongoServer, month: Driver) -> ReadModel:
 
     asyncio.run(write())
     mongo.close()
-    return ReadModel.connect(mongo_server.url, "web", None, output_to_json)
+    return ReadModel(Mongo(mongo_server.url, "web", timeout_s=QUERY_TIMEOUT_S))
 
 
 @pytest.fixture(scope="module", params=["memory", "mongo"])
@@ -69,7 +68,8 @@ def served(request: pytest.FixtureRequest, month: Driver) -> Iterator[Served]:
         if request.param == "memory"
         else projected(request.getfixturevalue("mongo_server"), month)
     )
-    with Served(ReconciliationApi(model, owner, DESCRIPTION)) as served:
+    with Served(ReconciliationApi(model, owner, "0")) as served:
+        served.name = request.param
         yield served
 
 
@@ -85,8 +85,8 @@ def pair(month: Driver) -> Iterator[tuple[Served, Served]]:
         worker = Worker(month.world)
         worker.assign(mine, month.world.broker.generation)
         owner = InProcessLiveState(worker, name, "", shares)
-        server = Served(ReconciliationApi(None, owner, DESCRIPTION))
-        owner.url = server.url
+        server = Served(ReconciliationApi(None, owner, "0"))
+        owner.advertised_url = server.url
         shares[server.url] = {}
         for source in mine:
             shares[server.url].setdefault(source.topic.name, []).append(source.number)

@@ -1,25 +1,29 @@
 """What the HTTP API answers, over a real socket: each route against the records of a month, and against its schema."""
 
 import json
+import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import jsonschema
+import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from openapi_spec_validator import validate
 
 import app as composition
 from domain.facts import PaymentInitiated
 from domain.time import rfc3339
+from gateway.rest.answers import ResultPage
 from gateway.rest.errors import CODES
-from gateway.rest.handlers import ReconciliationApi, page
+from gateway.rest.handlers import OPERATIONS, ReconciliationApi
 from gateway.rest.openapi import describe
-from gateway.rest.routes import ROUTES
 from read_model.queries import ReadModelUnavailable
 from streams import topics
-from streams.codec import json_schema as schemas
 from streams.codec.json_form import output_to_json
 from streams.settings import Settings
 from tests.kit.driver import Driver
@@ -34,8 +38,8 @@ def rows(driver: Driver, topic: topics.Topic) -> dict[str, dict[str, Any]]:
 
 def checked(question: str, answer: Answer) -> Any:
     """The JSON of an answer, once it is seen to be what openapi.json says of that route and status."""
-    (route,) = [route for route in ROUTES if route.question == question]
-    said = DESCRIPTION["paths"][route.path]["get"]["responses"][str(answer.status)]
+    (path,) = [one.path for one in OPERATIONS if one.operation_id == question]
+    said = DESCRIPTION["paths"][path]["get"]["responses"][str(answer.status)]
     if "$ref" in said:
         said = DESCRIPTION["components"]["responses"][str(answer.status)]
     schema = said["content"]["application/json"]["schema"] | {"components": DESCRIPTION["components"]}
@@ -188,7 +192,7 @@ def test_ids_may_hold_what_they_like():
     driver.pipe(*map(initiation, STRANGE))
     driver.run()
     owner = InProcessLiveState(driver.worker, "w", "", {})
-    with Served(ReconciliationApi(MemoryReadModel(driver), owner, DESCRIPTION)) as served:
+    with Served(ReconciliationApi(MemoryReadModel(driver), owner, "0")) as served:
         for payment_id in STRANGE:
             for live in ("", "?live=true"):
                 answer = served.ask(f"/v1/payments/{quote(payment_id, safe='')}{live}")
@@ -197,17 +201,21 @@ def test_ids_may_hold_what_they_like():
 
 def test_a_page_ends_when_it_is_large_enough():
     items = [{"id": str(number), "text": "x" * 1_000} for number in range(11)]
-    found = json.loads(page(items, 10, lambda item: item["id"], bytes_max=2_500))
+
+    def page(some: list[dict[str, str]], bytes_max: int = 1 << 20) -> Any:
+        return json.loads(ResultPage(some, 10, lambda item: item["id"]).encode(bytes_max))
+
+    found = page(items, 2_500)
     assert (len(found["items"]), found["next"]) == (3, "2")
-    assert json.loads(page(items, 10, lambda item: item["id"], bytes_max=1))["next"] == "0"
-    assert json.loads(page(items[:3], 10, lambda item: item["id"]))["next"] is None
-    assert json.loads(page([], 10, lambda item: item["id"])) == {"items": [], "next": None}
+    assert page(items, 1)["next"] == "0"
+    assert page(items[:3])["next"] is None
+    assert page([]) == {"items": [], "next": None}
 
 
 def test_without_a_read_model_it_says_what_to_set(month):
     owner = InProcessLiveState(month.worker, "w", "", {})
     payment_id = next(iter(rows(month, topics.PAYMENT_RECONCILIATIONS)))
-    with Served(ReconciliationApi(None, owner, DESCRIPTION)) as served:
+    with Served(ReconciliationApi(None, owner, "0")) as served:
         for path in ("/v1/exceptions", f"/v1/payments/{payment_id}", "/v1/properties/x/ageing"):
             answer = served.ask(path)
             assert (answer.status, answer.code) == (503, "no_read_model")
@@ -218,7 +226,7 @@ def test_without_a_read_model_it_says_what_to_set(month):
 def test_a_read_model_that_does_not_answer_is_no_error_of_ours(month):
     model = MemoryReadModel(month)
     model.fail = ReadModelUnavailable("mongo://user:secret@host")
-    with Served(ReconciliationApi(model, None, DESCRIPTION)) as served:
+    with Served(ReconciliationApi(model, None, "0")) as served:
         answer = served.ask("/v1/exceptions")
         assert (answer.status, answer.code, answer.headers["Retry-After"]) == (503, "read_model_unavailable", "5")
         assert b"secret" not in answer.body
@@ -226,12 +234,12 @@ def test_a_read_model_that_does_not_answer_is_no_error_of_ours(month):
 
 
 def test_every_route_is_described_and_served(served):
-    assert {route.path for route in ROUTES} == set(DESCRIPTION["paths"])
-    for route in ROUTES:
+    assert {route.path for route in OPERATIONS} == set(DESCRIPTION["paths"])
+    for route in OPERATIONS:
         assert set(DESCRIPTION["paths"][route.path]) == {"get"}
         answer = served.ask(route.path.replace("{", "").replace("}", ""))
-        checked(route.question, answer)
-        found = route.page or not route.ids
+        checked(route.operation_id, answer)
+        found = "{" not in route.path or route.operation_id.endswith(("history", "obligations", "ageing"))
         assert answer.status == (200 if found else 404), route.path
 
 
@@ -242,7 +250,8 @@ def test_the_description_is_openapi(served):
 
 
 def described() -> str:
-    return json.dumps(describe(schemas.output_schemas(), composition.SERVICE_VERSION), indent=1) + "\n"
+    description = msgspec.to_builtins(describe(OPERATIONS, composition.SERVICE_VERSION))
+    return json.dumps(description, indent=1) + "\n"
 
 
 def test_the_description_in_the_repository_is_that_of_the_routes():
@@ -254,9 +263,64 @@ def test_the_worker_serves_its_own_routes_and_nothing_of_fausts():
     app = composition.create_app(Settings(http_port=1))
     app.web.init_server()  # where Faust would add its pages
     served = {(route.method, route.resource.canonical) for route in app.web.web_app.router.routes()}
-    ours = {route.path for route in ROUTES} | {"/livez", "/readyz", "/metrics"}
+    ours = {route.path for route in OPERATIONS} | {"/livez", "/readyz", "/metrics"}
     assert {path for _, path in served} == ours
     assert {method for method, _ in served} == {"GET", "HEAD"}
+
+
+@pytest.mark.parametrize("path", ["payments/{}", "exceptions?key={}", "tenants/T/obligations?after={}"])
+def test_the_length_of_an_id_is_counted_in_characters_as_described(served, path):
+    assert served.ask(f"/v1/{path.format('x' * 513)}").code == "bad_parameter"
+    # 250 emojis have 1,000 bytes of UTF-8. Percent-encoded, 512 of them are longer than a URL may be.
+    for allowed in ("x" * 512, "\U0001f600" * 250):
+        assert served.ask(f"/v1/{path.format(quote(allowed))}").status in (200, 404)
+
+
+def parameters(operation_id: str) -> dict[str, dict[str, Any]]:
+    (path,) = [one.path for one in OPERATIONS if one.operation_id == operation_id]
+    return {one["name"]: one["schema"] for one in DESCRIPTION["paths"][path]["get"]["parameters"]}
+
+
+@pytest.mark.parametrize(
+    ("operation_id", "path"),
+    [
+        ("exceptions", "exceptions?state=any&limit=1"),
+        ("late_alerts", "late-alerts?state=any&limit=1"),
+        ("payment_history", "payments/{payment_id}/history?limit=1"),
+    ],
+)
+def test_a_cursor_matches_its_pattern_and_every_match_is_a_cursor(month, served, operation_id, path):
+    pattern = parameters(operation_id)["after"]["pattern"]
+    versions = Counter(record.payment_id for record in month.emitted(topics.PAYMENT_RECONCILIATIONS))
+    path = f"/v1/{path.format(payment_id=versions.most_common(1)[0][0])}"
+    assert re.search(pattern, checked(operation_id, served.ask(path))["next"])
+    if "memory" not in served.name:
+        matches = st.from_regex(pattern, fullmatch=True).filter(lambda text: not text.endswith("\n"))
+
+        @settings(max_examples=30, deadline=None)
+        @given(matches)
+        def every_match_is_taken(after: str) -> None:
+            assert served.ask(f"{path}&after={quote(after)}").status == 200
+
+        every_match_is_taken()
+    for wrong in ("x", "1.2", "", "1" * 99, "1\n"):
+        assert served.ask(f"{path}&after={quote(wrong)}").code == "bad_parameter"
+
+
+def test_currencies_have_a_pattern_that_a_line_feed_does_not_match(served):
+    assert parameters("exceptions")["currency"] == {"type": "string", "pattern": "^[A-Z]{3}$", "maxLength": 3}
+    assert served.ask("/v1/exceptions?currency=USD").status == 200
+    for wrong in ("usd", "US", "USDX", "USD%0A", "%0AUSD"):
+        assert served.ask(f"/v1/exceptions?currency={wrong}").code == "bad_parameter"
+    for schema in ("AgeingRow", "Explanation", "MismatchAlert", "Payment", "PaymentReconciliation"):
+        assert DESCRIPTION["components"]["schemas"][schema]["properties"]["currency"]["pattern"] == "^[A-Z]{3}$"
+
+
+def test_the_headers_of_errors_are_described():
+    found = {status: set(one.get("headers", ())) for status, one in DESCRIPTION["components"]["responses"].items()}
+    assert {status: names for status, names in found.items() if names} == {
+        "401": {"WWW-Authenticate"}, "405": {"Allow"}, "503": {"Retry-After"},
+    }  # fmt: skip
 
 
 def test_every_code_is_an_error_that_is_described():

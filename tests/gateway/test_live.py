@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,7 +21,7 @@ from streams.settings import NO_WEB_SERVER
 from streams.transport.owners import owner_of
 from tables.committed import CommittedReader, NotKept
 from tests.kit.driver import Driver, Worker, World, all_sources
-from tests.kit.serving import DESCRIPTION, TOKEN, Answer, InProcessLiveState, MemoryReadModel, Served, ask
+from tests.kit.serving import TOKEN, Answer, InProcessLiveState, MemoryReadModel, Served, ask
 from tools.local.processes import free_ports
 
 
@@ -69,9 +68,9 @@ def test_an_explanation_comes_from_the_owner_too(month, pair):
 
 def test_the_asked_worker_finds_the_key_of_a_break_and_hands_it_on(month, pair):
     asked = pair[0]
-    questions = ReconciliationApi(MemoryReadModel(month), asked.owner, DESCRIPTION)
+    questions = ReconciliationApi(MemoryReadModel(month), asked.owner, "0")
     alerts = [output_to_json(record) for record in month.last(topics.MISMATCH_ALERTS).values()]
-    elsewhere = [a for a in alerts if a["lifecycle"] != "resolved" and not asked.owner.holds(a["key_kind"], a["key"])]
+    elsewhere = [a for a in alerts if a["lifecycle"] != "resolved" and not asked.owner.owns(a["key_kind"], a["key"])]
     with Served(questions) as served:
         answer = served.ask(f"/v1/exceptions/{elsewhere[0]['break_id']}/explanation")
     assert (answer.status, answer.json["key"]) == (200, elsewhere[0]["key"])
@@ -80,7 +79,7 @@ def test_the_asked_worker_finds_the_key_of_a_break_and_hands_it_on(month, pair):
 
 def elsewhere(month: Driver, served: Served) -> str:
     """A payment that is held by the other one."""
-    return next(key for key in known(month, "payment") if not served.owner.holds("payment", key))
+    return next(key for key in known(month, "payment") if not served.owner.owns("payment", key))
 
 
 def test_a_question_that_was_handed_on_is_not_handed_on_again(month, pair):
@@ -91,7 +90,7 @@ def test_a_question_that_was_handed_on_is_not_handed_on_again(month, pair):
 def test_two_workers_that_each_think_the_other_has_it_do_not_play_ball(month, pair):
     key = elsewhere(month, pair[0])
     owner = pair[1].owner
-    owner.holds = lambda kind, key: False
+    owner.committed.owns = lambda kind, key: False
     started = time.monotonic()
     answer = live(pair[0], "payment", key)
     assert (answer.status, answer.code) == (503, "moving")
@@ -100,14 +99,14 @@ def test_two_workers_that_each_think_the_other_has_it_do_not_play_ball(month, pa
 
 def test_while_the_share_of_a_worker_is_recovered_it_answers_nothing(month, pair):
     for served in pair:
-        served.owner._app.tables.recovery.completed = SimpleNamespace(is_set=lambda: False)
+        served.owner.recovered = False
     for key in known(month, "payment")[:6]:
         assert [live(served, "payment", key).code for served in pair] == ["moving", "moving"]
 
 
 def test_a_key_that_leaves_while_it_is_looked_at_is_not_answered(month, pair):
-    key = next(key for key in known(month, "payment") if pair[0].owner.holds("payment", key))
-    committed = pair[0].owner._pipeline.committed
+    key = next(key for key in known(month, "payment") if pair[0].owner.owns("payment", key))
+    committed = pair[0].owner.committed
     look = committed._read
 
     def slow(*arguments: Any) -> Any:
@@ -125,7 +124,7 @@ def asking(month: Driver, url: str, **more: Any) -> Iterator[Served]:
     driver.worker.engine.revoked()
     shares = {url: {topic.name: [0, 1, 2, 3] for topic in (topics.PAYMENT_FACTS, topics.OBLIGATION_FACTS)}}
     owner = InProcessLiveState(driver.worker, "asked", "http://127.0.0.1:1", shares)
-    with Served(ReconciliationApi(None, owner, DESCRIPTION), **more) as served:
+    with Served(ReconciliationApi(None, owner, "0"), **more) as served:
         yield served
 
 
@@ -136,7 +135,7 @@ def test_an_owner_that_is_gone_is_on_its_way(month):
 
 
 def test_an_owner_that_is_frozen_is_not_waited_for(month, monkeypatch):
-    monkeypatch.setattr(live_queries, "OWNER_SECONDS_MAX", 0.5)
+    monkeypatch.setattr(live_queries, "OWNER_TIMEOUT_S", 0.5)
     with (
         socket.create_server(("127.0.0.1", 0)) as frozen,
         asking(month, f"http://127.0.0.1:{frozen.getsockname()[1]}") as served,
@@ -337,5 +336,5 @@ def test_what_is_not_kept_is_not_looked_at():
 
 
 def test_the_two_ask_each_other_only_where_they_must(month, pair):
-    key = next(key for key in known(month, "payment") if pair[0].owner.holds("payment", key))
+    key = next(key for key in known(month, "payment") if pair[0].owner.owns("payment", key))
     assert ask(pair[0].url, f"/v1/payments/{key}?live=true", **{FORWARDED.replace("-", "_"): "1"}).status == 200

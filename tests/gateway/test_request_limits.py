@@ -1,5 +1,6 @@
 """Who may ask, what a request may cost, and what a client is told when it asks for too much."""
 
+import json
 import logging
 import socket
 import threading
@@ -11,11 +12,12 @@ from typing import Any
 
 import pytest
 
+from domain.records import PaymentReconciliation
 from gateway.rest import server as web_server
 from gateway.rest.handlers import ReconciliationApi
 from gateway.rest.request_limits import HEADERS
 from tests.kit.driver import Driver
-from tests.kit.serving import DESCRIPTION, TOKEN, Answer, MemoryReadModel, Served
+from tests.kit.serving import TOKEN, Answer, MemoryReadModel, Served
 
 OTHER = "another-token-for-tomorrow"
 
@@ -28,14 +30,14 @@ class Model(MemoryReadModel):
     def __init__(self) -> None:
         super().__init__(Driver(partitions=1))
 
-    async def payment(self, payment_id: str) -> dict[str, Any] | None:
-        await self._last("payments")
+    async def get_payment(self, payment_id: str) -> dict[str, Any] | None:
+        await self._last(PaymentReconciliation)
         return {"payment_id": payment_id, "text": self.text}
 
 
 @contextmanager
 def serving(model: Model | None = None, **more: Any) -> Iterator[Served]:
-    with Served(ReconciliationApi(model or Model(), None, DESCRIPTION), **more) as served:
+    with Served(ReconciliationApi(model or Model(), None, "0"), **more) as served:
         yield served
 
 
@@ -116,7 +118,8 @@ def test_without_a_token_a_page_of_another_name_may_not(open_, host):
         ("/v1/payments/P?live=true&live=true", "bad_parameter", "live"),
         ("/v1/payments/P?lvie=true", "unknown_parameter", "'lvie'"),
         ("/v1/payments/" + "x" * 513, "bad_parameter", "payment_id"),
-        ("/v1/payments/" + "%F0%9F%98%80" * 129, "bad_parameter", "payment_id"),
+        ("/v1/payments/P?live=TRUE", "bad_parameter", "live"),
+        ("/v1/payments/P?live=1", "bad_parameter", "live"),
         ("/v1/exceptions?limit=0", "bad_parameter", "limit"),
         ("/v1/exceptions?limit=501", "bad_parameter", "limit"),
         ("/v1/exceptions?limit=-1", "bad_parameter", "limit"),
@@ -152,10 +155,10 @@ def test_what_is_wrong_is_named(open_, path, code, named):
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"])
-def test_only_questions_are_taken(open_, method):
-    for path in ("/v1/payments/P", "/v1/exceptions"):
+def test_only_get_and_head_are_allowed(open_, method):
+    for path in ("/v1/payments/P", "/v1/exceptions", "/v1/nothing", "/livez"):
         answer = open_.ask(path, method=method)
-        assert (answer.status, answer.code) == (405, "method_not_allowed")
+        assert (answer.status, answer.code, answer.headers["Allow"]) == (405, "method_not_allowed", "GET,HEAD")
 
 
 def test_head_is_get_without_the_body(open_):
@@ -182,16 +185,21 @@ def test_a_body_is_refused_and_not_waited_for(open_):
 
 
 @pytest.mark.parametrize(
-    "sent",
+    ("sent", "status", "code"),
     [
-        b"GET /v1/payments/P HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 10_000 + b"\r\n\r\n",
-        b"GET /" + b"x" * 10_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
-        b"GET / HTTP/1.1\r\nHost: localhost\r\n" + b"X: y\r\n" * 1_000 + b"\r\n",
-        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+        (b"GET /v1/payments/P HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 10_000 + b"\r\n\r\n", 400, "bad_request"),
+        (b"GET /" + b"x" * 10_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", 414, "too_long"),
+        (b"GET /?" + b"x" * 100_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", 414, "too_long"),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\n" + b"X: y\r\n" * 1_000 + b"\r\n", 400, "bad_request"),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400, "bad_request"),
     ],
 )
-def test_what_is_no_request_of_a_sane_client_is_refused(open_, sent):
-    assert raw(open_, sent).startswith((b"HTTP/1.1 400", b"HTTP/1.0 400"))
+def test_a_request_that_the_parser_refuses_is_answered_in_json(open_, sent, status, code):
+    head, _, body = raw(open_, sent).partition(b"\r\n\r\n")
+    assert int(head.split()[1]) == status
+    assert b"Content-Type: application/json; charset=utf-8" in head
+    assert b"Cache-Control: no-store" in head
+    assert json.loads(body)["error"]["code"] == code
     assert open_.ask("/v1/payments/P").status == 200
 
 
@@ -226,7 +234,7 @@ def test_a_bug_is_told_by_an_incident(caplog):
 def test_an_answer_that_takes_too_long_is_given_up():
     model = Model()
     model.wait_s = 30
-    with serving(model, answer_s=0.2) as served:
+    with serving(model, answer_timeout_s=0.2) as served:
         answer = served.ask("/v1/payments/P")
         assert (answer.status, answer.code, answer.headers["Retry-After"]) == (503, "timeout", "5")
 
@@ -234,7 +242,7 @@ def test_an_answer_that_takes_too_long_is_given_up():
 def test_more_questions_than_are_taken_are_told_to_come_again():
     model = Model()
     model.wait_s = 1
-    with serving(model, at_once=2) as served, ThreadPoolExecutor(6) as clients:
+    with serving(model, requests_max=2) as served, ThreadPoolExecutor(6) as clients:
         answers = list(clients.map(lambda _: served.ask("/v1/payments/P"), range(6)))
         assert sorted(answer.status for answer in answers) == [200, 200, 503, 503, 503, 503]
         refused = next(answer for answer in answers if answer.status == 503)
@@ -264,7 +272,7 @@ def eventually(check: Callable[[], bool], seconds: float = 10) -> None:
 def test_clients_that_do_not_read_are_cut_off_and_hold_nobody_up():
     model = Model()
     model.text = "x" * (12 << 20)
-    with serving(model, read_s=2.0, at_once=2) as served:
+    with serving(model, read_timeout_s=2.0, requests_max=2) as served:
         slow = []
         for number in range(4):
             slow.append(unread(served, "/v1/payments/P"))
@@ -288,11 +296,11 @@ def test_clients_that_do_not_read_are_cut_off_and_hold_nobody_up():
 
 async def held(served: Served) -> int:
     """How many answers are on their way to a client."""
-    return round(served._limits._unread / (12 << 20))
+    return round(served._limits._unread_bytes / (12 << 20))
 
 
 def test_headers_that_come_drop_by_drop_end_the_connection(monkeypatch):
-    monkeypatch.setattr(web_server, "IDLE_SECONDS_MAX", 0.5)
+    monkeypatch.setattr(web_server, "IDLE_TIMEOUT_S", 0.5)
     with serving() as served:
         with socket.create_connection(("127.0.0.1", served.port), timeout=10) as client:
             client.sendall(b"GET /v1/payments/P HTTP/1.1\r\n")

@@ -6,38 +6,52 @@ import json
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
 import faust
+import msgspec
 from aiohttp import web
+from msgspec import UNSET
 
-from domain.records import BreakLifecycle, LateLifecycle
+from domain.records import (
+    BreakLifecycle,
+    LateLifecycle,
+    LatePaymentAlert,
+    MismatchAlert,
+    ObligationReconciliation,
+    PaymentReconciliation,
+)
 from gateway.rest.access import Access
-from gateway.rest.handlers import ReconciliationApi
+from gateway.rest.handlers import OPERATIONS, ReconciliationApi
 from gateway.rest.http_metrics import HttpMetrics
-from gateway.rest.live_state import LiveState
+from gateway.rest.live_state import LiveState, WorkerPort
 from gateway.rest.openapi import describe
 from gateway.rest.request_limits import RequestLimits
 from gateway.rest.server import WebServer, serve_api
-from read_model.queries import ReadModelUnavailable, exception_cursor, late_alert_cursor
+from read_model.queries import (
+    AgeingRow,
+    BreakQuery,
+    LateAlertQuery,
+    ObligationQuery,
+    break_cursor,
+    late_alert_cursor,
+)
 from streams import topics
-from streams.codec.json_form import output_to_json
-from streams.codec.json_schema import output_schemas
 from tables.committed import CommittedReader
 from tests.kit.driver import Driver, Worker
 from tools.local.processes import free_ports
 
-Json = dict[str, Any]
 TOKEN = "a-token-of-some-length"
-DESCRIPTION = describe(output_schemas(), "0")
-KIND_OF = {"payments": topics.PAYMENT_RECONCILIATIONS, "obligations": topics.OBLIGATION_RECONCILIATIONS,
-           "breaks": topics.MISMATCH_ALERTS, "alerts": topics.LATE_PAYMENT_ALERTS}  # fmt: skip
+DESCRIPTION = msgspec.to_builtins(describe(OPERATIONS, "0"))
+TOPIC_OF = {PaymentReconciliation: topics.PAYMENT_RECONCILIATIONS, MismatchAlert: topics.MISMATCH_ALERTS,
+            ObligationReconciliation: topics.OBLIGATION_RECONCILIATIONS,
+            LatePaymentAlert: topics.LATE_PAYMENT_ALERTS}  # fmt: skip
+KEY_OF = {PaymentReconciliation: "payment_id", ObligationReconciliation: "obligation_id", MismatchAlert: "break_id"}
 
 
 class MemoryReadModel:
-    """The read model's questions over a driver's outputs. `fail` is raised by every question while it is set."""
+    """The read model's queries over a driver's outputs. `fail` is raised by every query while it is set."""
 
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
@@ -45,103 +59,86 @@ class MemoryReadModel:
         self.wait_s = 0.0
         self.closed = False
 
-    async def _last(self, kind: str) -> dict[str, Json]:
+    async def _last(self, record: type) -> dict[str, Any]:
         await asyncio.sleep(self.wait_s)
         if self.fail is not None:
             raise self.fail
-        return {key: output_to_json(record) for key, record in self._driver.last(KIND_OF[kind]).items()}
+        return self._driver.last(TOPIC_OF[record])
 
-    async def payment(self, payment_id: str) -> Json | None:
-        return (await self._last("payments")).get(payment_id)
+    async def get_payment(self, payment_id: str) -> Any:
+        return (await self._last(PaymentReconciliation)).get(payment_id)
 
-    async def obligation(self, obligation_id: str) -> Json | None:
-        return (await self._last("obligations")).get(obligation_id)
+    async def get_obligation(self, obligation_id: str) -> Any:
+        return (await self._last(ObligationReconciliation)).get(obligation_id)
 
-    async def exception(self, break_id: str) -> Json | None:
-        return (await self._last("breaks")).get(break_id)
+    async def get_break(self, break_id: str) -> Any:
+        return (await self._last(MismatchAlert)).get(break_id)
 
-    async def late_alert(self, alert_id: str) -> Json | None:
-        return (await self._last("alerts")).get(alert_id)
+    async def get_late_alert(self, alert_id: str) -> Any:
+        return (await self._last(LatePaymentAlert)).get(alert_id)
 
-    async def history(self, kind: str, key: str, *, limit: int, before_version: int | None) -> list[Json]:
-        await self._last(kind)
-        key_field = {"payments": "payment_id", "obligations": "obligation_id", "breaks": "break_id"}[kind]
-        rows = [output_to_json(record) for record in self._driver.emitted(KIND_OF[kind])]
-        mine = [row for row in rows if row[key_field] == key]
-        older = [row for row in mine if before_version is None or row["version"] < before_version]
-        return sorted(older, key=lambda row: -row["version"])[:limit]
+    async def list_versions(self, record: type, key: str, *, after: str | None, limit: int) -> list[Any]:
+        await self._last(record)
+        mine = [one for one in self._driver.emitted(TOPIC_OF[record]) if getattr(one, KEY_OF[record]) == key]
+        older = [one for one in mine if after is None or one.version < int(after)]
+        return sorted(older, key=lambda one: -one.version)[:limit]
 
-    async def obligations(
-        self, *, tenant_id: Any, property_id: Any, period: Any, status: Any, after: Any, limit: int
-    ) -> list[Json]:
-        wanted = {"tenant_id": tenant_id, "property_id": property_id, "period": period, "status": status}
-        rows = [row for row in (await self._last("obligations")).values() if _matches(row, wanted)]
-        rows.sort(key=lambda row: row["obligation_id"])
-        return [row for row in rows if after is None or row["obligation_id"] > after][:limit]
+    async def list_obligations(self, only: ObligationQuery, *, after: str | None, limit: int) -> list[Any]:
+        found = [one for one in (await self._last(ObligationReconciliation)).values() if _matches(one, only)]
+        found.sort(key=lambda one: one.obligation_id)
+        return [one for one in found if after is None or one.obligation_id > after][:limit]
 
-    async def exceptions(
-        self, *, state: str, break_class: Any, priority: Any, currency: Any, key_kind: Any, key: Any,
-        property_id: Any, tenant_id: Any, after: Any, limit: int,
-    ) -> list[Json]:  # fmt: skip
-        assert (property_id, tenant_id) == (None, None), "the real read model is asked for these"
-        wanted = {"class": break_class, "priority": priority, "currency": currency, "key_kind": key_kind, "key": key}
-        gone = BreakLifecycle.RESOLVED
-        rows = [
-            row
-            for row in (await self._last("breaks")).values()
-            if _matches(row, wanted) and (state == "any" or (row["lifecycle"] == gone) == (state == "resolved"))
+    async def list_breaks(self, only: BreakQuery, *, after: str | None, limit: int) -> list[Any]:
+        assert only.property_id is only.tenant_id is UNSET, "the tests over MongoDB have these"
+        found = [
+            one
+            for one in (await self._last(MismatchAlert)).values()
+            if _matches(one, only)
+            and only.state in ("any", "resolved" if one.lifecycle == BreakLifecycle.RESOLVED else "open")
         ]
-        rows.sort(key=lambda row: (row["priority"], row["opened_at"], row["break_id"]))
-        return _behind(rows, after, exception_cursor)[:limit]
+        found.sort(key=lambda one: (one.priority, one.opened_at, one.break_id))
+        return _after(found, after, break_cursor)[:limit]
 
-    async def late_alerts(
-        self, *, live: bool | None, property_id: Any, tenant_id: Any, stage: Any, after: Any, limit: int
-    ) -> list[Json]:
-        wanted = {"property_id": property_id, "tenant_id": tenant_id, "stage": stage}
+    async def list_late_alerts(self, only: LateAlertQuery, *, after: str | None, limit: int) -> list[Any]:
         ended = {LateLifecycle.CURED, LateLifecycle.CANCELLED}
-        rows = [
-            row
-            for row in (await self._last("alerts")).values()
-            if _matches(row, wanted) and live in (None, row["lifecycle"] not in ended)
+        found = [
+            one
+            for one in (await self._last(LatePaymentAlert)).values()
+            if _matches(one, only) and only.state in ("any", "ended" if one.lifecycle in ended else "live")
         ]
-        rows.sort(key=lambda row: (row["due_date"], row["alert_id"]))
-        return _behind(rows, after, late_alert_cursor)[:limit]
+        found.sort(key=lambda one: (one.due_date, one.alert_id))
+        return _after(found, after, late_alert_cursor)[:limit]
 
-    async def ageing(self, property_id: str) -> list[Json]:
-        rows = [row for row in (await self._last("obligations")).values() if row["property_id"] == property_id]
-        places = sorted({(row["currency"], row["ageing_bucket"]) for row in rows})
+    async def ageing(self, property_id: str) -> list[AgeingRow]:
+        mine = [one for one in (await self._last(ObligationReconciliation)).values() if one.property_id == property_id]
+        places = sorted({(one.currency, one.ageing_bucket) for one in mine})
         return [
-            {
-                "currency": currency,
-                "ageing_bucket": bucket,
-                "obligations": len(
-                    of := [row for row in rows if (row["currency"], row["ageing_bucket"]) == (currency, bucket)]
-                ),
-                "balance_minor": sum(row["balance_minor"] for row in of),
-                "paid_minor": sum(row["paid_minor"] for row in of),
-                "pending_minor": sum(row["pending_minor"] for row in of),
-                "outstanding_minor": sum(max(0, row["balance_minor"] - row["paid_minor"]) for row in of),
-            }
+            AgeingRow(
+                currency=currency,
+                ageing_bucket=bucket,
+                obligations=len(of := [one for one in mine if (one.currency, one.ageing_bucket) == (currency, bucket)]),
+                balance_minor=sum(one.balance_minor for one in of),
+                paid_minor=sum(one.paid_minor for one in of),
+                pending_minor=sum(one.pending_minor for one in of),
+                outstanding_minor=sum(max(0, one.balance_minor - one.paid_minor) for one in of),
+            )
             for currency, bucket in places
         ]
-
-    async def ping(self) -> None:
-        if self.fail is not None:
-            raise ReadModelUnavailable
 
     def close(self) -> None:
         self.closed = True
 
 
-def _matches(row: Json, wanted: Json) -> bool:
-    return all(value is None or row[name] == value for name, value in wanted.items())
+def _matches(record: Any, only: Any) -> bool:
+    values = msgspec.structs.asdict(only).items()
+    return all(name == "state" or value is UNSET or value == getattr(record, name) for name, value in values)
 
 
-def _behind(rows: list[Json], after: str | None, cursor: Callable[[Json], str]) -> list[Json]:
+def _after(found: list[Any], after: str | None, cursor: Callable[[Any], str]) -> list[Any]:
     if after is None:
-        return rows
-    cursors = [cursor(row) for row in rows]
-    return rows[cursors.index(after) + 1 :]
+        return found
+    cursors = [cursor(one) for one in found]
+    return found[cursors.index(after) + 1 :]
 
 
 @dataclass
@@ -162,12 +159,13 @@ class Answer:
 class Served:
     """A web server of ours. `ask` is a client of its own, over the socket."""
 
-    def __init__(self, questions: ReconciliationApi, tokens: Iterable[str] = (), **limits: Any) -> None:
+    def __init__(self, api: ReconciliationApi, tokens: Iterable[str] = (), **limits: Any) -> None:
+        self.name = ""
         self.port = free_ports(1)[0]
         self.url = f"http://127.0.0.1:{self.port}"
         self.metrics = HttpMetrics()
-        self.owner: Any = None if questions._live is None else questions._live._owner
-        self._questions = questions
+        self.owner: Any = None if api._live is None else api._live._state
+        self._api = api
         self._limits = RequestLimits(Access(token.encode() for token in tokens), self.metrics, **limits)
         self._loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -189,7 +187,7 @@ class Served:
     async def _start(self) -> None:
         conf = faust.App("served", broker="memory://", web_bind="127.0.0.1", web_port=self.port, autodiscover=False)
         self._server = WebServer(conf)
-        serve_api(self._server, self._limits, self._questions)
+        serve_api(self._server, self._limits, self._api)
         self._server.web_app.router.add_get("/livez", _alive)
         await self._server.start_server()
 
@@ -216,23 +214,26 @@ def ask(url: str, path: str, *, method: str = "GET", token: str | None = None, *
 
 
 class InProcessLiveState(LiveState):
-    """The real thing over a worker of tests/kit/driver.py; `shares` is what Faust's assignor would tell."""
+    """The real class over a worker of tests/kit/driver.py. `shares` is the distribution of Faust's assignor."""
 
     def __init__(self, worker: Worker, name: str, url: str, shares: dict[str, dict[str, list[int]]]) -> None:
         world = worker.world
-        committed = CommittedReader(worker.store, worker.engine, world.broker.partitions, world.settings.policy)  # type: ignore[arg-type]
-        self.recovered = SimpleNamespace(is_set=lambda: True)
+        self.committed = CommittedReader(worker.store, worker.engine, world.broker.partitions, world.settings.policy)  # type: ignore[arg-type]
+        self.recovered = True
+        self.advertised_url = url
         super().__init__(
-            SimpleNamespace(
-                settings=SimpleNamespace(advertised_url=url),
-                names={topic: topic.name for topic in topics.ALL},
-                opened=True,
-                commit_loop=SimpleNamespace(broken=False),
-                committed=committed,
-                worker_name=name,
-            ),  # type: ignore[arg-type]
-            SimpleNamespace(
-                tables=SimpleNamespace(recovery=SimpleNamespace(completed=self.recovered)),
-                router=SimpleNamespace(external_topics_metadata=lambda: shares),
-            ),
+            WorkerPort(
+                url,
+                {topic: topic.name for topic in topics.ALL},
+                lambda: self.committed if self.recovered else None,
+                lambda: name,
+                lambda: shares,
+            )
         )
+
+    @property
+    def url(self) -> str:
+        return self.advertised_url
+
+    def owns(self, kind: Any, key: str) -> bool:
+        return self.committed.owns(kind, key)
