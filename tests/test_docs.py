@@ -153,7 +153,8 @@ def test_every_room_is_in_the_architecture() -> None:
 ROOMS = "agents|benchmarks|domain|gateway|ops|read_model|schemas|simulator|sinks|streams|tables|tests|tools|docs"
 
 
-@pytest.mark.parametrize("document", TEXTS)
+# A decision that was replaced names the files of its time.
+@pytest.mark.parametrize("document", [name for name, text in TEXTS.items() if "\n\nReplaced by [" not in text])
 def test_every_path_in_the_documents_exists(document: str) -> None:
     paths = re.findall(rf"`((?:{ROOMS})/[\w./-]*)`", TEXTS[document])
     assert [path for path in paths if not (ROOT / path).exists()] == []
