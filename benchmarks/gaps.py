@@ -80,7 +80,7 @@ class Load(threading.Thread):
             raise RuntimeError(f"the load did not last: {self._failed[:3] or 'the plan was too short'}")
 
 
-class Reader(threading.Thread):
+class GapReader(threading.Thread):
     """Reads both reconciliation topics read_committed, from their ends, and notes when what was told of."""
 
     def __init__(self, deployment: MeasuredDeployment) -> None:
@@ -141,14 +141,14 @@ class Reader(threading.Thread):
 
 
 @contextmanager
-def under_load(deployment: MeasuredDeployment, rate: int, seconds: int) -> Iterator[Reader]:
+def under_load(deployment: MeasuredDeployment, rate: int, seconds: int) -> Iterator[GapReader]:
     """Load, and a reader of what comes of it, from the moment on when all partitions are told of.
 
     Raises:
         TimeoutError: nothing comes of some partitions.
 
     """
-    reader = Reader(deployment)
+    reader = GapReader(deployment)
     reader.start()
     load = Load(deployment, rate, seconds)
     load.start()
@@ -161,7 +161,7 @@ def under_load(deployment: MeasuredDeployment, rate: int, seconds: int) -> Itera
         reader.stop()
 
 
-def wait_heard(reader: Reader, since: float, timeout_s: float) -> None:
+def wait_heard(reader: GapReader, since: float, timeout_s: float) -> None:
     """Wait until each partition has been told of since then.
 
     Raises:

@@ -150,7 +150,7 @@ def plan(begins_at: Micros, rate: int, seconds: int) -> tuple[list[Planned], Wai
     return planned, waiting
 
 
-class Listener(threading.Thread):
+class OutputListener(threading.Thread):
     """Reads the two reconciliation topics as a consumer downstream does, and notes when what came."""
 
     def __init__(self, deployment: MeasuredDeployment) -> None:
@@ -258,7 +258,7 @@ def run_latency(broker: str, directory: Path, *, rate: int, seconds: int, commit
         worker.start()
         wait_for(worker, RECOVERED, 120)
         worker.wait_ready(60)
-        listener = Listener(deployment)
+        listener = OutputListener(deployment)
         listener.start()
         sender = Sender(deployment)
         planned, waiting = plan(time.time_ns() // 1_000 + LEAD_S * SECOND, rate, seconds)

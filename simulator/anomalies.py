@@ -3,19 +3,19 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from simulator.broken_payments import BROKEN_TALES
+from simulator.broken_payments import BROKEN_PAYMENTS
 from simulator.obligations import BROKEN_OBLIGATIONS, HARMLESS_OBLIGATIONS
-from simulator.payments import HARMLESS_TALES
+from simulator.payments import HARMLESS_PAYMENTS
 
 
 def default_payments() -> dict[str, float]:
-    """Return the share of payments that each tale takes; the rest go plainly."""
-    rates = dict.fromkeys(HARMLESS_TALES, 0.006) | dict.fromkeys(BROKEN_TALES, 0.0045)
+    """Return the share of payments of each case; the rest are plain."""
+    rates = dict.fromkeys(HARMLESS_PAYMENTS, 0.006) | dict.fromkeys(BROKEN_PAYMENTS, 0.0045)
     return rates | {"retried": 0.02, "failed": 0.02, "returned": 0.015}
 
 
 def default_obligations() -> dict[str, float]:
-    """Return the share of obligations that each tale takes; the rest are only charged."""
+    """Return the share of obligations of each case; the rest are only charged."""
     rates = dict.fromkeys(HARMLESS_OBLIGATIONS, 0.01) | dict.fromkeys(BROKEN_OBLIGATIONS, 0.006)
     return rates | {"plan_changed": 0.07, "deferred": 0.05, "deferred_beyond": 0.015, "adjusted": 0.05}
 
@@ -25,9 +25,9 @@ class Anomalies:
     """Every rate of the simulator. The defaults make each break class and late stage occur among 2,000 obligations."""
 
     payments: Mapping[str, float] = field(default_factory=default_payments)
-    """Tale -> share of payments; the names are those of HARMLESS_TALES and BROKEN_TALES."""
+    """PaymentCase -> share of payments; the names are those of HARMLESS_PAYMENTS and BROKEN_PAYMENTS."""
     obligations: Mapping[str, float] = field(default_factory=default_obligations)
-    """Tale -> share of obligations; the names are those of HARMLESS_OBLIGATIONS and BROKEN_OBLIGATIONS."""
+    """PaymentCase -> share of obligations; the names are those of HARMLESS_OBLIGATIONS and BROKEN_OBLIGATIONS."""
     partial_months: float = 0.05
     late_payers: float = 0.10
     part_payers: float = 0.04
@@ -50,19 +50,19 @@ class Anomalies:
     """Bad records for each good one."""
 
     def __post_init__(self) -> None:
-        """Refuse tales nobody knows: a misspelt rate would otherwise silently do nothing.
+        """Reject unknown cases: a misspelt rate would otherwise have no effect.
 
         Raises:
-            ValueError: a tale's name is unknown.
+            ValueError: a case is unknown.
 
         """
-        unknown = set(self.payments) - set(HARMLESS_TALES) - set(BROKEN_TALES)
+        unknown = set(self.payments) - set(HARMLESS_PAYMENTS) - set(BROKEN_PAYMENTS)
         unknown |= set(self.obligations) - set(HARMLESS_OBLIGATIONS) - set(BROKEN_OBLIGATIONS)
         if unknown:
-            raise ValueError(f"no such tale: {', '.join(sorted(unknown))}")
+            raise ValueError(f"no such case: {', '.join(sorted(unknown))}")
 
     def times(self, factor: float) -> "Anomalies":
-        """Return the same mix with the tales and bad input more or less frequent."""
+        """Return the same mix with cases and bad input more or less frequent."""
         return replace(
             self,
             payments={name: rate * factor for name, rate in self.payments.items()},

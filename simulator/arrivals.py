@@ -31,14 +31,14 @@ def topic_and_key(fact: InputFact) -> tuple[InputTopic, str]:
 
 
 def restamped(rng: Random, recording: Recording, fact: InputFact) -> InputFact:
-    """Return the same record as a careless producer tells it again: another event id and time, nothing that matters."""
+    """Return the record as a careless producer repeats it: with another event id and time, and immaterial changes."""
     seconds = rng.randint(-3, 90)
     again = msgspec.structs.replace(
         fact, event_id=recording.event_id(), occurred_at=fact.occurred_at + seconds * SECOND
     )
     match again:
         case ProcessorSettled():
-            return msgspec.structs.replace(again, payout_id="PO-told-later", reason_code=None)
+            return msgspec.structs.replace(again, payout_id="PO-reported-later", reason_code=None)
         case PlanChanged():
             # The same installments listed in another order are the same plan.
             return msgspec.structs.replace(again, installments=again.installments[::-1])
@@ -63,7 +63,7 @@ def lag(rng: Random, anomalies: Anomalies) -> Micros:
 
 
 def arrivals(recording: Recording, anomalies: Anomalies) -> list[Delivery]:
-    """Return the deliveries of all facts told, unsorted. Everything has arrived when the recording closes."""
+    """Return the deliveries of all recorded facts, unsorted. Everything has arrived when the recording closes."""
     rng = recording.rng
     closes_at = recording.closes_at
     deliveries = []

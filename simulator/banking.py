@@ -1,4 +1,4 @@
-"""Days, zones and banking days, as the truth and the story of the month need them.
+"""Days, zones and banking days for the truth and the simulated month.
 
 Written apart from the service's own calendar on purpose: the holidays are a literal table, not a rule, so that a wrong
 rule in the service shows up as a difference.
@@ -95,7 +95,7 @@ def start_of_day(day: Day, zone: str) -> Micros:
 
 
 def is_banking_day(day: Day) -> bool:
-    """Tell whether the Federal Reserve Banks are open that day.
+    """Return whether the Federal Reserve Banks are open that day.
 
     Raises:
         ValueError: the year is outside the table.

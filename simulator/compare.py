@@ -26,7 +26,7 @@ DAYS = frozenset(("due_date", "next_due_date", "oldest_late_due_date"))
 
 
 @dataclass(frozen=True)
-class Difference:
+class FieldDifference:
     """One thing that is not as it should be."""
 
     kind: str
@@ -37,10 +37,10 @@ class Difference:
     expected: object
     found: object
     about: str = ""
-    """What the record is about, in words: a break's or an alert's id alone tells nobody anything."""
+    """What the record is about, in words: the id of a break or an alert alone means nothing to a reader."""
 
     def __str__(self) -> str:
-        """Tell it in one line."""
+        """Return it as one line."""
         name = f"{self.kind} {self.key}" + (f" ({self.about})" if self.about else "")
         if self.field:
             return f"{name}: {self.field} should be {self.expected!r}, found {self.found!r}"
@@ -151,7 +151,7 @@ def from_iso(value: Any, name: str = "") -> Any:
     return value
 
 
-def compare(truth: Truth, found: Found) -> list[Difference]:
+def compare(truth: Truth, found: Found) -> list[FieldDifference]:
     """Return every difference between the truth and what was found: an empty list means that all is right.
 
     Only the truth's own fields are held against; open breaks of a record compare as sets, installments in order.
@@ -166,23 +166,23 @@ def compare(truth: Truth, found: Found) -> list[Difference]:
         for topic in sorted({*truth.dead_letters, *found.dead_letters}):
             expected, count = truth.dead_letters.get(topic, 0), found.dead_letters.get(topic, 0)
             if expected != count:
-                differences.append(Difference("dead letter", topic, "count", expected, count))
+                differences.append(FieldDifference("dead letter", topic, "count", expected, count))
     return differences
 
 
-def differences_of(kind: str, expected: dict[str, Row], found: dict[str, Row]) -> list[Difference]:
+def differences_of(kind: str, expected: dict[str, Row], found: dict[str, Row]) -> list[FieldDifference]:
     """Return the differences between two sets of rows of one kind."""
     differences = []
     for key in sorted({*expected, *found}):
         should, is_ = expected.get(key), found.get(key)
         if should is None or is_ is None:
             row = should or is_ or {}
-            differences.append(Difference(kind, key, "", should, is_, about(kind, row)))
+            differences.append(FieldDifference(kind, key, "", should, is_, about(kind, row)))
             continue
         for name, value in should.items():
             here = is_.get(name)
             if comparable(name, value) != comparable(name, here):
-                differences.append(Difference(kind, key, name, value, here, about(kind, should)))
+                differences.append(FieldDifference(kind, key, name, value, here, about(kind, should)))
     return differences
 
 

@@ -1,6 +1,6 @@
 """How a month's rent is charged and what the ledger changes about it later (contract sections 3, 5 and 7).
 
-A tale tells the ledger's facts of one obligation and returns what the tenant then has to pay.
+A case records the ledger's facts of one obligation and returns what the tenant then has to pay.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ Parts = tuple[Installment, ...]
 
 
 class Ledger:
-    """Tells an obligation's facts."""
+    """Records an obligation's facts."""
 
     def __init__(self, recording: Recording) -> None:
         self.recording = recording
@@ -27,10 +27,10 @@ class Ledger:
     def charge(
         self, draft: Draft, *, parts: Parts | None = None, event_id: str | None = None, arrives_later: Micros = 0
     ) -> ObligationCharged:
-        """Tell the charge, some days before its month's first due day."""
+        """Record the charge, some days before its month's first due day."""
         lease = draft.lease
         at = start_of_day(draft.due_date, lease.time_zone) - self.recording.between(6 * DAY, 9 * DAY)
-        return self.recording.tell(
+        return self.recording.record(
             ObligationCharged(
                 event_id=event_id or self.recording.event_id(),
                 occurred_at=at,
@@ -50,15 +50,15 @@ class Ledger:
         )
 
     def change_plan(self, draft: Draft, after: Micros, version: int, parts: Parts) -> PlanChanged:
-        """Tell a new plan, hours after that instant."""
+        """Record a new plan, hours after that instant."""
         at = after + self.recording.between(1 * HOUR, 2 * DAY)
-        return self.recording.tell(PlanChanged(self.recording.event_id(), at, draft.obligation_id, version, parts))
+        return self.recording.record(PlanChanged(self.recording.event_id(), at, draft.obligation_id, version, parts))
 
     def adjust(
         self, draft: Draft, after: Micros, delta: int, *, currency: str | None = None, event_id: str | None = None
     ) -> ObligationAdjusted:
-        """Tell a credit (below 0) or a further charge."""
-        return self.recording.tell(
+        """Record a credit (below 0) or a further charge."""
+        return self.recording.record(
             ObligationAdjusted(
                 event_id=event_id or self.recording.event_id(),
                 occurred_at=after + self.recording.between(1 * HOUR, 2 * DAY),
@@ -71,7 +71,7 @@ class Ledger:
         )
 
     def contradict(self, fact: ObligationCharged | PlanChanged | ObligationAdjusted) -> None:
-        """Tell a record again with other money or another date, minutes later."""
+        """Record a fact again with other money or another date, minutes later."""
         event_id, at = self.recording.event_id(), fact.occurred_at + self.recording.between(1 * MINUTE, 9 * MINUTE)
         again: ObligationCharged | PlanChanged | ObligationAdjusted
         match fact:
@@ -86,7 +86,7 @@ class Ledger:
                 again = msgspec.structs.replace(
                     fact, event_id=event_id, occurred_at=at, amount_delta_minor=fact.amount_delta_minor - 100
                 )
-        self.recording.tell(again)
+        self.recording.record(again)
 
     def replan(self, draft: Draft, version: int, amount: int, due_dates: list[Day]) -> Parts:
         """Return a plan of that version for that amount."""
@@ -97,23 +97,23 @@ class Ledger:
         return self.rng.choice((-3, -2, -1, 1, 2)) * max(1, draft.amount_minor // 50)
 
 
-ObligationTale = Callable[[Ledger, Draft], Parts]
+ObligationCase = Callable[[Ledger, Draft], Parts]
 
 
 def charged(ledger: Ledger, draft: Draft) -> Parts:
-    """Tell only the charge."""
+    """Record only the charge."""
     ledger.charge(draft)
     return draft.parts
 
 
 def charged_late(ledger: Ledger, draft: Draft) -> Parts:
-    """Tell how the charge arrives long after the first payments for it."""
+    """The charge arrives long after the first payments for it."""
     ledger.charge(draft, arrives_later=ledger.recording.between(8 * DAY, 15 * DAY))
     return draft.parts
 
 
 def plan_changed(ledger: Ledger, draft: Draft) -> Parts:
-    """Tell how the tenant asked for another split, and sometimes for one more after that."""
+    """The tenant asked for another split, and sometimes for one more after that."""
     at = ledger.charge(draft).occurred_at
     parts = draft.parts
     for version in range(1, 3 if ledger.rng.random() < 0.25 else 2):
@@ -123,14 +123,14 @@ def plan_changed(ledger: Ledger, draft: Draft) -> Parts:
 
 
 def back_to_one(ledger: Ledger, draft: Draft) -> Parts:
-    """Tell how the plan was given up: the whole in one again."""
+    """The plan was given up: the whole in one again."""
     at = ledger.charge(draft).occurred_at
     ledger.change_plan(draft, at, 1, ())
     return msgspec.structs.replace(draft, installments=()).parts
 
 
 def deferred(ledger: Ledger, draft: Draft) -> Parts:
-    """Tell how installments move into the months after, some beyond the end of the recording."""
+    """Installments move into the months after, some beyond the end of the recording."""
     at = ledger.charge(draft).occurred_at
     horizon = local_day(ledger.recording.closes_at, "UTC") + 25 - draft.due_date
     days = sorted(ledger.rng.sample(range(20, max(horizon, 30)), ledger.rng.randint(2, 4)))
@@ -140,7 +140,7 @@ def deferred(ledger: Ledger, draft: Draft) -> Parts:
 
 
 def deferred_beyond(ledger: Ledger, draft: Draft) -> Parts:
-    """Tell how all of it moves to a day after the end of the recording."""
+    """All of it moves to a day after the end of the recording."""
     at = ledger.charge(draft).occurred_at
     due = local_day(ledger.recording.closes_at, "UTC") + ledger.rng.randint(2, 25)
     ledger.change_plan(draft, at, 1, ledger.replan(draft, 1, draft.amount_minor, [due]))
@@ -148,7 +148,7 @@ def deferred_beyond(ledger: Ledger, draft: Draft) -> Parts:
 
 
 def adjusted(ledger: Ledger, draft: Draft) -> Parts:
-    """Tell how a credit or a further charge comes, and a plan that adds up again."""
+    """A credit or a further charge comes, and a plan that adds up again."""
     at = ledger.charge(draft).occurred_at
     delta = ledger.repair_credit(draft)
     at = ledger.adjust(draft, at, delta).occurred_at
@@ -161,14 +161,14 @@ def adjusted(ledger: Ledger, draft: Draft) -> Parts:
 
 
 def cancelled(ledger: Ledger, draft: Draft) -> Parts:
-    """Tell how an obligation is void before anybody paid."""
+    """An obligation is void before anybody paid."""
     at = ledger.charge(draft).occurred_at
     cancel(ledger, draft, at)
     return ()
 
 
 def cancelled_after_payment(ledger: Ledger, draft: Draft) -> Parts:
-    """Tell how an obligation is void when the first part was paid: all of that is now too much."""
+    """An obligation is void when the first part was paid: all of that is now too much."""
     at = ledger.charge(draft).occurred_at
     cancel(ledger, draft, at + 12 * DAY)
     ledger.recording.inject("overpayment", draft.obligation_id)
@@ -176,26 +176,28 @@ def cancelled_after_payment(ledger: Ledger, draft: Draft) -> Parts:
 
 
 def cancel(ledger: Ledger, draft: Draft, after: Micros) -> None:
-    """Tell that the obligation is void."""
+    """Record that the obligation is void."""
     at = after + ledger.recording.between(1 * HOUR, 1 * DAY)
-    ledger.recording.tell(ObligationCancelled(ledger.recording.event_id(), at, draft.obligation_id, "lease not begun"))
+    ledger.recording.record(
+        ObligationCancelled(ledger.recording.event_id(), at, draft.obligation_id, "lease not begun")
+    )
 
 
 def overpayment(ledger: Ledger, draft: Draft) -> Parts:
-    """Tell how the tenant pays the first part twice over, on purpose or not."""
+    """The tenant pays the first part twice over, on purpose or not."""
     ledger.charge(draft)
     ledger.recording.inject("overpayment", draft.obligation_id)
     return (*draft.parts, draft.parts[0])
 
 
 def obligation_unknown(ledger: Ledger, draft: Draft) -> Parts:
-    """Tell how the charge never comes; the tenant pays all the same."""
+    """The charge never comes; the tenant pays all the same."""
     ledger.recording.inject("obligation_unknown", draft.obligation_id)
     return draft.parts
 
 
 def plan_sum_mismatch(ledger: Ledger, draft: Draft) -> Parts:
-    """Tell how the plan and the balance differ: a careless plan, or a credit that no new plan followed."""
+    """The plan and the balance differ: a careless plan, or a credit that no new plan followed."""
     ledger.recording.inject("plan_sum_mismatch", draft.obligation_id)
     if draft.installments and ledger.rng.random() < 0.5:
         at = ledger.charge(draft).occurred_at
@@ -208,7 +210,7 @@ def plan_sum_mismatch(ledger: Ledger, draft: Draft) -> Parts:
 
 
 def adjusted_in_foreign_currency(ledger: Ledger, draft: Draft) -> Parts:
-    """Tell how a credit comes in a currency that is not the charge's."""
+    """A credit comes in a currency that is not the charge's."""
     at = ledger.charge(draft).occurred_at
     ledger.adjust(draft, at, -1000, currency=FOREIGN[draft.lease.currency])
     ledger.recording.inject("currency_mismatch", draft.obligation_id)
@@ -216,7 +218,7 @@ def adjusted_in_foreign_currency(ledger: Ledger, draft: Draft) -> Parts:
 
 
 def conflicting_obligation_fact(ledger: Ledger, draft: Draft) -> Parts:
-    """Tell how charge, plan or adjustment comes twice with different content."""
+    """Charge, plan or adjustment comes twice with different content."""
     ledger.recording.inject("conflicting_fact", draft.obligation_id)
     charge = ledger.charge(draft)
     match ledger.rng.randrange(3):
@@ -233,14 +235,14 @@ def conflicting_obligation_fact(ledger: Ledger, draft: Draft) -> Parts:
 
 
 def event_id_reused(ledger: Ledger, draft: Draft) -> Parts:
-    """Tell how a charge and a credit carry one event id."""
+    """A charge and a credit carry one event id."""
     charge = ledger.charge(draft)
     ledger.adjust(draft, charge.occurred_at, ledger.repair_credit(draft), event_id=charge.event_id)
     ledger.recording.inject("conflicting_fact", draft.obligation_id)
     return draft.parts
 
 
-HARMLESS_OBLIGATIONS: dict[str, ObligationTale] = {
+HARMLESS_OBLIGATIONS: dict[str, ObligationCase] = {
     "charged_late": charged_late,
     "plan_changed": plan_changed,
     "back_to_one": back_to_one,
@@ -249,7 +251,7 @@ HARMLESS_OBLIGATIONS: dict[str, ObligationTale] = {
     "adjusted": adjusted,
     "cancelled": cancelled,
 }
-BROKEN_OBLIGATIONS: dict[str, ObligationTale] = {
+BROKEN_OBLIGATIONS: dict[str, ObligationCase] = {
     "cancelled_after_payment": cancelled_after_payment,
     "overpayment": overpayment,
     "obligation_unknown": obligation_unknown,
@@ -258,4 +260,4 @@ BROKEN_OBLIGATIONS: dict[str, ObligationTale] = {
     "conflicting_obligation_fact": conflicting_obligation_fact,
     "obligation_event_id_reused": event_id_reused,
 }
-"""Tales that end in a break. Their tenants pay all they have to, on time and plainly, so that nothing hides it."""
+"""Cases that end in a break. Their tenants pay in full, plainly and on time, so that nothing hides it."""

@@ -1,6 +1,6 @@
 """How payments go: the plain way, and each way of contract sections 4 and 7 in which they go wrong or come back.
 
-A tale tells the facts of one payment. Those that end in a break note it as injected.
+A case records the facts of one payment. Cases that end in a break note it as injected.
 """
 
 from collections.abc import Callable
@@ -47,16 +47,16 @@ def by(intent: Intent, method: Method) -> Intent:
     return msgspec.structs.replace(intent, method=method)
 
 
-class Teller:
-    """Tells a payment's facts, with what a tale does not care about filled in."""
+class PaymentScript:
+    """Records a payment's facts, with defaults for what a case does not specify."""
 
     def __init__(self, recording: Recording) -> None:
         self.recording = recording
         self.rng = recording.rng
 
     def initiate(self, intent: Intent, arrives_later: Micros = 0) -> PaymentInitiated:
-        """Tell that the tenant set the payment going."""
-        return self.recording.tell(
+        """Record that the tenant set the payment going."""
+        return self.recording.record(
             PaymentInitiated(
                 event_id=self.recording.event_id(),
                 occurred_at=intent.at,
@@ -80,7 +80,7 @@ class Teller:
         return start_of_day(day, NEW_YORK) + self.recording.between(9 * HOUR, 17 * HOUR)
 
     def settles_at(self, intent: Intent) -> Micros:
-        """Return when the processor tells of an outcome: in time for its method."""
+        """Return when the processor reports an outcome: in time for the method."""
         if intent.method == "INSTANT":
             return intent.at + self.recording.between(3 * SECOND, 20 * MINUTE)
         return self.bank_time(intent.at, self.rng.randint(*BANKING_DAYS_TO_SETTLE[intent.method]))
@@ -97,11 +97,11 @@ class Teller:
         reason: str | None = None,
         net_off: int = 0,
     ) -> ProcessorSettled:
-        """Tell an outcome of an attempt. `net_off` is how much the net is wrong by."""
+        """Record an outcome of an attempt; `net_off` is the error of the net amount."""
         amount = intent.amount_minor if gross is None else gross
         fee = fee_of(intent.method, amount) if outcome == "SETTLED" else 0
         settled = outcome == "SETTLED"
-        return self.recording.tell(
+        return self.recording.record(
             ProcessorSettled(
                 event_id=self.recording.event_id(),
                 occurred_at=at,
@@ -120,7 +120,7 @@ class Teller:
         )
 
     def settle(self, intent: Intent, gross: int | None = None) -> Micros:
-        """Tell that the payment settled in time; returns when."""
+        """Record that the payment settled in time; returns when."""
         at = self.settles_at(intent)
         self.outcome(intent, "SETTLED", at, gross=gross)
         return at
@@ -137,8 +137,8 @@ class Teller:
         arrives_later: Micros = 0,
         event_id: str | None = None,
     ) -> PaymentPosted:
-        """Tell that the ledger posted the payment, minutes or hours after that instant."""
-        return self.recording.tell(
+        """Record that the ledger posted the payment, minutes or hours after that instant."""
+        return self.recording.record(
             PaymentPosted(
                 event_id=event_id or self.recording.event_id(),
                 occurred_at=after + self.recording.between(2 * MINUTE, 5 * HOUR),
@@ -155,8 +155,8 @@ class Teller:
     def reverse(
         self, posting: PaymentPosted, after: Micros, amount: int | None = None, posting_id: str | None = None
     ) -> PostingReversed:
-        """Tell that the ledger took the posting back, wholly or in part."""
-        return self.recording.tell(
+        """Record that the ledger took the posting back, wholly or in part."""
+        return self.recording.record(
             PostingReversed(
                 event_id=self.recording.event_id(),
                 occurred_at=max(after, posting.occurred_at) + self.recording.between(2 * MINUTE, 5 * HOUR),
@@ -171,13 +171,13 @@ class Teller:
         )
 
     def settle_and_post(self, intent: Intent) -> tuple[Micros, PaymentPosted]:
-        """Tell the plain way up to the posting; returns when it settled, and the posting."""
+        """Record the plain case up to the posting; return the instant of settlement, and the posting."""
         self.initiate(intent)
         at = self.settle(intent)
         return at, self.post(intent, at)
 
     def comes_back(self, intent: Intent, outcome: Outcome, settled_at: Micros, gross: int | None = None) -> Micros:
-        """Tell that money left again after it had settled; returns when."""
+        """Record that money left again after it had settled; returns when."""
         reason = None
         if outcome == "RETURNED":
             at, reason = self.bank_time(settled_at, self.rng.randint(1, 2)), self.rng.choice(ACH_RETURNS)
@@ -210,119 +210,119 @@ def fee_of(method: Method, amount_minor: int) -> int:
             return 150
 
 
-Tale = Callable[[Teller, Intent], None]
+PaymentCase = Callable[[PaymentScript, Intent], None]
 
 
-def plain(teller: Teller, intent: Intent) -> None:
-    """Tell how a payment should go: set up, collected, posted."""
-    teller.settle_and_post(intent)
+def plain(script: PaymentScript, intent: Intent) -> None:
+    """A payment should go: set up, collected, posted."""
+    script.settle_and_post(intent)
 
 
-def last_day(teller: Teller, intent: Intent) -> None:
-    """Tell how a payment is posted a good part of a day after it settled, within the posting deadline."""
-    teller.initiate(intent)
-    at = teller.settle(intent)
-    teller.post(intent, at + teller.recording.between(1 * HOUR, 18 * HOUR))
+def last_day(script: PaymentScript, intent: Intent) -> None:
+    """A payment is posted a good part of a day after it settled, within the posting deadline."""
+    script.initiate(intent)
+    at = script.settle(intent)
+    script.post(intent, at + script.recording.between(1 * HOUR, 18 * HOUR))
 
 
-def retried(teller: Teller, intent: Intent) -> None:
-    """Tell how a first attempt failed, the second brought the money."""
-    teller.initiate(intent)
-    at = teller.settles_at(intent)
-    teller.outcome(intent, "FAILED", intent.at + MINUTE, gross=0, reason=teller.rng.choice(CARD_DECLINES))
-    teller.outcome(intent, "SETTLED", at + HOUR, attempt=2)
-    teller.post(intent, at + HOUR)
+def retried(script: PaymentScript, intent: Intent) -> None:
+    """A first attempt failed, the second brought the money."""
+    script.initiate(intent)
+    at = script.settles_at(intent)
+    script.outcome(intent, "FAILED", intent.at + MINUTE, gross=0, reason=script.rng.choice(CARD_DECLINES))
+    script.outcome(intent, "SETTLED", at + HOUR, attempt=2)
+    script.post(intent, at + HOUR)
 
 
-def retried_same_reference(teller: Teller, intent: Intent) -> None:
-    """Tell how FAILED comes before SETTLED of one reference: the retry succeeded."""
-    teller.initiate(intent)
-    teller.outcome(intent, "FAILED", intent.at + SECOND, gross=0, reason="05")
-    teller.post(intent, teller.settle(intent))
+def retried_same_reference(script: PaymentScript, intent: Intent) -> None:
+    """FAILED comes before SETTLED of one reference: the retry succeeded."""
+    script.initiate(intent)
+    script.outcome(intent, "FAILED", intent.at + SECOND, gross=0, reason="05")
+    script.post(intent, script.settle(intent))
 
 
-def failed(teller: Teller, intent: Intent) -> None:
-    """Tell how the only attempt failed."""
-    teller.initiate(intent)
-    reason = teller.rng.choice(ACH_RETURNS if intent.method == "ACH_DEBIT" else CARD_DECLINES)
-    teller.outcome(intent, "FAILED", teller.settles_at(intent), gross=0, reason=reason)
+def failed(script: PaymentScript, intent: Intent) -> None:
+    """The only attempt failed."""
+    script.initiate(intent)
+    reason = script.rng.choice(ACH_RETURNS if intent.method == "ACH_DEBIT" else CARD_DECLINES)
+    script.outcome(intent, "FAILED", script.settles_at(intent), gross=0, reason=reason)
 
 
-def taken_back(outcome: Outcome, method: Method) -> Tale:
-    """Make the tale of money that came, was posted, left again, and whose posting was reversed."""
+def taken_back(outcome: Outcome, method: Method) -> PaymentCase:
+    """Return the case of a payment that is settled, posted, returned and reversed in the ledger."""
 
-    def tale(teller: Teller, intent: Intent) -> None:
+    def case(script: PaymentScript, intent: Intent) -> None:
         intent = by(intent, method)
-        at, posting = teller.settle_and_post(intent)
-        teller.reverse(posting, teller.comes_back(intent, outcome, at))
+        at, posting = script.settle_and_post(intent)
+        script.reverse(posting, script.comes_back(intent, outcome, at))
 
-    return tale
+    return case
 
 
-def returned_unsettled(teller: Teller, intent: Intent) -> None:
-    """Tell how a debit came back whose settlement was never told."""
+def returned_unsettled(script: PaymentScript, intent: Intent) -> None:
+    """A debit is returned whose settlement was never reported."""
     intent = by(intent, "ACH_DEBIT")
-    teller.initiate(intent)
-    teller.outcome(intent, "RETURNED", teller.settles_at(intent), reason=teller.rng.choice(ACH_RETURNS))
+    script.initiate(intent)
+    script.outcome(intent, "RETURNED", script.settles_at(intent), reason=script.rng.choice(ACH_RETURNS))
 
 
-def refunded_partly(teller: Teller, intent: Intent) -> None:
-    """Tell how a part went back to the tenant, and the ledger followed."""
-    at, posting = teller.settle_and_post(intent)
+def refunded_partly(script: PaymentScript, intent: Intent) -> None:
+    """A part went back to the tenant, and the ledger followed."""
+    at, posting = script.settle_and_post(intent)
     part = max(1, intent.amount_minor // 3)
-    teller.reverse(posting, teller.comes_back(intent, "REFUNDED", at, gross=part), amount=part)
+    script.reverse(posting, script.comes_back(intent, "REFUNDED", at, gross=part), amount=part)
 
 
-def chargeback_won(teller: Teller, intent: Intent) -> None:
-    """Tell how a dispute was lost at first and won at last; the ledger followed both times."""
+def chargeback_won(script: PaymentScript, intent: Intent) -> None:
+    """A dispute was lost at first and won at last; the ledger followed both times."""
     intent = by(intent, "CARD")
-    at, posting = teller.settle_and_post(intent)
-    disputed = teller.comes_back(intent, "CHARGEBACK", at)
-    reversal = teller.reverse(posting, disputed)
-    won = reversal.occurred_at + teller.recording.between(1 * DAY, 6 * DAY)
-    teller.outcome(intent, "CHARGEBACK_REVERSED", won)
-    teller.post(intent, won, number=2)
+    at, posting = script.settle_and_post(intent)
+    disputed = script.comes_back(intent, "CHARGEBACK", at)
+    reversal = script.reverse(posting, disputed)
+    won = reversal.occurred_at + script.recording.between(1 * DAY, 6 * DAY)
+    script.outcome(intent, "CHARGEBACK_REVERSED", won)
+    script.post(intent, won, number=2)
 
 
-def posted_anew(teller: Teller, intent: Intent) -> None:
-    """Tell how the ledger took its posting back and posted again."""
-    at, posting = teller.settle_and_post(intent)
-    reversal = teller.reverse(posting, at)
-    teller.post(intent, reversal.occurred_at, number=2)
+def posted_anew(script: PaymentScript, intent: Intent) -> None:
+    """The ledger took its posting back and posted again."""
+    at, posting = script.settle_and_post(intent)
+    reversal = script.reverse(posting, at)
+    script.post(intent, reversal.occurred_at, number=2)
 
 
-def reversal_before_posting(teller: Teller, intent: Intent) -> None:
-    """Tell how the reversal of a posting arrives days before the posting itself."""
-    teller.initiate(intent)
-    at = teller.settle(intent)
-    late = teller.recording.between(6 * HOUR, 3 * DAY)
-    posting = teller.post(intent, at, arrives_later=late)
-    reversal = teller.reverse(posting, at)
-    teller.post(intent, reversal.occurred_at, number=2)
+def reversal_before_posting(script: PaymentScript, intent: Intent) -> None:
+    """The reversal of a posting arrives days before the posting itself."""
+    script.initiate(intent)
+    at = script.settle(intent)
+    late = script.recording.between(6 * HOUR, 3 * DAY)
+    posting = script.post(intent, at, arrives_later=late)
+    reversal = script.reverse(posting, at)
+    script.post(intent, reversal.occurred_at, number=2)
 
 
-def reversal_of_nothing(teller: Teller, intent: Intent) -> None:
-    """Tell how the ledger reverses a posting that nobody ever tells of: it waits for ever and changes nothing."""
-    at, posting = teller.settle_and_post(intent)
-    teller.reverse(posting, at, posting_id=f"PST-{intent.payment_id}-9")
+def reversal_of_nothing(script: PaymentScript, intent: Intent) -> None:
+    """The ledger reverses a posting that is never reported: the reversal waits for ever and changes nothing."""
+    at, posting = script.settle_and_post(intent)
+    script.reverse(posting, at, posting_id=f"PST-{intent.payment_id}-9")
 
 
-def foreign_posting_forgotten(teller: Teller, intent: Intent) -> None:
-    """Tell how the ledger posted in the wrong currency, took that back and posted right."""
-    teller.initiate(intent)
-    at = teller.settle(intent)
-    wrong = teller.post(intent, at, currency=FOREIGN[intent.currency])
-    teller.reverse(wrong, at)
-    teller.post(intent, at + HOUR, number=2)
+def foreign_posting_forgotten(script: PaymentScript, intent: Intent) -> None:
+    """The ledger posted in the wrong currency, took that back and posted right."""
+    script.initiate(intent)
+    at = script.settle(intent)
+    wrong = script.post(intent, at, currency=FOREIGN[intent.currency])
+    script.reverse(wrong, at)
+    script.post(intent, at + HOUR, number=2)
 
 
-def initiation_late(teller: Teller, intent: Intent) -> None:
-    """Tell how the money and its posting are told long before the initiation arrives."""
-    teller.initiate(intent, arrives_later=teller.recording.between(5 * DAY, 12 * DAY))
-    teller.post(intent, teller.settle(intent))
+def initiation_late(script: PaymentScript, intent: Intent) -> None:
+    """Settlement and posting are reported long before the initiation arrives."""
+    script.initiate(intent, arrives_later=script.recording.between(5 * DAY, 12 * DAY))
+    script.post(intent, script.settle(intent))
 
 
-HARMLESS_TALES: dict[str, Tale] = {
+HARMLESS_PAYMENTS: dict[str, PaymentCase] = {
     "retried": retried,
     "retried_same_reference": retried_same_reference,
     "failed": failed,
@@ -339,9 +339,9 @@ HARMLESS_TALES: dict[str, Tale] = {
     "foreign_posting_forgotten": foreign_posting_forgotten,
     "initiation_late": initiation_late,
 }
-"""Tales that end without a break: what comes back, the ledger follows."""
+"""Cases that end without a break: the ledger follows every return."""
 
-UNPAID_TALES = frozenset(
+UNPAID_PAYMENTS = frozenset(
     ("failed", "returned", "returned_unsettled", "refunded", "charged_back", "failed_after_settled")
 )
-"""Tales that leave the tenant with the rent still to pay: many pay again."""
+"""Cases after which the tenant still owes the rent; many pay again."""

@@ -1,4 +1,4 @@
-"""What a simulated month tells: the facts as they happen, and a note of each break that was put in on purpose."""
+"""The record of a simulated month: the facts as they happen, and each break that was injected."""
 
 from dataclasses import dataclass, field
 from random import Random
@@ -12,21 +12,21 @@ SomeFact = TypeVar("SomeFact", bound=InputFact)
 
 @dataclass(slots=True)
 class Recording:
-    """The facts of a scenario in the order of telling. What would happen after `closes_at` is not recorded."""
+    """The facts of a scenario as they were recorded. Facts after `closes_at` are dropped."""
 
     rng: Random
     closes_at: Micros
     facts: list[tuple[InputFact, Micros]] = field(default_factory=list)
     """A fact and how much later than usual it arrives, in microseconds."""
     injected: dict[str, set[str]] = field(default_factory=dict)
-    """Break class -> the payment or obligation ids at which a break of that class was put in on purpose."""
+    """Break class -> the payment or obligation ids with an injected break of that class."""
 
     def event_id(self) -> str:
         """Return a new event id."""
         return f"E-{self.rng.getrandbits(64):016x}"
 
-    def tell(self, fact: SomeFact, arrives_later: Micros = 0) -> SomeFact:
-        """Record a fact, if it happens before the recording closes, and hand it back."""
+    def record(self, fact: SomeFact, arrives_later: Micros = 0) -> SomeFact:
+        """Record a fact, if it occurs before the recording closes, and return it."""
         if fact.occurred_at <= self.closes_at:
             self.facts.append((fact, arrives_later))
         return fact

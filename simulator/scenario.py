@@ -12,19 +12,28 @@ from simulator.anomalies import Anomalies
 from simulator.arrivals import arrivals
 from simulator.bad_input import bad_input
 from simulator.banking import day_of, start_of_day
-from simulator.broken_payments import BROKEN_TALES, LONGEST_TALE
+from simulator.broken_payments import BROKEN_PAYMENTS, LONGEST_CASE
 from simulator.deliver import Delivery
 from simulator.leases import METHOD_SHARES, METHODS, Draft, make_draft, make_lease
-from simulator.obligations import BROKEN_OBLIGATIONS, HARMLESS_OBLIGATIONS, Ledger, ObligationTale, charged
-from simulator.payments import HARMLESS_TALES, UNPAID_TALES, Intent, Tale, Teller, by, last_day, plain
+from simulator.obligations import BROKEN_OBLIGATIONS, HARMLESS_OBLIGATIONS, Ledger, ObligationCase, charged
+from simulator.payments import (
+    HARMLESS_PAYMENTS,
+    UNPAID_PAYMENTS,
+    Intent,
+    PaymentCase,
+    PaymentScript,
+    by,
+    last_day,
+    plain,
+)
 from simulator.recording import Recording
 
 DEFAULT_START = date(2026, 6, 1)
 RECORDED_DAYS = 96
 """How long after the first day of the last month the recording goes on: long enough for a 90 days late alert."""
 
-ALL_TALES: dict[str, Tale] = {**HARMLESS_TALES, **BROKEN_TALES}
-ALL_OBLIGATIONS: dict[str, ObligationTale] = {**HARMLESS_OBLIGATIONS, **BROKEN_OBLIGATIONS}
+ALL_PAYMENTS: dict[str, PaymentCase] = {**HARMLESS_PAYMENTS, **BROKEN_PAYMENTS}
+ALL_OBLIGATIONS: dict[str, ObligationCase] = {**HARMLESS_OBLIGATIONS, **BROKEN_OBLIGATIONS}
 
 
 @dataclass(frozen=True)
@@ -67,14 +76,14 @@ class Month:
         self.rng = recording.rng
         self.anomalies = anomalies
         self.ledger = Ledger(recording)
-        self.teller = Teller(recording)
+        self.script = PaymentScript(recording)
         self.payment_rates = dict(anomalies.payments)
         self.obligation_rates = dict(anomalies.obligations)
         self.payments = 0
         self.other_obligation_id = "O-somebody-else"
 
-    def tell_obligation(self, draft: Draft) -> None:
-        """Tell an obligation and all payments for it."""
+    def add_obligation(self, draft: Draft) -> None:
+        """Add an obligation and all payments for it."""
         name = picked(self.rng, self.obligation_rates)
         # A plan of installments must exist to be given up.
         if name == "back_to_one" and not draft.installments:
@@ -84,7 +93,7 @@ class Month:
         self.other_obligation_id = draft.obligation_id
 
     def pay(self, draft: Draft, parts: tuple[Installment, ...], *, deferred: bool, faithful: bool) -> None:
-        """Tell the payments for these parts, as this tenant pays. A faithful one pays all, plainly and on time."""
+        """Add the payments for these parts by the tenant's habits; a faithful tenant pays in full and on time."""
         anomalies, rng = self.anomalies, self.rng
         habits = {
             "late": anomalies.late_payers,
@@ -101,7 +110,7 @@ class Month:
             if habit == "last_day" and is_last:
                 at = self.recording.closes_at - self.recording.between(0, 3 * DAY)
                 intent = self.intent(draft, part, part.amount_minor, at)
-                last_day(self.teller, by(intent, "INSTANT") if rng.random() < 0.6 else intent)
+                last_day(self.script, by(intent, "INSTANT") if rng.random() < 0.6 else intent)
                 continue
             days = int(rng.expovariate(1 / 18)) + 1 if habit == "late" else -rng.choice((0, 0, 1, 2, 3))
             at = start_of_day(part.due_date + days, draft.lease.time_zone) + self.recording.between(7 * HOUR, 21 * HOUR)
@@ -110,22 +119,22 @@ class Month:
                 amount = max(1, amount * rng.randint(3, 9) // 10)
             if not faithful and amount > 1 and rng.random() < anomalies.split_payments:
                 first = amount * rng.randint(2, 8) // 10 or 1
-                self.tell_payment(self.intent(draft, part, first, at - 30 * HOUR), faithful)
+                self.add_payment(self.intent(draft, part, first, at - 30 * HOUR), faithful)
                 amount -= first
-            self.tell_payment(self.intent(draft, part, amount, at), faithful)
+            self.add_payment(self.intent(draft, part, amount, at), faithful)
 
-    def tell_payment(self, intent: Intent, faithful: bool) -> None:
-        """Tell a payment by a tale that fits the time that is left."""
+    def add_payment(self, intent: Intent, faithful: bool) -> None:
+        """Add a payment by a case that fits into the time left."""
         name = picked(self.rng, self.payment_rates)
-        if faithful or name is None or intent.at > self.recording.closes_at - LONGEST_TALE:
-            plain(self.teller, intent)
+        if faithful or name is None or intent.at > self.recording.closes_at - LONGEST_CASE:
+            plain(self.script, intent)
             return
-        ALL_TALES[name](self.teller, intent)
-        if name in UNPAID_TALES and self.rng.random() < self.anomalies.paid_again:
+        ALL_PAYMENTS[name](self.script, intent)
+        if name in UNPAID_PAYMENTS and self.rng.random() < self.anomalies.paid_again:
             self.payments += 1
             again_at = intent.at + self.recording.between(4 * DAY, 16 * DAY)
             again = msgspec.structs.replace(intent, payment_id=f"P-{self.payments:07d}", at=again_at)
-            plain(self.teller, again)
+            plain(self.script, again)
 
     def intent(self, draft: Draft, part: Installment, amount: int, at: Micros) -> Intent:
         """Return what the tenant sets out to pay for that part; two in three name it."""
@@ -174,7 +183,7 @@ def simulate(
     for number in range(obligations):
         lease = leases[number % len(leases)]
         partial = rng.random() < anomalies.partial_months
-        month.tell_obligation(make_draft(rng, lease, first_of_month(start, number // len(leases)), partial=partial))
+        month.add_obligation(make_draft(rng, lease, first_of_month(start, number // len(leases)), partial=partial))
     deliveries = arrivals(recording, anomalies)
     deliveries += bad_input(rng, deliveries, round(len(deliveries) * anomalies.bad_input))
     deliveries.sort(key=lambda delivery: delivery.arrives_at)

@@ -26,7 +26,7 @@ Row = dict[str, Any]
 """A record as plain values: the contract's field names, instants as microseconds, days as days since 1970-01-01."""
 
 Identity = tuple[str, ...]
-"""The record type, then the parts that tell it from its like under the same key."""
+"""The record type, then the parts that distinguish it from others under the same key."""
 
 # What of a record is money or routing: two records of one identity that differ here contradict each other. The list
 # is the contract's own, to the letter ("dates" takes in the value date); parts of the identity cannot differ.
@@ -92,7 +92,7 @@ def made_id(*parts: str) -> str:
 
 
 def identity_of(fact: InputFact) -> Identity:
-    """Return what tells this record from others of its key."""
+    """Return what distinguishes this record from others of its key."""
     match fact:
         case ProcessorSettled():
             return ("ProcessorSettled", fact.processor, fact.processor_reference, fact.outcome)

@@ -12,7 +12,7 @@ from simulator.truth_payments import Account
 
 
 @dataclass(slots=True)
-class Slot:
+class DuePart:
     """An installment with the money poured into it, by payment."""
 
     installment_id: str
@@ -78,14 +78,14 @@ def books_of(known: Known) -> Books | None:
     )
 
 
-def slots_of(books: Books) -> list[Slot]:
+def slots_of(books: Books) -> list[DuePart]:
     """Return the installments in force, in order, with the difference to the balance carried (contract section 5)."""
     balance = max(0, books.balance_minor)
     if not books.plan_event.installments:
-        return [Slot(books.charge.obligation_id, books.charge.due_date, balance)]
+        return [DuePart(books.charge.obligation_id, books.charge.due_date, balance)]
 
     parts = in_order(books.plan_event.installments)
-    slots = [Slot(part.installment_id, part.due_date, part.amount_minor) for part in parts]
+    slots = [DuePart(part.installment_id, part.due_date, part.amount_minor) for part in parts]
     difference = balance - sum(slot.amount_minor for slot in slots)
     for slot in reversed(slots):
         carried = max(-slot.amount_minor, difference)
@@ -96,7 +96,7 @@ def slots_of(books: Books) -> list[Slot]:
     return slots
 
 
-def pour(slots: list[Slot], money: list[tuple[Account, int]], kind: Callable[[Slot], dict[str, int]]) -> int:
+def pour(slots: list[DuePart], money: list[tuple[Account, int]], kind: Callable[[DuePart], dict[str, int]]) -> int:
     """Pour money into the installments: what names one of them first, then all that is left oldest first.
 
     `money` is in the order of application; `kind` picks the map to fill (paid or pending). Returns what found no place.
@@ -104,7 +104,7 @@ def pour(slots: list[Slot], money: list[tuple[Account, int]], kind: Callable[[Sl
     by_id = {slot.installment_id: slot for slot in slots}
     left: list[tuple[str, int]] = []
 
-    def fill(slot: Slot, payment_id: str, amount: int) -> int:
+    def fill(slot: DuePart, payment_id: str, amount: int) -> int:
         taken = min(amount, slot.open_minor)
         if taken > 0:
             filled = kind(slot)
@@ -140,7 +140,7 @@ def stage_of(charge: ObligationCharged, due_date: Day, at: Micros) -> str | None
     )
 
 
-def late_rows(books: Books, slots: list[Slot], at: Micros) -> list[Row]:
+def late_rows(books: Books, slots: list[DuePart], at: Micros) -> list[Row]:
     """Return the late alerts that are live at that instant (contract section 8), in the order of the installments."""
     charge = books.charge
     rows = []
@@ -229,7 +229,7 @@ def ledger_breaks(books: Books, paid_minor: int, over_minor: int, at: Micros, po
 def obligation_truth(
     known: Known, initiated_for: list[Account], posted_to: list[Account], at: Micros, policy: Policy
 ) -> tuple[Row | None, list[Row], list[Row]]:
-    """Return the obligation as it should be told, its open breaks and its live late alerts.
+    """Return the obligation as it should be published, its open breaks and its live late alerts.
 
     `initiated_for` are the payments that were set up for it; `posted_to` all that have or had a posting to it.
     The row is None while no charge is known.

@@ -310,7 +310,7 @@ def payment_status(account: Account, has_break: bool) -> str:
 
 
 def payment_row(account: Account, breaks: list[Row]) -> Row:
-    """Return the payment as `payment-reconciliations` should tell it (contract section 6)."""
+    """Return the payment as `payment-reconciliations` should show it (contract section 6)."""
     initiated = account.initiated
     return {
         "payment_id": account.payment_id,

@@ -1,4 +1,4 @@
-"""`rentmatch demo`: a month of rent through a real worker, held against the truth, on a machine with only Python."""
+"""`rentmatch demo`: a month of rent through a real worker, checked against the truth, with nothing but Python."""
 
 import os
 import shlex
@@ -34,20 +34,20 @@ from streams.codec.codec import Codec
 from streams.settings import PREFIX
 
 DAYS_AFTER = 10
-"""The worker's clock stands this long after the recording's end: late enough that lost payments are missed, early
-enough that some money is still on its way."""
+"""The worker's clock is fixed this long after the recording's end: late enough that missing settlements are detected,
+early enough that some money is still in flight."""
 
 EMBEDDED_BYTES_MAX = PARTITIONS * 5 * 1024 * 1024 * 9 // 10
-"""What the embedded broker can hold of the inputs. It keeps 5 MiB a partition and throws away what is older; the inputs
-come together in the four partitions of payment-facts; a tenth is left for uneven ones."""
+"""Maximum size of the inputs on the embedded broker, which keeps 5 MiB a partition and drops older records. All inputs
+end up in the four partitions of payment-facts; a tenth is left for uneven partitions."""
 
 IDLE_SECONDS = 1.0
-"""With nothing new for this long, and all caught up, the worker is done."""
+"""The worker is done after this long without new records, if it has caught up."""
 
 STALLED_SECONDS_MAX = 120.0
 
 LINE_SECONDS = 2.0
-"""Between two lines of progress where stderr is no terminal."""
+"""Between two lines of progress if stderr is no terminal."""
 
 LOCATING = (PREFIX + "BROKER", PREFIX + "TOPIC_PREFIX")
 """The variables by which other commands find the demo's topics, apart from those for security."""
@@ -65,16 +65,16 @@ FROM_ENVIRONMENT = "from RENTMATCH_BROKER"
     metavar="[HOST:PORT]",
     help="Use a real broker: this one, or that of RENTMATCH_BROKER.",
 )
-@click.option("--keep-topics", is_flag=True, help="With --broker: leave the demo's topics there, to look into.")
+@click.option("--keep-topics", is_flag=True, help="With --broker: keep the demo's topics.")
 def command(obligations: int, seed: int, broker: str | None, keep_topics: bool) -> None:
-    """Run a simulated month of rent through a worker and hold every record it writes against the truth.
+    """Run a simulated month of rent through a worker and check every record that it writes against the truth.
 
-    Needs nothing but Python: the broker is embedded in this process. The month has every kind of trouble in it, and a
-    truth that is worked out by other code than the worker's. Exit status 0 means that nothing differs.
+    Needs nothing but Python: the broker is embedded in this process. The month contains every class of break, and its
+    truth is computed by code of its own. Exit status 0 means that nothing differs.
 
-    It is one run without faults, so it shows that the answers are right and not that they stay right through crashes;
-    for that there are tests with a real Kafka. With --broker the demo uses one, with topics of its own, and deletes
-    them at the end. Of your settings only RENTMATCH_BROKER and RENTMATCH_SECURITY_… count, and only with --broker.
+    The demo is one run without faults: it shows that the results are correct, not that they survive crashes; tests
+    with a real Kafka show that. With --broker the demo uses a real broker, with topics of its own that it deletes at
+    the end. Only the settings RENTMATCH_BROKER and RENTMATCH_SECURITY_… are read, and only with --broker.
 
     Examples:
       rentmatch demo
@@ -102,7 +102,7 @@ def command(obligations: int, seed: int, broker: str | None, keep_topics: bool) 
 
 @contextmanager
 def _stopping_in_order() -> Iterator[None]:
-    """Let SIGTERM run through the `with` blocks as Ctrl-C does, so that no worker is left behind."""
+    """Let SIGTERM leave the `with` blocks as Ctrl-C does, so that no worker is left running."""
     before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         yield
@@ -114,48 +114,48 @@ def _address(broker: str) -> str:
     if broker != FROM_ENVIRONMENT:
         return broker
     found = os.environ.get(PREFIX + "BROKER")
-    return found or misuse("--broker: say which, as in --broker kafka-1:9092, or set RENTMATCH_BROKER")
+    return found or misuse("--broker: give an address, as in --broker kafka-1:9092, or set RENTMATCH_BROKER")
 
 
 def check_size(scenario: Scenario) -> None:
-    """See that the embedded broker can hold a scenario; if not, the command ends with exit status 2."""
+    """Fail (exit status 2) if a scenario is too large for the embedded broker."""
     encode = Codec().encode_fact
     size = sum(len(delivery.key) + len(value_of(delivery, encode)) for delivery in scenario.deliveries)
     if size > EMBEDDED_BYTES_MAX:
         fitting = scenario.obligations * EMBEDDED_BYTES_MAX // size
         misuse(
-            f"{scenario.obligations:,} obligations make {size / 1e6:.1f} MB of events, and the embedded broker forgets "
-            f"what is beyond {EMBEDDED_BYTES_MAX / 1e6:.1f} MB. Take at most about {fitting // 100 * 100:,}, or a real "
+            f"{scenario.obligations:,} obligations make {size / 1e6:.1f} MB of events; the embedded broker keeps only "
+            f"{EMBEDDED_BYTES_MAX / 1e6:.1f} MB. Use at most about {fitting // 100 * 100:,} obligations, or a real "
             "broker: rentmatch demo --broker host:port"
         )
 
 
 def run(deployment: Deployment, scenario: Scenario, at: Micros, log: Path, *, keep_topics: bool) -> bool:
-    """Run the demo on a deployment and print how it went; whether all was exact."""
+    """Run the demo on a deployment and print the report; return whether everything was exact."""
     events, is_embedded = len(scenario.deliveries), not deployment.settings.topic_prefix
     say(f"a month of rent: {scenario.obligations:,} obligations, {events:,} events, seed {scenario.seed}")
     deployment.create_topics()
     to_broker(scenario.deliveries, deployment.settings, events)
     place = "embedded" if is_embedded else f"topics {deployment.settings.topic_prefix}*"
-    say(f"published in the order of arrival to {deployment.settings.broker} ({place})")
+    say(f"events published in the order of arrival to {deployment.settings.broker} ({place})")
     judge = Judge(scenario, at, deployment.settings)
     follower = Follower(deployment.settings)
     try:
         with DemoWorker(deployment, log) as worker:
-            say("worker started; its first seconds go into joining the group")
+            say("worker started; joining the group takes some seconds")
             follow(worker, follower, judge, at)
             worker.stop()
             while not follower.is_at_the_end():
                 follower.take(0.1)
-        lost = follower.thrown_away()
+        lost = follower.truncated_topics()
     finally:
         follower.close()
     if lost:
         fail(
-            f"the broker has thrown away records of {', '.join(lost)} before they could be read, so nothing can be "
-            "said about them. Take fewer --obligations, or a real broker with room: rentmatch demo --broker host:port"
+            f"the broker dropped records of {', '.join(lost)} before they were read, so the results cannot be checked. "
+            "Use fewer --obligations, or a real broker: rentmatch demo --broker host:port"
         )
-    say("worker stopped by SIGTERM, exit status 0")
+    say("worker stopped with SIGTERM, exit status 0")
     judgement = judge.judge(follower)
     show(Console(file=sys.stdout, width=WIDTH, highlight=False), scenario, judgement, pace(events, follower))
     if not is_embedded:
@@ -164,7 +164,7 @@ def run(deployment: Deployment, scenario: Scenario, at: Micros, log: Path, *, ke
 
 
 def follow(worker: DemoWorker, follower: Follower, judge: Judge, at: Micros) -> None:
-    """Read along until the worker has said that it is caught up to `at`, and writes no more."""
+    """Read the outputs until the worker reports that it has caught up to `at` and writes nothing more."""
     quiet_since = stalled_since = time.monotonic()
     with _bar("reconciling", judge.expected) as advance:
         while True:
@@ -172,16 +172,16 @@ def follow(worker: DemoWorker, follower: Follower, judge: Judge, at: Micros) -> 
             now = time.monotonic()
             if follower.take(0.2):
                 quiet_since = stalled_since = now
-            advance(judge.heard_of(follower))
+            advance(judge.found_so_far(follower))
             if now - quiet_since > IDLE_SECONDS and worker.caught_up_to() == at:
                 return
             if now - stalled_since > STALLED_SECONDS_MAX:
-                worker.give_up(f"the worker has written nothing for {STALLED_SECONDS_MAX:.0f} s and is not caught up")
+                worker.give_up(f"the worker has written nothing for {STALLED_SECONDS_MAX:.0f} s and has not caught up")
 
 
 @contextmanager
 def _bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Show how far something has come, on stderr: a bar on a terminal, else a line now and then."""
+    """Show progress on stderr: a bar on a terminal, else a line every few seconds."""
     if sys.stderr.isatty():
         columns = [
             SpinnerColumn(),
@@ -194,33 +194,33 @@ def _bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
             task = progress.add_task(what, total=total)
             yield lambda done: progress.update(task, completed=done)
         return
-    told_at, told = time.monotonic(), -1
+    printed_at, printed = time.monotonic(), -1
 
-    def tell(done: int) -> None:
-        nonlocal told_at, told
-        if done != told and time.monotonic() - told_at > LINE_SECONDS:
-            told_at, told = time.monotonic(), done
-            say(f"{what}: {done:,} of {total:,} keys and dead letters heard of")
+    def show_line(done: int) -> None:
+        nonlocal printed_at, printed
+        if done != printed and time.monotonic() - printed_at > LINE_SECONDS:
+            printed_at, printed = time.monotonic(), done
+            say(f"{what}: {done:,} of {total:,} keys and dead letters found")
 
-    yield tell
+    yield show_line
 
 
 def pace(events: int, follower: Follower) -> str:
-    """Tell how fast the worker was, and what that means."""
+    """Describe the throughput, and how it was measured."""
     spent_ms = max(1, follower.last_ms - follower.first_ms)
     return (
         f"{events:,} events in, {follower.records:,} records out in {spent_ms / 1000:.1f} s: "
-        f"{events * 1000 // spent_ms:,} events/s. Measured from the first record that the worker wrote to the last, "
-        "by their timestamps; one worker, which shares this machine with the broker and the demo."
+        f"{events * 1000 // spent_ms:,} events/s, between the timestamps of the worker's first and last record. "
+        "One worker, on the same machine as the broker and the demo."
     )
 
 
 def _leave(deployment: Deployment, *, keep: bool) -> None:
-    """Delete the demo's topics on a real broker, or say how to look into them."""
+    """Delete the demo's topics on a real broker, or print how to inspect them."""
     if not keep:
         deployment.delete_topics()
         deployment.delete_group()
-        say(f"topics {deployment.settings.topic_prefix}* and the group deleted")
+        say(f"deleted topics {deployment.settings.topic_prefix}* and the consumer group")
         return
     variables = " ".join(f"{name}={shlex.quote(deployment.env[name])}" for name in LOCATING)
-    say(f"topics kept; to look into them: {variables} rentmatch read mismatch-alerts --last")
+    say(f"topics kept; inspect them with: {variables} rentmatch read mismatch-alerts --last")

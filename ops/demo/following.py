@@ -1,4 +1,4 @@
-"""Follows what the worker writes, record by record, as any reader downstream would: committed records only."""
+"""Reads the worker's outputs as any consumer downstream would: committed records only."""
 
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -14,13 +14,13 @@ from streams.topics import Topic
 FOLLOWED = (*topics.OUTPUTS, topics.DEAD_LETTER)
 
 READ_WHOLE = (*topics.INPUTS, *FOLLOWED)
-"""Topics of which each record counts, and may have been thrown away unnoticed before it was read. (The internal ones
-count as well, but the worker itself stops when it misses a record there.)"""
+"""Topics from which the broker might drop records before they are read. (The internal topics count as well, but the
+worker stops by itself when it misses a record there.)"""
 
 
 @dataclass(frozen=True)
-class Letter:
-    """A dead letter as it lies on its topic."""
+class DeadLetterRecord:
+    """A record of the dead-letter topic."""
 
     key: bytes | None
     value: bytes | None
@@ -29,20 +29,20 @@ class Letter:
 
 @dataclass
 class Follower:
-    """A reader of the outputs; `last` and `letters` are what it has found so far."""
+    """Reads the outputs into `last` and `letters`."""
 
     settings: Settings
     last: dict[Topic, dict[bytes, bytes]] = field(default_factory=lambda: defaultdict(dict))
     """The last record of each key."""
-    letters: list[Letter] = field(default_factory=list)
+    letters: list[DeadLetterRecord] = field(default_factory=list)
     records: int = 0
     first_ms: int = 0
     last_ms: int = 0
-    """When the worker wrote its first and its last record, as it stamped them: milliseconds since 1970."""
+    """Timestamps of the worker's first and last record, in milliseconds since 1970 UTC."""
     _reached: dict[tuple[str, int], int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Connect and begin at the beginning.
+        """Connect, and start at the beginning of every output.
 
         Raises:
             BrokerError: no broker answers.
@@ -51,7 +51,7 @@ class Follower:
         consumer, cluster = connect(
             Consumer,
             self.settings,
-            group_id=f"{self.settings.application_id}-follow",  # the client insists on one; nothing is committed to it
+            group_id=f"{self.settings.application_id}-follow",  # required by the client; nothing is committed to it
             enable_auto_commit=False,
             enable_partition_eof=True,
             isolation_level="read_committed",
@@ -67,7 +67,7 @@ class Follower:
         self._consumer.close()
 
     def take(self, timeout_s: float) -> int:
-        """Read what has come; how many records that were.
+        """Read the records that have arrived, and return how many.
 
         Raises:
             BrokerError: a topic cannot be read.
@@ -81,10 +81,10 @@ class Follower:
                 self._note(self._topic_of[message.topic()], message)
                 taken += 1
             elif error.code() == KafkaError._PARTITION_EOF:
-                # Behind the markers of transactions, which have offsets and are never handed out.
+                # After transaction markers, which have offsets and are never delivered.
                 self._reached[place] = message.offset()
             else:
-                raise BrokerError(f"{message.topic()} cannot be followed: {error.str()}")
+                raise BrokerError(f"{message.topic()} cannot be read: {error.str()}")
         self.records += taken
         return taken
 
@@ -93,16 +93,16 @@ class Follower:
         self.first_ms = min(self.first_ms or stamp_ms, stamp_ms)
         self.last_ms = max(self.last_ms, stamp_ms)
         if topic is topics.DEAD_LETTER:
-            self.letters.append(Letter(message.key(), message.value(), message.headers() or []))
+            self.letters.append(DeadLetterRecord(message.key(), message.value(), message.headers() or []))
         else:
             self.last[topic][message.key()] = message.value()
 
     def is_at_the_end(self) -> bool:
-        """Whether it has read all that is on the outputs now."""
+        """Return whether everything on the outputs has been read."""
         return all(self._ends(*place)[1] <= reached for place, reached in self._reached.items())
 
-    def thrown_away(self) -> list[str]:
-        """Name the topics from which the broker has dropped records: what is found is then not all there was."""
+    def truncated_topics(self) -> list[str]:
+        """Return the topics from which the broker has dropped records, so that `last` may be incomplete."""
         lost = []
         for topic in READ_WHOLE:
             name = self.settings.topic(topic)

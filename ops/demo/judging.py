@@ -1,11 +1,11 @@
-"""Holds what the worker said last about each key, and each dead letter byte for byte, against the simulator's truth."""
+"""Compares the last record of each key, and each dead letter byte for byte, with the simulator's truth."""
 
 from collections import Counter
 from dataclasses import dataclass
 
 from domain.time import Micros
-from ops.demo.following import Follower, Letter
-from simulator.compare import Difference, Found, compare, found_from_records
+from ops.demo.following import DeadLetterRecord, Follower
+from simulator.compare import FieldDifference, Found, compare, found_from_records
 from simulator.deliver import value_of
 from simulator.scenario import Scenario
 from simulator.truth import Truth, truth
@@ -15,18 +15,18 @@ from streams.codec.dead_letters import DeadLetter, DeadLetterClass
 from streams.settings import Settings
 
 Record = tuple[str, bytes | None, bytes | None]
-"""A record as its producer made it: the default name of its topic, key, value."""
+"""An input record: the default name of its topic, its key, its value."""
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """What was found, what should have been, and every difference."""
+    """The results, the truth, and every difference."""
 
     truth: Truth
     found: Found
-    differences: list[Difference]
+    differences: list[FieldDifference]
     dead_letters: Counter[DeadLetterClass]
-    """How many were found of each class."""
+    """How many there are of each class."""
 
     @property
     def is_exact(self) -> bool:
@@ -35,7 +35,7 @@ class Judgement:
 
 
 class Judge:
-    """Knows what must follow from a scenario at an instant."""
+    """Knows the results that must follow from a scenario at an instant."""
 
     def __init__(self, scenario: Scenario, at: Micros, settings: Settings) -> None:
         self._settings = settings
@@ -54,10 +54,10 @@ class Judge:
         }
         self._expected_keys = {topic: {key.encode() for key in held} for topic, held in rows.items()}
         self.expected = sum(map(len, self._expected_keys.values())) + self._expected_letters.total()
-        """How many keys and dead letters there must be at the end."""
+        """The number of keys and dead letters that there must be at the end."""
 
-    def heard_of(self, follower: Follower) -> int:
-        """How many of the expected keys and dead letters there are already: the measure of progress."""
+    def found_so_far(self, follower: Follower) -> int:
+        """Return how many of the expected keys and dead letters have been read: the measure of progress."""
         held = sum(len(keys & follower.last[topic].keys()) for topic, keys in self._expected_keys.items())
         return held + min(len(follower.letters), self._expected_letters.total())
 
@@ -67,19 +67,19 @@ class Judge:
             self.codec.decode_output(value) for held in follower.last.values() for value in held.values()
         )
         names = {self._settings.topic(topic): topic.name for topic in topics.INPUTS}
-        told = [DeadLetter.parse(letter.headers) for letter in follower.letters]
-        sources = [names.get(letter.source_topic, letter.source_topic) for letter in told]
+        parsed = [DeadLetter.parse(letter.headers) for letter in follower.letters]
+        sources = [names.get(letter.source_topic, letter.source_topic) for letter in parsed]
         found.dead_letters = dict(Counter(sources))
         differences = compare(self.truth, found) + self._letter_differences(sources, follower.letters)
-        return Judgement(self.truth, found, differences, Counter(letter.error_class for letter in told))
+        return Judgement(self.truth, found, differences, Counter(letter.error_class for letter in parsed))
 
-    def _letter_differences(self, sources: list[str], letters: list[Letter]) -> list[Difference]:
-        """Which bad records came out as no dead letter with the same bytes, and which dead letters nobody sent."""
+    def _letter_differences(self, sources: list[str], letters: list[DeadLetterRecord]) -> list[FieldDifference]:
+        """Return the bad records without a dead letter of the same bytes, and the dead letters without a bad record."""
         found = Counter((source, letter.key, letter.value) for source, letter in zip(sources, letters, strict=True))
         missing, unexpected = self._expected_letters - found, found - self._expected_letters
         return [
-            *(Difference("dead letter", _place(record), "", record[2], None) for record in missing.elements()),
-            *(Difference("dead letter", _place(record), "", None, record[2]) for record in unexpected.elements()),
+            *(FieldDifference("dead letter", _place(record), "", record[2], None) for record in missing.elements()),
+            *(FieldDifference("dead letter", _place(record), "", None, record[2]) for record in unexpected.elements()),
         ]
 
 

@@ -1,4 +1,4 @@
-"""What the demo prints at the end: what was found beside what should have been, alerts in words, a verdict."""
+"""The demo's report: the results beside the truth, three alerts in words, and the verdict."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -11,48 +11,48 @@ from rich.table import Table
 from rich.text import Text
 
 from domain.breaks.catalogue import CATALOGUE
-from domain.records import LateStage, ObligationStatus, PaymentStatus
+from domain.formatting import amount_text, instant_text
+from domain.records import BreakClass, LateStage, ObligationStatus, PaymentStatus
 from ops.demo.judging import Judgement
 from simulator.scenario import Scenario
-from simulator.story import tell_break, tell_late
 from simulator.truth_facts import Row
 
 Name = TypeVar("Name", bound=StrEnum)
 
 WIDTH = 100
-"""Columns; what is told fits into them without being cut."""
+"""Columns; every table fits into them."""
 
 DIFFERENCES_SHOWN_MAX = 15
 
 PAYMENT_WORDS = {
     PaymentStatus.EXCEPTION: "a break is open",
-    PaymentStatus.INITIATED: "on its way",
-    PaymentStatus.RECONCILED: "collected = posted",
+    PaymentStatus.INITIATED: "in flight",
+    PaymentStatus.RECONCILED: "settled = posted",
     PaymentStatus.SETTLED: "not posted yet",
-    PaymentStatus.CHARGED_BACK: "the bank took it",
-    PaymentStatus.RETURNED: "came back unpaid",
-    PaymentStatus.REFUNDED: "given back",
-    PaymentStatus.FAILED: "never collected",
+    PaymentStatus.CHARGED_BACK: "charged back",
+    PaymentStatus.RETURNED: "returned",
+    PaymentStatus.REFUNDED: "refunded",
+    PaymentStatus.FAILED: "not collected",
 }
 OBLIGATION_WORDS = {
-    ObligationStatus.CANCELLED: "void",
-    ObligationStatus.OVERPAID: "too much came",
+    ObligationStatus.CANCELLED: "cancelled",
+    ObligationStatus.OVERPAID: "paid too much",
     ObligationStatus.PAST_DUE: "a part is late",
-    ObligationStatus.PAID: "all of it came",
-    ObligationStatus.PARTIALLY_PAID: "part of it came",
-    ObligationStatus.OPEN: "nothing came yet",
+    ObligationStatus.PAID: "paid in full",
+    ObligationStatus.PARTIALLY_PAID: "paid in part",
+    ObligationStatus.OPEN: "nothing paid yet",
 }
 STAGE_WORDS = {
-    LateStage.PAST_DUE: "the due day is over",
+    LateStage.PAST_DUE: "past its due date",
     LateStage.FEE_ELIGIBLE: "grace is over",
-    LateStage.DAYS_30: "a month late",
-    LateStage.DAYS_60: "two months late",
-    LateStage.DAYS_90: "three months late",
+    LateStage.DAYS_30: "over 30 days late",
+    LateStage.DAYS_60: "over 60 days late",
+    LateStage.DAYS_90: "over 90 days late",
 }
 
 
 def show(console: Console, scenario: Scenario, judgement: Judgement, pace: str) -> None:
-    """Print everything; `pace` is the line about how long it took."""
+    """Print the report; `pace` is the line about throughput."""
     found, truth = judgement.found, judgement.truth
     console.print()
     console.print(
@@ -84,7 +84,7 @@ def show(console: Console, scenario: Scenario, judgement: Judgement, pace: str) 
     )
     console.print()
     console.print("[bold]Three alerts, in words[/bold]")
-    for sentence in stories(judgement):
+    for sentence in top_alerts(judgement):
         console.print(Padding(Text(f"- {sentence}"), (0, 0, 0, 1)))
     console.print()
     console.print(Text(pace))
@@ -103,7 +103,7 @@ def _beside(left: RenderableType, right: RenderableType) -> Table:
 
 
 def _table(title: str, *columns: str) -> Table:
-    """Make a table whose first and last columns are words and the others numbers."""
+    """Return a table whose first and last columns are text and the others numbers."""
     table = Table(title=title, title_style="bold", title_justify="left", box=None, padding=(0, 2, 0, 0))
     for place, column in enumerate(columns):
         table.add_column(
@@ -117,7 +117,7 @@ def _table(title: str, *columns: str) -> Table:
 
 
 def _row(table: Table, name: str, numbers: Iterable[int], *, found: int, truth: int, words: str) -> None:
-    """Add a row of a table with the columns name, found, truth, numbers…, words; it stands out where it is wrong."""
+    """Add a row with the columns name, found, truth, numbers…, words; highlight it where found and truth differ."""
     wrong = found != truth
     table.add_row(
         Text(name, style="bold red" if wrong else ""),
@@ -140,13 +140,13 @@ def _counts(
 
 def _breaks(scenario: Scenario, judgement: Judgement) -> Table:
     found, truth = _by("class", judgement.found.open_breaks), _by("class", judgement.truth.open_breaks)
-    table = _table("Open breaks", "class", "found", "truth", "put in", "")
+    table = _table("Open breaks", "class", "found", "truth", "injected", "")
     for name, row in CATALOGUE.items():
-        put_in = len(scenario.injected.get(name, ()))
-        _row(table, name, [put_in], found=found[name], truth=truth[name], words=row.title)
-    put_in = sum(map(len, scenario.injected.values()))
-    words = '"put in": on purpose; some bring others along'
-    _row(table, "all", [put_in], found=found.total(), truth=truth.total(), words=words)
+        injected = len(scenario.injected.get(name, ()))
+        _row(table, name, [injected], found=found[name], truth=truth[name], words=row.title)
+    injected = sum(map(len, scenario.injected.values()))
+    words = "one injected break may cause others"
+    _row(table, "all", [injected], found=found.total(), truth=truth.total(), words=words)
     return table
 
 
@@ -159,33 +159,48 @@ def _dead_letters(judgement: Judgement) -> Table:
     return table
 
 
-def stories(judgement: Judgement) -> list[str]:
-    """Tell the alerts with the most at stake: an urgent break, another kind of break, and a late payment."""
+def top_alerts(judgement: Judgement) -> list[str]:
+    """Describe the alerts with the most at stake: an urgent break, a break of another class, and a late payment."""
     found = judgement.found
-    # The largest first; the id decides between equals, so that one seed always tells the same.
+    # The largest first; ids break ties, so that a seed always gives the same report.
     breaks = sorted(
         found.open_breaks.values(), key=lambda row: (row["priority"], -abs(row["drift_minor"]), row["break_id"])
     )
-    late = sorted(found.live_alerts.values(), key=lambda row: (-_short(row), row["alert_id"]))
-    told = breaks[:1]
-    told += [row for row in breaks if _is_another_kind(row, told[0])][:1] if told else []
-    return [_tell(row, judgement) for row in told] + [tell_late(row) for row in late[: 3 - len(told)]]
+    late = sorted(found.live_alerts.values(), key=lambda row: (-_outstanding_minor(row), row["alert_id"]))
+    shown = breaks[:1]
+    shown += [row for row in breaks if _is_another_kind(row, shown[0])][:1] if shown else []
+    return [_break_text(row) for row in shown] + [_late_text(row) for row in late[: 3 - len(shown)]]
 
 
-def _is_another_kind(row: Row, told: Row) -> bool:
-    return bool(row["priority"] > 1 and row["class"] != told["class"] and row["key"] != told["key"])
+def _is_another_kind(row: Row, shown: Row) -> bool:
+    return bool(row["priority"] > 1 and row["class"] != shown["class"] and row["key"] != shown["key"])
 
 
-def _short(alert: Row) -> int:
+def _outstanding_minor(alert: Row) -> int:
     return int(alert["amount_due_minor"] - alert["paid_minor"] - alert["pending_minor"])
 
 
-def _tell(alert: Row, judgement: Judgement) -> str:
-    found = judgement.found
-    payment = found.payments.get(alert["key"]) if alert["key_kind"] == "payment" else None
-    initiated = (payment or {}).get("initiated") or {}
-    obligation = found.obligations.get(initiated.get("obligation_id", ""), {})
-    return tell_break(alert, payment, obligation.get("tenant_id"))
+def _break_text(alert: Row) -> str:
+    title = CATALOGUE[BreakClass(alert["class"])].form_of(alert["key_kind"], alert["subject"][0]).title
+    expected, actual, difference = (
+        amount_text(minor, alert["currency"])
+        for minor in (alert["expected_minor"], alert["actual_minor"], abs(alert["drift_minor"]))
+    )
+    return (
+        f"{alert['key_kind'].capitalize()} {alert['key']}: {title}. "
+        f"Expected {expected}, actual {actual}, difference {difference}."
+    )
+
+
+def _late_text(alert: Row) -> str:
+    due, paid, pending, outstanding = (
+        amount_text(minor, alert["currency"])
+        for minor in (alert["amount_due_minor"], alert["paid_minor"], alert["pending_minor"], _outstanding_minor(alert))
+    )
+    return (
+        f"Installment {alert['installment_id']} of obligation {alert['obligation_id']}: {STAGE_WORDS[alert['stage']]}. "
+        f"{due} was due by {instant_text(alert['due_at'])}; {paid} paid, {pending} in flight, {outstanding} open."
+    )
 
 
 def _verdict(console: Console, judgement: Judgement) -> None:
@@ -196,9 +211,9 @@ def _verdict(console: Console, judgement: Judgement) -> None:
             Group(
                 Text("EXACT", style="bold green"),
                 Text(
-                    f"All {rows:,} payments, obligations, open breaks and late alerts are, field by field, what the "
-                    "simulator's own evaluation of the contract says they must be, and there is no other; "
-                    f"all {sum(truth.dead_letters.values()):,} dead letters are the bad records, byte for byte."
+                    f"All {rows:,} payments, obligations, open breaks and late alerts equal the simulator's own "
+                    "evaluation of the contract, field by field, and there are no others. "
+                    f"All {sum(truth.dead_letters.values()):,} dead letters are the bad records, byte for byte."
                 ),
             )
         )

@@ -21,7 +21,7 @@ from ops.commands import demo
 from ops.console import Failure
 from ops.demo import rendering
 from ops.demo.deployment import broker_variables, demo_deployment
-from ops.demo.following import Follower, Letter
+from ops.demo.following import DeadLetterRecord, Follower
 from ops.demo.judging import Judge, Judgement
 from simulator.deliver import value_of
 from simulator.scenario import Scenario, simulate
@@ -84,7 +84,7 @@ def test_with_a_real_broker_it_uses_topics_of_its_own(kafka: str, keep: bool) ->
     left = ours() - before
     assert len(left) == (len(topics.ALL) if keep else 0)
     if keep:
-        told = re.search(r"to look into them: RENTMATCH_BROKER=(\S+) RENTMATCH_TOPIC_PREFIX=(\S+) rentmatch read", err)
+        told = re.search(r"inspect them with: RENTMATCH_BROKER=(\S+) RENTMATCH_TOPIC_PREFIX=(\S+) rentmatch read", err)
         assert told is not None, err
         assert told[1] == kafka
         assert all(name.startswith(told[2]) for name in left)
@@ -102,7 +102,8 @@ def reconciled(scenario: Scenario, at: int) -> Any:
     follower = Follower.__new__(Follower)
     follower.last = {topic: dict(broker.last(topic)) for topic in topics.OUTPUTS}
     follower.letters = [
-        Letter(record.key, record.value, list(record.headers)) for record in broker.records(topics.DEAD_LETTER)
+        DeadLetterRecord(record.key, record.value, list(record.headers))
+        for record in broker.records(topics.DEAD_LETTER)
     ]
     return follower
 
@@ -127,7 +128,7 @@ def test_what_is_right_is_exact_and_what_is_wrong_is_told(scenario: Scenario, at
     judge, follower = Judge(scenario, at, load({})), reconciled(scenario, at)
     judgement = judge.judge(follower)
     assert judgement.differences == []
-    assert judge.heard_of(follower) == judge.expected
+    assert judge.found_so_far(follower) == judge.expected
     assert len(follower.letters) > 1
     assert "\nEXACT\n" in shown(scenario, judgement)
 
@@ -137,7 +138,7 @@ def test_what_is_right_is_exact_and_what_is_wrong_is_told(scenario: Scenario, at
     payments[second] = payments[third]
     del payments[first]
     judgement = judge.judge(follower)
-    assert judge.heard_of(follower) == judge.expected - 1
+    assert judge.found_so_far(follower) == judge.expected - 1
     # The record under another key counts for what it says it is about, so both its owners lack theirs.
     assert {d.key for d in judgement.differences} == {first.decode(), second.decode()}
     assert re.search(r"NOT EXACT: 2 differences\n - payment P-\d+: missing", shown(scenario, judgement))
@@ -146,7 +147,9 @@ def test_what_is_right_is_exact_and_what_is_wrong_is_told(scenario: Scenario, at
 def test_a_dead_letter_must_be_its_record_byte_for_byte(scenario: Scenario, at: int) -> None:
     judge, follower = Judge(scenario, at, load({})), reconciled(scenario, at)
     letter = next(letter for letter in follower.letters if letter.value)
-    follower.letters[follower.letters.index(letter)] = Letter(letter.key, letter.value + b"\0", letter.headers)
+    follower.letters[follower.letters.index(letter)] = DeadLetterRecord(
+        letter.key, letter.value + b"\0", letter.headers
+    )
     found = judge.judge(follower).differences
     assert [(d.kind, d.expected, d.found) for d in found] == [
         ("dead letter", letter.value, None),
@@ -172,32 +175,32 @@ def test_every_status_class_and_stage_has_its_words() -> None:
     assert set(rendering.STAGE_WORDS) == set(LateStage)
 
 
-def test_stories_are_about_three_things_and_none_where_nothing_is_open(scenario: Scenario, at: int) -> None:
+def test_top_alerts_are_three_and_none_where_nothing_is_open(scenario: Scenario, at: int) -> None:
     judge, follower = Judge(scenario, at, load({})), reconciled(scenario, at)
-    told = rendering.stories(judge.judge(follower))
-    assert len(told) == 3
-    assert len({re.search(r"[PO]-\S+", sentence)[0] for sentence in told if re.search(r"[PO]-\S+", sentence)}) == 3  # type: ignore[index]
+    sentences = rendering.top_alerts(judge.judge(follower))
+    assert len(sentences) == 3
+    assert len({re.search(r"[PO]-\S+", sentence)[0] for sentence in sentences if re.search(r"[PO]-\S+", sentence)}) == 3  # type: ignore[index]
     follower.last[topics.MISMATCH_ALERTS].clear()
-    assert all(sentence.startswith("Installment ") for sentence in rendering.stories(judge.judge(follower)))
+    assert all(sentence.startswith("Installment ") for sentence in rendering.top_alerts(judge.judge(follower)))
     follower.last[topics.LATE_PAYMENT_ALERTS].clear()
-    assert rendering.stories(judge.judge(follower)) == []
+    assert rendering.top_alerts(judge.judge(follower)) == []
 
 
 def test_the_embedded_broker_says_what_is_too_much_for_it(bare_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "EMBEDDED_BYTES_MAX", 300_000)
     result = bare_run("demo", "--obligations", "300")
     assert result.exit_code == 2
-    assert re.search(r"300 obligations make \d\.\d MB.*Take at most about 100,.*--broker host:port", result.stderr)
+    assert re.search(r"300 obligations make \d\.\d MB.*Use at most about 100 .*--broker host:port", result.stderr)
 
 
 def test_records_that_the_broker_threw_away_are_noticed(run: Run, mock_broker: str) -> None:
     follower = Follower(load({"RENTMATCH_BROKER": mock_broker, "RENTMATCH_TOPIC_PREFIX": "here."}))
-    assert follower.thrown_away() == []
+    assert follower.truncated_topics() == []
     producer = Producer({"bootstrap.servers": mock_broker, "log_level": 2})
     for _ in range(7):
         producer.produce("here.dead-letter", bytes(900_000), partition=2)
         assert producer.flush(10) == 0
-    assert follower.thrown_away() == ["here.dead-letter"]
+    assert follower.truncated_topics() == ["here.dead-letter"]
     follower.close()
 
 

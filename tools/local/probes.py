@@ -62,7 +62,7 @@ class Rentmatch:
         return Health(False, why, is_alive=True) if alive != 503 else Health(False, why_not, is_alive=False)
 
 
-class Mongo:
+class MongoPing:
     """A server that answers a ping in MongoDB's protocol."""
 
     def __init__(self, url: str) -> None:

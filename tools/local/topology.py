@@ -13,7 +13,7 @@ from tools.local.cache import MissingToolError
 from tools.local.feeding import Fed
 from tools.local.folder import Folder
 from tools.local.kafka import Nodes
-from tools.local.probes import HttpAnswers, KafkaNode, Mongo, Rentmatch
+from tools.local.probes import HttpAnswers, KafkaNode, MongoPing, Rentmatch
 from tools.local.supervisor import Part
 from tools.local.worker import REPOSITORY
 
@@ -169,7 +169,7 @@ def _stores(plan: Plan) -> list[Part]:
             directory=mongo,
             log=logs / "mongo.log",
             environment=inherited,
-            probe=Mongo(plan.mongo_url),
+            probe=MongoPing(plan.mongo_url),
             address=plan.mongo_url,
         ),
     ]  # fmt: skip
