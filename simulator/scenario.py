@@ -142,16 +142,16 @@ class Month:
         self.payments += 1
         method: Method = lease.method if rng.random() < 0.8 else rng.choices(METHODS, METHOD_SHARES)[0]
         return Intent(
-            f"P-{self.payments:07d}",
-            lease.tenant_id,
-            lease.property_id,
-            draft.obligation_id,
-            part.installment_id if rng.random() < 0.67 else None,
-            amount,
-            lease.currency,
-            method,
-            at,
-            self.other_obligation_id,
+            payment_id=f"P-{self.payments:07d}",
+            tenant_id=lease.tenant_id,
+            property_id=lease.property_id,
+            obligation_id=draft.obligation_id,
+            installment_id=part.installment_id if rng.random() < 0.67 else None,
+            amount_minor=amount,
+            currency=lease.currency,
+            method=method,
+            at=at,
+            other_obligation_id=self.other_obligation_id,
         )
 
 

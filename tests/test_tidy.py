@@ -58,7 +58,6 @@ LONG_POSITIONAL_CALLS = frozenset(
         "domain/payments/state.py",
         "domain/payments/view.py",
         "domain/publishing.py",
-        "simulator/scenario.py",
         "sinks/worker.py",
         "streams/transport/faust_group.py",
         "tests/sinks/test_metrics.py",
@@ -73,15 +72,9 @@ CATCH_ALL_CASES = frozenset(
 )
 SHARED_CLASS_NAMES = frozenset(
     {
-        "Difference",
         "Kept",
-        "Letter",
-        "Listener",
-        "Mongo",
         "Pipeline",
         "Plan",
-        "Reader",
-        "Slot",
         "Verdict",
         "_Kind",
     }

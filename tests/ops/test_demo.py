@@ -54,7 +54,7 @@ def test_a_month_is_exact_whatever_the_users_settings_say() -> None:
     assert max(map(len, out.splitlines())) <= rendering.WIDTH
     assert "…" not in out  # nothing was cut to fit
     assert "\x1b" not in out + err
-    assert "worker stopped by SIGTERM, exit status 0" in err
+    assert "worker stopped with SIGTERM, exit status 0" in err
 
 
 def test_stopped_by_sigterm_it_takes_the_worker_along() -> None:
