@@ -1,25 +1,27 @@
-"""Which deadlines have passed at an instant, and which one passes next."""
+"""Whether a deadline has passed at an instant, and if not, when it will."""
 
 from domain.time import FAR_FUTURE, Micros
 
 
-class Deadlines:
-    """Answers whether deadlines have passed at `now`, and remembers the earliest that has not."""
+def watch(deadline: Micros | None, now: Micros) -> tuple[bool, Micros]:
+    """Look at a deadline whose passing changes a view. It has passed at its very instant (contract section 7).
 
-    __slots__ = ("_next", "now")
+    Args:
+        deadline: None never passes.
+        now: the instant of the view.
 
-    def __init__(self, now: Micros) -> None:
-        self.now = now
-        self._next = FAR_FUTURE
+    Returns:
+        Whether it has passed, and the instant at which this answer changes; FAR_FUTURE if it never does.
 
-    def has_passed(self, deadline: Micros) -> bool:
-        """Tell whether a deadline has passed; it has at its very instant (contract section 7)."""
-        if self.now >= deadline:
-            return True
-        self._next = min(self._next, deadline)
-        return False
+    """
+    if deadline is None:
+        return False, FAR_FUTURE
+    if now >= deadline:
+        return True, FAR_FUTURE
+    return False, deadline
 
-    @property
-    def next_deadline(self) -> Micros | None:
-        """The earliest deadline that was asked for and has not passed; None if there is none that ever will."""
-        return None if self._next == FAR_FUTURE else self._next
+
+def next_deadline(*instants: Micros) -> Micros | None:
+    """Give the earliest of the instants at which a view changes; None if it never does."""
+    earliest = min(instants)
+    return None if earliest == FAR_FUTURE else earliest

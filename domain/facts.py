@@ -5,7 +5,7 @@ Units: money is whole minor units (`*_minor`) of an upper-case ISO 4217 currency
 They are packed as arrays with a tag, so a field may only ever be appended, with a default.
 """
 
-from typing import Literal
+from typing import Literal, Self
 
 import msgspec
 
@@ -127,35 +127,55 @@ class PostingReversed(Fact, frozen=True, array_like=True, gc=False, tag="PR"):
 
 
 class PaymentApplication(msgspec.Struct, frozen=True, array_like=True, tag="PART"):
-    """What a payment counts for at one obligation: a snapshot that replaces the one of the same payment before it.
+    """What a payment counts for at one obligation: a snapshot that replaces the payment's previous one.
 
-    Written only by the keeper of the payment (agents/match_payments.py) for the keeper of the obligation. `revision`
-    rises with each snapshot of a (payment, obligation); the highest holds, whenever it comes.
+    Written only by the agent of the payment (agents/match_payments.py) for the agent of the obligation. `revision`
+    rises with each snapshot of a (payment, obligation); the highest counts, in whatever order they arrive.
     """
 
     payment_id: str
     obligation_id: str
     revision: int
     initiated: bool
-    """The payment was initiated for this obligation (else it was only posted to it, and all but `posted` is empty)."""
+    """The payment was initiated for this obligation. Otherwise it was only posted to it: all but `posted` is empty."""
     initiated_at: Micros
-    """`occurred_at` of the initiation: the order of application. 0 where `initiated` is false."""
+    """`occurred_at` of the initiation: the order of application. 0 if `initiated` is false."""
     currency: str
     """The payment's currency."""
     installment_id: str | None
     """The installment that the initiation names."""
     standing_minor: int
-    """The only money that counts (contract section 4)."""
+    """Net settled money: the only money that counts (contract section 4)."""
     in_flight_minor: int
-    """The initiated amount less what is known to be refunded or charged back, while there is no outcome; else 0."""
+    """The initiated amount less known refunds and chargebacks, while there is no outcome; else 0."""
     pending_until: Micros | None
     """The settlement deadline, up to which (exclusive) money in flight counts as pending."""
     posted: dict[str, int]
-    """Live postings to this obligation, net of reversals, by currency; entries of 0 are left out."""
+    """Live postings to this obligation, net of reversals, by currency, without zeros."""
     rests_on: Micros
     """The latest `occurred_at` among the payment's facts; `FAR_PAST` once it no longer touches this obligation."""
     initiation_event_id: str = ""
-    """The event that told of the initiation, for the breaks that rest on it. Empty where `initiated` is false."""
+    """The event of the initiation, for the breaks that rest on it. Empty if `initiated` is false."""
+
+    @classmethod
+    def of_postings(
+        cls, payment_id: str, obligation_id: str, currency: str, posted: dict[str, int], rests_on: Micros
+    ) -> Self:
+        """Describe a payment that was posted to an obligation, but not initiated for it, at revision 0."""
+        return cls(
+            payment_id=payment_id,
+            obligation_id=obligation_id,
+            revision=0,
+            initiated=False,
+            initiated_at=0,
+            currency=currency,
+            installment_id=None,
+            standing_minor=0,
+            in_flight_minor=0,
+            pending_until=None,
+            posted=posted,
+            rests_on=rests_on,
+        )
 
 
 PaymentFact = PaymentInitiated | ProcessorSettled | PaymentPosted | PostingReversed

@@ -28,59 +28,80 @@ class Break(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The events that it rests on, sorted, each once."""
 
 
-class Breaks:
-    """Collects the breaks of one key."""
+def new_break(
+    key_kind: str,
+    key: str,
+    subject: tuple[str, ...],
+    break_class: BreakClass,
+    *,
+    currency: str,
+    event_ids: Iterable[str],
+    expected_minor: int = 0,
+    actual_minor: int = 0,
+    due_at: Micros | None = None,
+) -> Break:
+    """Open a break under the id of contract section 7.
 
-    __slots__ = ("found", "key", "key_kind")
+    Args:
+        key_kind: `payment` or `obligation`.
+        key: the payment_id or obligation_id.
+        subject: the subject and its parts.
+        break_class: its class.
+        currency: of the amounts.
+        event_ids: the events that it rests on, in any order.
+        expected_minor: the expected amount.
+        actual_minor: the actual amount.
+        due_at: the deadline whose passing opened it; None if it opens at once.
 
-    def __init__(self, key_kind: str, key: str) -> None:
-        self.key_kind = key_kind
-        """`payment` or `obligation`."""
-        self.key = key
-        """The payment_id or obligation_id."""
-        self.found: list[Break] = []
+    """
+    return Break(
+        break_id=break_id(key_kind, key, subject),
+        subject=subject,
+        break_class=break_class,
+        expected_minor=expected_minor,
+        actual_minor=actual_minor,
+        currency=currency,
+        due_at=due_at,
+        event_ids=tuple(sorted(set(event_ids))),
+    )
 
-    def add(
-        self,
-        subject: tuple[str, ...],
-        break_class: BreakClass,
-        expected_minor: int,
-        actual_minor: int,
-        *,
-        currency: str,
-        event_ids: Iterable[str],
-        due_at: Micros | None = None,
-    ) -> None:
-        """Note a break whose condition holds, under the id that contract section 7 gives it."""
-        self.found.append(
-            Break(
-                break_id(self.key_kind, self.key, subject),
-                subject,
-                break_class,
-                expected_minor,
-                actual_minor,
-                currency,
-                due_at,
-                tuple(sorted(set(event_ids))),
-            )
+
+def conflict_breaks(key_kind: str, key: str, identities: Identities, currency: str) -> list[Break]:
+    """Give the `conflicting_fact` breaks of a key (contract section 3).
+
+    One for each identity that was reported with different money or routing, in `currency`, and one for each event id
+    that reported two identities.
+    """
+    known = list(identities)
+    found = [
+        new_break(
+            key_kind,
+            key,
+            ("fact", *identity),
+            BreakClass.CONFLICTING_FACT,
+            currency=currency,
+            event_ids=accepted.event_ids(),
         )
+        for identity, accepted in known
+        if accepted.conflict
+    ]
+    found += [
+        new_break(
+            key_kind,
+            key,
+            ("event", event_id),
+            BreakClass.CONFLICTING_FACT,
+            currency=NO_CURRENCY,
+            event_ids=(event_id,),
+        )
+        for event_id in reused_event_ids(known)
+    ]
+    return found
 
-    def add_conflicts(self, identities: Identities, currency: str) -> None:
-        """Note the `conflicting_fact` breaks (contract section 3): facts told in two ways, events used twice."""
-        known = list(identities)
-        for identity, accepted in known:
-            if accepted.conflict:
-                subject = ("fact", *identity)
-                self.add(subject, BreakClass.CONFLICTING_FACT, 0, 0, currency=currency, event_ids=accepted.event_ids())
-        for event_id in reused_event_ids(known):
-            subject = ("event", event_id)
-            self.add(subject, BreakClass.CONFLICTING_FACT, 0, 0, currency=NO_CURRENCY, event_ids=(event_id,))
 
-    def in_order(self) -> tuple[Break, ...]:
-        """Give the breaks by break id."""
-        if len(self.found) > 1:
-            self.found.sort(key=_break_id)
-        return tuple(self.found)
+def in_order(breaks: list[Break]) -> tuple[Break, ...]:
+    """Sort breaks by break id."""
+    return tuple(sorted(breaks, key=_break_id) if len(breaks) > 1 else breaks)
 
 
 def _break_id(one: Break) -> str:

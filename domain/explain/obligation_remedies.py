@@ -10,8 +10,8 @@ from typing import Any
 from domain.explain.context import ObligationContext
 from domain.explain.corrective_events import Candidate, CorrectiveEvent
 from domain.facts import ObligationAdjusted, ObligationCharged, PaymentInitiated, PlanChanged, ProcessorSettled
-from domain.obligations.breaks import names_ever_planned
 from domain.obligations.state import Application, Charge, ObligationState
+from domain.obligations.totals import installment_ids_ever_planned
 
 
 def _charge(context: ObligationContext) -> Charge:
@@ -119,7 +119,7 @@ def payment_currency_is_corrected(context: ObligationContext) -> Iterator[Candid
     state, charge, payment_id = context.state, _charge(context), context.mismatch.subject[1]
     application = state.applications[payment_id]
     named = application.installment_id
-    planned = named in names_ever_planned(state, charge)
+    planned = named in installment_ids_ever_planned(state, charge)
     event = _corrected_initiation(
         state, payment_id, currency=charge.currency, installment_id=named if planned else None
     )

@@ -1,74 +1,148 @@
-"""How an obligation's money is spread over its installments (contract section 5)."""
+"""Cash application (contract section 5): how the money of an obligation is allocated to its installments."""
 
+from collections.abc import Sequence
 from typing import TypeAlias
 
-Claim: TypeAlias = tuple[str, str | None, int]
-"""Money that wants a place: payment_id, the installment it names, amount in minor units."""
+import msgspec
 
-Allocation: TypeAlias = dict[str, int]
-"""What an installment got, by payment_id."""
+from domain.facts import Installment
+from domain.obligations.totals import ObligationTotals
+
+Remittance: TypeAlias = tuple[str, str | None, int]
+"""Money to allocate: payment_id, the installment that the payment names, amount in minor units."""
+
+AmountByPayment: TypeAlias = dict[str, int]
+"""The money of an installment, in minor units by payment_id."""
+
+
+class Allocation(msgspec.Struct, frozen=True):
+    """The money of an obligation by installment. Lists are in order of payment."""
+
+    installments: tuple[Installment, ...]
+    """Those of the plan in force. An empty plan is one installment of the whole balance, named like the obligation."""
+    index_by_id: dict[str, int]
+    """The index of each installment by its id."""
+    amounts: list[int]
+    """Their amounts, which add up to the balance."""
+    paid: list[AmountByPayment]
+    """Net settled money."""
+    pending: list[AmountByPayment]
+    """Money in flight."""
+    unpaid: list[int]
+    """What is left of the amounts after paid money."""
+    uncovered: list[int]
+    """What is left of the amounts after paid and pending money."""
+    paid_minor: int
+    """All net settled money, with what is overpaid."""
+    pending_minor: int
+    """All allocated pending money. Pending money never overpays: what has no place is left out."""
+    overpaid_minor: int
+    """Net settled money above what is owed."""
+
+
+def allocate(obligation_id: str, totals: ObligationTotals) -> Allocation:
+    """Allocate what payments count for to the installments: net settled money first, then pending money."""
+    installments = totals.plan.installments or (Installment(obligation_id, 0, 0, totals.charge.due_date),)
+    amounts = [installment.amount_minor for installment in installments]
+    absorb_difference(amounts, totals.balance_minor)
+    index_by_id = {installment.installment_id: index for index, installment in enumerate(installments)}
+
+    paid: list[AmountByPayment] = [{} for _ in amounts]
+    pending: list[AmountByPayment] = [{} for _ in amounts]
+    remaining = amounts.copy()
+    settled: list[Remittance] = []
+    in_flight: list[Remittance] = []
+    for one in totals.payments:
+        if one.standing_minor:
+            settled.append((one.payment_id, one.application.installment_id, one.standing_minor))
+        if one.pending_minor:
+            in_flight.append((one.payment_id, one.application.installment_id, one.pending_minor))
+    overpaid = allocate_named_first(remaining, index_by_id, paid, settled) if settled else 0
+    unpaid = remaining.copy()
+    if in_flight:
+        allocate_named_first(remaining, index_by_id, pending, in_flight)
+    unpaid_minor = sum(unpaid)
+    return Allocation(
+        installments=installments,
+        index_by_id=index_by_id,
+        amounts=amounts,
+        paid=paid,
+        pending=pending,
+        unpaid=unpaid,
+        uncovered=remaining,
+        paid_minor=sum(amounts) - unpaid_minor + overpaid,
+        pending_minor=unpaid_minor - sum(remaining),
+        overpaid_minor=overpaid,
+    )
 
 
 def absorb_difference(amounts: list[int], balance_minor: int) -> None:
     """Make a plan's amounts, in order of payment, add up to the balance, in place.
 
-    The last installment carries the difference; a shortage goes on backwards, never below 0. Where the balance is
+    The last installment absorbs the difference. A shortage carries on backwards, never below 0. If the balance is
     below 0, all amounts become 0.
     """
     difference = balance_minor - sum(amounts)
     last = len(amounts) - 1
     while difference and last >= 0:
-        carried = max(0, amounts[last] + difference)
-        difference -= carried - amounts[last]
-        amounts[last] = carried
+        absorbed = max(0, amounts[last] + difference)
+        difference -= absorbed - amounts[last]
+        amounts[last] = absorbed
         last -= 1
 
 
-def allocate(remaining: list[int], place: dict[str, int], allocations: list[Allocation], claims: list[Claim]) -> int:
-    """Allocate money to installments: to the installment it names first, the rest by `allocate_oldest_first`.
+def allocate_named_first(
+    remaining: list[int],
+    index_by_id: dict[str, int],
+    allocated: list[AmountByPayment],
+    remittances: Sequence[Remittance],
+) -> int:
+    """Allocate money to the installment it names first, and the rest by `allocate_oldest_first`.
 
     Args:
-        remaining: the amount each installment still takes, in order of payment; reduced in place.
-        place: the index of each installment by its id.
-        allocations: the money of each installment; added to in place.
-        claims: the money, in the order of application.
+        remaining: what each installment still takes, in order of payment; reduced in place.
+        index_by_id: the index of each installment by its id.
+        allocated: the money of each installment; added to in place.
+        remittances: the money, in order of application.
 
     Returns:
         The amount left over, in minor units.
 
     """
-    unnamed: list[Claim] = []
-    for claim in claims:
-        payment_id, name, amount = claim
-        index = None if name is None else place.get(name)
+    unnamed: list[Remittance] = []
+    for remittance in remittances:
+        payment_id, named, amount = remittance
+        index = None if named is None else index_by_id.get(named)
         if index is None:
-            unnamed.append(claim)
+            unnamed.append(remittance)
             continue
         take = min(remaining[index], amount)
         if take:
             remaining[index] -= take
-            allocations[index][payment_id] = take
+            allocated[index][payment_id] = take
         if amount > take:
             unnamed.append((payment_id, None, amount - take))
-    return allocate_oldest_first(remaining, allocations, unnamed) if unnamed else 0
+    return allocate_oldest_first(remaining, allocated, unnamed) if unnamed else 0
 
 
-def allocate_oldest_first(remaining: list[int], allocations: list[Allocation], claims: list[Claim]) -> int:
-    """Fill the oldest due date first. This is the policy: a jurisdiction that wants another order changes it here.
+def allocate_oldest_first(
+    remaining: list[int], allocated: list[AmountByPayment], remittances: Sequence[Remittance]
+) -> int:
+    """Allocate money to the oldest due date first. This is policy: a jurisdiction with another order changes it here.
 
     Returns:
-        What found no place, in minor units.
+        The amount left over, in minor units.
 
     """
     index = 0
     left_over = 0
-    for payment_id, _, amount in claims:
+    for payment_id, _, amount in remittances:
         while amount and index < len(remaining):
             take = min(remaining[index], amount)
             if take:
                 remaining[index] -= take
-                amount -= take  # noqa: PLW2901 - what is left of this claim
-                allocations[index][payment_id] = take
+                amount -= take  # noqa: PLW2901 - what is left of this remittance
+                allocated[index][payment_id] = take
             if not remaining[index]:
                 index += 1
         left_over += amount

@@ -3,12 +3,16 @@
 import msgspec
 
 from domain.calendar import end_of_day, start_of_day
+from domain.deadlines import watch
+from domain.ids import alert_id
+from domain.obligations.allocation import Allocation
+from domain.obligations.totals import ObligationTotals
 from domain.records import AgeingBucket, LateStage
-from domain.time import Day, Micros
+from domain.time import FAR_FUTURE, Day, Micros
 
 
 class Late(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """An installment that is not covered though its due day has ended: a live late alert."""
+    """A live late alert: an installment that is not covered although its due day has ended."""
 
     alert_id: str
     installment_id: str
@@ -19,6 +23,19 @@ class Late(msgspec.Struct, frozen=True, array_like=True, gc=False):
     due_at: Micros
     """The end of the due day in the property's zone."""
     stage: LateStage
+
+
+class Lateness(msgspec.Struct, frozen=True):
+    """How late an obligation is at an instant."""
+
+    late: tuple[Late, ...]
+    """The late installments, in order of payment."""
+    next_due_date: Day | None
+    """The due date of the first installment that is not covered."""
+    oldest_late_due_date: Day | None
+    ageing_bucket: AgeingBucket
+    next_deadline: Micros
+    """The next instant at which any of this changes by the clock alone."""
 
 
 # From the last stage to the first: the days after the due date that must have ended. None stands for the grace days.
@@ -37,10 +54,54 @@ _BUCKETS: tuple[tuple[AgeingBucket, int], ...] = (
 )
 
 
-def stage_at(due_date: Day, grace_days: int, zone: str, now: Micros) -> tuple[LateStage, Micros | None]:
+def lateness_of(obligation_id: str, totals: ObligationTotals, allocation: Allocation, now: Micros) -> Lateness:
+    """Find the late installments, their stages, and the age of the debt."""
+    charge = totals.charge
+    zone = charge.time_zone
+    late: list[Late] = []
+    next_due_date: Day | None = None
+    next_deadline = FAR_FUTURE
+    for index, uncovered in enumerate(allocation.uncovered):
+        if not uncovered:
+            continue
+        installment = allocation.installments[index]
+        due_date = installment.due_date
+        if next_due_date is None:
+            next_due_date = due_date
+        due_at = end_of_day(due_date, zone)
+        is_late, late_at = watch(due_at, now)
+        if not is_late:
+            next_deadline = min(next_deadline, late_at)
+            break  # in order of due date: none of the following is late either
+        stage, next_stage_at = stage_at(due_date, charge.grace_days, zone, now)
+        next_deadline = min(next_deadline, next_stage_at)
+        amount, unpaid = allocation.amounts[index], allocation.unpaid[index]
+        late.append(
+            Late(
+                alert_id=alert_id(obligation_id, installment.installment_id, due_date),
+                installment_id=installment.installment_id,
+                due_date=due_date,
+                amount_due_minor=amount,
+                paid_minor=amount - unpaid,
+                pending_minor=unpaid - uncovered,
+                due_at=due_at,
+                stage=stage,
+            )
+        )
+    oldest_late_due_date: Day | None = None
+    bucket = AgeingBucket.CURRENT
+    if late:
+        oldest_late_due_date = late[0].due_date
+        bucket, next_bucket_at = bucket_at(oldest_late_due_date, zone, now)
+        next_deadline = min(next_deadline, next_bucket_at)
+    return Lateness(tuple(late), next_due_date, oldest_late_due_date, bucket, next_deadline)
+
+
+def stage_at(due_date: Day, grace_days: int, zone: str, now: Micros) -> tuple[LateStage, Micros]:
     """Give the furthest stage whose days after the due date have ended, and when the next one is reached.
 
-    To be asked only once the due day has ended. No stage comes before the grace days have ended, but `past_due`.
+    FAR_FUTURE after the last stage. Only for a due day that has ended: before the grace days have ended, the stage is
+    `past_due`.
 
     Args:
         due_date: the installment's.
@@ -49,22 +110,23 @@ def stage_at(due_date: Day, grace_days: int, zone: str, now: Micros) -> tuple[La
         now: the instant to look from.
 
     """
-    following: Micros | None = None
+    following = FAR_FUTURE
     for stage, days in _STAGES:
         reached = end_of_day(due_date + (grace_days if days is None else max(days, grace_days)), zone)
         if now >= reached:
             return stage, following
-        # Stages that long grace days put at one instant are passed over: the furthest of them holds.
+        # Long grace days may put several stages at one instant: the furthest of them applies.
         following = reached
     return LateStage.PAST_DUE, following
 
 
-def bucket_at(oldest: Day, zone: str, now: Micros) -> tuple[AgeingBucket, Micros | None]:
+def bucket_at(oldest: Day, zone: str, now: Micros) -> tuple[AgeingBucket, Micros]:
     """Give the ageing bucket of the oldest late due date, and when the next one begins.
 
-    A day has come once it has begun: where the clocks are put back over midnight, the date does not go back.
+    FAR_FUTURE after the last bucket. A day has come once it has begun: where the clocks are put back over midnight, the
+    date does not go back.
     """
-    following: Micros | None = None
+    following = FAR_FUTURE
     for bucket, days in _BUCKETS:
         begins = start_of_day(oldest + days, zone)
         if now >= begins:

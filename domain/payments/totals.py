@@ -1,10 +1,10 @@
-"""The sums of a payment (contract section 4): what was collected, what stands, what is posted where."""
+"""The totals of a payment (contract section 4): what was collected, what of it is left, what is posted where."""
 
 import msgspec
 
 from domain.breaks.model import NO_CURRENCY
-from domain.dedup import canonical
-from domain.payments.state import Attempt, PaymentState, SettlementOutcome, identities
+from domain.dedup import Accepted, canonical
+from domain.payments.state import Attempt, PaymentState, Posting, SettlementOutcome, identities
 from domain.time import Micros
 
 
@@ -20,36 +20,47 @@ class PaymentTotals(msgspec.Struct):
     refunded_minor: int = 0
     charged_back_minor: int = 0
     standing_minor: int = 0
-    """The only money that counts."""
+    """Net settled (after returns, refunds and chargebacks): the only money that counts."""
     settled: bool = False
-    """Something settled in the payment's currency."""
+    """A SETTLED is known, in the payment's currency."""
     outcome: bool = False
-    """SETTLED, FAILED or RETURNED is known, in whatever currency."""
+    """A SETTLED, FAILED or RETURNED is known, in any currency."""
     returned: bool = False
-    """RETURNED is known."""
+    """A RETURNED is known."""
     failed: bool = False
-    """A FAILED stands: it is not one whose retry succeeded."""
+    """A FAILED is known that no retry made good."""
     live_attempts: int = 0
     """Attempts that settled and were neither voided nor returned."""
     live_postings: int = 0
+    """Postings that are not reversed in full."""
     posted_minor: int = 0
     posted: dict[str, dict[str, int]] = {}
-    """Live postings by obligation and currency, net of reversals, amounts of 0 left out; every obligation posted to."""
+    """Live postings by obligation and currency, net of reversals, without zeros; every obligation ever posted to."""
     foreign: list[str] = []
-    """The events in another currency, less foreign postings that are reversed to zero."""
+    """The events in another currency, without foreign postings that are reversed in full."""
     latest_settlement: Micros | None = None
-    """The latest settlement fact or posting reversal: the posting deadline counts from it."""
+    """The latest settlement outcome or posting reversal; the posting deadline counts from it."""
     earliest_movement: Micros | None = None
-    """The first settlement fact, posting or reversal."""
+    """The first settlement outcome, posting or reversal."""
     rests_on: Micros = 0
-    """The latest `occurred_at` among the facts that hold."""
+    """The latest `occurred_at` among the accepted facts."""
     disputed: bool = False
-    """A fact was told in two ways, or an event used for two identities."""
+    """A fact was reported with different terms, or an event used for two facts."""
 
     @property
     def collected_minor(self) -> int:
         """What was collected and not taken back by its own attempt."""
         return self.gross_minor - self.returned_minor
+
+    @property
+    def reversed_minor(self) -> int:
+        """What was refunded or charged back."""
+        return self.refunded_minor + self.charged_back_minor
+
+    @property
+    def went_back(self) -> bool:
+        """Whether money was returned, refunded or charged back, or an attempt failed for good."""
+        return self.returned or self.failed or self.reversed_minor > 0
 
 
 def currency_of(state: PaymentState) -> str:
@@ -59,15 +70,48 @@ def currency_of(state: PaymentState) -> str:
     """
     if state.initiation is not None:
         return state.initiation.currency
-    known = [accepted for _, accepted in identities(state)]
-    if not known:
+    first = min((accepted for _, accepted in identities(state)), key=_first_order, default=None)
+    if first is None:
         return NO_CURRENCY
-    at, event_id = min((accepted.occurred_at, accepted.event_id) for accepted in known)
-    first = min(
-        (accepted for accepted in known if accepted.occurred_at == at and accepted.event_id == event_id), key=canonical
-    )
     currency: str = getattr(first, "currency")  # noqa: B009 - every payment fact has one; Accepted itself does not
     return currency
+
+
+def _first_order(accepted: Accepted) -> tuple[Micros, str, bytes]:
+    return accepted.occurred_at, accepted.event_id, canonical(accepted)
+
+
+def is_voided(attempt: Attempt, currency: str) -> bool:
+    """Whether a FAILED undid the settlement of an attempt. One before the SETTLED was made good by a retry."""
+    settled, failed = attempt.settled, attempt.failed
+    if settled is None or settled.currency != currency or failed is None or failed.currency != currency:
+        return False
+    return failed.occurred_at >= settled.occurred_at
+
+
+def live_settlement(attempt: Attempt, currency: str) -> SettlementOutcome | None:
+    """Give the SETTLED of an attempt, unless it was voided or returned. Facts in another currency do not count."""
+    settled, returned = attempt.settled, attempt.returned
+    if settled is None or settled.currency != currency or is_voided(attempt, currency):
+        return None
+    return None if returned is not None and returned.currency == currency else settled
+
+
+def live_postings(state: PaymentState) -> list[tuple[str, Posting, int]]:
+    """Give the postings that are not reversed in full: posting id, posting, and the minor units left of it.
+
+    A reversal counts if it is in the currency of its posting.
+    """
+    undone: dict[str, int] = {}
+    for reversal in state.reversals.values():
+        posting = state.postings.get(reversal.posting_id)
+        if posting is not None and posting.currency == reversal.currency:
+            undone[reversal.posting_id] = undone.get(reversal.posting_id, 0) + reversal.amount_minor
+    return [
+        (posting_id, posting, posting.amount_minor - undone.get(posting_id, 0))
+        for posting_id, posting in state.postings.items()
+        if posting.amount_minor > undone.get(posting_id, 0)
+    ]
 
 
 def add_up(state: PaymentState) -> PaymentTotals:
@@ -95,7 +139,7 @@ def add_up(state: PaymentState) -> PaymentTotals:
 def _add_attempts(
     totals: PaymentTotals, state: PaymentState, events: list[str], latest: Micros | None
 ) -> Micros | None:
-    charged_back = charged_back_reversed = 0
+    charged_back = 0
     latest_outcome: Micros | None = None
     earliest: Micros | None = None
     currency = totals.currency
@@ -124,18 +168,21 @@ def _add_attempts(
                 if reported.currency != currency:
                     totals.foreign.append(reported.event_id)
             _add_settlement(totals, attempt)
-            totals.refunded_minor += _gross(attempt.refunded, currency)
-            charged_back += _gross(attempt.chargeback, currency)
-            charged_back_reversed += _gross(attempt.chargeback_reversed, currency)
-    totals.charged_back_minor = max(0, charged_back - charged_back_reversed)
-    totals.standing_minor = max(0, totals.collected_minor - totals.refunded_minor - totals.charged_back_minor)
+            if attempt.refunded is not None:
+                totals.refunded_minor += _gross(attempt.refunded, currency)
+            if attempt.chargeback is not None:
+                charged_back += _gross(attempt.chargeback, currency)
+            if attempt.chargeback_reversed is not None:
+                charged_back -= _gross(attempt.chargeback_reversed, currency)
+    totals.charged_back_minor = max(0, charged_back)
+    totals.standing_minor = max(0, totals.collected_minor - totals.reversed_minor)
     totals.latest_settlement = latest_outcome
     totals.earliest_movement = earliest
     return latest_outcome if latest is None or (latest_outcome is not None and latest_outcome > latest) else latest
 
 
-def _gross(reported: SettlementOutcome | None, currency: str) -> int:
-    return reported.gross_minor if reported is not None and reported.currency == currency else 0
+def _gross(reported: SettlementOutcome, currency: str) -> int:
+    return reported.gross_minor if reported.currency == currency else 0
 
 
 def _add_settlement(totals: PaymentTotals, attempt: Attempt) -> None:
@@ -144,29 +191,23 @@ def _add_settlement(totals: PaymentTotals, attempt: Attempt) -> None:
     if settled is None and failed is None and returned is None:
         return
     totals.outcome = True
-    # A fact in another currency counts as zero: it neither adds nor takes back.
     currency = totals.currency
-    own_settled = settled if settled is not None and settled.currency == currency else None
-    own_failed = failed if failed is not None and failed.currency == currency else None
-    own_returned = returned is not None and returned.currency == currency
-    if own_returned:
+    if returned is not None and returned.currency == currency:
         totals.returned = True
-    if own_settled is None:
-        if own_failed is not None:
+    if settled is None or settled.currency != currency:
+        if failed is not None and failed.currency == currency:
             totals.failed = True
         return
     totals.settled = True
-    totals.gross_minor += own_settled.gross_minor
-    totals.fee_minor += own_settled.fee_minor
-    totals.net_minor += own_settled.net_minor
-    # FAILED before SETTLED is a retry that succeeded.
-    voided = own_failed is not None and own_failed.occurred_at >= own_settled.occurred_at
-    if voided:
-        totals.failed = True
-    if voided or own_returned:
-        totals.returned_minor += own_settled.gross_minor
-    else:
+    totals.gross_minor += settled.gross_minor
+    totals.fee_minor += settled.fee_minor
+    totals.net_minor += settled.net_minor
+    if live_settlement(attempt, currency) is not None:
         totals.live_attempts += 1
+        return
+    totals.returned_minor += settled.gross_minor
+    if is_voided(attempt, currency):
+        totals.failed = True
 
 
 def _add_postings(
@@ -174,7 +215,6 @@ def _add_postings(
 ) -> Micros | None:
     currency = totals.currency
     postings = state.postings
-    undone: dict[str, int] = {}
     earliest = totals.earliest_movement
     for reversal in state.reversals.values():
         occurred_at = reversal.occurred_at
@@ -182,18 +222,14 @@ def _add_postings(
             totals.latest_settlement = occurred_at
         earliest = occurred_at if earliest is None else min(earliest, occurred_at)
         latest = occurred_at if latest is None else max(latest, occurred_at)
-        events.append(reversal.event_id)
-        if reversal.duplicate_event_ids is not None:
-            events.extend(reversal.duplicate_event_ids)
+        events.extend(reversal.event_ids())
         if reversal.conflict:
             totals.disputed = True
-        posting = postings.get(reversal.posting_id)
-        if posting is not None and posting.currency == reversal.currency:
-            undone[reversal.posting_id] = undone.get(reversal.posting_id, 0) + reversal.amount_minor
-        elif reversal.currency != currency:
+        reversed_posting = postings.get(reversal.posting_id)
+        counts = reversed_posting is not None and reversed_posting.currency == reversal.currency
+        if not counts and reversal.currency != currency:
             totals.foreign.append(reversal.event_id)
-    foreign_live: set[str] = set()
-    for posting_id, posting in postings.items():
+    for posting in postings.values():
         occurred_at = posting.occurred_at
         earliest = occurred_at if earliest is None else min(earliest, occurred_at)
         latest = occurred_at if latest is None else max(latest, occurred_at)
@@ -202,13 +238,12 @@ def _add_postings(
             events.extend(posting.duplicate_event_ids)
         if posting.conflict:
             totals.disputed = True
-        there = totals.posted.get(posting.obligation_id)
-        if there is None:
-            there = totals.posted[posting.obligation_id] = {}
-        live = posting.amount_minor - undone.get(posting_id, 0)
-        if live <= 0:
-            continue
-        there[posting.currency] = there.get(posting.currency, 0) + live
+        if posting.obligation_id not in totals.posted:
+            totals.posted[posting.obligation_id] = {}
+    foreign_live: set[str] = set()
+    for posting_id, posting, live in live_postings(state):
+        by_currency = totals.posted[posting.obligation_id]
+        by_currency[posting.currency] = by_currency.get(posting.currency, 0) + live
         if posting.currency == currency:
             totals.live_postings += 1
             totals.posted_minor += live

@@ -1,11 +1,11 @@
-"""A payment: what is known of it, how it stands, and what it tells the obligations it touches (contract section 4)."""
+"""A payment at an instant: its status, and what it counts for at its obligations (contract section 4)."""
 
 from typing import ClassVar
 
 import msgspec
 
 from domain.breaks.model import Break
-from domain.deadlines import Deadlines
+from domain.deadlines import next_deadline
 from domain.facts import PaymentApplication
 from domain.payments.breaks import payment_breaks, settlement_deadline
 from domain.payments.state import PaymentState, apply, new_payment
@@ -18,67 +18,68 @@ __all__ = ["PaymentState", "PaymentView", "apply", "new_payment", "view"]
 
 
 class PaymentView(msgspec.Struct, frozen=True):
-    """A payment as it stands at an instant: a function of its facts, that instant and the policy alone."""
+    """A payment at an instant: a function of its facts, that instant and the policy alone."""
 
     key_kind: ClassVar[str] = "payment"
 
     key: str
     """The payment_id."""
     reconciliation: PaymentReconciliation
-    """Of version 0: `domain.publishing` numbers it."""
+    """At version 0: `domain.publishing` numbers it."""
     breaks: tuple[Break, ...]
-    """The open ones, by break id."""
+    """The open breaks, by break id."""
     applications: tuple[PaymentApplication, ...]
-    """One for the obligation it was initiated for and for each that was posted to, by obligation id, of revision 0."""
+    """One for the obligation it was initiated for and for each that was posted to, by obligation id, at revision 0."""
     next_deadline: Micros | None
-    """The earliest later instant at which the view changes by the clock alone."""
+    """The next instant at which the view changes by the clock alone."""
 
 
 def view(state: PaymentState, now: Micros, policy: Policy) -> PaymentView:
-    """Derive how a payment of which at least one fact is known stands at an instant."""
+    """Derive the view of a payment at an instant. At least one fact must be known."""
     totals = add_up(state)
-    initiation = state.initiation
     settle_by: Micros | None = None
-    in_flight = 0
-    if initiation is not None and not totals.outcome:
-        settle_by = settlement_deadline(initiation, policy)
-        in_flight = max(0, initiation.amount_minor - totals.refunded_minor - totals.charged_back_minor)
-    deadlines = Deadlines(now)
-    breaks = payment_breaks(state, totals, settle_by, deadlines, policy)
+    if state.initiation is not None and not totals.outcome:
+        settle_by = settlement_deadline(state.initiation, policy)
+    breaks, breaks_change_at = payment_breaks(state, totals, settle_by, now, policy)
+    return PaymentView(
+        key=state.payment_id,
+        reconciliation=_reconciliation(state, totals, breaks),
+        breaks=breaks,
+        applications=_applications(state, totals, settle_by),
+        next_deadline=next_deadline(breaks_change_at),
+    )
 
-    currency = totals.currency
+
+def _reconciliation(state: PaymentState, totals: PaymentTotals, breaks: tuple[Break, ...]) -> PaymentReconciliation:
+    initiation = state.initiation
+    initiated: Initiated | None = None
+    if initiation is not None:
+        initiated = Initiated(
+            initiation.obligation_id, initiation.installment_id, initiation.amount_minor, initiation.method
+        )
     by_obligation: dict[str, int] = {}
     for obligation_id in sorted(totals.posted) if len(totals.posted) > 1 else totals.posted:
-        amount = totals.posted[obligation_id].get(currency)
+        amount = totals.posted[obligation_id].get(totals.currency)
         if amount is not None:
             by_obligation[obligation_id] = amount
-    reconciliation = PaymentReconciliation(
-        state.payment_id,
-        0,
-        _status(state, totals, breaks),
-        currency,
-        None
-        if initiation is None
-        else Initiated(initiation.obligation_id, initiation.installment_id, initiation.amount_minor, initiation.method),
-        Settled(
-            totals.gross_minor,
-            totals.fee_minor,
-            totals.net_minor,
-            totals.returned_minor,
-            totals.refunded_minor,
-            totals.charged_back_minor,
-            totals.standing_minor,
+    return PaymentReconciliation(
+        payment_id=state.payment_id,
+        version=0,
+        status=_status(state, totals, breaks),
+        currency=totals.currency,
+        initiated=initiated,
+        settled=Settled(
+            gross_minor=totals.gross_minor,
+            fee_minor=totals.fee_minor,
+            net_minor=totals.net_minor,
+            returned_minor=totals.returned_minor,
+            refunded_minor=totals.refunded_minor,
+            charged_back_minor=totals.charged_back_minor,
+            standing_minor=totals.standing_minor,
         ),
-        Posted(totals.posted_minor, by_obligation),
-        tuple([b.break_id for b in breaks]),
-        totals.rests_on,
-    )
-    return PaymentView(
-        state.payment_id,
-        reconciliation,
-        breaks,
-        _applications(state, totals, in_flight, settle_by),
-        deadlines.next_deadline,
+        posted=Posted(totals.posted_minor, by_obligation),
+        open_breaks=tuple([one.break_id for one in breaks]),
+        rests_on=totals.rests_on,
     )
 
 
@@ -100,37 +101,46 @@ def _status(state: PaymentState, totals: PaymentTotals, breaks: tuple[Break, ...
 
 
 def _applications(
-    state: PaymentState, totals: PaymentTotals, in_flight: int, settle_by: Micros | None
+    state: PaymentState, totals: PaymentTotals, settle_by: Micros | None
 ) -> tuple[PaymentApplication, ...]:
     initiation = state.initiation
     touched = totals.posted
-    home = None if initiation is None else initiation.obligation_id
-    if home is not None and home not in touched:
-        touched = {home: {}, **touched}
+    if initiation is None:
+        initiated_for = None
+    else:
+        initiated_for = initiation.obligation_id
+        if initiated_for not in touched:
+            touched = {initiated_for: {}, **touched}
     applications: list[PaymentApplication] = []
     for obligation_id in sorted(touched) if len(touched) > 1 else touched:
         posted = touched[obligation_id]
         if len(posted) > 1:
             posted = dict(sorted(posted.items()))
-        if initiation is not None and obligation_id == home:
-            application = PaymentApplication(
-                state.payment_id,
-                obligation_id,
-                0,
-                True,
-                initiation.occurred_at,
-                totals.currency,
-                initiation.installment_id,
-                totals.standing_minor,
-                in_flight,
-                settle_by if in_flight else None,
-                posted,
-                totals.rests_on,
-                initiation.event_id,
+        if initiation is None or obligation_id != initiated_for:
+            applications.append(
+                PaymentApplication.of_postings(
+                    state.payment_id, obligation_id, totals.currency, posted, totals.rests_on
+                )
             )
-        else:
-            application = PaymentApplication(
-                state.payment_id, obligation_id, 0, False, 0, totals.currency, None, 0, 0, None, posted, totals.rests_on
+            continue
+        in_flight = 0
+        if not totals.outcome:
+            in_flight = max(0, initiation.amount_minor - totals.reversed_minor)
+        applications.append(
+            PaymentApplication(
+                payment_id=state.payment_id,
+                obligation_id=obligation_id,
+                revision=0,
+                initiated=True,
+                initiated_at=initiation.occurred_at,
+                currency=totals.currency,
+                installment_id=initiation.installment_id,
+                standing_minor=totals.standing_minor,
+                in_flight_minor=in_flight,
+                pending_until=settle_by if in_flight else None,
+                posted=posted,
+                rests_on=totals.rests_on,
+                initiation_event_id=initiation.event_id,
             )
-        applications.append(application)
+        )
     return tuple(applications)
