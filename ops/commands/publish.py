@@ -1,12 +1,14 @@
 """`rentmatch publish`: JSON lines to an input topic."""
 
 import base64
+import json
+from codecs import BOM_UTF8
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import click
-import msgspec
 
 from domain.facts import InputFact, PaymentInitiated, ProcessorSettled
 from ops.console import Command, fail, meter, say
@@ -14,7 +16,7 @@ from ops.producing import BulkProducer, Undelivered
 from streams import topics
 from streams.broker.reading import resolve
 from streams.codec.codec import Codec, codec_of
-from streams.codec.dead_letters import BadInput
+from streams.codec.dead_letters import BadInput, quoted
 from streams.codec.json_form import fact_from_json
 from streams.codec.registry import RegistryError
 from streams.settings import Settings, load
@@ -37,7 +39,7 @@ class Ready:
 
 
 def topic_of(fact: InputFact) -> Topic:
-    """Return the input topic on which a fact travels (contract section 2)."""
+    """The input topic of a fact (contract section 2)."""
     if isinstance(fact, PaymentInitiated):
         return topics.PAYMENT_INITIATED
     if isinstance(fact, ProcessorSettled):
@@ -46,25 +48,24 @@ def topic_of(fact: InputFact) -> Topic:
 
 
 def key_of(fact: InputFact) -> bytes:
-    """Return the key under which a fact travels: its payment's id, on `ledger-events` its obligation's."""
+    """The record key of a fact: its payment's id, or on `ledger-events` its obligation's."""
     if isinstance(fact, PaymentInitiated | ProcessorSettled):
         return fact.payment_id.encode("utf-8")
     return fact.obligation_id.encode("utf-8")
 
 
-class Reader:
+class LineReader:
     """Turns lines into records of one topic.
 
     A line is a fact as JSON, or `{"type": "_raw", "base64": …, "key": …}`: bytes that are published as they are, the
-    form in which `rentmatch simulate` carries input that is bad on purpose. What stands under `_kafka` (from
-    `rentmatch read --metadata`) is ignored.
+    form in which `rentmatch simulate` carries input that is bad on purpose. `_kafka` (from `rentmatch read
+    --metadata`) is ignored.
     """
 
     def __init__(self, settings: Settings, topic: Topic, codec: Codec) -> None:
         self._topic = topic
         self._name = settings.topic(topic)
         self._codec = codec
-        self._parse = msgspec.json.Decoder().decode
 
     def ready(self, number: int, line: bytes) -> Ready:
         """Validate and frame one line.
@@ -73,10 +74,7 @@ class Reader:
             BadLineError: it is not a valid record of the topic.
 
         """
-        try:
-            parsed = self._parse(line)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise BadLineError(f"not JSON: {error}") from None
+        parsed = _parse(line)
         if not isinstance(parsed, dict):
             raise BadLineError(f"a JSON object is needed, not {type(parsed).__name__}")
         parsed.pop("_kafka", None)
@@ -91,6 +89,28 @@ class Reader:
                 f"a {type(fact).__name__} travels on {topic_of(fact).name}, not on {self._topic.name}; publish it there"
             )
         return Ready(number, key_of(fact), self._codec.encode_fact(fact, self._name))
+
+
+def _parse(line: bytes) -> Any:
+    try:
+        return json.loads(line.decode("utf-8"), object_pairs_hook=_object, parse_constant=_no_number)
+    except BadLineError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise BadLineError(f"not JSON: {error}") from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object, whose names must differ: taking one of two values would publish what nobody meant."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
+        raise BadLineError(f"the name {quoted(twice)} occurs twice in one object")
+    return found
+
+
+def _no_number(word: str) -> None:
+    raise BadLineError(f"not JSON: {word} is no number there")
 
 
 def _raw(number: int, parsed: dict[str, Any]) -> Ready:
@@ -110,10 +130,11 @@ def _raw(number: int, parsed: dict[str, Any]) -> Ready:
 
 
 def numbered_lines(stream: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
-    """Lines with their numbers from 1; lines of white space only hold nothing and are passed over."""
+    """Lines with their numbers from 1, without a byte order mark; blank lines are skipped."""
     for number, line in enumerate(stream, start=1):
-        if line.strip():
-            yield number, line
+        text = line.removeprefix(BOM_UTF8) if number == 1 else line
+        if text.strip():
+            yield number, text
 
 
 @click.command(cls=Command, name="publish", short_help="Publish JSON lines to an input topic.")
@@ -125,7 +146,7 @@ def command(topic: str, dry_run: bool, keep_going: bool) -> None:
 
     TOPIC is payment-initiated, processor-settled or ledger-events (or its full name on the broker). Each line is one
     record; `type` names it, instants are ISO 8601 with a zone, days are ISO dates, money is whole minor units. Each
-    is validated first. By default the first bad line ends it: what stood before is published, nothing after.
+    is validated first. By default the first bad line ends the command: the lines before it are published, none after.
 
     Example:
       echo '{"type": "ObligationCancelled", "event_id": "e-1",' \
@@ -138,7 +159,7 @@ def command(topic: str, dry_run: bool, keep_going: bool) -> None:
     stdin = click.get_binary_stream("stdin")
     if stdin.isatty():
         say(f"Reading records for {settings.topic(found)} from the keyboard; end with Ctrl-D.")
-    reader = Reader(settings, found, Codec() if dry_run else codec_of(settings))
+    reader = LineReader(settings, found, Codec() if dry_run else codec_of(settings))
     producer = None
     if not dry_run:
         producer = BulkProducer(settings)
@@ -165,14 +186,14 @@ def command(topic: str, dry_run: bool, keep_going: bool) -> None:
         except KeyboardInterrupt:
             stopped = f"line {max(number, 1)} by Ctrl-C"
         finally:
-            # Whatever ended it, a bug of ours included: what was handed over is delivered, or known not to be.
+            # However it ended, even by a bug: every record sent is delivered, or known not to be.
             delivered = good if producer is None else producer.finish()
     done = f"{delivered} {'valid for' if dry_run else 'published to'} {settings.topic(found)}"
     _close(done, bad, [] if producer is None else producer.undelivered, stopped)
 
 
 def _close(done: str, bad: list[str], undelivered: list[Undelivered], stopped: str) -> None:
-    """Say how it went; every line is either counted as published or named."""
+    """Print the result; every line is either counted as published or named."""
     for message in bad:
         say(message)
     for lost in undelivered[:UNDELIVERED_SHOWN_MAX]:
@@ -180,9 +201,9 @@ def _close(done: str, bad: list[str], undelivered: list[Undelivered], stopped: s
     if len(undelivered) > UNDELIVERED_SHOWN_MAX:
         say(f"… and {len(undelivered) - UNDELIVERED_SHOWN_MAX} more were not delivered")
     if undelivered:
-        fail(f"{done}, {len(undelivered)} not delivered. Publish again once the broker is well; doubles do no harm.")
+        fail(f"{done}, {len(undelivered)} not delivered. Publish again once the broker is well; duplicates do no harm.")
     if stopped:
-        fail(f"{done}, stopped at {stopped}. Publish from there on again; doubles do no harm.")
+        fail(f"{done}, stopped at {stopped}. Publish again from there; duplicates do no harm.")
     if bad:
-        fail(f"{done}, {len(bad)} bad lines left out. Mend and publish those.")
+        fail(f"{done}, {len(bad)} bad lines left out. Correct them and publish those.")
     say(done)

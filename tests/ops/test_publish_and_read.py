@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -122,6 +123,40 @@ def test_keep_going_publishes_the_good_and_lists_the_bad(run: Run) -> None:
     assert "2 published to here.payment-initiated, 5 bad lines left out" in told[-1]
     read = parsed(run("read", "payment-initiated", "--json").stdout)
     assert sorted(record["payment_id"] for record in read) == ["P-1", "P-4"]
+
+
+@pytest.mark.parametrize(
+    "twice",
+    [
+        '{"type": "PaymentInitiated", "amount_minor": 1, "amount_minor": 2}',
+        '{"type": "_raw", "base64": "", "key": "a", "key": "a"}',
+        '{"type": "PlanChanged", "installments": [{"amount_minor": 1, "due_date": "2026-07-01", "amount_minor": 1}]}',
+        '{"type": "_raw", "base64": "", "_kafka": {"key": 1, "key": 1}}',
+    ],
+)
+def test_a_name_that_occurs_twice_is_refused(bare_run: Run, twice: str) -> None:
+    result = bare_run("publish", "payment-initiated", "--dry-run", stdin=f"{lines(initiated())}{twice}\n")
+    assert result.exit_code == 1
+    assert re.search(r"line 2: the name '(amount_minor|key)' occurs twice", result.stderr)
+
+
+@pytest.mark.parametrize(
+    "bad", ["not json", "NaN", '{"type": Infinity}', "[" * 100_000, "\udc80", '"' + "9" * 5000, "1" * 5000]
+)
+def test_what_is_not_json_is_a_bad_line(bare_run: Run, bad: str) -> None:
+    line = bad.encode(errors="surrogateescape") + b"\n"
+    result = bare_run("publish", "payment-initiated", "--dry-run", stdin=line)
+    assert result.exit_code == 1
+    assert "line 1: not JSON: " in result.stderr
+
+
+def test_a_byte_order_mark_is_skipped(bare_run: Run) -> None:
+    marked = "\ufeff" + lines(initiated("P-1"), initiated("P-2"))
+    result = bare_run("publish", "payment-initiated", "--dry-run", stdin=marked)
+    assert (result.exit_code, result.stderr) == (0, "2 valid for payment-initiated\n")
+    assert bare_run("publish", "payment-initiated", "--dry-run", stdin="\ufeff\n").exit_code == 0
+    inside = lines(initiated("P-1")) + "\ufeff" + lines(initiated("P-2"))
+    assert bare_run("publish", "payment-initiated", "--dry-run", stdin=inside).exit_code == 1
 
 
 def test_dry_run_needs_no_broker_and_publishes_nothing(bare_run: Run, run: Run) -> None:
