@@ -1,4 +1,4 @@
-"""How the commands talk: data to stdout, everything for the person's eyes to stderr, errors that say what to do."""
+"""What the commands share: data on stdout, messages on stderr, errors that say what to do, options."""
 
 import inspect
 import re
@@ -10,7 +10,15 @@ from typing import Any, NoReturn
 import click
 import msgspec
 from rich.console import Console, RenderableType
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.segment import Segment, Segments
 from rich.table import Table
 
@@ -37,7 +45,7 @@ class Misuse(Failure):
 
 
 def _with_examples_kept(help_text: str | None) -> str | None:
-    """Keep the lines of a paragraph that ends its first line with a colon and indents the rest; click joins others."""
+    """Keep the lines of an indented paragraph under a line that ends with a colon; click would join them."""
     if help_text is None:
         return None
     return re.sub(r"\n\n([^\n]+:\n {2})", "\n\n\b\n\\1", inspect.cleandoc(help_text))
@@ -57,6 +65,20 @@ class Group(click.Group):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.help = _with_examples_kept(self.help)
+
+
+class _LogLevel(click.Choice[str]):
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Accept Faust's `warn` as well."""
+        return super().convert("warning" if str(value).lower() == "warn" else value, param, ctx)
+
+
+log_level_option = click.option(
+    "--log-level",
+    type=_LogLevel(["DEBUG", "INFO", "WARNING", "ERROR"], case_sensitive=False),
+    help="Least severe level to log; RENTMATCH_LOG_LEVEL by default.",
+)
+"""Hands the command a level of `logging`, or None."""
 
 
 def printable(text: str) -> str:
@@ -87,12 +109,12 @@ def misuse(message: str) -> NoReturn:
 
 
 def say(message: str) -> None:
-    """Print a line for the person, to stderr, so that stdout stays data."""
+    """Print a message on stderr: stdout is for data."""
     click.echo(printable(message), err=True)
 
 
 def put_json(value: Any) -> None:
-    """One JSON object as one line on stdout, without a byte that a terminal could obey."""
+    """Print a JSON object as one line on stdout, without a byte that a terminal could obey."""
     line = _encode(value).decode()
     if not line.isprintable():
         line = _INVISIBLE.sub(lambda found: f"\\u{ord(found[0]):04x}", line)
@@ -100,12 +122,12 @@ def put_json(value: Any) -> None:
 
 
 def put_line(line: str) -> None:
-    """One line of text on stdout."""
+    """Print one line of text on stdout."""
     click.echo(printable(line))
 
 
 def json_text(value: Any) -> str:
-    """Write a value as compact JSON text, for lines that a person reads."""
+    """A value as compact JSON text."""
     return _encode(value).decode("utf-8")
 
 
@@ -137,12 +159,12 @@ def put_rendered(what: RenderableType, width: int = 10_000) -> None:
 
 
 class Meter:
-    """Progress of long work, shown on stderr where that is a terminal; otherwise it costs next to nothing."""
+    """The bar of one long task."""
 
     EVERY = 512
-    """Redrawing each record would take longer than the work."""
+    """Updating the bar for each record would take longer than the work."""
 
-    def __init__(self, progress: Progress | None, task: Any) -> None:
+    def __init__(self, progress: Progress, task: TaskID) -> None:
         self._progress = progress
         self._task = task
         self._count = 0
@@ -150,34 +172,24 @@ class Meter:
     def step(self) -> None:
         """One more is done."""
         self._count += 1
-        if self._progress is not None and self._count % self.EVERY == 0:
+        if self._count % self.EVERY == 0:
             self._progress.update(self._task, completed=self._count)
 
     def reach(self, count: int, total: int) -> None:
-        """So many of so many are done; to be called a few times a second at most."""
-        self._count = count
-        if self._progress is not None:
-            self._progress.update(self._task, completed=count, total=total)
-
-    def finish(self) -> None:
-        """Draw the final count."""
-        if self._progress is not None:
-            self._progress.update(self._task, completed=self._count)
+        """`count` of `total` are done. Call at most a few times a second."""
+        self._progress.update(self._task, completed=count, total=total)
 
 
 @contextmanager
 def meter(what: str, total: int | None = None, *, shown: bool = True) -> Iterator[Meter]:
-    """Show how far long work has come.
+    """A progress bar on stderr, if that is a terminal.
 
     Args:
-        what: what is being done: "publishing".
-        total: how many there are, where that is known.
+        what: the task: "publishing".
+        total: the number of steps, if it is known.
         shown: False where lines come or go on the same terminal, which a bar between them would garble.
 
     """
-    if not shown or not sys.stderr.isatty():
-        yield Meter(None, None)
-        return
     columns = [
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -185,7 +197,6 @@ def meter(what: str, total: int | None = None, *, shown: bool = True) -> Iterato
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     ]
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        drawn = Meter(progress, progress.add_task(what, total=total))
-        yield drawn
-        drawn.finish()
+    hidden = not shown or not sys.stderr.isatty()
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=hidden) as progress:
+        yield Meter(progress, progress.add_task(what, total=total))

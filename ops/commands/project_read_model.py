@@ -8,8 +8,8 @@ import socket
 import click
 from confluent_kafka import KafkaException
 
-from ops.commands.worker import LOG_LEVELS, choose_port
-from ops.console import Command, fail, misuse
+from ops.commands.worker import choose_port
+from ops.console import Command, fail, log_level_option, misuse
 from read_model.consumer import OutputConsumer
 from read_model.metrics import ReadModelMetrics
 from read_model.mongo import Mongo, MongoConfigError, connect
@@ -42,11 +42,7 @@ def mongo_of(settings: Settings) -> Mongo:
 
 @click.command(cls=Command, name="project-read-model", short_help="Keep the read model in MongoDB up to date.")
 @click.option("--without-web", is_flag=True, help="No web server: no metrics, no health endpoints.")
-@click.option(
-    "--log-level",
-    type=click.Choice(LOG_LEVELS, case_sensitive=False),
-    help="How much to log; RENTMATCH_LOG_LEVEL by default.",
-)
+@log_level_option
 def command(without_web: bool, log_level: str | None) -> None:
     """Project the output topics into MongoDB, until SIGTERM or Ctrl-C.
 
@@ -69,7 +65,7 @@ def command(without_web: bool, log_level: str | None) -> None:
             settings.log_format,
             {"application": settings.application_id, "worker": settings.worker_id or socket.gethostname()},
             settings.secrets(),
-            (log_level or settings.log_level).upper(),
+            log_level or settings.log_level,
         )
     )
     port = 0 if without_web or settings.http_port == 0 else choose_port(settings)

@@ -5,13 +5,12 @@ import os
 
 import click
 
-from ops.console import Command, fail, say
+from ops.console import Command, fail, log_level_option, say
 from ops.ports import is_free
 from streams.broker.cluster import partition_counts
 from streams.settings import Settings, load
 
 PORTS_TRIED = 100
-LOG_LEVELS = ["DEBUG", "INFO", "WARNING", "ERROR"]
 
 
 def run(*, with_web: bool, log_level: str) -> None:
@@ -22,7 +21,8 @@ def run(*, with_web: bool, log_level: str) -> None:
     app.finalize()
     web = "--with-web" if with_web else "--without-web"
     quiet = ["--quiet"] if app.pipeline.settings.log_format == "json" else []  # no banner between the objects
-    faust_cli.main(args=[*quiet, "worker", web, "--loglevel", log_level], prog_name="rentmatch", app=app)
+    faust_level = {"WARNING": "WARN"}.get(log_level, log_level)
+    faust_cli.main(args=[*quiet, "worker", web, "--loglevel", faust_level], prog_name="rentmatch", app=app)
 
 
 def choose_port(settings: Settings) -> int:
@@ -40,11 +40,7 @@ def choose_port(settings: Settings) -> int:
 
 @click.command(cls=Command, name="worker", short_help="Start a worker.")
 @click.option("--without-web", is_flag=True, help="No web server: no health endpoints, no questions.")
-@click.option(
-    "--log-level",
-    type=click.Choice(LOG_LEVELS, case_sensitive=False),
-    help="How much to log; RENTMATCH_LOG_LEVEL by default.",
-)
+@log_level_option
 def command(without_web: bool, log_level: str | None) -> None:
     """Start a worker: it reads the inputs, reconciles, and writes the outputs.
 
@@ -61,6 +57,6 @@ def command(without_web: bool, log_level: str | None) -> None:
         settings.check_web()
     partition_counts(settings)  # what an operator can mend is told before Faust wraps it in a log
     os.environ["RENTMATCH_HTTP_PORT"] = str(choose_port(settings)) if with_web else "0"  # app.py reads the environment
-    level = (log_level or settings.log_level).upper()
+    level = log_level or settings.log_level
     os.environ["RENTMATCH_LOG_LEVEL"] = level
     run(with_web=with_web, log_level=level)

@@ -6,6 +6,7 @@ import re
 import socket
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import click
 import pytest
@@ -133,4 +134,25 @@ def test_worker_options_reach_the_worker(bare_run: Run, monkeypatch: pytest.Monk
     assert bare_run("worker").exit_code == 0
     assert bare_run("worker", "--without-web", "--log-level", "debug").exit_code == 0
     assert bare_run("worker", env={"RENTMATCH_HTTP_PORT": "0", "RENTMATCH_LOG_LEVEL": "ERROR"}).exit_code == 0
-    assert calls == [(True, "INFO"), (False, "DEBUG"), (False, "ERROR")]
+    assert bare_run("worker", "--without-web", "--log-level", "warn").exit_code == 0
+    assert calls == [(True, "INFO"), (False, "DEBUG"), (False, "ERROR"), (False, "WARNING")]
+
+
+@pytest.mark.parametrize("level", ["DEBUG", "INFO", "WARNING", "ERROR"])
+def test_faust_accepts_every_level(monkeypatch: pytest.MonkeyPatch, level: str) -> None:
+    from faust.cli.faust import cli as faust_cli  # noqa: PLC0415 - takes a second
+
+    def parsed_only(args: list[str], prog_name: str, app: object) -> None:
+        faust_cli.get_command(click.Context(faust_cli), "worker").make_context("worker", args[1:])
+        levels.append(args[-1])
+
+    levels: list[str] = []
+    pipeline = SimpleNamespace(settings=Settings())
+    monkeypatch.setattr(
+        worker.importlib,
+        "import_module",
+        lambda _: SimpleNamespace(app=SimpleNamespace(finalize=lambda: None, pipeline=pipeline)),
+    )
+    monkeypatch.setattr(faust_cli, "main", parsed_only)
+    worker.run(with_web=False, log_level=level)
+    assert len(levels) == 1
