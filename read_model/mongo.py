@@ -1,22 +1,25 @@
-"""MongoDB, as far as the read model needs it: the only module that knows the driver, which is motor.
+"""MongoDB, as far as the read model needs it. No other module knows the driver.
 
-Motor is at the end of its life, and PyMongo's own asynchronous client is to replace it. What the rest of rentmatch sees
-is plain: documents are dicts of str, int, bool, None, lists and dicts, and there are two errors. Whole numbers are
-written as int64, whatever their size, and read as int.
+Motor is the default driver. It is at its end of life; PyMongo's own asynchronous client replaces it, has the same calls
+and is one setting away (RENTMATCH_MONGO_DRIVER). Both retry a write once after a failover (`retryWrites`); the retries
+over longer outages are those of read_model/retrying.py.
+
+Documents are dicts of str, int, bool, None, lists and dicts. Whole numbers are written as int64, whatever their size,
+and read as int. There are two errors.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from bson import Int64
 from bson import encode as bson_encode
 from bson.errors import InvalidDocument
 from bson.raw_bson import RawBSONDocument
 from motor.motor_asyncio import AsyncIOMotorClient
-from pymongo import IndexModel, InsertOne, ReadPreference, ReplaceOne
+from pymongo import AsyncMongoClient, IndexModel, InsertOne, ReadPreference, ReplaceOne
 from pymongo.errors import (
     BulkWriteError,
     ConfigurationError,
@@ -35,6 +38,9 @@ Document = dict[str, Any]
 Sort = Sequence[tuple[str, int]]
 """Fields and directions: 1 rising, -1 falling."""
 _Operation = ReplaceOne[Any] | InsertOne[Any]
+
+Driver = Literal["motor", "pymongo"]
+_CLIENTS: Mapping[Driver, Any] = {"motor": AsyncIOMotorClient, "pymongo": AsyncMongoClient}
 
 DOCUMENT_BYTES_MAX = 16 * 1024 * 1024
 """MongoDB takes no larger document."""
@@ -105,16 +111,25 @@ class Mongo:
         database: the database's name.
         ca_file: PEM file of the authority that signed the server's certificate; turns TLS on.
         timeout_s: how long one operation may take in all, seconds.
+        driver: the asynchronous driver.
 
     Raises:
         MongoConfigError: the URL cannot be one.
 
     """
 
-    def __init__(self, url: str, database: str, ca_file: Path | None = None, *, timeout_s: float = 60.0) -> None:
+    def __init__(
+        self,
+        url: str,
+        database: str,
+        ca_file: Path | None = None,
+        *,
+        timeout_s: float = 60.0,
+        driver: Driver = "motor",
+    ) -> None:
         options: dict[str, Any] = {} if ca_file is None else {"tls": True, "tlsCAFile": str(ca_file)}
         try:
-            self._client: Any = AsyncIOMotorClient(
+            self._client: Any = _CLIENTS[driver](
                 url,
                 appname="rentmatch",
                 timeoutMS=int(timeout_s * 1_000),
@@ -131,9 +146,11 @@ class Mongo:
             read_preference=ReadPreference.PRIMARY_PREFERRED, read_concern=ReadConcern("majority")
         )
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Close all connections."""
-        self._client.close()
+        closing = self._client.close()
+        if closing is not None:  # Motor's is not asynchronous
+            await closing
 
     async def ping(self) -> None:
         """See that a server answers.
@@ -435,7 +452,9 @@ def connect(settings: Settings, timeout_s: float) -> Mongo | None:
     if settings.mongo_url is None:
         return None
     url = settings.mongo_url.get_secret_value()
-    return Mongo(url, settings.mongo_database, settings.mongo_ca_file, timeout_s=timeout_s)
+    return Mongo(
+        url, settings.mongo_database, settings.mongo_ca_file, timeout_s=timeout_s, driver=settings.mongo_driver
+    )
 
 
 @contextmanager

@@ -130,9 +130,9 @@ class ReadModel:
     def __init__(self, mongo: Mongo) -> None:
         self._mongo = mongo
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Close the connections to MongoDB."""
-        self._mongo.close()
+        await self._mongo.close()
 
     async def ping(self) -> None:
         """Check that MongoDB answers."""

@@ -96,7 +96,7 @@ class ReconciliationApi:
         if self._live is not None:
             await self._live.close()
         if self._read_model is not None:
-            self._read_model.close()
+            await self._read_model.close()
 
     async def _handle(self, operation: Operation, request: web.Request) -> web.StreamResponse:
         try:

@@ -74,20 +74,21 @@ def command(without_web: bool, log_level: str | None) -> None:
     metrics = ReadModelMetrics(topic.name for topic in topics.OUTPUTS)
     projector = Projector(source, codec_of(settings), mongo, ReadModelWriter(mongo, system_clock), metrics)
     try:
-        asyncio.run(_run(projector, metrics, settings.http_host, port))
+        asyncio.run(_run(projector, mongo, metrics, settings.http_host, port))
     except PortUnavailable as error:
         fail(str(error))
     except KafkaException as error:
         fail(f"the output topics cannot be read any more: {error.args[0].str()}")
     except MongoConfigError as error:
         fail(f"the read model cannot be kept: {error}. docs/read-model.md lists the indexes; drop the one in the way.")
-    finally:
-        mongo.close()
 
 
-async def _run(projector: Projector, metrics: ReadModelMetrics, host: str, port: int) -> None:
+async def _run(projector: Projector, mongo: Mongo, metrics: ReadModelMetrics, host: str, port: int) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with served(projector, metrics, host, port):
-        await projector.run(stop)
+    try:
+        async with served(projector, metrics, host, port):
+            await projector.run(stop)
+    finally:
+        await mongo.close()

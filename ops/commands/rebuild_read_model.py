@@ -71,4 +71,4 @@ async def _rebuild(settings: Settings, history_anew: bool) -> RebuildResult:
     except (RebuildInProgress, MongoConfigError) as error:
         fail(str(error))
     finally:
-        mongo.close()
+        await mongo.close()

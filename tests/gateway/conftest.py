@@ -53,9 +53,9 @@ def projected(mongo_server: MongoServer, month: Driver) -> ReadModel:
         arrived = list(_arrived(month))
         for start in range(0, len(arrived), 400):
             await writer.write(arrived[start : start + 400])
+        await mongo.close()
 
     asyncio.run(write())
-    mongo.close()
     return ReadModel(Mongo(mongo_server.url, "web", timeout_s=QUERY_TIMEOUT_S))
 
 

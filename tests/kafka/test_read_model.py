@@ -54,8 +54,9 @@ class Projection:
 
     def projector(self, name: str = "projector") -> WorkerProcess:
         """Start a projector."""
+        driver = {"RENTMATCH_MONGO_DRIVER": "pymongo" if name == "second" else "motor"}
         process = WorkerProcess(
-            self.folder / name, self.env(), command=(sys.executable, "-m", "ops.cli", "project-read-model")
+            self.folder / name, self.env() | driver, command=(sys.executable, "-m", "ops.cli", "project-read-model")
         )
         self.projectors[name] = process
         process.start()
@@ -92,7 +93,7 @@ class Projection:
             try:
                 return await what(mongo)
             finally:
-                mongo.close()
+                await mongo.close()
 
         return asyncio.run(done())
 

@@ -125,7 +125,7 @@ class MemoryReadModel:
             for currency, bucket in places
         ]
 
-    def close(self) -> None:
+    async def close(self) -> None:
         self.closed = True
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from read_model.mongo import Mongo, MongoUnavailable
+from read_model.mongo import Driver, Mongo, MongoUnavailable
 from tests.conftest import go_without
 from tests.kit.certificates import Authority
 from tests.kit.mongo import MongoServer
@@ -37,40 +37,46 @@ def url(front: MongoFront, password: str = PASSWORD) -> str:
     return f"mongodb://{USER}:{password}@127.0.0.1:{front.port}/?authMechanism=SCRAM-SHA-256&authSource=admin"
 
 
-def put_and_find(address: str, database: str, ca: Path | None) -> list[dict[str, object]]:
+def put_and_find(address: str, database: str, ca: Path | None, driver: Driver) -> list[dict[str, object]]:
     async def run() -> list[dict[str, object]]:
-        mongo = Mongo(address, database, ca, timeout_s=3)
+        mongo = Mongo(address, database, ca, timeout_s=3, driver=driver)
         try:
             await mongo.put("payments", [{"_id": "P-1", "version": 1}])
             return list(await mongo.find("payments", {}))
         finally:
-            mongo.close()
+            await mongo.close()
 
     return asyncio.run(run())
 
 
-def test_documents_go_through_tls_and_login(front: MongoFront, authority: Authority, mongo_database: str) -> None:
-    assert put_and_find(url(front), mongo_database, authority.ca) == [{"_id": "P-1", "version": 1}]
+def test_documents_go_through_tls_and_login(
+    front: MongoFront, authority: Authority, mongo_database: str, driver: Driver
+) -> None:
+    assert put_and_find(url(front), mongo_database, authority.ca, driver) == [{"_id": "P-1", "version": 1}]
     assert front.logins > 0
     assert front.refused == 0
 
 
-def test_a_wrong_password_is_told_without_it(front: MongoFront, authority: Authority, mongo_database: str) -> None:
+def test_a_wrong_password_is_told_without_it(
+    front: MongoFront, authority: Authority, mongo_database: str, driver: Driver
+) -> None:
     with pytest.raises(MongoUnavailable) as told:
-        put_and_find(url(front, "wr0ng-password"), mongo_database, authority.ca)
+        put_and_find(url(front, "wr0ng-password"), mongo_database, authority.ca, driver)
     assert "uthentication failed" in str(told.value)
     assert "wr0ng-password" not in str(told.value)
     assert front.refused > 0
     assert front.logins == 0
 
 
-def test_a_stranger_s_certificate_is_refused(front: MongoFront, tmp_path: Path, mongo_database: str) -> None:
+def test_a_stranger_s_certificate_is_refused(
+    front: MongoFront, tmp_path: Path, mongo_database: str, driver: Driver
+) -> None:
     with pytest.raises(MongoUnavailable) as told:
-        put_and_find(url(front), mongo_database, Authority(tmp_path / "other").ca)
+        put_and_find(url(front), mongo_database, Authority(tmp_path / "other").ca, driver)
     assert "CERTIFICATE_VERIFY_FAILED" in str(told.value)
     assert front.logins == 0
 
 
-def test_without_tls_there_is_no_answer(front: MongoFront, mongo_database: str) -> None:
+def test_without_tls_there_is_no_answer(front: MongoFront, mongo_database: str, driver: Driver) -> None:
     with pytest.raises(MongoUnavailable):
-        put_and_find(url(front), mongo_database, None)
+        put_and_find(url(front), mongo_database, None, driver)

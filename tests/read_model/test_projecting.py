@@ -3,7 +3,9 @@
 import asyncio
 import hashlib
 import random
+import re
 from base64 import b64decode, b64encode
+from pathlib import Path
 
 import bson
 import pymongo
@@ -12,7 +14,7 @@ import pytest
 import read_model.mongo
 from domain.records import InstallmentView, ObligationReconciliation
 from read_model.documents import INDEXES, KINDS, document_of, kind_of, record_of
-from read_model.mongo import Index, Mongo, MongoConfigError, MongoUnavailable
+from read_model.mongo import Driver, Index, Mongo, MongoConfigError, MongoUnavailable
 from read_model.writer import POISONED_BYTES_KEPT, ReadModelWriter, ReceivedRecord
 from simulator.compare import compare
 from tests.kit.environment import TEST_SEED
@@ -35,7 +37,7 @@ def test_each_record_of_a_month_is_a_document_and_back():
 
 
 def test_whatever_the_order_the_doubles_and_the_parts_the_newest_stands_and_no_version_is_missing(
-    mongo_server: MongoServer,
+    mongo_server: MongoServer, driver: Driver
 ):
     """Two writers at once, each with all of it in an order of its own."""
     story = month(SEED, 25, 5)
@@ -44,7 +46,7 @@ def test_whatever_the_order_the_doubles_and_the_parts_the_newest_stands_and_no_v
                (("obligation_id", rows["obligations"]), ("payment_id", rows["payments"])))  # fmt: skip
     for seed in range(SEED, SEED + 2):
         rng = random.Random(seed)
-        mongo = Mongo(mongo_server.url, f"order{seed}", timeout_s=20)
+        mongo = Mongo(mongo_server.url, f"{driver}{seed}", timeout_s=20, driver=driver)
 
         async def write(sent, client=mongo):
             writer = ReadModelWriter(client, clock)
@@ -57,12 +59,12 @@ def test_whatever_the_order_the_doubles_and_the_parts_the_newest_stands_and_no_v
             assert await faults_of(client, rows) == [], f"RENTMATCH_TEST_SEED={SEED}"
             assert compare(story.truth, await found_in(client)) == []
             assert await client.find("poisoned", {}) == []
+            await client.close()
 
         asyncio.run(both())
-        mongo.close()
 
 
-def test_an_older_version_changes_nothing_and_is_counted(mongo: Mongo):
+def test_an_older_version_changes_nothing_and_is_counted(loop, mongo: Mongo):
     async def run():
         writer = ReadModelWriter(mongo, clock)
         await writer.prepare()
@@ -79,10 +81,10 @@ def test_an_older_version_changes_nothing_and_is_counted(mongo: Mongo):
         history = await mongo.find("obligations_history", {"key": "O-1"}, sort=[("version", -1)])
         assert [document["_id"] for document in history] == ["O-1@5", "O-1@4"]
 
-    asyncio.run(run())
+    loop.run(run())
 
 
-def test_of_many_who_write_one_new_key_at_once_the_newest_wins(mongo: Mongo):
+def test_of_many_who_write_one_new_key_at_once_the_newest_wins(loop, mongo: Mongo):
     """Each upsert of a key that is not there may insert first: the duplicate key of a newer one is no proof of age."""
 
     async def run():
@@ -94,10 +96,10 @@ def test_of_many_who_write_one_new_key_at_once_the_newest_wins(mongo: Mongo):
             )
             assert (await mongo.find_one("obligations", str(key)))["version"] == 8
 
-    asyncio.run(run())
+    loop.run(run())
 
 
-def test_numbers_are_int64_and_ids_may_hold_what_field_names_may_not(mongo: Mongo, mongo_server, mongo_database):
+def test_numbers_are_int64_and_ids_may_hold_what_field_names_may_not(loop, mongo: Mongo, mongo_server, mongo_database):
     view = InstallmentView("first.$x", 20_635, 1_000, {"$P.1": 3, "P.2\0": 1 << 53 | 1}, {"": 4})
     one = obligation("O.$1", 7, installments=(view,))
 
@@ -105,7 +107,7 @@ def test_numbers_are_int64_and_ids_may_hold_what_field_names_may_not(mongo: Mong
         await ReadModelWriter(mongo, clock).write([one])
         assert record_of(ObligationReconciliation, await mongo.find_one("obligations", "O.$1")) == one.record
 
-    asyncio.run(run())
+    loop.run(run())
     with pymongo.MongoClient(mongo_server.url) as client:
         raw = client[mongo_database]["obligations"].find_one({"_id": "O.$1"})
     assert raw["installments"] == [
@@ -117,19 +119,19 @@ def test_numbers_are_int64_and_ids_may_hold_what_field_names_may_not(mongo: Mong
     ]  # fmt: skip
 
 
-def test_what_is_sent_is_int64(monkeypatch, mongo: Mongo):
+def test_what_is_sent_is_int64(loop, monkeypatch, mongo: Mongo):
     """The tests' server keeps no types of numbers, so look at the bytes that are sent."""
     sent = []
     real = read_model.mongo.RawBSONDocument
     monkeypatch.setattr(read_model.mongo, "RawBSONDocument", lambda raw: sent.append(raw) or real(raw))
-    asyncio.run(ReadModelWriter(mongo, clock).write([obligation(version=7, posted_minor=-1)]))
+    loop.run(ReadModelWriter(mongo, clock).write([obligation(version=7, posted_minor=-1)]))
     document = bson.decode(sent[-1])
     numbers = {name: value for name, value in document.items() if isinstance(value, int) and value is not True}
     assert len(numbers) == 10
     assert {type(value) for value in numbers.values()} == {bson.Int64}
 
 
-def test_a_document_that_is_too_large_is_put_aside_and_the_rest_goes_on(mongo: Mongo, caplog):
+def test_a_document_that_is_too_large_is_put_aside_and_the_rest_goes_on(loop, mongo: Mongo, caplog):
     plan = tuple(
         InstallmentView(
             f"{number:05}" + "x" * 500, 20_635, 1, {f"p{number}" + "y" * 480: 1}, {f"q{number}" + "y" * 700: 1}
@@ -156,12 +158,14 @@ def test_a_document_that_is_too_large_is_put_aside_and_the_rest_goes_on(mongo: M
         await writer.write([large])
         assert len(await mongo.find("poisoned", {})) == 1
 
-    asyncio.run(run())
+    loop.run(run())
     assert "obligation-reconciliations:0:3" in caplog.text
 
 
 @pytest.mark.parametrize("whole", [False, True], ids=["by its own error", "with its whole command"])
-def test_a_document_that_the_server_refuses_is_found_among_many(mongo: Mongo, mongo_server: MongoServer, whole: bool):
+def test_a_document_that_the_server_refuses_is_found_among_many(
+    loop, mongo: Mongo, mongo_server: MongoServer, whole: bool
+):
     mongo_server.refuse("bad", code=10334 if whole else 121, whole=whole)
     arrived = [obligation(f"bad-{n}" if n in {3, 4, 37} else f"O-{n}", n) for n in range(1, 41)]
 
@@ -174,10 +178,10 @@ def test_a_document_that_the_server_refuses_is_found_among_many(mongo: Mongo, mo
         aside = await mongo.find("poisoned", {}, sort=[("offset", 1)])
         assert [document["offset"] for document in aside] == [3, 4, 37]
 
-    asyncio.run(run())
+    loop.run(run())
 
 
-def test_what_cannot_be_decoded_is_put_aside(mongo: Mongo):
+def test_what_cannot_be_decoded_is_put_aside(loop, mongo: Mongo):
     odd = ReceivedRecord(
         "breaks", "mismatch-alerts", 1, 7, None, b"\xc3\x01nonsense", None, "unknown_schema: no known schema"
     )
@@ -189,14 +193,14 @@ def test_what_cannot_be_decoded_is_put_aside(mongo: Mongo):
         assert (aside["reason"], aside["key_base64"]) == (odd.reason, None)
         assert b64decode(aside["value_base64"]) == odd.value
 
-    asyncio.run(run())
+    loop.run(run())
 
 
 @pytest.mark.parametrize(
     ("code", "message"), [(10107, "not primary"), (189, "stepped down"), (13, "not authorized"), (50, "too slow")]
 )
 def test_a_server_that_takes_no_writes_is_away_and_nothing_is_poisoned(
-    mongo: Mongo, mongo_server: MongoServer, code: int, message: str
+    loop, mongo: Mongo, mongo_server: MongoServer, code: int, message: str
 ):
     async def run():
         writer = ReadModelWriter(mongo, clock)
@@ -210,10 +214,10 @@ def test_a_server_that_takes_no_writes_is_away_and_nothing_is_poisoned(
         assert (await writer.write([obligation()]))["obligations", "written"] == 1
         assert await mongo.find("poisoned", {}) == []
 
-    asyncio.run(run())
+    loop.run(run())
 
 
-def test_a_collection_takes_another_ones_place_with_its_indexes_under_readers(mongo: Mongo):
+def test_a_collection_takes_another_ones_place_with_its_indexes_under_readers(loop, mongo: Mongo):
     async def run():
         documents = [{"_id": str(n), "version": 1, "obligation_ids": ["O"]} for n in range(50)]
         await mongo.ensure_indexes("payments", INDEXES["payments"])
@@ -238,10 +242,10 @@ def test_a_collection_takes_another_ones_place_with_its_indexes_under_readers(mo
         assert "payments_rebuild" not in await mongo.collections()
         await mongo.ensure_indexes("payments", INDEXES["payments"])
 
-    asyncio.run(run())
+    loop.run(run())
 
 
-def test_one_of_two_gets_a_claim_until_it_is_stale(mongo: Mongo):
+def test_one_of_two_gets_a_claim_until_it_is_stale(loop, mongo: Mongo):
     async def run():
         stale = {"told_at": {"$lt": 5}}
         assert await mongo.acquire_lease("rebuilds", {"_id": "x", "who": "a", "told_at": 4}, stale)
@@ -249,7 +253,7 @@ def test_one_of_two_gets_a_claim_until_it_is_stale(mongo: Mongo):
         assert not await mongo.acquire_lease("rebuilds", {"_id": "x", "who": "a", "told_at": 9}, stale)
         assert (await mongo.find_one("rebuilds", "x"))["who"] == "b"
 
-    asyncio.run(run())
+    loop.run(run())
 
 
 @pytest.mark.parametrize("url", ["http://localhost", "mongodb://", "mongodb://host:port/", "mongodb://u:p:q@host/"])
@@ -264,3 +268,14 @@ def test_records_are_found_by_kind():
     for kind in KINDS:
         assert kind_of(record_of_kind(arrived, kind)) == kind
     assert all(isinstance(index, Index) for indexes in INDEXES.values() for index in indexes)
+
+
+def test_one_module_knows_the_driver():
+    root = Path(read_model.mongo.__file__).parents[1]
+    knowing = {
+        path.relative_to(root).as_posix()
+        for room in ("agents", "app.py", "domain", "gateway", "ops", "read_model", "sinks", "streams", "tables")
+        for path in ([root / room] if room.endswith(".py") else (root / room).rglob("*.py"))
+        if re.search(r"^\s*(from|import) (motor|pymongo|bson)\b", path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    assert knowing == {"read_model/mongo.py"}

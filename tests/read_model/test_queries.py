@@ -14,7 +14,7 @@ import pytest
 
 import read_model.queries
 from domain.records import MismatchAlert, Output, PaymentReconciliation
-from read_model.mongo import Mongo
+from read_model.mongo import Driver, Mongo
 from read_model.queries import (
     QUERY_TIMEOUT_S,
     BreakQuery,
@@ -53,17 +53,17 @@ def database(mongo_server: MongoServer, story: Month) -> str:
         random.Random(SEED).shuffle(sent)
         for start in range(0, len(sent), 400):
             await writer.write(sent[start : start + 400])
+        await mongo.close()
 
     asyncio.run(write())
-    mongo.close()
     return "questions"
 
 
 @pytest.fixture
-def model(mongo_server: MongoServer, database: str) -> Iterator[ReadModel]:
-    read_model = ReadModel(Mongo(mongo_server.url, database, timeout_s=QUERY_TIMEOUT_S))
+def model(mongo_server: MongoServer, database: str, driver: Driver, loop: asyncio.Runner) -> Iterator[ReadModel]:
+    read_model = ReadModel(Mongo(mongo_server.url, database, timeout_s=QUERY_TIMEOUT_S, driver=driver))
     yield read_model
-    read_model.close()
+    loop.run(read_model.close())
 
 
 def same(records: list[Output], expected: dict[str, dict], kind: str) -> None:
@@ -120,7 +120,7 @@ async def all_pages(ask, cursor_of, limit: int) -> list[Any]:
     return items
 
 
-def test_one_record_of_each_kind_is_what_rentmatch_read_prints(model: ReadModel, story: Month):
+def test_one_record_of_each_kind_is_what_rentmatch_read_prints(loop, model: ReadModel, story: Month):
     async def run():
         for kind, ask in (
             ("payments", model.get_payment),
@@ -134,10 +134,10 @@ def test_one_record_of_each_kind_is_what_rentmatch_read_prints(model: ReadModel,
                 assert output_to_json(await ask(key)) == expected[key]
             assert await ask("nobody") is None
 
-    asyncio.run(run())
+    loop.run(run())
 
 
-def test_history_is_all_versions_newest_first_by_pages(model: ReadModel, story: Month):
+def test_history_is_all_versions_newest_first_by_pages(loop, model: ReadModel, story: Month):
     versions = defaultdict(list)
     for one in story.arrived:
         versions[type(one.record), getattr(one.record, KEYS[one.kind])].append(one.record)
@@ -153,10 +153,10 @@ def test_history_is_all_versions_newest_first_by_pages(model: ReadModel, story: 
             expected.sort(key=lambda record: -record.version)
             assert await model.list_versions(kind, key, limit=99) == expected
 
-    asyncio.run(run())
+    loop.run(run())
 
 
-def test_obligations_of_a_tenant_a_property_a_period_and_a_status(model: ReadModel, story: Month):
+def test_obligations_of_a_tenant_a_property_a_period_and_a_status(loop, model: ReadModel, story: Month):
     truth = story.truth.obligations
 
     async def run():
@@ -178,10 +178,10 @@ def test_obligations_of_a_tenant_a_property_a_period_and_a_status(model: ReadMod
             assert [item.obligation_id for item in items] == sorted(expected)
             same(items, expected, "obligations")
 
-    asyncio.run(run())
+    loop.run(run())
 
 
-def test_open_exceptions_are_those_of_the_truth_in_order(model: ReadModel, story: Month):
+def test_open_exceptions_are_those_of_the_truth_in_order(loop, model: ReadModel, story: Month):
     async def run():
         items = await all_pages(partial(model.list_breaks, BreakQuery()), break_cursor, 10)
         same(items, story.truth.open_breaks, "breaks")
@@ -198,10 +198,10 @@ def test_open_exceptions_are_those_of_the_truth_in_order(model: ReadModel, story
             assert expected
             same(found, expected, "breaks")
 
-    asyncio.run(run())
+    loop.run(run())
 
 
-def test_resolved_and_all_exceptions(model: ReadModel, story: Month):
+def test_resolved_and_all_exceptions(loop, model: ReadModel, story: Month):
     everything = newest(story, "breaks")
 
     async def run():
@@ -215,10 +215,10 @@ def test_resolved_and_all_exceptions(model: ReadModel, story: Month):
         assert {item.break_id: output_to_json(item) for item in items} == everything
         assert len(items) == len(everything)
 
-    asyncio.run(run())
+    loop.run(run())
 
 
-def test_exceptions_of_a_property_and_of_a_tenant(model: ReadModel, story: Month, monkeypatch):
+def test_exceptions_of_a_property_and_of_a_tenant(loop, model: ReadModel, story: Month, monkeypatch):
     monkeypatch.setattr(read_model.queries, "KEYS_PER_QUERY", 3)  # so that it takes several queries
     truth = story.truth
 
@@ -249,10 +249,10 @@ def test_exceptions_of_a_property_and_of_a_tenant(model: ReadModel, story: Month
             found = await model.list_breaks(BreakQuery(tenant_id=tenant, property_id=home), limit=99)
             same(found, about(truth, both), "breaks")
 
-    asyncio.run(run())
+    loop.run(run())
 
 
-def test_late_alerts(model: ReadModel, story: Month):
+def test_late_alerts(loop, model: ReadModel, story: Month):
     truth = story.truth.live_alerts
 
     async def run():
@@ -272,10 +272,10 @@ def test_late_alerts(model: ReadModel, story: Month):
         everything = await model.list_late_alerts(LateAlertQuery(state="any"), limit=9_999)
         assert {item.alert_id: output_to_json(item) for item in everything} == newest(story, "alerts")
 
-    asyncio.run(run())
+    loop.run(run())
 
 
-def test_ageing_adds_up_the_truth(model: ReadModel, story: Month):
+def test_ageing_adds_up_the_truth(loop, model: ReadModel, story: Month):
     async def run():
         buckets = set()
         for property_id, obligations in properties(story.truth).items():
@@ -297,12 +297,11 @@ def test_ageing_adds_up_the_truth(model: ReadModel, story: Month):
         assert len(buckets) > 2
         assert await model.ageing("nobody") == []
 
-    asyncio.run(run())
+    loop.run(run())
 
 
-def test_pages_hold_still_while_others_write(mongo_server: MongoServer, mongo_database: str):
+def test_pages_hold_still_while_others_write(loop, mongo: Mongo):
     """What was there before the first page and stays comes exactly once, whatever opens and closes around it."""
-    mongo = Mongo(mongo_server.url, mongo_database, timeout_s=20)
     model = ReadModel(mongo)
     rng = random.Random(SEED)
 
@@ -344,18 +343,17 @@ def test_pages_hold_still_while_others_write(mongo_server: MongoServer, mongo_da
         assert len(seen) == len(set(seen))
         assert stay <= set(seen)
 
-    asyncio.run(run())
-    mongo.close()
+    loop.run(run())
 
 
-def test_no_page_of_nothing(model: ReadModel):
-    assert asyncio.run(model.list_breaks(BreakQuery(), limit=0)) == []
+def test_no_page_of_nothing(loop, model: ReadModel):
+    assert loop.run(model.list_breaks(BreakQuery(), limit=0)) == []
 
 
-def test_every_query_raises_when_mongodb_is_away(tmp_path: Path):
+def test_every_query_raises_when_mongodb_is_away(tmp_path: Path, driver: Driver):
     server = MongoServer(tmp_path)
     server.start()
-    model = ReadModel(Mongo(server.url, "away", timeout_s=0.4))
+    model = ReadModel(Mongo(server.url, "away", timeout_s=0.4, driver=driver))
 
     async def run():
         await model.ping()
@@ -378,9 +376,9 @@ def test_every_query_raises_when_mongodb_is_away(tmp_path: Path):
             await model.get_payment("P")
         server.child.thaw()
         assert await model.get_payment("P") is None
+        await model.close()
 
     try:
         asyncio.run(run())
     finally:
-        model.close()
         server.kill()
