@@ -60,7 +60,7 @@ def remedies_of(context: Context, now: Micros) -> tuple[Remedy, ...]:
 
     """
     state, policy, break_id = context.state, context.policy, context.mismatch.break_id
-    candidates = form_of(context).remedies
+    candidates = form_of(context.key_kind, context.mismatch).remedies
     if candidates is None:
         return ()
     open_before = {one.break_id for at in (now, later(now, LONG_AFTER)) for one in _breaks(state, at, policy)}

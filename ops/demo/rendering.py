@@ -11,7 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from domain.breaks.catalogue import CATALOGUE
+from domain.breaks.model import Break
+from domain.explain.descriptions import describe_alone
 from domain.formatting import amount_text, instant_text
+from domain.policy import Policy
 from domain.records import BreakClass, LateStage, ObligationStatus, PaymentStatus
 from ops.demo.judging import Judgement
 from simulator.scenario import Scenario
@@ -181,15 +184,18 @@ def _outstanding_minor(alert: Row) -> int:
 
 
 def _break_text(alert: Row) -> str:
-    title = CATALOGUE[BreakClass(alert["class"])].form_of(alert["key_kind"], alert["subject"][0]).title
-    expected, actual, difference = (
-        amount_text(minor, alert["currency"])
-        for minor in (alert["expected_minor"], alert["actual_minor"], abs(alert["drift_minor"]))
+    mismatch = Break(
+        break_id=alert["break_id"],
+        subject=tuple(alert["subject"]),
+        break_class=BreakClass(alert["class"]),
+        expected_minor=alert["expected_minor"],
+        actual_minor=alert["actual_minor"],
+        currency=alert["currency"],
+        due_at=alert["due_at"],
+        event_ids=(),
     )
-    return (
-        f"{alert['key_kind'].capitalize()} {alert['key']}: {title}. "
-        f"Expected {expected}, actual {actual}, difference {difference}."
-    )
+    described = describe_alone(alert["key_kind"], mismatch, Policy())
+    return f"{alert['key_kind'].capitalize()} {alert['key']}: {described.title}. {described.missing} {described.advice}"
 
 
 def _late_text(alert: Row) -> str:
