@@ -1,30 +1,56 @@
-"""Keeps the obligations: pours what counts of each payment into the installments, and tells what is late."""
+"""Allocates payments to installments: what is paid, what is pending, what is late."""
 
-from operator import attrgetter
+from typing import ClassVar
 
-from agents.keyed_agent import AgentContext, KeyedAgent
-from agents.router import Origin
+from agents.keyed_agent import KeyedAgent, Stamp
+from domain.facts import ObligationCharged, ObligationFact, PaymentApplication, PlanChanged
 from domain.obligations import view as obligation
-from domain.obligations.view import ObligationState
-from domain.tally import count_obligation
-from streams.codec import bundles
-from streams.topics import OBLIGATION_FACTS
-from streams.transport.batch import Batch
-from tables.keyed import KeyedTable
+from domain.obligations.view import ObligationState, ObligationView
+from domain.policy import Policy
+from domain.publishing import Changes, Published, diff
+from domain.tally import Tally, count_obligation
+from domain.time import Micros
+from streams.topics import LATE_PAYMENT_ALERTS, MISMATCH_ALERTS, OBLIGATION_FACTS, OBLIGATION_RECONCILIATIONS
+from streams.topology import ALLOCATE_INSTALLMENTS, OBLIGATIONS
+from streams.transport.faust_group import BatchStream
 
-OBLIGATION_ID = attrgetter("obligation_id")
+
+async def allocate_installments(batches: BatchStream) -> None:
+    """Process each batch in the worker's open transaction. Faust runs and supervises this."""
+    async for batch in batches:
+        await batches.app.process(batch)
 
 
-class AllocateInstallments(KeyedAgent[ObligationState]):
-    """The third stage: facts by obligation in; obligation reconciliations, mismatch and late-payment alerts out."""
+def _plan_bytes(fact: ObligationCharged | PlanChanged) -> int:
+    return sum([len(each.installment_id) + 24 for each in fact.installments])
 
-    sources = (OBLIGATION_FACTS,)
 
-    def __init__(self, table: KeyedTable[ObligationState], shared: AgentContext) -> None:
-        super().__init__(table, OBLIGATION_ID, obligation.apply, obligation.view, count_obligation, shared)
+class AllocateInstallments(KeyedAgent[ObligationState, ObligationView]):
+    """The third stage."""
 
-    def handle(self, batch: Batch) -> None:
-        """Let each obligation learn the facts that another worker routed or told."""
-        unpack = bundles.decoder_of(batch.source.topic)
-        facts = [fact for record in batch.records for fact in unpack(record.value or b"")]
-        self.apply(batch.source.number, facts, Origin(batch.source, batch.start))
+    function = staticmethod(allocate_installments)
+    processor = ALLOCATE_INSTALLMENTS
+    inputs = (OBLIGATION_FACTS,)
+    outputs = (OBLIGATION_RECONCILIATIONS, MISMATCH_ALERTS, LATE_PAYMENT_ALERTS)
+    spec = OBLIGATIONS
+    large_facts: ClassVar = {ObligationCharged: _plan_bytes, PlanChanged: _plan_bytes}
+    replacing_facts = frozenset({PaymentApplication})
+
+    @staticmethod
+    def apply(state: ObligationState, fact: ObligationFact | PaymentApplication) -> bool:
+        """Take a fact into the obligation (contract section 3); whether it was new."""
+        return obligation.apply(state, fact)
+
+    @staticmethod
+    def view(state: ObligationState, now: Micros, policy: Policy) -> ObligationView:
+        """The obligation at an instant (contract sections 5 and 8)."""
+        return obligation.view(state, now, policy)
+
+    @staticmethod
+    def publish(
+        published: Published, state: ObligationState, view: ObligationView, stamp: Stamp, tally: Tally
+    ) -> Changes:
+        """Its reconciliation, alerts and late-payment alerts, where they differ from those last published."""
+        # Counted first: the tally moves from what `published` says now, and diff() brings that up to date.
+        count_obligation(tally, published, state, view, stamp.today)
+        return diff(published, view, stamp.at, stamp.version)

@@ -1,39 +1,46 @@
-"""Keeps the payments: joins initiation, settlement and postings, and tells each obligation what counts for it."""
+"""Matches payments: joins what app, processor and ledger report of each payment, and applies it to obligations."""
 
-from operator import attrgetter
-
-from agents.keyed_agent import AgentContext, KeyedAgent
-from agents.router import Origin, Router
-from domain.facts import PaymentApplication
+from agents.keyed_agent import KeyedAgent, Stamp
+from domain.facts import PaymentFact
 from domain.payments import view as payment
-from domain.payments.view import PaymentState
-from domain.tally import count_payment
-from streams.codec import bundles
-from streams.topics import PAYMENT_FACTS
-from streams.transport.batch import Batch, TopicPartition
-from streams.transport.commit import Commit
-from tables.keyed import KeyedTable
-
-PAYMENT_ID = attrgetter("payment_id")
-_SETTLING = Origin(TopicPartition(PAYMENT_FACTS, -1), -1)
-"""Parts come from no record of their own."""
+from domain.payments.view import PaymentState, PaymentView
+from domain.policy import Policy
+from domain.publishing import Changes, Published, diff
+from domain.tally import Tally, count_payment
+from domain.time import Micros
+from streams.topics import MISMATCH_ALERTS, OBLIGATION_FACTS, PAYMENT_FACTS, PAYMENT_RECONCILIATIONS
+from streams.topology import MATCH_PAYMENTS, PAYMENTS
+from streams.transport.faust_group import BatchStream
 
 
-class MatchPayments(KeyedAgent[PaymentState]):
-    """The second stage: facts by payment in; payment reconciliations, alerts and parts for obligations out."""
+async def match_payments(batches: BatchStream) -> None:
+    """Process each batch in the worker's open transaction. Faust runs and supervises this."""
+    async for batch in batches:
+        await batches.app.process(batch)
 
-    sources = (PAYMENT_FACTS,)
 
-    def __init__(self, table: KeyedTable[PaymentState], shared: AgentContext, to_obligations: Router) -> None:
-        super().__init__(table, PAYMENT_ID, payment.apply, payment.view, count_payment, shared)
-        self._to_obligations = to_obligations
+class MatchPayments(KeyedAgent[PaymentState, PaymentView]):
+    """The second stage. A payment's application to an obligation is a fact of that obligation."""
 
-    def handle(self, batch: Batch) -> None:
-        """Let each payment learn the facts that another worker routed."""
-        unpack = bundles.decoder_of(batch.source.topic)
-        facts = [fact for record in batch.records for fact in unpack(record.value or b"")]
-        self.apply(batch.source.number, facts, Origin(batch.source, batch.start))
+    function = staticmethod(match_payments)
+    processor = MATCH_PAYMENTS
+    inputs = (PAYMENT_FACTS,)
+    outputs = (PAYMENT_RECONCILIATIONS, MISMATCH_ALERTS, OBLIGATION_FACTS)
+    spec = PAYMENTS
 
-    def _tell(self, commit: Commit, applications: list[PaymentApplication]) -> None:
-        self._to_obligations.route(applications, _SETTLING)
-        self._to_obligations.flush(commit)
+    @staticmethod
+    def apply(state: PaymentState, fact: PaymentFact) -> bool:
+        """Take a fact into the payment (contract section 3); whether it was new."""
+        return payment.apply(state, fact)
+
+    @staticmethod
+    def view(state: PaymentState, now: Micros, policy: Policy) -> PaymentView:
+        """The payment at an instant (contract section 4)."""
+        return payment.view(state, now, policy)
+
+    @staticmethod
+    def publish(published: Published, state: PaymentState, view: PaymentView, stamp: Stamp, tally: Tally) -> Changes:
+        """Its reconciliation, alerts and applications, where they differ from those last published."""
+        # Counted first: the tally moves from what `published` says now, and diff() brings that up to date.
+        count_payment(tally, published, state, view, stamp.today)
+        return diff(published, view, stamp.at, stamp.version)

@@ -1,103 +1,99 @@
-"""Reads the three inputs: decodes, checks, dead-letters, and takes each fact to the keeper of its key."""
+"""Routes the inputs: decodes and validates each record, and routes it by its key, or writes it to the dead letters."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Mapping
+from typing import Any
 
-from agents.keyed_agent import AgentContext
-from agents.router import Origin, Router
-from domain.facts import InputFact, PaymentInitiated, PaymentPosted, PostingReversed, ProcessorSettled
+from agents.agent import Agent, AgentContext
+from agents.router import KeyedTarget, Origin
+from domain.facts import InputFact
 from domain.time import Micros
 from streams.codec.dead_letters import BadInput, DeadLetter
-from streams.topics import INPUTS
-from streams.transport.batch import Batch
-from streams.transport.commit import Commit, DeadRecord
+from streams.topics import LEDGER_EVENTS, OBLIGATION_FACTS, PAYMENT_FACTS, PAYMENT_INITIATED, PROCESSOR_SETTLED
+from streams.topology import ROUTE_INPUTS
+from streams.transport.batch import Batch, RawRecord
+from streams.transport.commit import Commit, CommitCounts, DeadRecord
+from streams.transport.faust_group import BatchStream
 
-_BY_PAYMENT = frozenset({PaymentInitiated, ProcessorSettled, PaymentPosted, PostingReversed})
+
+async def route_inputs(batches: BatchStream) -> None:
+    """Process each batch in the worker's open transaction. Faust runs and supervises this."""
+    async for batch in batches:
+        await batches.app.process(batch)
 
 
-class RouteInputs:
-    """The first stage. It remembers nothing: what it reads in one transaction leaves in the same one."""
+class RouteInputs(Agent):
+    """The first stage. It keeps no state: what it reads in a transaction leaves in the same one."""
 
-    sources = INPUTS
+    function = staticmethod(route_inputs)
+    processor = ROUTE_INPUTS
+    inputs = (PAYMENT_INITIATED, PROCESSOR_SETTLED, LEDGER_EVENTS)
+    outputs = (PAYMENT_FACTS, OBLIGATION_FACTS)
 
-    def __init__(self, shared: AgentContext, to_payments: Router, to_obligations: Router) -> None:
-        self._decode = shared.codec.decode_input
-        self._names = shared.names
-        self._version = shared.version
-        self._to_payments = to_payments
-        self._to_obligations = to_obligations
-        self._record_name = shared.codec.record_name
-        self._dead: list[DeadRecord] = []
-        self._counts: Counter[tuple[str, ...]] = Counter()
-        self._occurred: list[Micros] = []
-        self._stamped_ms: list[int] = []
+    def __init__(self, context: AgentContext, targets: Mapping[Any, KeyedTarget]) -> None:
+        super().__init__(context, targets)
+        routers = list(self.routers.values())
+        self._places = {record: tuple(map(routers.index, reached)) for record, reached in self.routes().items()}
+        """For each type of fact, which routers it goes to, by their order."""
+        self._begin()
 
     def handle(self, batch: Batch) -> None:
-        """Route each record of a batch, or set it aside with the reason."""
+        """Route each record of a batch, or dead-letter it with the reason."""
         topic = batch.source.topic
-        decode = self._decode
-        by_payment: list[InputFact] = []
-        by_obligation: list[InputFact] = []
+        decode, places = self._context.codec.decode_input, self._places
+        routed: list[list[InputFact]] = [[] for _ in self.routers]
         first: InputFact | None = None
         for record in batch.records:
             try:
                 fact = decode(topic, record.value)
             except BadInput as reason:
-                self._set_aside(batch, record.key, record.value, record.offset, reason)
+                self._dead_letter(batch, record, reason)
                 continue
             if first is None:
                 first = fact
-            (by_payment if type(fact) in _BY_PAYMENT else by_obligation).append(fact)
+            for place in places[type(fact)]:
+                routed[place].append(fact)
         if first is not None:
             self._occurred += (first.occurred_at, fact.occurred_at)
         self._stamped_ms += batch.stamped_ms
-        for facts in (by_payment, by_obligation):
-            for kind, number in Counter(map(type, facts)).items():
-                self._counts["events", topic.name, kind.__name__, "routed"] += number
         origin = Origin(batch.source, batch.start)
-        self._to_payments.route(by_payment, origin)
-        self._to_obligations.route(by_obligation, origin)
+        for place, (router, facts) in enumerate(zip(self.routers.values(), routed, strict=True)):
+            for kind, number in Counter(map(type, facts)).items():
+                if places[kind][0] == place:  # a fact that goes to several tables is one event
+                    self._counts.events[topic.name, kind.__name__, "routed"] += number
+            router.route(facts, origin)
 
-    def _set_aside(self, batch: Batch, key: bytes | None, value: bytes | None, offset: int, reason: BadInput) -> None:
+    def _dead_letter(self, batch: Batch, record: RawRecord, reason: BadInput) -> None:
         topic = batch.source.topic
-        self._counts["events", topic.name, self._record_name(value), "dead_letter"] += 1
-        self._counts["dead_letters", topic.name, reason.error_class] += 1
-        source = self._names[topic]
-        letter = DeadLetter.of(reason, source, batch.source.number, offset, self._version)
-        self._dead.append((key, value, letter.headers()))
+        self._counts.events[topic.name, self._context.codec.record_name(record.value), "dead_letter"] += 1
+        self._counts.dead_letters[topic.name, reason.error_class] += 1
+        letter = DeadLetter.of(
+            reason, self._context.names[topic], batch.source.number, record.offset, self._context.version
+        )
+        self._dead.append((record.key, record.value, letter.headers()))
 
     def buffered(self) -> int:
-        """How many facts and dead letters wait for the commit."""
-        return self._to_payments.buffered() + self._to_obligations.buffered() + len(self._dead)
+        """The number of facts and dead letters that wait for the commit."""
+        return sum(router.buffered() for router in self.routers.values()) + len(self._dead)
 
-    def fire_deadlines(self, partition: int, until: Micros) -> bool:
-        """Do nothing: routing knows no deadlines."""
-        return False
-
-    def flush(self, commit: Commit, now: dict[int, Micros]) -> None:
-        """Bundle what other workers keep."""
-        self._to_payments.flush(commit)
-        self._to_obligations.flush(commit)
+    def flush(self, commit: Commit, watermarks: Mapping[int, Micros]) -> None:
+        """Bundle the facts that other workers own."""
+        for router in self.routers.values():
+            router.flush(commit)
         commit.dead_letters += self._dead
-        commit.counts.update(self._counts)
+        commit.counts.add(self._counts)
         commit.occurred += self._occurred
         commit.stamped_ms += self._stamped_ms
         self._begin()
 
     def _begin(self) -> None:
-        self._dead = []
-        self._counts = Counter()
-        self._occurred = []
-        self._stamped_ms = []
+        self._dead: list[DeadRecord] = []
+        self._counts = CommitCounts()
+        self._occurred: list[Micros] = []
+        self._stamped_ms: list[int] = []
 
-    def committed(self, commit: Commit) -> None:
-        """Nothing is remembered."""
-
-    def assigned(self, partitions: Iterable[int]) -> None:
-        """Nothing is remembered."""
-
-    def revoked(self) -> None:
-        """Drop what was routed and not committed: whoever reads it next routes it again."""
-        self._to_payments.drop()
-        self._to_obligations.drop()
+    def discard(self) -> None:
+        """Drop what is not committed: whoever reads it next routes it again."""
+        for router in self.routers.values():
+            router.discard()
         self._begin()

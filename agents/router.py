@@ -1,8 +1,8 @@
-"""Takes facts to the keeper of their key.
+"""Routes facts to the agent that owns their key.
 
-If this worker keeps the key's partition, the keeper learns them at once, in the transaction that read them: its state
-goes to the changelog with the input's offsets, whole or not at all. Only what another worker keeps travels through the
-internal topic. A state is a set of facts, so it does not matter that the two ways are not equally fast.
+If this worker owns the key's partition, the agent applies the facts at once, in the transaction that read them: the
+state goes to the changelog with the input's offsets, whole or not at all. Only facts for a key of another worker travel
+through the internal topic. A state is a set of facts, so it does not matter that one way is faster than the other.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,60 +16,68 @@ from streams.transport.commit import Commit
 
 
 class Origin(NamedTuple):
-    """Where facts were read: what a dead letter says if a key has no room for them."""
+    """Where facts were read: a dead letter names it, if a key has no room for them."""
 
     source: TopicPartition
     offset: int
 
 
 class KeyedTarget(Protocol):
-    """Whoever learns facts by key."""
+    """An agent with a table."""
 
     def owns(self, partition: int) -> bool:
-        """Whether this worker has that partition."""
+        """Whether this worker owns that partition."""
 
-    def apply(self, partition: int, facts: Sequence[Any], origin: Origin) -> None:
-        """Let the keys of a partition learn their facts."""
+    def apply_facts(self, partition: int, facts: Sequence[Any], origin: Origin) -> None:
+        """Apply facts to the keys of a partition."""
 
 
 class Router:
-    """The way to the keepers of one internal topic."""
+    """The way to the agent that reads one internal topic.
 
-    def __init__(self, topic: Topic, partitions: int, key: Callable[[Any], str], keeper: KeyedTarget) -> None:
+    Args:
+        topic: the internal topic.
+        partitions: its number of partitions.
+        key: gives a fact's key.
+        target: the agent of this worker.
+
+    """
+
+    def __init__(self, topic: Topic, partitions: int, key: Callable[[Any], str], target: KeyedTarget) -> None:
         self._topic = topic
         self._partitions = partitions
         self._key = key
-        self._target = keeper
-        self._elsewhere: dict[int, list[Any]] = {}
+        self._target = target
+        self._remote: dict[int, list[Any]] = {}
 
     def route(self, facts: Sequence[Any], origin: Origin) -> None:
-        """Hand over facts, or keep them until the commit for a keeper elsewhere."""
+        """Apply facts here, or buffer them until the commit for the worker that owns their key."""
         key, partitions = self._key, self._partitions
-        sorted_: dict[int, list[Any]] = {}
+        by_partition: dict[int, list[Any]] = {}
         for fact in facts:
             partition = partition_of(key(fact), partitions)
-            held = sorted_.get(partition)
-            if held is None:
-                sorted_[partition] = [fact]
+            some = by_partition.get(partition)
+            if some is None:
+                by_partition[partition] = [fact]
             else:
-                held.append(fact)
-        for partition, some in sorted_.items():
+                some.append(fact)
+        for partition, some in by_partition.items():
             if self._target.owns(partition):
-                self._target.apply(partition, some, origin)
+                self._target.apply_facts(partition, some, origin)
             else:
-                self._elsewhere.setdefault(partition, []).extend(some)
+                self._remote.setdefault(partition, []).extend(some)
 
     def buffered(self) -> int:
-        """How many facts wait for the commit."""
-        return sum(map(len, self._elsewhere.values()))
+        """The number of facts that wait for the commit."""
+        return sum(map(len, self._remote.values()))
 
     def flush(self, commit: Commit) -> None:
-        """Bundle what goes elsewhere."""
-        for partition, facts in self._elsewhere.items():
+        """Bundle the facts of other workers into the commit."""
+        for partition, facts in self._remote.items():
             for value in bundles.pack(facts):
                 commit.send(self._topic, partition, None, value)
-        self._elsewhere = {}
+        self._remote = {}
 
-    def drop(self) -> None:
-        """Forget what is not committed: whoever reads it next carries it again."""
-        self._elsewhere = {}
+    def discard(self) -> None:
+        """Drop what is not committed: its records will be read again."""
+        self._remote = {}

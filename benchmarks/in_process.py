@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
-import app as composition
-from agents.keyed_agent import Clocks
+from agents.agent import AgentContext, Clocks
+from agents.pipeline import make_stages
 from benchmarks.events import TOPIC_OF, Backlog
 from streams import topics
 from streams.clocks import system_clock
@@ -19,13 +19,14 @@ from streams.codec.codec import Codec
 from streams.partitioning import partition_of
 from streams.settings import load
 from streams.topics import Topic
+from streams.topology import TOPOLOGY
 from streams.transport.batch import Batch, RawRecord, TopicPartition
 from streams.transport.commit import Commit, Stage
 from streams.transport.commit_loop import BUFFERED_MAX
 from streams.transport.engine import Engine, Verdict
 from streams.transport.watermarks import WatermarkTracker
-from tables.keyed import write_stores
 from tables.store import Store
+from tables.worker import GC_THRESHOLDS
 
 POLL = 1_000
 """Records of a poll, as the fetcher has it."""
@@ -56,8 +57,18 @@ class InProcess:
             self._polls.append(ends)
         clocks = Clocks(lambda: backlog.closes_at, system_clock)
         self.store = Store(folder, "benchmark")
-        self.stages: list[Stage] = composition.stages_of(settings, self.store, Codec(), self._counts, clocks)
-        self.engine = Engine(self.stages, WatermarkTracker(self._counts), clocks.service)
+        context = AgentContext(
+            topology=TOPOLOGY,
+            policy=settings.policy,
+            clocks=clocks,
+            codec=Codec(),
+            store=self.store,
+            names={topic: topic.name for topic in topics.ALL},
+            partitions=self._counts,
+            version="0",
+        )
+        self.stages: list[Stage] = make_stages(context)
+        self.engine = Engine(self.stages, WatermarkTracker(self._counts, TOPOLOGY.upstream), clocks.service)
         self.engine.assigned(EPOCH, dict.fromkeys(self._logs, 0), {})
         self.written: dict[Topic, int] = defaultdict(int)
         self.commits = 0
@@ -71,7 +82,7 @@ class InProcess:
         """Until everything is read and every deadline up to the clock is dealt with."""
         gc.collect()
         gc.freeze()
-        gc.set_threshold(*composition.GC_THRESHOLDS)
+        gc.set_threshold(*GC_THRESHOLDS)
         while self._turn():
             pass
 
@@ -110,7 +121,7 @@ class InProcess:
                 for record in records:
                     self._append(source, record["key"], record["value"])
             commit.changelog_ends[topic, partition] = self.written[topic]
-        write_stores(commit, self.store)
+        self.store.apply(commit)
 
     def _append(self, source: TopicPartition, key: bytes | None, value: bytes | None) -> None:
         log = self._logs[source]

@@ -12,11 +12,12 @@ from pathlib import Path
 from benchmarks import usage
 from benchmarks.recovery import Templates
 from benchmarks.report import Result
-from domain.payments.view import PaymentState, new_payment
 from domain.time import FAR_FUTURE
 from streams import topics
+from streams.topology import PAYMENTS
+from streams.transport.commit import StateChange
 from tables.keyed import KeyedTable
-from tables.store import StateChange, Store, TablePartition
+from tables.store import Store, TablePartition
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -53,7 +54,7 @@ def bytes_decoded(values: dict[str, bytes], *, traced: bool) -> float:
 
     Traced: by what Python allocates; else by how the process grows.
     """
-    table = KeyedTable(b"p", topics.PAYMENTS_CHANGELOG, Shelf(values), PaymentState, new_payment)  # type: ignore[arg-type]
+    table = KeyedTable(PAYMENTS, Shelf(values))  # type: ignore[arg-type]
     table.assigned([0])
     keys = list(values)
     gc.collect()

@@ -20,7 +20,6 @@ import fastavro
 import faust
 import msgspec
 
-from agents.keyed_agent import key_of
 from domain import facts, publishing, records
 from domain.facts import InputFact, PaymentApplication
 from domain.obligations import view as obligation
@@ -166,7 +165,9 @@ def create_app(broker: str, name: str, inputs: str, partitions: int) -> faust.Ap
         now = time.time_ns() // 1_000
         changes = publishing.diff(told, view, now, max(told.version + 1, now))
         for output in changes.outputs:
-            await outputs[type(output)].send(key=key_of(output).encode(), value=avro.encode(output))
+            await outputs[type(output)].send(
+                key=getattr(output, TOPIC_OF[type(output)].key).encode(), value=avro.encode(output)
+            )
         return changes
 
     @app.agent(payment_facts)  # type: ignore[untyped-decorator]

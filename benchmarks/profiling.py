@@ -92,7 +92,7 @@ def _watched(pipeline: InProcess) -> tuple[float, dict[str, float]]:
     clock = time.process_time
     for stage in pipeline.stages:
         name = type(stage).__name__
-        for verb in ("handle", "flush", "fire_deadlines"):
+        for verb in ("handle", "flush"):
             setattr(stage, verb, timed(steps, f"{name}.{verb}", getattr(stage, verb), clock))
     store = pipeline.store
     for verb in ("write", "get_many"):

@@ -16,6 +16,10 @@ from prometheus_client.exposition import choose_encoder
 from domain.records import BreakClass, BreakLifecycle, LateLifecycle
 from domain.time import DAY, Micros
 from sinks.metrics_state import Kept, state_metrics
+from streams.codec.dead_letters import DeadLetterClass
+from streams.topics import DEAD_LETTER
+from streams.topology import Topology
+from streams.transport.commit_listener import CommitDetails
 
 LATENCY_S = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3_600, 21_600, 86_400, 604_800)
 """From a quick commit to an event that came a week late."""
@@ -33,6 +37,16 @@ class Names(NamedTuple):
     """The topics between the stages: a fact that its key has no room for is a dead letter of one of them."""
     outputs: Sequence[str]
     dead_letter_classes: Sequence[str]
+
+
+def names_of(topology: Topology) -> Names:
+    """The labels of a topology."""
+    return Names(
+        records={topic.name: [record.__name__ for record in topic.records] for topic in topology.inputs},
+        internal=[topic.name for topic in topology.upstream],
+        outputs=[topic.name for topic in (*topology.outputs, DEAD_LETTER)],
+        dead_letter_classes=tuple(DeadLetterClass),
+    )
 
 
 class Machinery(NamedTuple):
@@ -122,32 +136,26 @@ class Metrics:
         for late_lifecycle in LateLifecycle:
             self._counters["late_alert_transitions"].labels(late_lifecycle)
 
-    # The watch (streams/transport/commit_listener.py)
+    # CommitListener
 
-    def committed(
-        self,
-        counts: Mapping[tuple[str, ...], int],
-        records: int,
-        seconds: float,
-        occurred: Sequence[Micros],
-        stamped_ms: Sequence[int],
-    ) -> None:
-        """A transaction holds."""
+    def committed(self, details: CommitDetails) -> None:
+        """A transaction was committed."""
         self._commits.inc()
-        self._duration.observe(seconds)
-        self._records.observe(records)
-        for (name, *labels), number in counts.items():
-            self._counters[name].labels(*labels).inc(number)
+        self._duration.observe(details.seconds)
+        self._records.observe(details.records)
+        for name, counter in self._counters.items():
+            for labels, number in getattr(details.counts, name).items():
+                counter.labels(*labels).inc(number)
         now = self._clock()
-        for at in occurred:
+        for at in details.occurred:
             self._since_occurred.observe(max(0.0, (now - at) / 1e6))
         now_ms = time.time_ns() // 1_000_000
-        for at_ms in stamped_ms:
+        for at_ms in details.stamped_ms:
             if at_ms >= 0:  # the broker may have none
                 self._since_broker.observe(max(0.0, (now_ms - at_ms) / 1e3))
 
     def failed(self) -> None:
-        """A transaction did not hold."""
+        """A transaction failed, or its outcome is unknown."""
         self._failures.inc()
 
     def rebalanced(self) -> None:

@@ -1,51 +1,70 @@
-"""The inside of a worker as the plain values that health and metrics are made of.
-
-The pipeline is app.py's, and Any here: what leaves by other ways than Kafka knows no transport.
-"""
+"""What health and metrics show of a worker, as plain values."""
 
 import time
-from typing import Any
 
 from sinks.health import Vitals, live, ready
 from sinks.metrics import Machinery
 from sinks.metrics_state import Kept
+from tables.rebalance import RecoveryService
+from tables.worker import Worker
+
+CLOSED = Vitals(
+    opened=False,
+    broken=False,
+    recovering=True,
+    recovery_remaining=0,
+    pending=0,
+    uncommitted_s=0.0,
+    writing_s=None,
+    write_timeout_s=0.0,
+    unread=0,
+    unread_s=0.0,
+    silent_s=None,
+    caught_up_to=None,
+)
+"""Of a worker that is not open."""
 
 
-def vitals_of(pipeline: Any, recovery: Any) -> Vitals:
-    """What health looks at.
-
-    Args:
-        pipeline: the `Pipeline` of app.py.
-        recovery: Faust's recovery service in our form (tables/rebalance.py).
-
-    """
-    if not pipeline.opened:
-        return Vitals(False, False, True, 0, 0, 0.0, None, 0.0, 0, 0.0, None, None)
-    loop, observer = pipeline.commit_loop, pipeline.lag_monitor
+def vitals_of(worker: Worker | None, recovery: RecoveryService) -> Vitals:
+    """The values that /livez and /readyz judge."""
+    if worker is None:
+        return CLOSED
+    loop, lag_monitor = worker.commit_loop, worker.lag_monitor
     now = time.monotonic()
     return Vitals(
         opened=True,
         broken=loop.broken,
         recovering=not recovery.completed.is_set(),
         recovery_remaining=recovery.remaining,
-        pending=loop.engine.buffered(),
+        pending=worker.engine.buffered(),
         uncommitted_s=now - loop.last_progress_at,
         writing_s=None if loop.writing_since is None else now - loop.writing_since,
         write_timeout_s=loop.write_timeout_s,
-        unread=observer.unread(),
-        unread_s=now - max(loop.moved_at, observer.idle_at),
-        silent_s=observer.silent_s(),
-        caught_up_to=loop.engine.watermarks.min_watermark(),
+        unread=lag_monitor.unread(),
+        unread_s=now - max(loop.moved_at, lag_monitor.idle_at),
+        silent_s=lag_monitor.silent_s(),
+        caught_up_to=worker.engine.watermarks.min_watermark(),
     )
 
 
-def machinery_of(pipeline: Any, recovery: Any) -> Machinery:
-    """What the gauges of the machinery tell."""
-    vitals = vitals_of(pipeline, recovery)
+def machinery_of(worker: Worker | None, recovery: RecoveryService) -> Machinery:
+    """The values of the gauges that describe the worker itself."""
+    vitals = vitals_of(worker, recovery)
     is_live, is_ready = live(vitals).good, ready(vitals).good
-    if not pipeline.opened:
-        return Machinery(is_live, is_ready, {}, {}, {}, None, {}, 0, 0.0, 0)
-    engine, observer = pipeline.commit_loop.engine, pipeline.lag_monitor
+    if worker is None:
+        return Machinery(
+            live=is_live,
+            ready=is_ready,
+            partitions={},
+            lag={},
+            inputs_caught_up_to={},
+            caught_up_to=None,
+            newest_ms={},
+            recovery_remaining=0,
+            recovery_seconds=0.0,
+            pending=0,
+        )
+    engine, lag_monitor = worker.engine, worker.lag_monitor
     partitions = dict.fromkeys((topic.name for topic in engine.sources), 0)
     for source in engine.expected:
         partitions[source.topic.name] += 1
@@ -53,19 +72,19 @@ def machinery_of(pipeline: Any, recovery: Any) -> Machinery:
         live=is_live,
         ready=is_ready,
         partitions=partitions,
-        lag=dict.fromkeys(partitions, 0) | {topic.name: lag for topic, lag in observer.lag().items()},
-        inputs_caught_up_to={topic.name: engine.watermarks.everywhere(topic) for topic in pipeline.inputs},
+        lag=dict.fromkeys(partitions, 0) | {topic.name: lag for topic, lag in lag_monitor.lag().items()},
+        inputs_caught_up_to={topic.name: engine.watermarks.min_watermark_of(topic) for topic in worker.topology.inputs},
         caught_up_to=vitals.caught_up_to,
-        newest_ms={topic.name: at for topic, at in observer.snapshot.newest_ms.items()},
+        newest_ms={topic.name: at for topic, at in lag_monitor.snapshot.newest_ms.items()},
         recovery_remaining=vitals.recovery_remaining,
         recovery_seconds=recovery.seconds,
         pending=vitals.pending,
     )
 
 
-def kept_of(pipeline: Any) -> Kept:
-    """The tallies of what the worker keeps, as committed."""
-    if not pipeline.opened:
+def kept_of(worker: Worker | None) -> Kept:
+    """The committed tallies of the partitions that the worker owns."""
+    if worker is None:
         return Kept((), ())
-    payments, obligations = pipeline.tables
-    return Kept(list(payments.tallies.committed.values()), list(obligations.tallies.committed.values()))
+    payments, obligations = (worker.tables[name].tallies.committed for name in ("payments", "obligations"))
+    return Kept(list(payments.values()), list(obligations.values()))

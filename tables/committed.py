@@ -121,7 +121,7 @@ class CommittedReader:
             raise NotKept(f"{source} is not assigned to this worker")
         epoch = engine.epoch
         # Before the store is read: a commit in between makes the state newer than the watermark, never older.
-        watermark = engine.watermarks.committed_time(source)
+        watermark = engine.watermarks.stored(source)
         rendered = await asyncio.get_running_loop().run_in_executor(
             self._threads, self._read, key_kind, source.number, key, watermark, render
         )

@@ -1,88 +1,88 @@
-"""What is remembered of each key between events, and what the open transaction has done to it.
+"""The state of each key between events, and which keys the open transaction has changed.
 
-A key's state is decoded in memory while a transaction that touched it is open or on its way, and for a while after;
-otherwise it is packed in the store (whose cache keeps hot ones in memory at an eighth of the size), and in the
+A key's state is decoded in memory while a transaction that changed it is open or in flight, and for a while after;
+otherwise it is packed in the store (whose cache keeps hot keys in memory at an eighth of the size), and in the
 changelog for good. Store and changelog only ever see it at a commit.
 """
 
-from collections.abc import Callable, Iterable
-from typing import Generic, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import Any, Generic, TypeVar
 
 from domain.publishing import Published
 from domain.time import FAR_FUTURE, FAR_PAST, Micros
-from streams.topics import Topic
-from streams.transport.commit import Commit
+from streams.topology import Table
+from streams.transport.commit import Commit, StateChange, TableWrite
 from tables.packing import Unpacker, deadline_of, pack
-from tables.store import TALLY_KEY, StateChange, Store, TablePartition
+from tables.store import TALLY_KEY, Store, TablePartition
 from tables.tallies import Tallies
 
 S = TypeVar("S")
 
 HOT_KEYS = 10_000
-"""A table keeps the decoded states of the keys touched last, up to about twice this many: decoding is what costs most
-about a key that is touched again."""
+"""A table keeps the decoded states of the keys used last, up to about twice this many: decoding is the largest cost of
+a key that changes again."""
 
 DEADLINES_MAX = 2_000
-"""How many keys of a partition the clock wakes for one commit: a jump of the clock must not make one huge commit."""
+"""The deadlines of a partition that fire in one commit: a jump of the clock must not make one huge commit."""
 
 
-class Entry(Generic[S]):
-    """A key in memory: what is known of it, what was last told of it, when the clock next matters to it."""
+class KeyEntry(Generic[S]):
+    """A key in memory: its state, what was last published for it, and its next deadline."""
 
-    __slots__ = ("deadline", "history", "key", "packed_bytes", "state")
+    __slots__ = ("deadline", "key", "packed_bytes", "published", "state")
 
-    def __init__(self, key: str, state: S, history: Published, deadline: Micros, packed_bytes: int) -> None:
+    def __init__(self, key: str, state: S, published: Published, deadline: Micros, packed_bytes: int) -> None:
         self.key = key
         self.state = state
-        self.history = history
+        self.published = published
         self.deadline = deadline
-        """As the store's index has it, or will once the transaction on its way holds."""
+        """The indexed deadline; if a commit is in flight, the one that it will write."""
         self.packed_bytes = packed_bytes
 
 
 class KeyedTable(Generic[S]):
-    """One of the two tables: entries by partition and key, which of them the open transaction touched."""
+    """A table's partitions on this worker: entries by partition and key, and those that are dirty."""
 
-    def __init__(self, letter: bytes, changelog: Topic, store: Store, state: type[S], new: Callable[[str], S]) -> None:
-        self.letter = letter
-        self.changelog = changelog
-        self.store = store
-        self._new = new
-        self._unpack = Unpacker(state)
-        self._entries: dict[int, dict[str, Entry[S]]] = {}
-        self._older: dict[int, dict[str, Entry[S]]] = {}
-        """The generation before: an entry that is not asked for while it is here is let go of."""
-        self.dirty: dict[int, dict[str, Entry[S]]] = {}
+    def __init__(self, spec: Table, store: Store) -> None:
+        self.spec = spec
+        self._store = store
+        self._new = spec.new
+        self._unpack: Unpacker[Any] = Unpacker(spec.state)
+        self._entries: dict[int, dict[str, KeyEntry[S]]] = {}
+        self._older: dict[int, dict[str, KeyEntry[S]]] = {}
+        """The previous generation: an entry that is not used while it is here is evicted."""
+        self._dirty: dict[int, dict[str, KeyEntry[S]]] = {}
         self._quiet_until: dict[int, Micros] = {}
-        """No key of the partition has a deadline before this: most commits need not look into the index."""
+        """No key of the partition has a deadline before this: most commits need not search the index."""
         self.tallies = Tallies()
 
-    def place(self, partition: int) -> TablePartition:
-        """Where the store keeps a partition."""
-        return TablePartition(self.letter, partition)
+    @property
+    def dirty(self) -> Mapping[int, Mapping[str, KeyEntry[S]]]:
+        """The entries that the open transaction changed, by partition and key."""
+        return self._dirty
 
     def owns(self, partition: int) -> bool:
         """Whether this worker has that partition."""
         return partition in self._entries
 
     def assigned(self, partitions: Iterable[int]) -> None:
-        """Keep these partitions from now on."""
+        """Own these partitions from now on; their state is in the store."""
         for partition in partitions:
             self._entries[partition] = {}
             self._older[partition] = {}
             self._quiet_until[partition] = FAR_PAST
-            self.tallies.load(partition, self.store.tally(self.place(partition)))
+            self.tallies.load(partition, self._store.tally(self._place(partition)))
 
     def revoked(self) -> None:
-        """Forget all that is in memory."""
+        """Forget everything in memory."""
         self._entries.clear()
         self._older.clear()
-        self.dirty.clear()
+        self._dirty.clear()
         self._quiet_until.clear()
         self.tallies.revoked()
 
-    def entries(self, partition: int, keys: list[str]) -> list[Entry[S]]:
-        """The entries of some keys, made where nothing is known of them; the store is asked once for all."""
+    def entries(self, partition: int, keys: list[str]) -> list[KeyEntry[S]]:
+        """The entries of some keys, created where nothing is known of them; one lookup in the store serves all."""
         hot = self._entries[partition]
         older = self._older[partition]
         missing = []
@@ -95,75 +95,76 @@ class KeyedTable(Generic[S]):
                     hot[key] = entry
         if missing:
             missing = list(dict.fromkeys(missing))
-            for key, packed in zip(missing, self.store.get_many(self.place(partition), missing), strict=True):
+            for key, packed in zip(missing, self._store.get_many(self._place(partition), missing), strict=True):
                 hot[key] = self._load(key, packed)
         return [hot[key] for key in keys]
 
-    def mark_dirty(self, partition: int, entry: Entry[S]) -> None:
-        """The open transaction changed this entry: it has to be settled."""
-        self.dirty.setdefault(partition, {})[entry.key] = entry
+    def mark_dirty(self, partition: int, entry: KeyEntry[S]) -> None:
+        """Note that the open transaction changed this entry, so that the next flush derives its view."""
+        self._dirty.setdefault(partition, {})[entry.key] = entry
 
     def fire_deadlines(self, partition: int, until: Micros) -> bool:
-        """Touch keys whose deadline is up to `until`, as many as a commit should hold; whether there may be more."""
+        """Mark keys dirty whose deadline is up to `until`, as many as a commit should hold; whether more may be due."""
         if until < self._quiet_until[partition]:
             return False
-        place = self.place(partition)
-        while due := self.store.due(place, until, DEADLINES_MAX):
+        place = self._place(partition)
+        while due := self._store.due(place, until, DEADLINES_MAX):
             entries = self.entries(partition, [key for _, key in due])
             outdated = []
             for (deadline, key), entry in zip(due, entries, strict=True):
                 if entry.deadline == deadline:
                     self.mark_dirty(partition, entry)
                 else:
-                    outdated.append((deadline, key))  # recovery leaves old entries behind
+                    outdated.append((deadline, key))  # recovery leaves outdated index entries
             if outdated:
-                self.store.drop_due(place, outdated)
+                self._store.drop_due(place, outdated)
             if len(outdated) < len(due):
                 return len(due) == DEADLINES_MAX
-        self._quiet_until[partition] = self.store.first_deadline(place)
+        self._quiet_until[partition] = self._store.first_deadline(place)
         return False
 
     def buffered(self) -> int:
-        """How many keys the open transaction touched."""
-        return sum(map(len, self.dirty.values()))
+        """The number of keys that the open transaction changed."""
+        return sum(map(len, self._dirty.values()))
 
-    def flush(self, commit: Commit, settled: dict[int, list[tuple[Entry[S], Micros]]]) -> None:
-        """Put the settled entries, each with its new deadline, into the changelog; the store follows at the commit."""
-        for partition, entries in settled.items():
-            written = []
-            for entry, deadline in entries:
-                value = pack(deadline, entry.state, entry.history)
-                commit.send(self.changelog, partition, entry.key.encode(), value)
-                written.append(StateChange(entry.key, value, deadline, entry.deadline))
+    def write_changelog(self, commit: Commit, next_deadlines: Mapping[int, list[Micros]]) -> None:
+        """Add the dirty entries to a commit, for the changelog and for the store; none is dirty after it.
+
+        Args:
+            commit: filled in place.
+            next_deadlines: of the dirty entries of each partition, in their order; FAR_FUTURE where there is none.
+
+        """
+        changelog = self.spec.changelog
+        for partition, entries in self._dirty.items():
+            changes = []
+            quiet_until = self._quiet_until[partition]
+            for entry, deadline in zip(entries.values(), next_deadlines[partition], strict=True):
+                value = pack(deadline, entry.state, entry.published)
+                commit.send(changelog, partition, entry.key.encode(), value)
+                changes.append(StateChange(entry.key, value, deadline, entry.deadline))
                 entry.deadline = deadline
                 entry.packed_bytes = len(value)
-                self._quiet_until[partition] = min(self._quiet_until[partition], deadline)
+                quiet_until = min(quiet_until, deadline)
+            self._quiet_until[partition] = quiet_until
             tally = self.tallies.changed(partition)
             if tally is not None:
-                commit.send(self.changelog, partition, TALLY_KEY, tally)
-            commit.stored.append((self, partition, written, tally))
-        self.dirty = {}
+                commit.send(changelog, partition, TALLY_KEY, tally)
+            commit.table_writes.append(TableWrite(self.spec.id, changelog, partition, changes, tally))
+        self._dirty = {}
 
-    def committed(self, commit: Commit) -> None:
-        """Let go of what was not touched for long: it is in the store."""
-        self.tallies.hold()
+    def committed(self) -> None:
+        """The transaction is committed and in the store: evict entries that were not used for long."""
+        self.tallies.committed_now()
         if sum(map(len, self._entries.values())) > HOT_KEYS:
             self._older = self._entries
-            self._entries = {partition: dict(self.dirty.get(partition, ())) for partition in self._older}
+            self._entries = {partition: dict(self._dirty.get(partition, ())) for partition in self._older}
 
-    def _load(self, key: str, packed: bytes | None) -> Entry[S]:
+    def _place(self, partition: int) -> TablePartition:
+        return TablePartition(self.spec.id, partition)
+
+    def _load(self, key: str, packed: bytes | None) -> KeyEntry[S]:
         if packed is None:
-            return Entry(key, self._new(key), Published(), FAR_FUTURE, 0)
-        state, history = self._unpack(packed)
-        return Entry(key, state, history, deadline_of(packed), len(packed))
-
-
-def write_stores(commit: Commit, store: Store) -> None:
-    """Make a commit that holds the local truth: all tables, all partitions, in one write."""
-    store.write(
-        (
-            (table.place(partition), written, commit.changelog_ends[table.changelog, partition])
-            for table, partition, written, _ in commit.stored
-        ),
-        {table.place(partition): tally for table, partition, _, tally in commit.stored if tally is not None},
-    )
+            return KeyEntry(key, self._new(key), Published(), FAR_FUTURE, 0)
+        state, published = self._unpack(packed)
+        return KeyEntry(key, state, published, deadline_of(packed), len(packed))

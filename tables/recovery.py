@@ -21,11 +21,11 @@ from tables.store import Store, TablePartition
 log = logging.getLogger(__name__)
 
 CHUNK_RECORDS = 10_000
-"""Records read at a time; they go into the store in one write a partition."""
+"""Records read at a time; one write per partition puts them into the store."""
 
 
 POLL_S = 0.05
-"""A poll for so many waits this long: the last one always does."""
+"""Timeout of one bulk poll; the last poll always waits all of it."""
 
 
 class RecoveryFailed(RuntimeError):
@@ -56,31 +56,30 @@ def consumer_conf(conf: Mapping[str, Any], group: str) -> dict[str, Any]:
     }
 
 
-class Watermarks:
-    """Where partitions begin and end, records of open transactions included.
+class LogOffsets:
+    """The first and last offsets of partitions, records of open transactions included.
 
-    A consumer that reads committed records only is told the last stable offset as the end, so this takes one that
-    does not.
+    To a read_committed consumer the broker reports the last stable offset as the end, so this uses one that is not.
     """
 
     def __init__(self, conf: Mapping[str, Any], group: str) -> None:
         self._consumer = Consumer(consumer_conf(conf, group) | {"isolation.level": "read_uncommitted"})
 
     def of(self, name: str, number: int) -> tuple[int, int]:
-        """The first offset that is there, and the one behind the last (the high watermark).
+        """The first offset, and the one after the last (the high watermark).
 
         Raises:
-            KafkaException: the broker does not tell.
+            KafkaException: the broker does not answer.
 
         """
         low, high = self._consumer.get_watermark_offsets(KafkaPartition(name, number), 30)
         return int(low), int(high)
 
     def committed(self, places: list[tuple[str, int]]) -> dict[tuple[str, int], int]:
-        """The group's offsets as they stand, whoever has a transaction open on them; 0 where there is none.
+        """The group's offsets as they are now, whatever transaction is open on them; 0 where there is none.
 
         Raises:
-            KafkaException: the broker does not tell.
+            KafkaException: the broker does not answer.
 
         """
         found = self._consumer.committed([KafkaPartition(*place) for place in places], 30) if places else []
@@ -92,28 +91,28 @@ class Watermarks:
 
 
 class Recovery:
-    """One recovery after one assignment. Blocking: runs in a thread; `cancelled` is asked between steps."""
+    """One recovery after one assignment. Blocking: it runs in a thread, and checks `cancelled` between steps."""
 
     def __init__(
         self, conf: Mapping[str, Any], group: str, names: Mapping[Topic, str], cancelled: Callable[[], bool]
     ) -> None:
         self._consumer = Consumer(consumer_conf(conf, group))
-        self._watermarks = Watermarks(conf, group)
+        self._log_offsets = LogOffsets(conf, group)
         self._names = names
         self._cancelled = cancelled
         self.remaining = 0
-        """Offsets that are still to be read; another thread may look."""
+        """Offsets that are still to be read; other threads may read this."""
 
     def close(self) -> None:
         """Release the connections."""
         self._consumer.close()
-        self._watermarks.close()
+        self._log_offsets.close()
 
     def positions(self, sources: Iterable[TopicPartition], timeout_s: float = 120.0) -> dict[TopicPartition, int]:
         """Where to read on: the committed offsets, once no transaction on them is open; else the beginning.
 
         Raises:
-            RecoveryFailed: the broker does not tell in time, or has deleted records that were never read.
+            RecoveryFailed: the broker does not answer in time, or has deleted records that were never read.
 
         """
         by_name = {(self._names[source.topic], source.number): source for source in sources}
@@ -131,8 +130,8 @@ class Recovery:
                 log.info("waiting for the group's offsets to be stable: %s", error)
         for partition in committed:
             if partition.error is not None:
-                raise RecoveryFailed(f"the offset of {partition.topic} is not known: {partition.error}")
-            low, high = self._watermarks.of(partition.topic, partition.partition)
+                raise RecoveryFailed(f"the offset of {partition.topic} cannot be read: {partition.error}")
+            low, high = self._log_offsets.of(partition.topic, partition.partition)
             offset = partition.offset
             if 0 <= offset < low:
                 raise RecoveryFailed(
@@ -142,19 +141,19 @@ class Recovery:
                 )
             if offset > high:
                 raise RecoveryFailed(
-                    f"{partition.topic}[{partition.partition}]: committed offset {offset} is behind its end {high}: "
-                    f"the topic was made anew; use a new RENTMATCH_APPLICATION_ID, or reset the group's offsets"
+                    f"{partition.topic}[{partition.partition}]: committed offset {offset} is after its end {high}: "
+                    f"the topic was created again; use a new RENTMATCH_APPLICATION_ID, or reset the group's offsets"
                 )
             found[by_name[partition.topic, partition.partition]] = offset if offset >= 0 else low
         return found
 
-    def everywhere(self, sources: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
-        """The group's offsets of partitions that others may be reading right now: not waited for to be stable."""
+    def group_offsets(self, sources: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        """The group's offsets of partitions that others may be reading now: it does not wait for them to be stable."""
         by_name = {(self._names[source.topic], source.number): source for source in sources}
-        return {by_name[place]: offset for place, offset in self._watermarks.committed(list(by_name)).items()}
+        return {by_name[place]: offset for place, offset in self._log_offsets.committed(list(by_name)).items()}
 
     def read_state(self, store: Store, changelogs: Iterable[Changelog]) -> int:
-        """Bring the store up to the end of these changelogs; the number of records it took.
+        """Bring the store up to the end of these changelogs; the number of records applied.
 
         Raises:
             RecoveryFailed: cancelled by another rebalance, or the broker cannot be read.
@@ -164,10 +163,10 @@ class Recovery:
         starts = {}
         targets = {}
         for (name, number), place in places.items():
-            low, high = self._watermarks.of(name, number)
+            low, high = self._log_offsets.of(name, number)
             offset = store.offset(place)
             if offset > high:
-                log.warning("the local state of %s[%d] belongs to another topic of that name: rebuilt", name, number)
+                log.warning("the local state of %s[%d] is of another topic of that name and is rebuilt", name, number)
                 store.forget(place)
                 offset = 0
             if offset < high:
@@ -183,18 +182,22 @@ class Recovery:
         self.read_to(starts, targets, take)
         return taken
 
-    def read_marks(self, heard: Callable[[bytes, bytes], None], name: str) -> int:
-        """Read the whole progress topic; the offset behind it."""
-        low, high = self._watermarks.of(name, 0)
+    def read_all(self, name: str) -> tuple[list[tuple[bytes, bytes]], int]:
+        """The records of a topic's only partition, without tombstones, and the offset after them.
+
+        Raises:
+            RecoveryFailed: cancelled by another rebalance, or the broker cannot be read.
+
+        """
+        low, high = self._log_offsets.of(name, 0)
+        found: list[tuple[bytes, bytes]] = []
 
         def take(place: tuple[str, int], records: list[tuple[bytes, bytes | None]], end: int) -> None:
-            for key, value in records:
-                if value is not None:
-                    heard(key, value)
+            found.extend((key, value) for key, value in records if value is not None)
 
         if low < high:
             self.read_to({(name, 0): low}, {(name, 0): high}, take)
-        return high
+        return found, high
 
     def read_to(
         self,

@@ -30,7 +30,7 @@ from streams.transport import watermarks
 from streams.transport.batch import TopicPartition
 from streams.transport.watermarks import Watermark
 from tables.packing import Unpacker
-from tables.recovery import Changelog, Recovery, Watermarks
+from tables.recovery import Changelog, LogOffsets, Recovery
 from tables.store import TALLY_KEY, Store, TablePartition
 from tables.tallies import pack_tally, unpack_tally
 
@@ -107,7 +107,7 @@ class Repartition:
         tables = self._topology.tables_by_source
         names = {topic: self._old.topic(topic) for topic in self._topology.topics}
         recovery = Recovery(self._old.kafka(), self._old.application_id, names, lambda: False)
-        watermarks = Watermarks(self._old.kafka(), self._old.application_id)
+        log_offsets = LogOffsets(self._old.kafka(), self._old.application_id)
         try:
             unread = recovery.positions(self._sources())
             changelogs = [
@@ -117,10 +117,10 @@ class Repartition:
             ]
             recovery.read_state(self._scratch, changelogs)
             keys = {table.changelog.name: self._copy_states(facts, table) for facts, table in tables.items()}
-            facts_moved = self._copy_facts(recovery, watermarks, unread)
+            facts_moved = self._copy_facts(recovery, log_offsets, unread)
         finally:
             recovery.close()
-            watermarks.close()
+            log_offsets.close()
         self._flush()
         return Outcome(keys, facts_moved)
 
@@ -192,13 +192,13 @@ class Repartition:
             )
         return count
 
-    def _copy_facts(self, recovery: Recovery, watermarks: Watermarks, unread: Mapping[TopicPartition, int]) -> int:
+    def _copy_facts(self, recovery: Recovery, log_offsets: LogOffsets, unread: Mapping[TopicPartition, int]) -> int:
         count = 0
         for facts, table in self._topology.tables_by_source.items():
             unpack, key = bundles.decoder_of(facts), attrgetter(table.key)
             name = self._old.topic(facts)
             starts = {(name, source.number): at for source, at in unread.items() if source.topic is facts}
-            ends = {place: watermarks.of(*place)[1] for place in starts}
+            ends = {place: log_offsets.of(*place)[1] for place in starts}
             starts = {place: at for place, at in starts.items() if at < ends[place]}
             by_target: dict[int, list[Any]] = {}
 

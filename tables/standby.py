@@ -1,4 +1,4 @@
-"""Reads what others commit: the caught-up times, and the changelogs of partitions kept warm as standby."""
+"""Reads what other workers commit: log_offsets, and the changelogs of standby partitions."""
 
 import logging
 import threading
@@ -9,14 +9,14 @@ from confluent_kafka import Consumer, KafkaError, Message
 from confluent_kafka import TopicPartition as KafkaPartition
 
 from streams.broker.cluster import look_up
-from tables.recovery import Changelog, Watermarks, consumer_conf
+from tables.recovery import Changelog, LogOffsets, consumer_conf
 from tables.store import Store
 
 log = logging.getLogger(__name__)
 
 
 class StandbyReplicator:
-    """A thread between one assignment and the next."""
+    """A thread that runs from one assignment to the next."""
 
     def __init__(
         self,
@@ -24,24 +24,24 @@ class StandbyReplicator:
         group: str,
         store: Store,
         progress_name: str,
-        heard: Callable[[bytes, bytes], None],
+        on_watermark: Callable[[bytes, bytes], None],
         failed: Callable[[BaseException], None],
     ) -> None:
         self._group = group
         self._conf = consumer_conf(conf, group) | {"queued.max.messages.kbytes": 16 << 10}
         self._store = store
-        self._watermarks = progress_name
-        self._heard = heard
+        self._progress_name = progress_name
+        self._on_watermark = on_watermark
         self._failed = failed
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
     def start(self, progress_offset: int, standbys: Iterable[Changelog]) -> None:
-        """Follow the progress topic from an offset, and these changelogs from where the store is."""
+        """Follow the progress topic from an offset, and these changelogs from the store's offsets."""
         warm = {(changelog.name, changelog.number): changelog for changelog in standbys}
         self._stop = threading.Event()
         self._thread = threading.Thread(
-            target=self._run, args=(progress_offset, warm, self._stop), name="rentmatch-follower", daemon=True
+            target=self._run, args=(progress_offset, warm, self._stop), name="rentmatch-standby", daemon=True
         )
         self._thread.start()
 
@@ -56,9 +56,9 @@ class StandbyReplicator:
         try:
             consumer = Consumer(self._conf)
             try:
-                look_up(consumer, [self._watermarks, *(name for name, _ in warm)])
+                look_up(consumer, [self._progress_name, *(name for name, _ in warm)])
                 consumer.assign(
-                    [KafkaPartition(self._watermarks, 0, progress_offset)]
+                    [KafkaPartition(self._progress_name, 0, progress_offset)]
                     + [KafkaPartition(*place, offset) for place, offset in self._starts(warm).items()]
                 )
                 cold = set(warm)
@@ -73,14 +73,14 @@ class StandbyReplicator:
                 self._failed(error)
 
     def _starts(self, warm: dict[tuple[str, int], Changelog]) -> dict[tuple[str, int], int]:
-        watermarks = Watermarks(self._conf, self._group)
+        log_offsets = LogOffsets(self._conf, self._group)
         try:
-            return {place: self._from(watermarks, changelog) for place, changelog in warm.items()}
+            return {place: self._from(log_offsets, changelog) for place, changelog in warm.items()}
         finally:
-            watermarks.close()
+            log_offsets.close()
 
-    def _from(self, watermarks: Watermarks, changelog: Changelog) -> int:
-        low, high = watermarks.of(changelog.name, changelog.number)
+    def _from(self, log_offsets: LogOffsets, changelog: Changelog) -> int:
+        low, high = log_offsets.of(changelog.name, changelog.number)
         offset = self._store.offset(changelog.place)
         if offset > high:
             self._store.forget(changelog.place)
@@ -88,7 +88,7 @@ class StandbyReplicator:
         return max(low, offset)
 
     def _take(self, messages: list[Message], warm: dict[tuple[str, int], Changelog]) -> set[tuple[str, int]]:
-        """Keep what came; the partitions that were read to their end."""
+        """Apply some messages; the partitions that were read to their end."""
         reached: set[tuple[str, int]] = set()
         states: dict[tuple[str, int], list[tuple[bytes, bytes | None]]] = {}
         ends: dict[tuple[str, int], int] = {}
@@ -100,9 +100,9 @@ class StandbyReplicator:
                 else:
                     log.warning("following %s: %s", message.topic(), error)
                 continue
-            if message.topic() == self._watermarks:
+            if message.topic() == self._progress_name:
                 if message.value() is not None:
-                    self._heard(message.key(), message.value())
+                    self._on_watermark(message.key(), message.value())
                 continue
             place = (message.topic(), message.partition())
             states.setdefault(place, []).append((message.key(), message.value()))

@@ -18,21 +18,13 @@ from typing import Any, NamedTuple, cast
 from rocksdict import BlockBasedOptions, Cache, DBCompressionType, Options, Rdict, ReadOptions, WriteBatch
 
 from domain.time import FAR_FUTURE, Micros
+from streams.transport.commit import Commit, StateChange
 
 _BIAS = 1 << 63
 """Added to an instant so that instants before 1970 sort before those after it as unsigned bytes."""
 
 TALLY_KEY = b"\xfftally"
 """The key of a partition's tally, here and in the changelog. No id: ids are UTF-8, which has no byte 0xff."""
-
-
-class StateChange(NamedTuple):
-    """A key's new state, and the deadline that the store knew for it (to drop it from the index)."""
-
-    key: str
-    value: bytes
-    deadline: Micros
-    old_deadline: Micros
 
 
 class TablePartition(NamedTuple):
@@ -173,6 +165,21 @@ class Store:
         for place, tally in (tallies or {}).items():
             put(place.prefix(b"v") + TALLY_KEY, tally)
         self._db.write(batch)
+
+    def apply(self, commit: Commit) -> None:
+        """Apply what a committed transaction changed in all tables, at once or not at all."""
+        self.write(
+            (
+                (TablePartition(write.table_id, write.partition), write.changes,
+                 commit.changelog_ends[write.changelog, write.partition])
+                for write in commit.table_writes
+            ),
+            {
+                TablePartition(write.table_id, write.partition): write.aggregates
+                for write in commit.table_writes
+                if write.aggregates is not None
+            },
+        )  # fmt: skip
 
     def recover(self, place: TablePartition, records: Iterable[tuple[bytes, bytes | None]], offset: int) -> None:
         """Take changelog records as they are: a value begins with its deadline, a null value forgets the key.

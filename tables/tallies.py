@@ -1,4 +1,4 @@
-"""The tallies of the partitions that a table keeps (domain/tally.py), as committed and as a commit leaves them."""
+"""The tallies of a table's partitions (domain/tally.py): as committed, and as the commit in preparation leaves them."""
 
 from collections.abc import Mapping
 
@@ -9,7 +9,7 @@ from domain.time import FAR_FUTURE
 from tables.store import instant_bytes
 
 _PREFIX = instant_bytes(FAR_FUTURE)
-"""What every value begins with (tables/packing.py): the clock never wakes a tally."""
+"""What every value begins with (tables/packing.py): a tally has no deadline."""
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Tally).decode
@@ -26,39 +26,39 @@ def unpack_tally(value: bytes) -> Tally:
 
 
 class Tallies:
-    """What is committed, for whoever looks; and beside it what the commit that is being made changes."""
+    """The committed tallies, for readers; and beside them those that the commit in preparation changes."""
 
     def __init__(self) -> None:
         self._committed: dict[int, Tally] = {}
-        self._settling: dict[int, Tally] = {}
+        self._open: dict[int, Tally] = {}
 
     @property
     def committed(self) -> Mapping[int, Tally]:
-        """By partition: of all that is kept and nothing else. Not to be changed; a tally that changes is another."""
+        """By partition. Not to be modified: a tally that changes is a copy."""
         return self._committed
 
     def load(self, partition: int, packed: bytes | None) -> None:
-        """Keep a partition from now on, with the tally that was recovered with its state."""
+        """Own a partition from now on, with the tally that was recovered with its state."""
         self._committed[partition] = Tally() if packed is None else unpack_tally(packed)
 
     def revoked(self) -> None:
-        """Keep nothing any more: another worker counts it now."""
+        """Own nothing any more: another worker counts it now."""
         self._committed = {}
-        self._settling = {}
+        self._open = {}
 
-    def settling(self, partition: int) -> Tally:
-        """The tally that the commit which is being made may change."""
-        tally = self._settling.get(partition)
+    def open(self, partition: int) -> Tally:
+        """The tally that the commit in preparation may change."""
+        tally = self._open.get(partition)
         if tally is None:
-            tally = self._settling[partition] = self._committed[partition].copy()
+            tally = self._open[partition] = self._committed[partition].copy()
         return tally
 
     def changed(self, partition: int) -> bytes | None:
         """The value to write for a partition; None if the commit changes nothing of its tally."""
-        tally = self._settling.get(partition)
+        tally = self._open.get(partition)
         return None if tally is None or tally == self._committed[partition] else pack_tally(tally)
 
-    def hold(self) -> None:
-        """The transaction holds: what it changed is committed."""
-        self._committed = self._committed | self._settling
-        self._settling = {}
+    def committed_now(self) -> None:
+        """The transaction is committed."""
+        self._committed = self._committed | self._open
+        self._open = {}

@@ -58,9 +58,6 @@ LONG_POSITIONAL_CALLS = frozenset(
         "domain/payments/state.py",
         "domain/payments/view.py",
         "domain/publishing.py",
-        "sinks/worker.py",
-        "streams/transport/faust_group.py",
-        "tests/sinks/test_metrics.py",
     }
 )
 CATCH_ALL_CASES = frozenset(
@@ -73,7 +70,6 @@ CATCH_ALL_CASES = frozenset(
 SHARED_CLASS_NAMES = frozenset(
     {
         "Kept",
-        "Pipeline",
         "Plan",
         "Verdict",
         "_Kind",

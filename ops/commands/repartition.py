@@ -21,7 +21,7 @@ from streams.topics import Topic
 from streams.topology import TOPOLOGY
 from streams.transport import watermarks
 from streams.transport.watermarks import Watermark
-from tables.recovery import Recovery, RecoveryFailed, Watermarks
+from tables.recovery import LogOffsets, Recovery, RecoveryFailed
 from tables.repartition import Repartition, RepartitionFailed, moved
 from tables.store import Store
 
@@ -113,13 +113,13 @@ def _refuse_members(settings: Settings) -> None:
 
 def _offsets(settings: Settings, counts: Mapping[Topic, int]) -> Mapping[tuple[str, int], int]:
     """What the group has committed, of every source."""
-    watermarks = Watermarks(settings.kafka(), settings.application_id)
+    log_offsets = LogOffsets(settings.kafka(), settings.application_id)
     try:
-        return watermarks.committed(
+        return log_offsets.committed(
             [(settings.topic(topic), n) for topic in TOPOLOGY.sources for n in range(counts[topic])]
         )
     finally:
-        watermarks.close()
+        log_offsets.close()
 
 
 def _there(settings: Settings) -> list[Topic]:
@@ -166,13 +166,8 @@ def _create(new: Settings, wanted: tuple[Topic, ...]) -> None:
 def _marks(old: Settings) -> Mapping[bytes, Watermark]:
     names = {topic: old.topic(topic) for topic in topics.ALL}
     recovery = Recovery(old.kafka(), old.application_id, names, lambda: False)
-    marks: dict[bytes, Watermark] = {}
-
-    def on_remote(key: bytes, value: bytes) -> None:
-        marks[key] = watermarks.decode_watermark(value)
-
     try:
-        recovery.read_marks(on_remote, names[topics.PROGRESS])
+        records, _ = recovery.read_all(names[topics.PROGRESS])
     finally:
         recovery.close()
-    return marks
+    return {key: watermarks.decode_watermark(value) for key, value in records}

@@ -1,6 +1,5 @@
 """`rentmatch worker`: a worker process, which is Faust's own with our app."""
 
-import importlib
 import os
 
 import click
@@ -11,18 +10,23 @@ from streams.broker.cluster import partition_counts
 from streams.settings import Settings, load
 
 PORTS_TRIED = 100
+FAUST_LOG_LEVELS = {"WARNING": "WARN"}
+"""Faust's names of levels, where they are not ours."""
 
 
-def run(*, with_web: bool, log_level: str) -> None:
-    """Run a worker until it is told to stop; does what `faust -A app worker` does. Ends the process."""
-    from faust.cli.faust import cli as faust_cli  # noqa: PLC0415 - takes a second to import; only this command needs it
+def run(settings: Settings, *, with_web: bool) -> None:
+    """Run a worker until it is told to stop, as `faust -A app worker` does. Ends the process."""
+    # These take a second to import; only this command needs them.
+    from faust.cli.faust import cli as faust_cli  # noqa: PLC0415
 
-    app = importlib.import_module("app").app
+    from app import create_app  # noqa: PLC0415
+
+    app = create_app(settings)
     app.finalize()
     web = "--with-web" if with_web else "--without-web"
-    quiet = ["--quiet"] if app.pipeline.settings.log_format == "json" else []  # no banner between the objects
-    faust_level = {"WARNING": "WARN"}.get(log_level, log_level)
-    faust_cli.main(args=[*quiet, "worker", web, "--loglevel", faust_level], prog_name="rentmatch", app=app)
+    quiet = ["--quiet"] if settings.log_format == "json" else []  # no banner between the objects
+    level = FAUST_LOG_LEVELS.get(settings.log_level, settings.log_level)
+    faust_cli.main(args=[*quiet, "worker", web, "--loglevel", level], prog_name="rentmatch", app=app)
 
 
 def choose_port(settings: Settings) -> int:
@@ -55,8 +59,9 @@ def command(without_web: bool, log_level: str | None) -> None:
     with_web = settings.http_port != 0 and not without_web
     if with_web:
         settings.check_web()
-    partition_counts(settings)  # what an operator can mend is told before Faust wraps it in a log
-    os.environ["RENTMATCH_HTTP_PORT"] = str(choose_port(settings)) if with_web else "0"  # app.py reads the environment
-    level = log_level or settings.log_level
-    os.environ["RENTMATCH_LOG_LEVEL"] = level
-    run(with_web=with_web, log_level=level)
+    partition_counts(settings)  # what an operator can mend is reported before Faust wraps it in a log
+    given = os.environ | {
+        "RENTMATCH_HTTP_PORT": str(choose_port(settings) if with_web else 0),
+        "RENTMATCH_LOG_LEVEL": log_level or settings.log_level,
+    }
+    run(load(given), with_web=with_web)

@@ -1,25 +1,73 @@
-"""What one transaction carries, and the part a stage plays in it."""
+"""One transaction of a worker, and the stages that fill it."""
 
 from collections import Counter
-from collections.abc import Iterable
-from typing import Any, Protocol, TypeAlias
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol, TypeAlias
 
 from domain.time import Micros
 from streams.topics import DEAD_LETTER, Role, Topic
 from streams.transport.batch import Batch, TopicPartition
 
 ANY_PARTITION = -1
-"""The producer's partitioner chooses (murmur2 of the key, as Java clients do)."""
+"""The producer's partitioner chooses: murmur2 of the key, as Java clients do."""
 
 DeadRecord: TypeAlias = tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]
 """A record of the dead-letter topic: key, value, headers."""
 
 
+class StateChange(NamedTuple):
+    """A key's new state, and the deadline that the store's index has for it (to be removed)."""
+
+    key: str
+    value: bytes
+    deadline: Micros
+    old_deadline: Micros
+
+
+class TableWrite(NamedTuple):
+    """What a commit changes in one partition of a table; the local store applies it after the commit."""
+
+    table_id: bytes
+    changelog: Topic
+    partition: int
+    changes: list[StateChange]
+    aggregates: bytes | None
+    """The packed aggregates of the partition (`domain.tally`); None where the commit does not change them."""
+
+
+@dataclass(slots=True)
+class CommitCounts:
+    """What happened in a transaction, by label values. It counts once the transaction is committed."""
+
+    events: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    """Records of the inputs, by topic, record type and outcome."""
+    facts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Facts by table and outcome: `learned` or `repeated`."""
+    dead_letters: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """By source topic and error class."""
+    outputs: Counter[tuple[str]] = field(default_factory=Counter)
+    """Records written to output topics, by topic."""
+    break_transitions: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """By break class and lifecycle."""
+    late_alert_transitions: Counter[tuple[str]] = field(default_factory=Counter)
+    """By lifecycle."""
+
+    def add(self, other: "CommitCounts") -> None:
+        """Add the counts of a stage."""
+        self.events.update(other.events)
+        self.facts.update(other.facts)
+        self.dead_letters.update(other.dead_letters)
+        self.outputs.update(other.outputs)
+        self.break_transitions.update(other.break_transitions)
+        self.late_alert_transitions.update(other.late_alert_transitions)
+
+
 class Commit:
-    """Everything that becomes visible at once: records, input offsets, and what the local stores learn after it."""
+    """Everything that becomes visible at once: records, input offsets, and what the local store applies after it."""
 
     __slots__ = (
-        "changelog_ends", "counts", "dead_letters", "occurred", "offsets", "records", "stamped_ms", "stored",
+        "changelog_ends", "counts", "dead_letters", "occurred", "offsets", "records", "stamped_ms", "table_writes",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -28,11 +76,9 @@ class Commit:
         self.dead_letters: list[DeadRecord] = []
         self.offsets: dict[TopicPartition, int] = {}
         self.changelog_ends: dict[tuple[Topic, int], int] = {}
-        """Filled by the writer: the offset behind the last record written to each changelog partition."""
-        self.stored: list[Any] = []
-        """What each table writes to its store once the transaction holds (opaque to the transport)."""
-        self.counts: Counter[tuple[str, ...]] = Counter()
-        """What counts once it holds, by a name and labels (streams/transport/commit_listener.py)."""
+        """Set by the writer: the offset after the last record written to each changelog partition."""
+        self.table_writes: list[TableWrite] = []
+        self.counts = CommitCounts()
         self.occurred: list[Micros] = []
         """`occurred_at` of the first and the last good event of each batch read from an input."""
         self.stamped_ms: list[int] = []
@@ -41,58 +87,74 @@ class Commit:
     def send(self, topic: Topic, partition: int, key: bytes | None, value: bytes | None) -> None:
         """Add a record."""
         place = (topic, partition)
-        held = self.records.get(place)
-        if held is None:
-            held = self.records[place] = []
-        held.append({"key": key, "value": value})
+        records = self.records.get(place)
+        if records is None:
+            records = self.records[place] = []
+        records.append({"key": key, "value": value})
 
     def __bool__(self) -> bool:
         """Whether there is anything to write."""
         return bool(self.records or self.dead_letters)
 
     def __len__(self) -> int:
-        """How many records there are to write."""
+        """The number of records to write."""
         return sum(map(len, self.records.values())) + len(self.dead_letters)
 
     def count_outputs(self) -> None:
-        """Count what it writes to output topics, once it holds."""
+        """Count the records written to output topics, once the transaction is committed."""
         for (topic, _), records in self.records.items():
             if topic.role is Role.OUTPUT:
-                self.counts["outputs", topic.name] += len(records)
+                self.counts.outputs[topic.name,] += len(records)
         if self.dead_letters:
-            self.counts["outputs", DEAD_LETTER.name] += len(self.dead_letters)
+            self.counts.outputs[DEAD_LETTER.name,] += len(self.dead_letters)
 
 
-class Stage(Protocol):
-    """A step of the pipeline: takes whole batches, keeps what it learns in a buffer, settles it at the commit."""
-
-    @property
-    def sources(self) -> tuple[Topic, ...]:
-        """The topics whose batches it handles."""
-
-    def handle(self, batch: Batch) -> None:
-        """Learn a batch. Synchronous: a batch is in the open buffer whole, or the worker stops."""
-
-    def fire_deadlines(self, partition: int, until: Micros) -> bool:
-        """Mark keys whose view changes by the clock alone up to `until` (inclusive), to be settled.
-
-        Whether there may be more of them than one commit should hold. Called while no transaction is on its way.
-        """
-
-    def buffered(self) -> int:
-        """How many things the open buffer holds: the measure for backpressure."""
-
-    def flush(self, commit: Commit, now: dict[int, Micros]) -> None:
-        """Derive, encode and hand over all that is buffered; the buffer is empty after it.
-
-        `now` is the caught-up time of each partition (contract section 9).
-        """
-
-    def committed(self, commit: Commit) -> None:
-        """The transaction holds: make it the local truth."""
+class StageTable(Protocol):
+    """The keyed state of a stage, as far as the engine drives it."""
 
     def assigned(self, partitions: Iterable[int]) -> None:
-        """From now on this worker keeps these partitions, and their recovered state is in the store."""
+        """Own these partitions from now on; their recovered state is in the store."""
 
     def revoked(self) -> None:
         """Forget everything that is not in the store."""
+
+    def fire_deadlines(self, partition: int, until: Micros) -> bool:
+        """Mark the keys dirty whose view changes by the clock alone up to `until` (inclusive).
+
+        Returns:
+            Whether more keys are due than one commit should hold. Called while no transaction is in flight.
+
+        """
+
+    def committed(self) -> None:
+        """The transaction is committed, and the local store has applied it."""
+
+
+class Stage(Protocol):
+    """A step of the pipeline: handles whole batches into a buffer, and flushes the buffer into a commit."""
+
+    @property
+    def inputs(self) -> tuple[Topic, ...]:
+        """The topics whose batches it handles."""
+
+    @property
+    def table(self) -> StageTable | None:
+        """Its keyed state, if it has any."""
+
+    def handle(self, batch: Batch) -> None:
+        """Buffer a batch. Synchronous: the batch is in the open buffer whole, or the worker stops."""
+
+    def buffered(self) -> int:
+        """The number of records and keys in the open buffer: the measure for backpressure."""
+
+    def flush(self, commit: Commit, watermarks: Mapping[int, Micros]) -> None:
+        """Derive, encode and hand over all that is buffered; the buffer is empty after it.
+
+        Args:
+            commit: filled in place.
+            watermarks: the caught-up time of each partition of its input (contract section 9).
+
+        """
+
+    def discard(self) -> None:
+        """Drop the buffer: it is not committed, and its records will be read again."""

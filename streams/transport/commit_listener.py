@@ -1,57 +1,49 @@
-"""What whoever watches a worker is told, as plain values: nobody here knows who that is, or of any metrics library."""
+"""The hook for whoever observes a worker, on frozen details: the transport knows no metrics library."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from domain.time import Micros
+from streams.transport.commit import CommitCounts
+
+
+@dataclass(frozen=True, slots=True)
+class CommitDetails:
+    """A committed transaction."""
+
+    counts: CommitCounts
+    records: int
+    """The number of records it wrote."""
+    seconds: float
+    """How long writing it took."""
+    occurred: Sequence[Micros]
+    """`occurred_at` of the first and the last good event of each batch that it read from an input."""
+    stamped_ms: Sequence[int]
+    """The timestamps (milliseconds since 1970) of the first and the last record of each such batch."""
 
 
 class CommitListener(Protocol):
-    """Told in the event loop, so it must be quick."""
+    """Called in the event loop, so it must be quick."""
 
-    def committed(
-        self,
-        counts: Mapping[tuple[str, ...], int],
-        records: int,
-        seconds: float,
-        occurred: Sequence[Micros],
-        stamped_ms: Sequence[int],
-    ) -> None:
-        """A transaction holds.
-
-        Args:
-            counts: what happened in it, by a name and labels: `events` topic, type, outcome; `facts` table, outcome;
-                `dead_letters` topic, class; `outputs` topic; `break_transitions` class, lifecycle;
-                `late_alert_transitions` lifecycle.
-            records: how many it wrote.
-            seconds: how long writing it took.
-            occurred: `occurred_at` of the first and the last good event of each batch that it read from an input.
-            stamped_ms: the timestamps (milliseconds since 1970) of the first and the last record of each such batch.
-
-        """
+    def committed(self, details: CommitDetails) -> None:
+        """A transaction was committed."""
 
     def failed(self) -> None:
-        """A transaction did not hold, or nobody knows whether it did."""
+        """A transaction failed, or its outcome is unknown."""
 
     def rebalanced(self) -> None:
         """Partitions were assigned."""
 
 
 class NullListener:
-    """Nobody watches."""
+    """Ignores everything."""
 
-    def committed(
-        self,
-        counts: Mapping[tuple[str, ...], int],
-        records: int,
-        seconds: float,
-        occurred: Sequence[Micros],
-        stamped_ms: Sequence[int],
-    ) -> None:
-        """Do nothing."""
+    def committed(self, details: CommitDetails) -> None:
+        """Ignore it."""
 
     def failed(self) -> None:
-        """Do nothing."""
+        """Ignore it."""
 
     def rebalanced(self) -> None:
-        """Do nothing."""
+        """Ignore it."""

@@ -1,38 +1,32 @@
-"""Turns the engine's crank in the event loop of a worker: batches in, commits out, time asked for.
+"""Drives the engine in the event loop of a worker: processes batches, commits, and advances watermarks.
 
-Knows asyncio, the fetcher's and the writer's threads; knows nothing of Faust.
+It knows asyncio and the threads of fetcher and writer, and nothing of Faust.
 """
 
 import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TypeVar
 
 from streams.transport.batch import Batch, TopicPartition
 from streams.transport.commit import Commit
-from streams.transport.commit_listener import CommitListener, NullListener
+from streams.transport.commit_listener import CommitDetails, CommitListener
 from streams.transport.engine import Engine, Verdict
 from streams.transport.fetcher import Fetcher
 from streams.transport.writer import Membership, TransactionFailed, Writer
 
 log = logging.getLogger(__name__)
 
-T = TypeVar("T")
-
 BUFFERED_MAX = 10_000
-"""The open transaction takes no batch while it holds this many keys and records: memory stays bounded while the
-broker does not acknowledge."""
+"""The open transaction takes no batch while it holds this many keys and records, so that memory stays bounded while
+the broker does not acknowledge."""
 
 BACKLOG_INTERVALS = 20
-"""In a backlog, where latency means nothing, a commit may wait this many commit intervals while it is not full: the
-more events of a key meet in one commit, the fewer views are derived and told."""
-
-LOST_AFTER_S = 5.0
-"""Batches that were handed over and did not come through for this long got lost in a queue that was cleared."""
+"""In a backlog, where latency does not matter, a commit may wait this many commit intervals while it is not full: the
+more events of a key share a commit, the fewer views are derived and published."""
 
 LINGER_S = 0.005
-"""After a pause, a commit waits this long for company."""
+"""After idling, wait this long so that batches that arrive together share one commit."""
 
 
 class CommitLoop:
@@ -43,8 +37,10 @@ class CommitLoop:
         engine: Engine,
         fetcher: Fetcher,
         writer: Writer,
+        *,
         end_offsets: Callable[[list[TopicPartition]], Mapping[TopicPartition, int]],
         failed: Callable[[BaseException], Awaitable[None]],
+        listener: CommitListener,
         commit_interval_s: float,
         progress_interval_s: float,
         write_timeout_s: float,
@@ -54,6 +50,7 @@ class CommitLoop:
         self._writer = writer
         self._end_offsets = end_offsets
         self._failed = failed
+        self._listener = listener
         self._commit_interval_s = commit_interval_s
         self._progress_interval_s = progress_interval_s
         self.write_timeout_s = write_timeout_s
@@ -66,31 +63,29 @@ class CommitLoop:
         self._room.set()
         self._committing = asyncio.Lock()
         self._running = False
-        self._handled_at = time.monotonic()
         self.last_progress_at = time.monotonic()
-        """When a transaction last held, or there was nothing to do."""
+        """When a transaction was last committed, or there was nothing to commit."""
         self.writing_since: float | None = None
-        """Since when a commit is on its way to the broker; None where none is."""
+        """Since when a commit is in flight; None where none is."""
         self.moved_at = time.monotonic()
         """When a batch was last processed."""
-        self.listener: CommitListener = NullListener()
 
     def resume(
         self,
         membership: Membership,
         positions: Mapping[TopicPartition, int],
-        everywhere: Mapping[TopicPartition, int],
+        group_offsets: Mapping[TopicPartition, int],
     ) -> None:
-        """Read on: the state of these partitions is recovered and they are ours as this member of the group."""
+        """Process these partitions: their state is recovered, and they are ours as this member of the group."""
         self._membership = membership
         self._epoch += 1
-        self.engine.assigned(self._epoch, positions, everywhere)
+        self.engine.assigned(self._epoch, positions, group_offsets)
         self._running = True
-        self._handled_at = self.last_progress_at = self.moved_at = time.monotonic()
+        self.last_progress_at = self.moved_at = time.monotonic()
         self._fetcher.assign(self._epoch, positions)
 
     async def drain(self) -> None:
-        """Take in nothing more, commit what is done until nothing is open, and forget the partitions."""
+        """Take in nothing more, commit what is processed, and forget the partitions."""
         self._running = False
         self._fetcher.unassign()
         try:
@@ -102,12 +97,11 @@ class CommitLoop:
             self.engine.revoked()
             self._room.set()
 
-    async def handle(self, batch: Batch) -> None:
-        """Process a batch, once there is room for what it may bring."""
+    async def process(self, batch: Batch) -> None:
+        """Process a batch, once the open transaction has room for it."""
         while self.engine.buffered() >= BUFFERED_MAX and not self.broken and self._running:
             self._room.clear()
             await self._room.wait()
-        self._handled_at = time.monotonic()
         if self.broken:
             return
         try:
@@ -121,21 +115,21 @@ class CommitLoop:
             if batch.records or self.engine.watermarks.awaits(batch.source):
                 self._something.set()
         elif verdict is Verdict.GAP and self._running:
-            log.warning("a batch before %s at %d got lost on its way; reading again", batch.source, batch.start)
+            log.warning("a batch before offset %d of %s is missing; reading it again", batch.start, batch.source)
             self._fetcher.assign(self._epoch, self.engine.expected)
 
     async def fail(self, error: BaseException) -> None:
-        """Stop for good: nothing that is not committed counts, and the process must end with an error."""
+        """Stop for good: what is not committed does not count, and the process must end with an error."""
         if self.broken:
             return
         self.broken = True
         self._room.set()
         self._fetcher.unassign()
-        log.critical("the worker stops; what is committed is the truth", exc_info=error)
+        log.critical("the worker stops; only what is committed counts", exc_info=error)
         await self._failed(error)
 
     async def commit_forever(self) -> None:
-        """Commit what is open, at most once in the commit interval, until the worker ends."""
+        """Commit the open transaction, at most once in the commit interval, until the worker ends."""
         last = 0.0
         while not self.broken:
             await self._something.wait()
@@ -147,27 +141,18 @@ class CommitLoop:
                     await self._guarded(self._commit)
 
     async def _wait_for_batching(self, last: float) -> None:
-        """Wait for as much as a commit may hold, as long as it may wait."""
+        """Wait for the commit interval; in a backlog, until the commit is full or after `BACKLOG_INTERVALS` of them."""
         await asyncio.sleep(max(LINGER_S, last + self._commit_interval_s - time.monotonic()))
         latest = last + BACKLOG_INTERVALS * self._commit_interval_s
         while self._fetcher.behind and self.engine.buffered() < BUFFERED_MAX and time.monotonic() < latest:
             await asyncio.sleep(self._commit_interval_s / 4)
 
     async def poll_end_offsets_forever(self) -> None:
-        """Measure how far each partition is caught up, and let deadlines fire, until the worker ends."""
+        """Advance the watermarks, so that deadlines fire, until the worker ends."""
         while not self.broken:
             await asyncio.sleep(self._progress_interval_s)
             if self._running:
-                self._look_for_lost_batches()
                 await self._guarded(self._poll_end_offsets)
-
-    def _look_for_lost_batches(self) -> None:
-        """Read again what Faust dropped on its way: a gap shows only when a later batch comes, and none may come."""
-        waiting = self._room.is_set() and self._fetcher.handed_over > 0
-        if waiting and time.monotonic() - self._handled_at > LOST_AFTER_S:
-            log.warning("%d batches got lost on their way; reading again", self._fetcher.handed_over)
-            self._handled_at = time.monotonic()
-            self._fetcher.assign(self._epoch, self.engine.expected)
 
     async def _guarded(self, step: Callable[[], Awaitable[None]]) -> None:
         try:
@@ -182,7 +167,7 @@ class CommitLoop:
             try:
                 await self._write(commit)
             except Exception:
-                self.listener.failed()
+                self._listener.failed()
                 raise
         self.last_progress_at = time.monotonic()
 
@@ -199,18 +184,26 @@ class CommitLoop:
         self.engine.committed(commit)
         commit.count_outputs()
         seconds = time.monotonic() - began
-        self.listener.committed(commit.counts, len(commit), seconds, commit.occurred, commit.stamped_ms)
-        self._something.set()  # more may be due than one commit holds, and times travel on
+        self._listener.committed(
+            CommitDetails(
+                counts=commit.counts,
+                records=len(commit),
+                seconds=seconds,
+                occurred=commit.occurred,
+                stamped_ms=commit.stamped_ms,
+            )
+        )
+        self._something.set()  # more deadlines may be due than one commit holds, and watermarks travel downstream
 
     async def _poll_end_offsets(self) -> None:
-        asks = self.engine.end_offset_requests()
-        if not asks:
+        requests = self.engine.end_offset_requests()
+        if not requests:
             return
         epoch = self._epoch
-        ends = await asyncio.to_thread(self._end_offsets, [ask.source for ask in asks])
+        ends = await asyncio.to_thread(self._end_offsets, [request.source for request in requests])
         if epoch != self._epoch:
             return
-        for ask in asks:
-            if ask.source in ends:
-                self.engine.watermarks.on_end_offset(ask, ends[ask.source])
+        for request in requests:
+            if request.source in ends:
+                self.engine.watermarks.on_end_offset(request, ends[request.source])
         self._something.set()

@@ -1,15 +1,16 @@
-"""Faust's transport, for the scheme `rentmatch://`: membership in the group is aiokafka's, records are not.
+"""Faust's transport for the scheme `rentmatch://`: the group membership is aiokafka's, the records are not.
 
-Faust and aiokafka keep what they are good at: joining, heartbeats, the assignor with its standbys, rebalances, agents
-and their channels. Records come from streams/transport/fetcher.py and leave through streams/transport/writer.py.
+Faust and aiokafka keep what they are good at: joining, heartbeats, the assignor with its standbys, rebalances, agents.
+Records are read by fetcher.py, reach the agents through `BatchTopic`, and are written by writer.py.
 """
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Protocol, cast
 
 import aiokafka
+import faust
 from aiokafka.client import ConnectionGroup
 from aiokafka.errors import KafkaError
 from aiokafka.protocol.group import LeaveGroupRequest
@@ -17,9 +18,9 @@ from faust.transport import base
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, Message
 from faust.types.transports import TPorTopicSet
-from faust.types.tuples import ConsumerMessage
 from mode import Service
 from mode.types import ServiceT
+from mode.utils.queues import FlowControlEvent, ThrowableQueue
 
 from streams.topics import Topic
 from streams.transport.batch import Batch
@@ -31,57 +32,107 @@ from streams.transport.writer import Membership, Writer
 log = logging.getLogger(__name__)
 
 LEAVING_S = 0.3
-"""A member that no rebalance holds has left the group long before."""
+"""A member that no rebalance holds back has left the group long before."""
 
 
-class Pipeline(Protocol):
-    """What the transport finds at `app.pipeline`; made in app.py."""
+class TransportParts(Protocol):
+    """What the transport needs of a worker (tables/worker.py)."""
 
-    opened: bool
-    commit_loop: CommitLoop
-    fetcher: Fetcher
-    writer: Writer
-    lag_monitor: LagMonitor
-    arrived: "asyncio.Queue[list[Batch]]"
-    names: Mapping[Topic, str]
-    membership: Membership | None
+    @property
+    def commit_loop(self) -> CommitLoop:
+        """Processes and commits."""
 
-    def start_reading(self) -> None:
-        """Start the threads that read."""
+    @property
+    def fetcher(self) -> Fetcher:
+        """Reads."""
 
-    def stop_reading(self) -> None:
-        """Stop them."""
+    @property
+    def writer(self) -> Writer:
+        """Writes the transactions."""
+
+    @property
+    def lag_monitor(self) -> LagMonitor:
+        """Polls how much there is to read."""
+
+
+class BatchQueue(ThrowableQueue):  # type: ignore[misc]
+    """The queue of an agent. Faust's flow control never suspends or clears it, so no batch is lost in it.
+
+    It needs neither: what a rebalance makes stale carries an old epoch, and the fetcher bounds what is in it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(flow_control=FlowControlEvent(initially_suspended=False))
+
+
+class BatchTopic(faust.Topic):  # type: ignore[misc]
+    """The topics that an agent reads. Its values are batches, which `deliver` puts there as they are.
+
+    Faust subscribes the group to these topics, and starts, supervises and stops the agent; a batch takes no other way
+    through Faust than this one queue.
+    """
+
+    def __init__(self, *args: Any, queue: BatchQueue | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, queue=queue or BatchQueue(), **kwargs)
+
+    def _clone_args(self) -> Mapping[str, Any]:
+        """Let all clones share the queue: the agent reads from a clone of a clone."""
+        return {**super()._clone_args(), "queue": self.queue}
+
+
+class BatchStream(Protocol):
+    """What an agent's function is run with: a Faust stream whose values are batches."""
+
+    app: Any
+
+    def __aiter__(self) -> "BatchStream":
+        """Iterate over the batches."""
+
+    async def __anext__(self) -> Batch:
+        """Wait for the next batch."""
+
+
+def queues_of(app: faust.App) -> dict[str, BatchQueue]:
+    """The queue of the agent that reads a topic, by the topic's name on this installation."""
+    return {name: agent.channel.queue for agent in app.agents.values() for name in agent.channel.topics}
+
+
+def deliver(batches: list[Batch], queues: Mapping[Topic, BatchQueue]) -> None:
+    """Put each batch into the queue of the agent that reads its topic."""
+    for batch in batches:
+        queues[batch.source.topic].put_nowait(batch)
 
 
 class Listener(driver.ConsumerRebalanceListener):  # type: ignore[misc]
-    """Notes who we are in the group at the moment of assignment: aiokafka resets it when the next rebalance begins."""
+    """Notes our membership at the moment of assignment: aiokafka resets it when the next rebalance begins."""
 
     async def on_partitions_assigned(self, assigned: Iterable[Any]) -> None:
-        """Take generation and member id, keep aiokafka from fetching, and go on as Faust does."""
+        """Note generation and member id, keep aiokafka from fetching, and go on as Faust does."""
         consumer: aiokafka.AIOKafkaConsumer = self._thread._ensure_consumer()
         consumer.pause(*assigned)
         coordinator = consumer._coordinator
-        app = self._thread.app
-        app.pipeline.membership = Membership(app.conf.id, coordinator.generation, coordinator.member_id)
+        self._thread.consumer.membership = Membership(
+            self._thread.app.conf.id, coordinator.generation, coordinator.member_id
+        )
         await super().on_partitions_assigned(assigned)
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
-    """Leaves the group at once, also while it waits to be let into its next generation."""
+    """Leaves the group at once, also while it waits to join its next generation."""
 
     async def on_thread_stop(self) -> None:
-        """Stop as Faust does; if that takes longer, say goodbye by another connection.
+        """Stop as Faust does; if that takes longer, leave the group by another connection.
 
-        While a rebalance waits for a member that does not answer, the broker answers nothing that comes behind our own
-        request to join, on its connection. So the goodbye would wait until the silent member's session ends.
+        While a rebalance waits for a member that does not answer, the broker answers no request that follows our own
+        JoinGroup on its connection. LeaveGroup would wait there until the silent member's session ends.
         """
         stopping = asyncio.ensure_future(super().on_thread_stop())
         done, _ = await asyncio.wait([stopping], timeout=LEAVING_S)
         if not done and self._consumer is not None:
-            await self._say_goodbye(self._consumer)
+            await self._leave_group(self._consumer)
         await stopping
 
-    async def _say_goodbye(self, consumer: aiokafka.AIOKafkaConsumer) -> None:
+    async def _leave_group(self, consumer: aiokafka.AIOKafkaConsumer) -> None:
         coordinator = consumer._coordinator
         if coordinator.coordinator_id is None or not coordinator.member_id:
             return
@@ -97,72 +148,66 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
 
     RebalanceListener: ClassVar[type] = Listener
 
+    membership: Membership | None = None
+    """Of the last assignment; None before the first."""
+
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     @property
-    def pipeline(self) -> Pipeline:
-        """The parts that app.py put together."""
-        return cast(Pipeline, self.app.pipeline)
+    def worker(self) -> TransportParts | None:
+        """The worker, while it is open."""
+        return cast(TransportParts | None, self.app.worker)
+
+    @property
+    def _open_worker(self) -> TransportParts:
+        if self.worker is None:
+            raise RuntimeError("the group calls a worker that is not open")
+        return self.worker
 
     async def on_start(self) -> None:
         """Start reading (nothing is assigned yet)."""
-        self.pipeline.start_reading()
+        self._open_worker.fetcher.start()
         await super().on_start()
 
     async def on_stop(self) -> None:
-        """Commit what is done; the group is left right after."""
-        if self.pipeline.opened:
-            await self.pipeline.commit_loop.drain()
-            await asyncio.to_thread(self.pipeline.stop_reading)
+        """Commit what is processed; the group is left right after."""
+        if self.worker is not None:
+            await self.worker.commit_loop.drain()
+            await asyncio.to_thread(self.worker.fetcher.stop)
         self.transport._topic_waiters.clear()
 
     @Service.task  # type: ignore[untyped-decorator]
     async def _commit_forever(self) -> None:
-        await self.pipeline.commit_loop.commit_forever()
+        await self._open_worker.commit_loop.commit_forever()
 
     @Service.task  # type: ignore[untyped-decorator]
-    async def _ask_forever(self) -> None:
-        await self.pipeline.commit_loop.poll_end_offsets_forever()
+    async def _poll_end_offsets_forever(self) -> None:
+        await self._open_worker.commit_loop.poll_end_offsets_forever()
 
     @Service.task  # type: ignore[untyped-decorator]
-    async def _observe_forever(self) -> None:
-        await self.pipeline.lag_monitor.poll_forever()
+    async def _poll_lag_forever(self) -> None:
+        await self._open_worker.lag_monitor.poll_forever()
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Commit first, then let go."""
-        await self.pipeline.commit_loop.drain()
+        await self._open_worker.commit_loop.drain()
         await super().on_partitions_revoked(revoked)
 
     async def _drain_messages(self, fetcher: ServiceT) -> None:
-        arrived = self.pipeline.arrived
+        """Wait for the end: batches do not come through Faust's fetcher."""
         try:
-            while not (self.should_stop or fetcher.should_stop):
-                # Not asyncio.wait_for: before Python 3.12 it loses a cancellation that comes together with a batch.
-                batches = await arrived.get()
-                if fetcher.should_stop:
-                    return  # the flow of messages is suspended by now: whoever hands one on waits for ever
-                await self.callback(self._message(batches))
+            await fetcher.wait_until_stopped()
         except asyncio.CancelledError:
-            # Being told to stop is an end; while a rebalance goes on Faust would take it for a crash.
+            # A cancellation after stop() is the end; in a rebalance Faust would take it for a crash.
             if not fetcher.should_stop:
                 raise
 
-    def _message(self, batches: list[Batch]) -> ConsumerMessage:
-        """A list of batches for one agent, in the shape of a Kafka message of the first one's partition."""
-        first = batches[0]
-        name = self.pipeline.names[first.source.topic]
-        number = first.source.number
-        return ConsumerMessage(
-            name, number, first.start, 0.0, 0, [], None, batches, None, 0, 0, TP(name, number),
-            generation_id=self.app.consumer_generation_id,
-        )  # fmt: skip
-
     def track_message(self, message: Message) -> None:
-        """Faust's acks decide nothing here."""
+        """Ignore it: Faust's acks decide nothing here."""
 
     def ack(self, message: Message) -> bool:
-        """Faust's acks decide nothing here."""
+        """Ignore it: Faust's acks decide nothing here."""
         return True
 
     async def commit(self, topics: TPorTopicSet | None = None, start_new_transaction: bool = True) -> bool:
@@ -170,8 +215,8 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         return False
 
     async def wait_empty(self) -> None:
-        """Commit what is done until nothing is open."""
-        await self.pipeline.commit_loop.drain()
+        """Commit what is processed."""
+        await self._open_worker.commit_loop.drain()
 
     async def perform_seek(self) -> None:
         """Do nothing: positions are the fetcher's."""
@@ -184,15 +229,15 @@ class Producer(base.Producer):  # type: ignore[misc]
     """The place of Faust's producer. Records leave through the writer's transactions and in no other way."""
 
     async def on_start(self) -> None:
-        """Fence off a former worker of our name, and abort what it left open."""
+        """Fence a former worker of our name, and abort the transaction that it left open."""
         await super().on_start()
-        await asyncio.to_thread(self.app.pipeline.writer.start, 60.0)
+        await asyncio.to_thread(self.app.worker.writer.start, 60.0)
 
     async def on_stop(self) -> None:
         """Finish what was submitted."""
         await super().on_stop()
-        if self.app.pipeline.opened:
-            await asyncio.to_thread(self.app.pipeline.writer.stop)
+        if self.app.worker is not None:
+            await asyncio.to_thread(self.app.worker.writer.stop)
 
     async def send(self, *args: Any, **kwargs: Any) -> Any:
         """Refuse.
@@ -229,8 +274,3 @@ class Transport(base.Transport):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._topic_waiters: dict[str, Any] = {}
-
-
-def as_batches(stream: Any) -> AsyncIterator[list[Batch]]:
-    """A Faust stream of ours, as what it is: its values are lists of batches."""
-    return cast(AsyncIterator[list[Batch]], stream)

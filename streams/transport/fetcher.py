@@ -1,7 +1,7 @@
 """Reads the source partitions of a worker: a manually assigned consumer in a thread of its own.
 
-The group is somebody else's business (faust_group.py); this only reads what it is told to, from where it is told
-to, read_committed, and hands over batches without gaps.
+Group membership is not its concern (faust_group.py): it reads the partitions it is assigned from the offsets it is
+given, read_committed, and delivers batches without gaps.
 """
 
 import logging
@@ -23,18 +23,18 @@ POLL_RECORDS = 1_000
 """A poll returns at most this many records."""
 
 GATHER_S = 0.005
-"""What came together should travel together: each handover costs more than a record."""
+"""Wait this long after the first record, so that records that arrive together are delivered together."""
 
 BATCH_BYTES = 256 * 1024
-"""A batch is closed when it grows past this: it holds the event loop for as long as it takes to process, and a
-record of an internal topic carries hundreds of facts."""
+"""A batch is closed when it grows past this: processing it blocks the event loop, and a record of an internal topic
+carries hundreds of facts."""
 
 OUTSTANDING_BYTES = 4 << 20
-"""The thread rests while records of this size are handed over and not yet processed."""
+"""The thread waits while records of this size are delivered and not yet processed."""
 
 
 class Fetcher:
-    """Hands batches to `deliver`, which is called in the fetcher's thread and must not block."""
+    """Passes batches to `deliver`, which is called in the fetcher's thread and must not block."""
 
     def __init__(
         self,
@@ -67,7 +67,6 @@ class Fetcher:
         self._epoch = -1
         self._command: Callable[[Consumer], None] | None = None
         self._outstanding = 0
-        self._handed_over = 0
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="rentmatch-fetcher", daemon=True)
 
@@ -85,7 +84,7 @@ class Fetcher:
     def assign(self, epoch: int, positions: Mapping[TopicPartition, int]) -> None:
         """Read these partitions from these offsets from now on; batches carry this epoch.
 
-        Also the way back when a batch got lost after it was handed over.
+        Also how a missing batch is read again.
         """
         at = dict(positions)
 
@@ -98,7 +97,7 @@ class Fetcher:
             )
 
         with self._lock:
-            self._outstanding = self._handed_over = 0
+            self._outstanding = 0
             self._command = command
             self._lock.notify()
 
@@ -111,16 +110,10 @@ class Fetcher:
         """Whether there is more to read than is being processed: a backlog."""
         return self._outstanding >= OUTSTANDING_BYTES // 2
 
-    @property
-    def handed_over(self) -> int:
-        """How many batches were handed over since the last assignment and are not done."""
-        return self._handed_over
-
     def done(self, batch: Batch) -> None:
-        """A batch is dealt with: there is room for as many more."""
+        """A batch is processed: there is room for as many bytes more."""
         with self._lock:
             if batch.epoch == self._epoch:
-                self._handed_over -= 1
                 self._outstanding -= size_of(batch)
                 if self._outstanding < OUTSTANDING_BYTES:
                     self._lock.notify()
@@ -157,9 +150,8 @@ class Fetcher:
             batches = self._batches(messages)
             with self._lock:
                 if self._command is not None:
-                    return True  # assigned anew meanwhile: these would only be found stale
+                    return True  # reassigned meanwhile: these are stale
                 self._outstanding += sum(map(size_of, batches))
-                self._handed_over += len(batches)
             if batches:
                 self._deliver(batches)
         return True

@@ -1,14 +1,14 @@
-"""Up to which wall-clock time each partition has been read: what opens the gate for deadlines (contract section 9).
+"""Watermarks: up to which wall-clock time each partition has been read (contract section 9, "caught-up time").
 
 A deadline at T may fire for a key only when everything that any input held at T has reached that key. Instead of
-asking that for each deadline, each partition has a caught-up time, and views are derived as of that time:
+checking that for each deadline, each partition has a watermark, and views are derived as of it:
 
-- An input partition is caught up to c when it was read to the end offset that was asked for after the clock said c.
-- A partition of an internal topic is caught up to c when every partition of the topics before it is, in committed
-  transactions, and it has itself been read to the end offset that was asked for after that was known.
+- An input partition has watermark c when it was read to the end offset that was requested after the clock said c.
+- A partition of an internal topic has watermark c when every partition of its upstream topics has, in committed
+  transactions, and it has itself been read to the end offset that was requested after that was known.
 
-So the times travel down the pipeline with the data, and a stage that stands still holds back every deadline behind
-it. The times are written to the `progress` topic in the transaction that makes them true.
+So watermarks travel down the pipeline with the data, and a stage that makes no progress holds back every deadline
+downstream of it. They are written to the `progress` topic in the transaction that makes them true.
 """
 
 from collections.abc import Container, Iterable, Mapping
@@ -17,44 +17,40 @@ from typing import NamedTuple
 import msgspec
 
 from domain.time import NOT_CAUGHT_UP, Micros
-from streams.topics import INPUTS, OBLIGATION_FACTS, PAYMENT_FACTS, Topic
+from streams.topics import Topic
 from streams.transport.batch import TopicPartition
 
-UPSTREAM: Mapping[Topic, tuple[Topic, ...]] = {PAYMENT_FACTS: INPUTS, OBLIGATION_FACTS: (PAYMENT_FACTS,)}
-"""Which topics' times a topic's own time waits for. Ledger facts reach obligation-facts from the inputs directly, but
-the payment-facts' time already waits for all inputs."""
-
-
 MOVED = b"moved to "
-"""How the key of the record begins that ends a progress topic; the names of the new topics follow."""
+"""The start of the key of the record that ends a progress topic; the names of the new topics follow."""
 
 
 class Repartitioned(RuntimeError):
-    """An internal topic's number of partitions was changed while it holds data, or its data has moved elsewhere."""
+    """An internal topic's number of partitions changed while it holds data, or its data has moved to other topics."""
 
 
 class Watermark(NamedTuple):
     """A value of the progress topic."""
 
     caught_up: Micros
-    """Views of this partition's keys are as of this time; it never goes back, or what was told would be taken back."""
+    """Views of this partition's keys are as of this time. It never goes back: that would retract what was published."""
     offset: int
-    """What was processed of the partition then: a group that was set back before it is not caught up any more."""
+    """The next offset of the partition at that time: a group that is reset to before it has no watermark any more."""
     passed: Micros
-    """All that was due up to this time has been settled: what those who come after this partition go by."""
+    """All deadlines up to this time have fired: downstream watermarks wait for this."""
     partitions: int
-    """How many partitions its topic had then."""
+    """The number of partitions of its topic at that time."""
 
 
 class EndOffsetRequest(NamedTuple):
-    """A partition whose end offset is to be asked for now, and what reaching it would prove."""
+    """A partition whose end offset is to be requested now."""
 
     source: TopicPartition
     until: Micros
+    """The watermark that the partition has once it is read to that offset."""
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode_mark = msgspec.msgpack.Decoder(Watermark).decode
+_decode = msgspec.msgpack.Decoder(Watermark).decode
 
 
 def key_of(source: TopicPartition) -> bytes:
@@ -62,43 +58,79 @@ def key_of(source: TopicPartition) -> bytes:
     return f"{source.topic.name}:{source.number}".encode()
 
 
-def encode_watermark(mark: Watermark) -> bytes:
-    """The record of a mark."""
-    return _encode(mark)
+def encode_watermark(watermark: Watermark) -> bytes:
+    """The value of a record of the progress topic."""
+    return _encode(watermark)
 
 
 def decode_watermark(value: bytes) -> Watermark:
-    """The mark of a record."""
-    return _decode_mark(value)
+    """The watermark in a record of the progress topic."""
+    return _decode(value)
+
+
+class _EndOffsets:
+    """End offsets that were requested and are not reached yet: what reaching one proves."""
+
+    def __init__(self) -> None:
+        self._open: dict[TopicPartition, tuple[Micros, int]] = {}
+
+    def __contains__(self, source: TopicPartition) -> bool:
+        return source in self._open
+
+    def clear(self) -> None:
+        self._open.clear()
+
+    def add(self, request: EndOffsetRequest, end: int) -> None:
+        self._open[request.source] = (request.until, end)
+
+    def take_reached(self, processed: Mapping[TopicPartition, int]) -> list[tuple[TopicPartition, Micros]]:
+        """Remove and return those that have been reached."""
+        reached = [(source, until) for source, (until, end) in self._open.items() if processed.get(source, -1) >= end]
+        for source, _ in reached:
+            del self._open[source]
+        return reached
 
 
 class WatermarkTracker:
-    """The caught-up times, as far as this worker knows them."""
+    """The watermarks as far as this worker knows them: its own, and those that all workers have committed.
 
-    def __init__(self, partitions: Mapping[Topic, int]) -> None:
+    Args:
+        partitions: the number of partitions of each topic.
+        upstream: for each internal topic, the topics whose watermarks its own waits for (`Topology.upstream`).
+
+    """
+
+    def __init__(self, partitions: Mapping[Topic, int], upstream: Mapping[Topic, tuple[Topic, ...]]) -> None:
         self._partitions = dict(partitions)
-        self._committed: dict[bytes, Watermark] = {}
-        self._mine: dict[TopicPartition, Micros] = {}
+        self._upstream = upstream
+        self._last = [topic for topic in upstream if not any(topic in topics for topics in upstream.values())]
+        self._end_offsets = _EndOffsets()
+        self._remote: dict[bytes, Watermark] = {}
+        """What is committed, of all partitions, by their key in the progress topic."""
+        self._own: dict[TopicPartition, Micros] = {}
+        """Of the partitions that this worker reads, the open transaction included."""
         self._passed: dict[TopicPartition, Micros] = {}
-        self._written: dict[TopicPartition, tuple[Micros, Micros]] = {}
-        self._asked: dict[TopicPartition, tuple[Micros, int]] = {}
-        self._durable: dict[TopicPartition, Micros] = {}
+        """Up to when their deadlines have fired, likewise."""
+        self._published: dict[TopicPartition, tuple[Micros, Micros]] = {}
+        """What of both was last published, transactions in flight included."""
+        self._stored: dict[TopicPartition, Micros] = {}
+        """What the local store is as of."""
 
     @property
     def partitions(self) -> Mapping[Topic, int]:
-        """How many partitions each topic has, as far as is known."""
+        """The number of partitions of each topic, as far as is known."""
         return self._partitions
 
     def repartitioned(self, partitions: Mapping[Topic, int]) -> None:
-        """Take note that inputs were given more partitions; the times of those count from now on."""
+        """Note that inputs have more partitions now; the watermarks of those count from now on."""
         self._partitions = dict(partitions)
 
-    def on_remote(self, key: bytes, mark: Watermark) -> None:
+    def on_remote(self, key: bytes, watermark: Watermark) -> None:
         """Take in a record of the progress topic, committed by this worker or another.
 
         Raises:
-            Repartitioned: an internal topic has another number of partitions than when this was written: keys would
-                not be where their state is. Or that has moved to other topics.
+            Repartitioned: an internal topic has another number of partitions than when this was written, so keys are
+                not where their state is; or its data has moved to other topics.
 
         """
         if key.startswith(MOVED):
@@ -108,129 +140,133 @@ class WatermarkTracker:
                 f"that `rentmatch repartition` printed"
             )
         name = key.decode().rpartition(":")[0]
-        for topic in UPSTREAM:
-            if topic.name == name and mark.partitions != self._partitions[topic]:
+        for topic in self._upstream:
+            if topic.name == name and watermark.partitions != self._partitions[topic]:
                 raise Repartitioned(
-                    f"{name} had {mark.partitions} partitions and now has {self._partitions[topic]}: a key's place is "
-                    f"given by that number, which must not change while the topic and its changelog hold data"
+                    f"{name} had {watermark.partitions} partitions and now has {self._partitions[topic]}: a key's "
+                    f"partition is given by that number, which must not change while the topic and its changelog hold "
+                    f"data"
                 )
-        self._committed[key] = mark
+        self._remote[key] = watermark
 
-    def assigned(self, positions: Mapping[TopicPartition, int], everywhere: Mapping[TopicPartition, int]) -> None:
-        """Read these partitions from now on, from these offsets.
+    def assigned(self, positions: Mapping[TopicPartition, int], group_offsets: Mapping[TopicPartition, int]) -> None:
+        """Track these partitions from now on, from these offsets.
 
         Args:
             positions: of the partitions that this worker reads.
-            everywhere: the group's offsets of all partitions. If one of them was set back, no time holds any more:
-                what was known when it was written may have been forgotten, and is being read again.
+            group_offsets: the group's offsets of all partitions. If one of them was reset to an earlier offset, no
+                watermark is valid any more: what was known when it was written is being read again.
 
         """
         self.revoked()
-        set_back = any(
-            mark.offset > offset
-            for source, offset in everywhere.items()
-            if (mark := self._committed.get(key_of(source))) is not None
+        reset = any(
+            watermark.offset > offset
+            for source, offset in group_offsets.items()
+            if (watermark := self._remote.get(key_of(source))) is not None
         )
         for source in positions:
-            mark = self._committed.get(key_of(source))
-            if mark is not None:
-                self._written[source] = (mark.caught_up, mark.passed)
-            if mark is None or set_back:
-                self._mine[source] = self._passed[source] = NOT_CAUGHT_UP
+            watermark = self._remote.get(key_of(source))
+            if watermark is not None:
+                self._published[source] = (watermark.caught_up, watermark.passed)
+            if watermark is None or reset:
+                self._own[source] = self._passed[source] = NOT_CAUGHT_UP
             else:
-                self._mine[source] = mark.caught_up
-                self._passed[source] = mark.passed
-        self._durable = dict(self._mine)
+                self._own[source] = watermark.caught_up
+                self._passed[source] = watermark.passed
+        self._stored = dict(self._own)
 
     def revoked(self) -> None:
-        """Read nothing."""
-        self._mine = {}
+        """Track no partition."""
+        self._own = {}
         self._passed = {}
-        self._written = {}
-        self._asked.clear()
-        self._durable = {}
+        self._published = {}
+        self._stored = {}
+        self._end_offsets.clear()
 
     def end_offset_requests(self, clock: Micros) -> list[EndOffsetRequest]:
-        """The partitions that could be found caught up further, if their end offsets were asked for now."""
-        floors = {topic: self._floor(before) for topic, before in UPSTREAM.items()}
-        asks = []
-        for source, caught_up in self._mine.items():
+        """The partitions whose watermark could advance, if their end offsets were requested now."""
+        floors = {topic: self._floor(topics) for topic, topics in self._upstream.items()}
+        requests = []
+        for source, own in self._own.items():
             until = floors.get(source.topic, clock)
-            pending = self._asked.get(source)
-            if until > caught_up and pending is None:
-                asks.append(EndOffsetRequest(source, until))
-        return asks
+            if until > own and source not in self._end_offsets:
+                requests.append(EndOffsetRequest(source, until))
+        return requests
 
-    def on_end_offset(self, ask: EndOffsetRequest, end: int) -> None:
-        """The end offset of a partition, asked for after the `until` of the ask was true."""
-        if ask.source in self._mine:
-            self._asked[ask.source] = (ask.until, end)
+    def on_end_offset(self, request: EndOffsetRequest, end: int) -> None:
+        """Take in the end offset of a partition, which was requested after the request's `until`."""
+        if request.source in self._own:
+            self._end_offsets.add(request, end)
 
     def awaits(self, source: TopicPartition) -> bool:
-        """Whether reaching the end of this partition would move its time on."""
-        return source in self._asked
+        """Whether reaching the end of this partition would advance its watermark."""
+        return source in self._end_offsets
 
     def advance(self, processed: Mapping[TopicPartition, int]) -> None:
-        """Take note of what has been processed, in the open transaction or before it."""
-        for source, (until, end) in list(self._asked.items()):
-            if processed.get(source, -1) >= end:
-                del self._asked[source]
-                self._mine[source] = max(until, self._mine[source])
+        """Advance the watermarks by what has been processed, in the open transaction or before it."""
+        for source, until in self._end_offsets.take_reached(processed):
+            self._own[source] = max(until, self._own[source])
 
-    def caught_up(self, topic: Topic) -> dict[int, Micros]:
-        """The caught-up time of each partition of a topic that this worker reads."""
-        return {source.number: at for source, at in self._mine.items() if source.topic is topic}
+    def of(self, topic: Topic) -> dict[int, Micros]:
+        """The watermark of each partition of a topic that this worker reads."""
+        return {source.number: own for source, own in self._own.items() if source.topic is topic}
 
-    def committed_time(self, source: TopicPartition) -> Micros:
-        """The caught-up time, as of what the local store holds, of a partition that this worker reads; else NEVER.
+    def stored(self, source: TopicPartition) -> Micros:
+        """The watermark that the local store's state of a partition is as of; NOT_CAUGHT_UP without the partition.
 
-        Not the mark that was heard last: the broker lets a mark of ours be heard before the store has its states.
+        Not the one received last from the progress topic: a reader may see it before the store has applied the commit.
         """
-        return self._durable.get(source, NOT_CAUGHT_UP)
+        return self._stored.get(source, NOT_CAUGHT_UP)
 
     def to_publish(
-        self, processed: Mapping[TopicPartition, int], behind: Container[TopicPartition]
+        self, processed: Mapping[TopicPartition, int], overdue: Container[TopicPartition]
     ) -> dict[TopicPartition, Watermark]:
-        """What the open transaction has to write: times that have changed since they were last written.
+        """The watermarks that the open transaction has to write: those that changed since they were last published.
 
-        Partitions that are `behind` still have something to settle that is due.
+        Args:
+            processed: the next offset of each partition.
+            overdue: partitions that still have deadlines to fire.
+
         """
-        marks = {}
-        for source, at in self._mine.items():
-            if source not in behind:
-                self._passed[source] = at
+        changed = {}
+        for source, own in self._own.items():
+            if source not in overdue:
+                self._passed[source] = own
             passed = self._passed[source]
-            if (at, passed) != self._written.get(source, (NOT_CAUGHT_UP, NOT_CAUGHT_UP)):
-                marks[source] = Watermark(at, processed.get(source, 0), passed, self._partitions[source.topic])
-        return marks
+            if (own, passed) != self._published.get(source, (NOT_CAUGHT_UP, NOT_CAUGHT_UP)):
+                changed[source] = Watermark(own, processed.get(source, 0), passed, self._partitions[source.topic])
+        return changed
 
-    def in_flight(self, marks: Mapping[TopicPartition, Watermark]) -> None:
-        """These marks are on their way in a transaction."""
-        for source, mark in marks.items():
-            self._written[source] = (mark.caught_up, mark.passed)
+    def in_flight(self, watermarks: Mapping[TopicPartition, Watermark]) -> None:
+        """Note that a transaction with these watermarks is in flight."""
+        for source, watermark in watermarks.items():
+            self._published[source] = (watermark.caught_up, watermark.passed)
 
-    def committed(self, marks: Mapping[TopicPartition, Watermark]) -> None:
-        """The transaction with these marks holds."""
-        for source, mark in marks.items():
-            self._committed[key_of(source)] = mark
-            self._durable[source] = mark.caught_up
+    def committed(self, watermarks: Mapping[TopicPartition, Watermark]) -> None:
+        """Note that the transaction with these watermarks is committed."""
+        for source, watermark in watermarks.items():
+            self._remote[key_of(source)] = watermark
+            self._stored[source] = watermark.caught_up
 
     def min_watermark(self) -> Micros | None:
-        """The time up to which the whole pipeline is caught up, everywhere; None where it has not been yet."""
-        return self.everywhere(OBLIGATION_FACTS)
+        """The watermark of the whole pipeline, over all workers; None before the first."""
+        return self._known(self._last)
 
-    def everywhere(self, topic: Topic) -> Micros | None:
-        """The time up to which all partitions of a topic are caught up and settled; None where one has not been yet."""
-        floor = self._floor((topic,))
+    def min_watermark_of(self, topic: Topic) -> Micros | None:
+        """The lowest watermark of a topic's partitions, over all workers, deadlines fired; None before the first."""
+        return self._known((topic,))
+
+    def _known(self, topics: Iterable[Topic]) -> Micros | None:
+        floor = self._floor(topics)
         return None if floor == NOT_CAUGHT_UP else floor
 
     def _floor(self, topics: Iterable[Topic]) -> Micros:
         floor: Micros | None = None
         for topic in topics:
             for number in range(self._partitions[topic]):
-                mark = self._committed.get(key_of(TopicPartition(topic, number)))
-                if mark is None:
+                watermark = self._remote.get(key_of(TopicPartition(topic, number)))
+                if watermark is None:
                     return NOT_CAUGHT_UP
-                if floor is None or mark.passed < floor:
-                    floor = mark.passed
+                if floor is None or watermark.passed < floor:
+                    floor = watermark.passed
         return NOT_CAUGHT_UP if floor is None else floor

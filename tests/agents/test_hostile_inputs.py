@@ -6,19 +6,20 @@ from typing import Any
 
 import pytest
 
-from agents.keyed_agent import AgentContext, Clocks
-from agents.match_payments import PAYMENT_ID
+from agents.agent import AgentContext, Clocks
 from agents.route_inputs import RouteInputs
-from agents.router import Origin, Router
+from agents.router import Origin
 from domain.policy import Policy
 from streams import topics
 from streams.codec.avro_schemas import OURS, Schema
 from streams.codec.codec import Codec, framing
 from streams.codec.dead_letters import MESSAGE_CHARACTERS_MAX, BadInput, DeadLetter, DeadLetterClass
 from streams.codec.validation import check
+from streams.topology import TOPOLOGY
 from streams.transport.batch import Batch, RawRecord, TopicPartition
 from streams.transport.commit import Commit
 from tests.kit import avro_samples as samples
+from tests.kit.memory import MemoryStore
 from tests.kit.mutations import mutated
 
 BATCH = 1_000
@@ -44,7 +45,7 @@ class Learned:
     def owns(self, partition: int) -> bool:
         return True
 
-    def apply(self, partition: int, facts: Sequence[Any], origin: Origin) -> None:
+    def apply_facts(self, partition: int, facts: Sequence[Any], origin: Origin) -> None:
         for fact in facts:
             check(fact)
         self.facts += len(facts)
@@ -70,12 +71,17 @@ def test_every_record_is_a_fact_or_a_dead_letter_as_it_came(records: int) -> Non
     payments, obligations = Learned(), Learned()
     names = {topic: topic.name for topic in topics.ALL}
     codec = Codec(KnownIds())  # type: ignore[arg-type]
-    shared = AgentContext(Policy(), Clocks(lambda: 0, lambda: 1), codec, names, dict.fromkeys(topics.ALL, 3), "9.9")
-    stage = RouteInputs(
-        shared,
-        Router(topics.PAYMENT_FACTS, 3, PAYMENT_ID, payments),
-        Router(topics.OBLIGATION_FACTS, 3, lambda fact: fact.obligation_id, obligations),
+    context = AgentContext(
+        topology=TOPOLOGY,
+        policy=Policy(),
+        clocks=Clocks(lambda: 0, lambda: 1),
+        codec=codec,
+        store=MemoryStore(),  # type: ignore[arg-type]
+        names=names,
+        partitions=dict.fromkeys(topics.ALL, 3),
+        version="9.9",
     )
+    stage = RouteInputs(context, {topics.PAYMENT_FACTS: payments, topics.OBLIGATION_FACTS: obligations})
     by_topic = hostile_values(dice)
     classes: set[str] = set()
     dead = offset = 0

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from openapi_spec_validator import validate
 
-import app as composition
+from app import SERVICE_VERSION, create_app
 from domain.facts import PaymentInitiated
 from domain.time import rfc3339
 from gateway.rest.answers import ResultPage
@@ -250,7 +250,7 @@ def test_the_description_is_openapi(served):
 
 
 def described() -> str:
-    description = msgspec.to_builtins(describe(OPERATIONS, composition.SERVICE_VERSION))
+    description = msgspec.to_builtins(describe(OPERATIONS, SERVICE_VERSION))
     return json.dumps(description, indent=1) + "\n"
 
 
@@ -260,7 +260,7 @@ def test_the_description_in_the_repository_is_that_of_the_routes():
 
 
 def test_the_worker_serves_its_own_routes_and_nothing_of_fausts():
-    app = composition.create_app(Settings(http_port=1))
+    app = create_app(Settings(http_port=1))
     app.web.init_server()  # where Faust would add its pages
     served = {(route.method, route.resource.canonical) for route in app.web.web_app.router.routes()}
     ours = {route.path for route in OPERATIONS} | {"/livez", "/readyz", "/metrics"}

@@ -1,28 +1,27 @@
-"""Runs the production wiring in process: the stages, the engine and the tables are the real ones; broker and disk are
-in memory. `pipe`, `run`, `emitted`, `last`, `advance`, `crash`."""
+"""Runs the production wiring in process: agents, engine and tables are the real ones, broker and disk are in memory.
 
-from collections.abc import Iterable
+`pipe`, `run`, `emitted`, `last`, `advance`, `crash`.
+"""
+
+from collections.abc import Iterable, Sequence
 from enum import Enum
 from typing import Any
 
-import app as composition
-from agents.keyed_agent import Clocks, KeyedAgent
+from agents.agent import Agent, AgentContext, Clocks
+from agents.pipeline import AGENTS, make_stages
 from domain.facts import InputFact, PaymentInitiated, ProcessorSettled
-from domain.obligations.view import ObligationState
-from domain.payments.view import PaymentState
 from domain.records import Output
 from domain.time import Micros
 from streams import topics
 from streams.codec.codec import Codec
 from streams.settings import Settings
 from streams.topics import Topic
-from streams.topology import TOPOLOGY
-from streams.transport import watermarks
+from streams.topology import TOPOLOGY, Topology
 from streams.transport.batch import Batch, TopicPartition
 from streams.transport.commit import Commit
 from streams.transport.engine import Engine, Verdict
-from streams.transport.watermarks import WatermarkTracker
-from tables.keyed import write_stores
+from streams.transport.watermarks import WatermarkTracker, decode_watermark
+from tables.keyed import KeyedTable
 from tables.store import TablePartition
 from tests.kit.memory import FencedError, MemoryBroker, MemoryStore
 
@@ -43,10 +42,20 @@ class Crash(Enum):
 
 
 class World:
-    """What all workers of a test share: the broker, the clock, the settings."""
+    """What all workers of a test share: the topology and its agents, the broker, the clock, the settings."""
 
-    def __init__(self, partitions: int = 3, now: Micros = 0, **settings: Any) -> None:
-        counts = dict.fromkeys(topics.ALL, partitions) | {topics.PROGRESS: 1, topics.DEAD_LETTER: 1}
+    def __init__(
+        self,
+        partitions: int = 3,
+        now: Micros = 0,
+        *,
+        topology: Topology = TOPOLOGY,
+        agents: Sequence[type[Agent]] = AGENTS,
+        **settings: Any,
+    ) -> None:
+        self.topology = topology
+        self.agents = agents
+        counts = dict.fromkeys(topology.topics, partitions) | {topics.PROGRESS: 1, topics.DEAD_LETTER: 1}
         self.broker = MemoryBroker(counts)
         self.settings = Settings(**settings)
         self.codec = Codec()
@@ -88,12 +97,21 @@ class Worker:
     def __init__(self, world: World, store: MemoryStore | None = None) -> None:
         self.world = world
         self.store = store or MemoryStore()
-        clocks = Clocks(lambda: world.now, world.version)
-        stages = composition.stages_of(world.settings, self.store, world.codec, world.broker.partitions, clocks)  # type: ignore[arg-type]
-        keeping = [stage for stage in stages if isinstance(stage, KeyedAgent)]
-        self.tables = dict(zip((PaymentState, ObligationState), [stage.table for stage in keeping], strict=True))
-        """By what they keep."""
-        self.engine = Engine(stages, WatermarkTracker(world.broker.partitions), lambda: world.now)
+        context = AgentContext(
+            topology=world.topology,
+            policy=world.settings.policy,
+            clocks=Clocks(lambda: world.now, world.version),
+            codec=world.codec,
+            store=self.store,  # type: ignore[arg-type]
+            names={topic: topic.name for topic in world.topology.topics},
+            partitions=world.broker.partitions,
+            version="0",
+        )
+        stages = make_stages(context, world.agents)
+        self.tables = {stage.table.spec.state: stage.table for stage in stages if isinstance(stage.table, KeyedTable)}
+        """By the type of their states."""
+        watermarks = WatermarkTracker(world.broker.partitions, world.topology.upstream)
+        self.engine = Engine(stages, watermarks, lambda: world.now)
         self.generation = -1
         self._heard = 0
 
@@ -103,7 +121,7 @@ class Worker:
         mine = list(sources)
         broker.stable_offsets(mine)  # only then the changelogs' ends
         for source in mine:
-            table = TOPOLOGY.table_of(source.topic)
+            table = self.world.topology.table_of(source.topic)
             if table is not None:
                 place = TablePartition(table.id, source.number)
                 batch = broker.read_to_the_end(TopicPartition(table.changelog, source.number), self.store.offset(place))
@@ -119,7 +137,7 @@ class Worker:
 
     def _take_in(self, marks: Batch) -> None:
         for record in marks.records:
-            self.engine.watermarks.on_remote(record.key or b"", watermarks.decode_watermark(record.value or b""))
+            self.engine.watermarks.on_remote(record.key or b"", decode_watermark(record.value or b""))
         self._heard = marks.next
 
     def read(self, source: TopicPartition, most: int) -> bool:
@@ -151,7 +169,7 @@ class Worker:
 
     def write(self, commit: Commit) -> None:
         """Let the disk know."""
-        write_stores(commit, self.store)  # type: ignore[arg-type]
+        self.store.apply(commit)
 
     def run_until_idle(self, most: int = 1_000) -> None:
         """Read, commit and let time pass until nothing is left to do."""
@@ -165,9 +183,8 @@ class Worker:
 
 def all_sources(world: World) -> list[TopicPartition]:
     """Every partition that is read in batches."""
-    return [
-        TopicPartition(topic, number) for topic in TOPOLOGY.sources for number in range(world.broker.partitions[topic])
-    ]
+    partitions = world.broker.partitions
+    return [TopicPartition(topic, number) for topic in world.topology.sources for number in range(partitions[topic])]
 
 
 class Driver:

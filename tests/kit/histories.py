@@ -20,6 +20,7 @@ from sinks.metrics_state import Kept, state_metrics
 from streams import topics
 from streams.transport.commit import Commit
 from tables.packing import Unpacker
+from tables.store import TablePartition
 from tests.kit import gauges
 from tests.kit.driver import FencedError, Worker, World, all_sources
 from tests.kit.memory import AbortedError, MemoryStore, State, Transaction
@@ -298,8 +299,8 @@ class History:
         for state, table in member.worker.tables.items():
             unpack = Unpacker(state)
             for number, tally in table.tallies.committed.items():
-                told = [unpack(value)[1] for _, value in member.store.items(table.place(number))]
-                assert tally == recounted(state, told, tally.forgotten), f"{table.changelog.name}[{number}]"
+                told = [unpack(value)[1] for _, value in member.store.items(TablePartition(table.spec.id, number))]
+                assert tally == recounted(state, told, tally.forgotten), f"{table.spec.changelog.name}[{number}]"
 
     def _gauges(self) -> dict[gauges.Sample, int]:
         """The sums over all workers."""

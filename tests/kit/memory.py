@@ -14,9 +14,9 @@ from domain.time import FAR_FUTURE, Micros
 from streams.partitioning import partition_of
 from streams.topics import DEAD_LETTER, Topic
 from streams.transport.batch import Batch, RawRecord, TopicPartition
-from streams.transport.commit import ANY_PARTITION, Commit
+from streams.transport.commit import ANY_PARTITION, Commit, StateChange
 from tables.packing import deadline_of
-from tables.store import TALLY_KEY, StateChange, TablePartition
+from tables.store import TALLY_KEY, Store, TablePartition
 
 
 class FencedError(Exception):
@@ -235,6 +235,8 @@ class MemoryStore:
                         self._index[place].add((deadline, key))
             self._offsets[place] = offset
         self._tallies.update(tallies or {})
+
+    apply = Store.apply
 
     def recover(self, place: TablePartition, records: Iterable[tuple[bytes, bytes | None]], offset: int) -> None:
         for key, value in records:

@@ -36,7 +36,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "streams": frozenset({"domain", "schemas"}),
     "tables": frozenset({"domain", "streams"}),
     "agents": frozenset({"domain", "streams", "tables"}),
-    "sinks": frozenset({"domain"}),
+    "sinks": frozenset({"domain", "streams", "tables"}),
     "read_model": frozenset({"domain", "sinks", "streams"}),
     "gateway": frozenset({"domain", "read_model", "streams", "tables"}),
     # Only the vocabulary and the numbers of the contract: an auditor must derive the results by itself.

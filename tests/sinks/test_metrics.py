@@ -5,15 +5,17 @@ from collections.abc import Iterable
 import pytest
 from prometheus_client.core import Metric
 
-from app import METRIC_NAMES
 from domain.facts import ObligationCharged, PaymentInitiated, PaymentPosted, ProcessorSettled
+from domain.obligations.state import ObligationState
 from domain.records import BreakClass
 from domain.tally import Tally
 from domain.time import DAY, HOUR
-from sinks.metrics import Machinery, Metrics, answer
+from sinks.metrics import Machinery, Metrics, answer, names_of
 from sinks.metrics_state import Kept
 from streams import topics
-from streams.transport.commit import Commit
+from streams.topology import TOPOLOGY
+from streams.transport.commit import Commit, CommitCounts
+from streams.transport.commit_listener import CommitDetails
 from tests.kit.driver import Driver, all_sources
 
 NOW = 20_605 * DAY
@@ -91,7 +93,7 @@ class Watched:
 
     def __init__(self) -> None:
         self.driver = Driver(partitions=1, now=NOW)
-        self.metrics = Metrics("1.2.3", lambda: self.driver.world.now, METRIC_NAMES)
+        self.metrics = Metrics("1.2.3", lambda: self.driver.world.now, names_of(TOPOLOGY))
 
     def freeze(self) -> Commit:
         """Read, and close the transaction; nothing of it is written yet."""
@@ -109,7 +111,15 @@ class Watched:
         worker.write(commit)
         worker.engine.committed(commit)
         commit.count_outputs()
-        self.metrics.committed(commit.counts, len(commit), 0.02, commit.occurred, commit.stamped_ms)
+        self.metrics.committed(
+            CommitDetails(
+                counts=commit.counts,
+                records=len(commit),
+                seconds=0.02,
+                occurred=commit.occurred,
+                stamped_ms=commit.stamped_ms,
+            )
+        )
         return commit
 
     def give_up(self) -> None:
@@ -120,8 +130,7 @@ class Watched:
 
     def tally(self) -> Tally:
         """Of the obligations, for whoever scrapes now."""
-        (table,) = [table for table in self.driver.worker.tables.values() if table.letter == b"o"]
-        return table.tallies.committed.get(0, Tally())
+        return self.driver.worker.tables[ObligationState].tallies.committed.get(0, Tally())
 
     def told(self) -> dict[tuple[str, ...], float]:
         """The samples of the counters that are not 0."""
@@ -193,14 +202,14 @@ def test_latency_is_that_of_the_first_and_the_last_event_of_a_batch() -> None:
 
 
 def test_a_record_without_a_timestamp_has_no_latency() -> None:
-    metrics = Metrics("1", lambda: NOW, METRIC_NAMES)
-    metrics.committed({}, 1, 0.1, [], [-1, -1])
+    metrics = Metrics("1", lambda: NOW, names_of(TOPOLOGY))
+    metrics.committed(CommitDetails(counts=CommitCounts(), records=1, seconds=0.1, occurred=[], stamped_ms=[-1, -1]))
     told = all_samples(metrics.registry.collect())
     assert told["rentmatch_event_latency_seconds_count", "broker"] == 0
 
 
 def test_every_series_of_a_closed_list_is_there_before_its_first_event() -> None:
-    metrics = Metrics("1.2.3", lambda: NOW, METRIC_NAMES)
+    metrics = Metrics("1.2.3", lambda: NOW, names_of(TOPOLOGY))
     told = all_samples(metrics.families(Kept([Tally()], [Tally()]), MACHINERY))
     assert told["rentmatch_payments", "exception"] == 0
     assert told["rentmatch_obligations_ageing", "days_over_90"] == 0
@@ -230,7 +239,7 @@ def test_gauges_are_of_what_is_committed() -> None:
 
 
 def test_a_scrape_does_not_grow_with_what_is_kept() -> None:
-    metrics = Metrics("1", lambda: NOW, METRIC_NAMES)
+    metrics = Metrics("1", lambda: NOW, names_of(TOPOLOGY))
     tally = Tally(ach={20_605 - back: (9, 1, 1, 1) for back in range(75)})
     for break_class in BreakClass:
         for currency in ("USD", "CAD"):

@@ -118,11 +118,11 @@ def test_the_caught_up_time_outlives_a_crash_and_not_a_group_that_is_set_back():
     driver.run()
     assert driver.worker.engine.watermarks.min_watermark() == JUNE_1 + 10 * DAY
     driver.crash(Crash.BEFORE_TRANSACTION)
-    assert driver.worker.engine.watermarks.caught_up(topics.OBLIGATION_FACTS) == {0: JUNE_1 + 10 * DAY}
+    assert driver.worker.engine.watermarks.of(topics.OBLIGATION_FACTS) == {0: JUNE_1 + 10 * DAY}
 
     driver.world.broker.offsets.clear()
     driver.crash(Crash.BEFORE_TRANSACTION)
-    assert driver.worker.engine.watermarks.caught_up(topics.OBLIGATION_FACTS) == {0: NOT_CAUGHT_UP}
+    assert driver.worker.engine.watermarks.of(topics.OBLIGATION_FACTS) == {0: NOT_CAUGHT_UP}
 
 
 def test_a_backlog_a_week_old_in_which_all_was_paid_raises_nothing():

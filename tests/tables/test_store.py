@@ -3,7 +3,8 @@
 import pytest
 
 from domain.time import FAR_FUTURE
-from tables.store import TALLY_KEY, StateChange, Store, TablePartition, instant_bytes
+from streams.transport.commit import StateChange
+from tables.store import TALLY_KEY, Store, TablePartition, instant_bytes
 from tests.kit.memory import MemoryStore
 
 HERE, THERE = TablePartition(b"p", 3), TablePartition(b"o", 3)

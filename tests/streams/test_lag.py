@@ -50,7 +50,7 @@ class Asked:
         return LagSnapshot(ends, ends | {LEDGER: ends[LEDGER] - self.hidden}, {topics.LEDGER_EVENTS: 7})
 
     def observe(self) -> None:
-        asyncio.run(self.lag_monitor.observe())
+        asyncio.run(self.lag_monitor.poll())
 
 
 def test_lag_falls_as_records_are_processed_and_idleness_begins_when_none_is_left() -> None:
