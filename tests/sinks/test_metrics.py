@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+import msgspec
 import pytest
 from prometheus_client.core import Metric
 
@@ -191,7 +192,7 @@ def test_what_does_not_hold_is_not_counted_and_is_counted_once_when_it_is_read_a
 
 def test_latency_is_that_of_the_first_and_the_last_event_of_a_batch() -> None:
     watched = Watched()
-    late = INITIATED.__class__("e9", NOW - 5 * HOUR, "P2", "T", "H", "O1", None, 900, "USD", "CARD", "acme", None)
+    late = msgspec.structs.replace(INITIATED, event_id="e9", occurred_at=NOW - 5 * HOUR, payment_id="P2")
     for fact in (INITIATED, late, INITIATED):
         watched.driver.pipe(fact)
     commit = watched.commit()
