@@ -6,7 +6,6 @@ import re
 import socket
 import subprocess
 import sys
-from types import SimpleNamespace
 
 import click
 import pytest
@@ -130,7 +129,7 @@ def test_worker_options_reach_the_worker(bare_run: Run, monkeypatch: pytest.Monk
     monkeypatch.setenv("RENTMATCH_LOG_LEVEL", "")
     monkeypatch.delenv("RENTMATCH_LOG_LEVEL")
     monkeypatch.setattr(worker, "partition_counts", lambda settings: {})
-    monkeypatch.setattr(worker, "run", lambda *, with_web, log_level: calls.append((with_web, log_level)))
+    monkeypatch.setattr(worker, "run", lambda settings, *, with_web: calls.append((with_web, settings.log_level)))
     assert bare_run("worker").exit_code == 0
     assert bare_run("worker", "--without-web", "--log-level", "debug").exit_code == 0
     assert bare_run("worker", env={"RENTMATCH_HTTP_PORT": "0", "RENTMATCH_LOG_LEVEL": "ERROR"}).exit_code == 0
@@ -147,12 +146,6 @@ def test_faust_accepts_every_level(monkeypatch: pytest.MonkeyPatch, level: str) 
         levels.append(args[-1])
 
     levels: list[str] = []
-    pipeline = SimpleNamespace(settings=Settings())
-    monkeypatch.setattr(
-        worker.importlib,
-        "import_module",
-        lambda _: SimpleNamespace(app=SimpleNamespace(finalize=lambda: None, pipeline=pipeline)),
-    )
     monkeypatch.setattr(faust_cli, "main", parsed_only)
-    worker.run(with_web=False, log_level=level)
+    worker.run(load({"RENTMATCH_LOG_LEVEL": level}), with_web=False)
     assert len(levels) == 1
