@@ -3,21 +3,13 @@
 from collections.abc import Iterable
 
 from domain.calendar import local_date
+from domain.currencies import EXPONENTS
 from domain.time import DAY, FIRST_DAY, LAST_DAY, SECOND, Micros, iso_date
-
-DIGITS_OF_MOST = 2
-DIGITS: dict[str, int] = {
-    **dict.fromkeys(("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX"), 0),
-    **dict.fromkeys(("UYI", "VND", "VUV", "XAF", "XOF", "XPF", "XXX"), 0),
-    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
-    **dict.fromkeys(("CLF", "UYW"), 4),
-}
-"""The digits behind the point where ISO 4217 gives a currency's minor unit another exponent than 2."""
 
 
 def number_text(minor: int, currency: str) -> str:
-    """Write an amount without its currency: `1,234.50`, `-0.05`; JPY has no digits behind the point, KWD three."""
-    digits = DIGITS.get(currency, DIGITS_OF_MOST)
+    """Write an amount without its currency: `1,234.50`, `-0.05`; JPY has no decimals, KWD has three."""
+    digits = EXPONENTS.get(currency, 0)  # XXX, no currency, has no minor unit
     whole, part = divmod(abs(minor), 10**digits)
     sign = "-" if minor < 0 else ""
     return f"{sign}{whole:,}.{part:0{digits}}" if digits else f"{sign}{whole:,}"

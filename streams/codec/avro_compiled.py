@@ -7,10 +7,10 @@ and values that are not surely good to the checks, so that each rule and each me
 
 from typing import Any, NamedTuple
 
+from domain.currencies import EXPONENTS
 from streams.codec import avro_plain
 from streams.codec.avro_plain import INPUTS, Decode, Encode
 from streams.codec.avro_schemas import OURS, RENAMED, STRUCT_ENUMS, STRUCTS, kind, short_name
-from streams.codec.currencies import CURRENCIES
 from streams.codec.validation import (
     AMOUNT_MAX,
     DAY_MAX,
@@ -73,7 +73,7 @@ _BOUNDS: dict[str, dict[str, Bounds]] = {
 }
 """The bounds of a good record's numbers, by record and field."""
 
-_SHARED = {"currency": {code: code for code in CURRENCIES}, "time_zone": {name: name for name in TIME_ZONES}}
+_SHARED = {"currency": {code: code for code in EXPONENTS}, "time_zone": {name: name for name in TIME_ZONES}}
 """Fields whose texts are looked up: one object for each text, however often it is decoded."""
 
 

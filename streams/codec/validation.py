@@ -18,10 +18,10 @@ from datetime import date
 from typing import Any
 
 from domain import facts
+from domain.currencies import EXPONENTS
 from domain.facts import Installment
 from domain.time import DAY, EPOCH_ORDINAL
 from streams.codec.avro_schemas import INPUT_TYPES
-from streams.codec.currencies import CURRENCIES
 from streams.codec.dead_letters import BadInput, DeadLetterClass, quoted
 
 ID_BYTES_MAX = 512
@@ -97,7 +97,7 @@ def _signed(fact: Any, field: str) -> None:
 
 
 def _currency(fact: Any) -> None:
-    if fact.currency not in CURRENCIES:
+    if fact.currency not in EXPONENTS:
         _fail(DeadLetterClass.UNKNOWN_CURRENCY, fact, "currency", "an upper-case ISO 4217 code, such as USD")
 
 

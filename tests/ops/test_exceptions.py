@@ -13,6 +13,7 @@ import msgspec
 import pytest
 from confluent_kafka import Producer
 
+from domain.currencies import EXPONENTS
 from domain.explain.explanation import as_json, explain
 from domain.facts import PostingReversed
 from domain.formatting import amount_text
@@ -21,7 +22,6 @@ from domain.policy import Policy
 from ops.breaks import rendering
 from ops.console import put_rendered
 from streams import topics
-from streams.codec.currencies import CURRENCIES
 from streams.codec.json_form import fact_from_json, instant_from_text, output_to_json
 from streams.partitioning import partition_of
 from tables.store import TALLY_KEY
@@ -406,7 +406,7 @@ def test_amounts_have_the_decimals_of_their_currency() -> None:
     }  # fmt: skip
     assert [amount_text(minor, "KWD") for minor in (0, -5, -1_005)] == ["KWD 0.000", "KWD -0.005", "KWD -1.005"]
     decimals: dict[int, set[str]] = {}
-    for currency in CURRENCIES:
+    for currency in EXPONENTS:
         decimals.setdefault(len(amount_text(1, currency).partition(".")[2]), set()).add(currency)
     none = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
     assert decimals.pop(0) == set(none.split())
