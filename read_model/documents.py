@@ -14,6 +14,8 @@ import msgspec
 
 from domain.records import LatePaymentAlert, MismatchAlert, ObligationReconciliation, Output, PaymentReconciliation
 from read_model.mongo import Document, Index
+from streams import topics
+from streams.topics import Topic
 
 R = TypeVar("R", PaymentReconciliation, ObligationReconciliation, MismatchAlert, LatePaymentAlert)
 
@@ -29,6 +31,8 @@ RECORD_OF: dict[DocumentKind, type[Output]] = {
     "alerts": LatePaymentAlert,
 }
 KIND_OF: dict[type[Output], DocumentKind] = {record: kind for kind, record in RECORD_OF.items()}
+PROJECTED: tuple[Topic, ...] = tuple(topic for topic in topics.OUTPUTS if KIND_OF.keys() >= set(topic.records))
+"""The output topics that are projected: those whose records have a collection."""
 _KEY_OF: dict[DocumentKind, str] = {
     "payments": "payment_id",
     "obligations": "obligation_id",

@@ -21,12 +21,11 @@ from confluent_kafka.admin import AdminClient
 
 from domain.time import MINUTE, Micros
 from read_model.consumer import BATCH_RECORDS, group_of
-from read_model.documents import KINDS, POISONED, REBUILDS
+from read_model.documents import KINDS, POISONED, PROJECTED, REBUILDS
 from read_model.mongo import Mongo, MongoUnavailable
 from read_model.projector import received
 from read_model.retrying import retry_forever
 from read_model.writer import LIVE, Outcomes, ReadModelWriter, ReceivedRecord, Target
-from streams import topics
 from streams.broker import reading
 from streams.broker.cluster import ANSWER_SECONDS_MAX, connect
 from streams.codec.codec import Codec
@@ -144,7 +143,7 @@ class Rebuild:
 
     async def _catch_up(self, writer: ReadModelWriter) -> None:
         """Read every topic from where we are to what is its end now, and write it."""
-        for topic in topics.OUTPUTS:
+        for topic in PROJECTED:
             bounds = await asyncio.to_thread(reading.bounds, self._settings, topic)
             at = self._at.setdefault(topic, {})
             for partition, (low, _) in bounds.items():

@@ -11,13 +11,13 @@ from confluent_kafka import KafkaException
 from ops.commands.worker import choose_port
 from ops.console import Command, fail, log_level_option, misuse
 from read_model.consumer import OutputConsumer
+from read_model.documents import PROJECTED
 from read_model.metrics import ReadModelMetrics
 from read_model.mongo import Mongo, MongoConfigError, connect
 from read_model.projector import Projector
 from read_model.serving import PortUnavailable, served
 from read_model.writer import ReadModelWriter
 from sinks import logs
-from streams import topics
 from streams.clocks import system_clock
 from streams.codec.codec import codec_of
 from streams.settings import Settings, load
@@ -71,7 +71,7 @@ def command(without_web: bool, log_level: str | None) -> None:
     port = 0 if without_web or settings.http_port == 0 else choose_port(settings)
     mongo = mongo_of(settings)
     source = OutputConsumer(settings)
-    metrics = ReadModelMetrics(topic.name for topic in topics.OUTPUTS)
+    metrics = ReadModelMetrics(topic.name for topic in PROJECTED)
     projector = Projector(source, codec_of(settings), mongo, ReadModelWriter(mongo, system_clock), metrics)
     try:
         asyncio.run(_run(projector, mongo, metrics, settings.http_host, port))
