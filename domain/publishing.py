@@ -5,7 +5,7 @@ what consumers have received, so that nothing is published twice and every end i
 """
 
 from hashlib import blake2b
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import msgspec
 
@@ -28,6 +28,8 @@ from domain.time import FAR_PAST, Micros
 
 Counted: TypeAlias = tuple[int | str, ...]
 """What `domain.tally` counts of a key beside its breaks and alerts."""
+
+R = TypeVar("R", bound=msgspec.Struct)
 
 _STAGE_ORDER = {stage: order for order, stage in enumerate(LateStage)}
 
@@ -83,6 +85,23 @@ def _digest(record: msgspec.Struct) -> bytes:
     return blake2b(_encoder.encode(record), digest_size=12).digest()
 
 
+def diff_record(published: Published, record: R, version: int) -> list[R]:
+    """The record under a new version, if it differs from the last one published for the key; else nothing.
+
+    Args:
+        published: of the key; changed in place.
+        record: the key's only snapshot, or its first: `Published` keeps the digest of one.
+        version: it must be higher than any before for this key.
+
+    """
+    digest = _digest(record)
+    if digest == published.digest:
+        return []
+    published.digest = digest
+    published.version = version
+    return [msgspec.structs.replace(record, version=version)]
+
+
 def diff(published: Published, view: PaymentView | ObligationView, at: Micros, version: int) -> Changes:
     """Compare a view with what was last published, and record what is published now.
 
@@ -102,12 +121,8 @@ def diff(published: Published, view: PaymentView | ObligationView, at: Micros, v
     """
     outputs: list[Output] = []
     applications: list[PaymentApplication] = []
-    reconciliation = view.reconciliation
-    if reconciliation is not None:
-        digest = _digest(reconciliation)
-        if digest != published.digest:
-            published.digest = digest
-            outputs.append(msgspec.structs.replace(reconciliation, version=version))
+    if view.reconciliation is not None:
+        outputs += diff_record(published, view.reconciliation, version)
     if view.breaks or published.breaks:
         _break_changes(outputs, published, view, at, version)
     if isinstance(view, ObligationView):
