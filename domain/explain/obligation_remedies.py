@@ -11,7 +11,7 @@ from domain.explain.context import ObligationContext
 from domain.explain.corrective_events import Candidate, CorrectiveEvent
 from domain.facts import ObligationAdjusted, ObligationCharged, PaymentInitiated, PlanChanged, ProcessorSettled
 from domain.obligations.state import Application, Charge, ObligationState
-from domain.obligations.totals import installment_ids_ever_planned
+from domain.obligations.totals import balance_minor, installment_ids_ever_planned
 
 
 def _charge(context: ObligationContext) -> Charge:
@@ -19,17 +19,6 @@ def _charge(context: ObligationContext) -> Charge:
     if charge is None:
         raise ValueError(f"{context.mismatch.break_class} is open without a charge")
     return charge
-
-
-def balance_of(state: ObligationState, charge: Charge) -> int:
-    """Give what is owed in all, in minor units of the charge's currency."""
-    if state.cancellation is not None:
-        return 0
-    return charge.amount_minor + sum(
-        adjustment.amount_delta_minor
-        for adjustment in state.adjustments.values()
-        if adjustment.currency == charge.currency
-    )
 
 
 # The events that remedies are made of
@@ -165,7 +154,7 @@ def installment_is_reported(context: ObligationContext) -> Iterator[Candidate]:
         if named == state.obligation_id:
             event = _single_installment(state)
         else:
-            event = _new_plan(state, charge, balance_of(state, charge), (named,))
+            event = _new_plan(state, charge, balance_minor(state, charge), (named,))
         yield Candidate("the ledger reports the plan that has this installment", "the ledger", [event])
     event = _corrected_initiation(state, payment_id, currency=application.currency, installment_id=None)
     yield Candidate("the app corrects its record: no installment, or an existing one", "the app", [event])
@@ -174,7 +163,7 @@ def installment_is_reported(context: ObligationContext) -> Iterator[Candidate]:
 def plan_or_balance_is_changed(context: ObligationContext) -> Iterator[Candidate]:
     """Issue a new plan, or adjust the balance."""
     state, charge, mismatch = context.state, _charge(context), context.mismatch
-    balance = balance_of(state, charge)
+    balance = balance_minor(state, charge)
     event = _new_plan(state, charge, balance) if balance > 0 else _single_installment(state)
     yield Candidate("the ledger issues a new plan", "the ledger", [event])
     event = _adjustment(state, charge, mismatch.actual_minor - mismatch.expected_minor)
@@ -193,5 +182,5 @@ def surplus_is_refunded_or_charged(context: ObligationContext) -> Iterator[Candi
             surplus -= amount
             events.append(_refund_or_failure(payment_id, application, amount))
     yield Candidate("the surplus is refunded to the tenant", "the processor", events)
-    event = _adjustment(state, charge, mismatch.actual_minor - balance_of(state, charge))
+    event = _adjustment(state, charge, mismatch.actual_minor - balance_minor(state, charge))
     yield Candidate("the ledger charges what the money was for, if it is owed", "the ledger", [event])

@@ -7,6 +7,7 @@ from domain.explain.context import PaymentContext
 from domain.explain.corrective_events import Candidate, CorrectiveEvent
 from domain.facts import Outcome, PaymentInitiated, PaymentPosted, PostingReversed, ProcessorSettled
 from domain.payments.state import Attempt, PaymentState, Posting, SettlementOutcome
+from domain.payments.totals import live_postings, live_settlement
 
 # The events that remedies are made of
 
@@ -59,7 +60,7 @@ def _reversals(context: PaymentContext, excess_minor: int) -> list[CorrectiveEve
     Postings to other obligations than the payment is for are reversed first.
     """
     state = context.state
-    live = _live_postings_in_currency(context)
+    live = _live_postings(context)
     for posting_id, posting, amount in live:
         if amount == excess_minor:
             return [_reversal(state, posting_id, posting, amount)]
@@ -102,17 +103,12 @@ def _attempts(state: PaymentState) -> Iterator[tuple[str, str, Attempt]]:
 
 def _collected(context: PaymentContext) -> list[tuple[str, str, Attempt, int]]:
     """Give the attempts that settled and were neither voided nor returned, with their gross, the latest first."""
-    currency = context.totals.currency
     found = []
     for processor, reference, attempt in _attempts(context.state):
-        settled, failed = attempt.settled, attempt.failed
-        if settled is None or settled.currency != currency or attempt.returned is not None:
-            continue
-        if failed is not None and failed.currency == currency and failed.occurred_at >= settled.occurred_at:
-            continue
-        found.append((settled.occurred_at, processor, reference, attempt, settled.gross_minor))
-    found.sort(key=lambda each: each[:3], reverse=True)
-    return [each[1:] for each in found]
+        settled = live_settlement(attempt, context.totals.currency)
+        if settled is not None:
+            found.append((settled.occurred_at, processor, reference, attempt, settled.gross_minor))
+    return [each[1:] for each in sorted(found, key=lambda each: each[:3], reverse=True)]
 
 
 def _processor(state: PaymentState) -> str:
@@ -122,23 +118,11 @@ def _processor(state: PaymentState) -> str:
     return next(iter(state.attempts), "the processor")
 
 
-def live_postings(state: PaymentState) -> list[tuple[str, Posting, int]]:
-    """Give what of each posting is not reversed, in minor units of its currency, the latest first."""
-    undone: dict[str, int] = {}
-    for reversal in state.reversals.values():
-        posting = state.postings.get(reversal.posting_id)
-        if posting is not None and posting.currency == reversal.currency:
-            undone[reversal.posting_id] = undone.get(reversal.posting_id, 0) + reversal.amount_minor
-    live = [
-        (posting_id, posting, posting.amount_minor - undone.get(posting_id, 0))
-        for posting_id, posting in state.postings.items()
-        if posting.amount_minor > undone.get(posting_id, 0)
-    ]
+def _live_postings(context: PaymentContext, *, foreign: bool = False) -> list[tuple[str, Posting, int]]:
+    """Give the live postings in the payment's currency, or those in others: the latest first."""
+    currency = context.totals.currency
+    live = [each for each in live_postings(context.state) if (each[1].currency != currency) == foreign]
     return sorted(live, key=lambda each: (each[1].occurred_at, each[0]), reverse=True)
-
-
-def _live_postings_in_currency(context: PaymentContext) -> list[tuple[str, Posting, int]]:
-    return [each for each in live_postings(context.state) if each[1].currency == context.totals.currency]
 
 
 def _only_obligation(state: PaymentState) -> dict[str, str]:
@@ -150,8 +134,7 @@ def _only_obligation(state: PaymentState) -> dict[str, str]:
 def _postable(context: PaymentContext) -> int:
     """Give what should be posted by what is known now, in minor units."""
     totals, initiation = context.totals, context.state.initiation
-    went_back = totals.returned or totals.failed or totals.refunded_minor > 0 or totals.charged_back_minor > 0
-    if totals.settled or went_back or initiation is None:
+    if totals.settled or totals.went_back or initiation is None:
         return totals.standing_minor
     return initiation.amount_minor
 
@@ -209,7 +192,7 @@ def _shortfall_is_collected(context: PaymentContext) -> Iterator[Candidate]:
 def over_reversal_is_recovered(context: PaymentContext) -> Iterator[Candidate]:
     """Win the dispute, or collect again."""
     totals, initiation = context.totals, context.state.initiation
-    excess = totals.refunded_minor + totals.charged_back_minor - totals.collected_minor
+    excess = totals.reversed_minor - totals.collected_minor
     for processor, reference, attempt in _attempts(context.state):
         disputable = attempt.chargeback is not None and attempt.chargeback_reversed is None
         if disputable and excess <= totals.charged_back_minor:
@@ -234,14 +217,14 @@ def _excess_is_reversed(context: PaymentContext) -> Iterator[Candidate]:
     postable = _postable(context)
     reversals = _reversals(context, totals.posted_minor - postable)
     yield Candidate("the ledger reverses the excess", "the ledger", reversals)
-    live = _live_postings_in_currency(context)
+    live = _live_postings(context)
     if postable and len(live) == 1:
         events = [_reversal(state, *live[0]), _posting(context, postable)]
         yield Candidate("the ledger reverses its posting, and posts the right amount", "the ledger", events)
     if state.initiation is not None and totals.posted_minor <= state.initiation.amount_minor:
         processor = _processor(state)
-        net_collected = totals.collected_minor - totals.refunded_minor - totals.charged_back_minor
-        settled = _outcome(context, "SETTLED", totals.posted_minor - net_collected, processor)
+        lacking = totals.posted_minor - totals.collected_minor + totals.reversed_minor
+        settled = _outcome(context, "SETTLED", lacking, processor)
         yield Candidate(f"{processor} collects the money again in a new attempt", processor, [settled])
 
 
@@ -273,7 +256,7 @@ def posting_is_moved(context: PaymentContext) -> Iterator[Candidate]:
     initiation = context.state.initiation
     if initiation is None:
         return
-    misposted = [each for each in _live_postings_in_currency(context) if each[1].obligation_id == wrong]
+    misposted = [each for each in _live_postings(context) if each[1].obligation_id == wrong]
     amount = sum(live for _, _, live in misposted)
     events = [_reversal(context.state, *each) for each in misposted]
     action = f"the ledger reverses what it posted to {wrong}"
@@ -325,7 +308,7 @@ def currency_is_corrected(context: PaymentContext) -> Iterator[Candidate]:
             }
             events.append(CorrectiveEvent(PostingReversed, fields, must_precede=reversal.occurred_at))
             by = "the ledger"
-    foreign = [each for each in live_postings(state) if each[1].currency != currency]
+    foreign = _live_postings(context, foreign=True)
     events += [_reversal(state, *each) for each in foreign]
     if foreign:
         shortfall = _postable(context) - context.totals.posted_minor
