@@ -1,4 +1,4 @@
-"""The two clocks that whoever runs the service hands to it; nothing below reads one by itself."""
+"""The clocks that the composition root passes to the service; no other module reads the time of day."""
 
 import time
 from collections.abc import Callable

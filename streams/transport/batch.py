@@ -1,4 +1,4 @@
-"""What an agent is handed: a run of raw records of one partition, whole or not at all."""
+"""A batch: a run of raw records of one partition, processed whole or not at all."""
 
 from typing import NamedTuple
 
@@ -8,14 +8,14 @@ from streams.topics import Topic
 
 
 class TopicPartition(NamedTuple):
-    """A partition, by the role its topic plays (not by the name it has on one installation)."""
+    """A partition of one of our topics, whatever the topic is called on an installation."""
 
     topic: Topic
     number: int
 
 
 class RawRecord(NamedTuple):
-    """A record as it came: bytes and its place."""
+    """A record as it was read: its bytes and its offset."""
 
     key: bytes | None
     value: bytes | None
@@ -25,8 +25,7 @@ class RawRecord(NamedTuple):
 class Batch(msgspec.Struct, frozen=True):
     """All that partition `source` holds in offsets [start, next), control records left out.
 
-    `epoch` names the assignment it was fetched under: a batch that was fetched before a rebalance is worth nothing
-    after it.
+    `epoch` names the assignment under which it was fetched: a batch from before a rebalance is stale after it.
     """
 
     source: TopicPartition

@@ -1,7 +1,7 @@
-"""Every private or undocumented name of Faust, aiokafka and confluent-kafka that rentmatch leans on, in one place.
+"""Every private or undocumented name of Faust, aiokafka and confluent-kafka that rentmatch uses, in one place.
 
-The versions are pinned exactly; another version is an error at the start, because nobody has checked these names
-there. tests/streams/test_compatibility.py checks each of them.
+The versions are pinned exactly. Another version is an error at the start, because these names were not checked there.
+tests/streams/test_compatibility.py checks each of them.
 """
 
 from importlib.metadata import version
@@ -12,21 +12,25 @@ PRIVATE_NAMES = {
     "faust.transport.drivers.aiokafka:Consumer._new_consumer_thread": "our thread joins the group and fetches nothing",
     "faust.transport.drivers.aiokafka:AIOKafkaConsumerThread._ensure_consumer": "the aiokafka consumer of the group",
     "faust.transport.drivers.aiokafka:AIOKafkaConsumerThread._create_worker_consumer": "we name the fetch settings",
-    "faust.transport.consumer:Consumer._drain_messages": "batches come from our fetcher instead",
+    "faust.transport.consumer:Consumer._drain_messages": "waits: batches come from our fetcher",
     "faust.transport.consumer:Consumer._reset_state": "called at restart; ours has no more to reset",
     "faust.tables.manager:TableManager._changelogs": "which changelog belongs to which table",
     "faust.tables.manager:TableManager._update_channels": "subscribes the group to the changelogs, for the assignor",
+    "faust.topics:Topic._clone_args": "the clones of a topic share one queue of batches",
+    "faust.agents.agent:Agent.channel": "the topic, and so the queue, of an agent",
+    "mode.utils.queues:ThrowableQueue.put_nowait": "puts a batch into an agent's queue",
+    "mode.utils.queues:FlowControlEvent.manage_queue": "the queues that Faust clears; ours is none of them",
     "faust.app.base:App._fetcher": "the service that runs _drain_messages",
     "faust.app.base:App._new_web": "the web server is ours: bounded, and without Faust's pages",
     "faust.web.drivers.aiohttp:Web._runner": "aiohttp's runner, made with our limits",
-    "faust.web.base:Web._enabled_blueprints": "Faust's pages come from the class attributes that we empty",
-    "faust.assignor.partition_assignor:PartitionAssignor.external_topics_metadata": "who reads which facts, by URL",
+    "faust.web.base:Web._enabled_blueprints": "Faust's pages come from class attributes that we empty",
+    "faust.assignor.partition_assignor:PartitionAssignor.external_topics_metadata": "who reads which partition",
     "aiokafka.consumer.consumer:AIOKafkaConsumer._coordinator": "generation and member id at the time of assignment",
-    "aiokafka.consumer.consumer:AIOKafkaConsumer._client": "says goodbye while the group is rebalancing",
-    "aiokafka.client:AIOKafkaClient.send": "says goodbye while the group is rebalancing",
-    "aiokafka.client:ConnectionGroup.DEFAULT": "another connection than the one that waits to join",
-    "aiokafka.protocol.group:LeaveGroupRequest": "says goodbye while the group is rebalancing",
-    "aiokafka.consumer.group_coordinator:GroupCoordinator.coordinator_id": "the broker to say goodbye to",
+    "aiokafka.consumer.consumer:AIOKafkaConsumer._client": "leaves the group during a rebalance",
+    "aiokafka.client:AIOKafkaClient.send": "leaves the group during a rebalance",
+    "aiokafka.client:ConnectionGroup.DEFAULT": "another connection than the one with the pending JoinGroup",
+    "aiokafka.protocol.group:LeaveGroupRequest": "leaves the group during a rebalance",
+    "aiokafka.consumer.group_coordinator:GroupCoordinator.coordinator_id": "the broker that receives LeaveGroup",
     "faust.transport.drivers.aiokafka:AIOKafkaConsumerThread.on_thread_stop": "leaves the group",
     "aiokafka.consumer.group_coordinator:GroupCoordinator.generation": "the fencing token of our transactions",
     "aiokafka.consumer.group_coordinator:GroupCoordinator.member_id": "the fencing token of our transactions",
@@ -35,7 +39,7 @@ PRIVATE_NAMES = {
 
 
 class IncompatibleVersion(RuntimeError):
-    """A library that we reach into is installed in a version that was not checked."""
+    """A library whose private names we use is installed in a version that was not checked."""
 
 
 def check() -> None:
@@ -49,6 +53,6 @@ def check() -> None:
         found = version(package)
         if found != wanted:
             raise IncompatibleVersion(
-                f"rentmatch needs {package} {wanted} exactly (it builds on its inside) but {found} is installed; "
+                f"rentmatch needs {package} {wanted} exactly (it uses private names) but {found} is installed; "
                 f"install with requirements.lock"
             )

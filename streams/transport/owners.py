@@ -1,7 +1,7 @@
-"""Which worker reads which partition, as each one learned it at the last assignment.
+"""Which worker reads which partition, as of the last assignment.
 
-Faust's assignor sends every member the whole distribution, by the URL that each advertises (`canonical_url`). It is
-asked for the topics of facts rather than for the changelogs: whoever reads a partition of facts keeps its state.
+Faust's assignor sends every member the whole distribution, by the URL that each worker advertises (`canonical_url`).
+The internal topics count rather than the changelogs: the worker that reads a partition of facts owns its state.
 """
 
 from collections.abc import Mapping, Sequence

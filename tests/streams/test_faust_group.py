@@ -1,0 +1,55 @@
+"""How batches reach Faust's agents: through one queue a topic, which Faust neither copies, suspends nor clears."""
+
+import asyncio
+
+import faust
+
+from streams import topics
+from streams.transport.batch import Batch, TopicPartition
+from streams.transport.faust_group import BatchTopic, deliver, queues_of
+
+BATCHES = [Batch(TopicPartition(topics.LEDGER_EVENTS, number), 1, 0, 1, []) for number in range(3)]
+
+
+def app() -> faust.App:
+    return faust.App(
+        "batches", broker="rentmatch://localhost:1", store="memory://", autodiscover=False, web_enabled=False
+    )
+
+
+def test_all_clones_of_a_topic_share_its_queue() -> None:
+    topic = BatchTopic(app(), topics=["ledger"])
+    assert topic.clone(is_iterator=True).clone(is_iterator=False).queue is topic.queue
+
+
+def test_a_rebalance_clears_no_batch() -> None:
+    faust_app = app()
+    topic = BatchTopic(faust_app, topics=["ledger"])
+    deliver(BATCHES, {topics.LEDGER_EVENTS: topic.queue})
+    faust_app.flow_control.suspend()
+    faust_app.flow_control.clear()
+    faust_app.flow_control.resume()
+    assert [topic.queue.get_nowait() for _ in BATCHES] == BATCHES
+
+
+def test_an_agent_iterates_over_the_batches_as_they_are() -> None:
+    faust_app = app()
+    processed = []
+
+    async def agent(batches):
+        async for batch in batches:
+            processed.append(batch)
+            if len(processed) == len(BATCHES):
+                return
+
+    faust_app.agent(BatchTopic(faust_app, topics=["ledger", "other"]), name="agent")(agent)
+    queues = queues_of(faust_app)
+    assert queues["ledger"] is queues["other"]
+
+    async def run() -> None:
+        deliver(BATCHES, {topics.LEDGER_EVENTS: queues["ledger"]})
+        stream = faust_app.agents["agent"].stream()
+        await asyncio.wait_for(agent(stream), 10)
+
+    asyncio.run(run())
+    assert processed == BATCHES
