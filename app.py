@@ -121,7 +121,7 @@ def create_app(
         app.agent(topics, name=agent.processor.name)(agent.function)
     for table in topology.tables:  # names for Faust's assignor, which shares out their partitions and standbys
         changelog = app.topic(settings.topic(table.changelog), **raw)
-        app.Table(table.name, changelog_topic=changelog, partitions=None)
+        app.Table(table.name, changelog_topic=changelog, partitions=None, help=table.changelog.meaning)
     serve_health(app, lambda: vitals_of(app.worker, app.tables.recovery))
     serve_metrics(
         app,

@@ -16,7 +16,7 @@ from streams.transport.faust_group import BatchStream
 
 
 async def allocate_installments(batches: BatchStream) -> None:
-    """Process each batch in the worker's open transaction. Faust runs and supervises this."""
+    """Allocate payments to installments: each batch in the worker's open transaction."""
     async for batch in batches:
         await batches.app.process(batch)
 

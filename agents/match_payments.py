@@ -14,7 +14,7 @@ from streams.transport.faust_group import BatchStream
 
 
 async def match_payments(batches: BatchStream) -> None:
-    """Process each batch in the worker's open transaction. Faust runs and supervises this."""
+    """Match payments with settlements and postings: each batch in the worker's open transaction."""
     async for batch in batches:
         await batches.app.process(batch)
 

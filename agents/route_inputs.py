@@ -17,7 +17,7 @@ from streams.transport.faust_group import BatchStream
 
 
 async def route_inputs(batches: BatchStream) -> None:
-    """Process each batch in the worker's open transaction. Faust runs and supervises this."""
+    """Decode, validate and route the inputs: each batch in the worker's open transaction."""
     async for batch in batches:
         await batches.app.process(batch)
 

@@ -79,6 +79,10 @@ class BatchTopic(faust.Topic):  # type: ignore[misc]
         """Let all clones share the queue: the agent reads from a clone of a clone."""
         return {**super()._clone_args(), "queue": self.queue}
 
+    def get_topic_name(self) -> str:
+        """All names: Faust's own refuses to name several topics, and `faust -A app agents` asks."""
+        return ", ".join(self.topics)
+
 
 class BatchStream(Protocol):
     """What an agent's function is run with: a Faust stream whose values are batches."""

@@ -1,8 +1,13 @@
 """How batches reach Faust's agents: through one queue a topic, which Faust neither copies, suspends nor clears."""
 
 import asyncio
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import faust
+import pytest
 
 from streams import topics
 from streams.transport.batch import Batch, TopicPartition
@@ -53,3 +58,26 @@ def test_an_agent_iterates_over_the_batches_as_they_are() -> None:
 
     asyncio.run(run())
     assert processed == BATCHES
+
+
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [
+        (
+            "agents",
+            ("@route_inputs", "@match_payments", "@allocate_installments", "payment-initiated, "),
+        ),
+        ("tables", ("payments", "obligations")),
+    ],
+)
+def test_fausts_own_command_line_finds_the_app_and_its_parts(command: str, shown: tuple[str, ...]) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "faust", "-A", "app", command],
+        cwd=Path(__file__).resolve().parents[2],
+        env=os.environ | {"RENTMATCH_BROKER": "localhost:1", "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert all(name in ran.stdout for name in shown), ran.stdout
