@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from domain.currencies import EXPONENTS
 from streams.codec import avro_plain
-from streams.codec.avro_plain import INPUTS, Decode, Encode
-from streams.codec.avro_schemas import OURS, RENAMED, STRUCT_ENUMS, STRUCTS, kind, short_name
+from streams.codec.avro_plain import Decode, Encode
+from streams.codec.avro_schemas import INPUT_NAMES, OURS, RENAMED, STRUCT_ENUMS, STRUCTS, kind, short_name
 from streams.codec.validation import (
     AMOUNT_MAX,
     DAY_MAX,
@@ -79,7 +79,7 @@ _SHARED = {"currency": {code: code for code in EXPONENTS}, "time_zone": {name: n
 
 def plan_of(record: str) -> Plan:
     """The layout of the body of a record of ours."""
-    return _plan(OURS[record].parsed, record, "", is_input=record in INPUTS)
+    return _plan(OURS[record].parsed, record, "", is_input=record in INPUT_NAMES)
 
 
 def _plan(schema: Any, record: str, field: str, *, is_input: bool) -> Plan:
@@ -116,7 +116,7 @@ def _plan(schema: Any, record: str, field: str, *, is_input: bool) -> Plan:
 
 
 def _body(name: str) -> "Body":
-    rules = (check, ID_BYTES_MAX) if name in INPUTS else ()
+    rules = (check, ID_BYTES_MAX) if name in INPUT_NAMES else ()
     return Body(plan_of(name), avro_plain.DECODE[name], *rules)
 
 

@@ -10,15 +10,12 @@ from typing import Any
 
 import fastavro
 
-from streams.codec.avro_schemas import INPUT_TYPES, OURS, RENAMED, kind
+from streams.codec.avro_schemas import INPUT_NAMES, OURS, RENAMED, kind
 from streams.codec.resolution import resolve
 from streams.codec.validation import check
 
 Decode = Callable[[bytes, int], Any]
 Encode = Callable[[Any, bytes], bytes]
-
-INPUTS = frozenset(struct.__name__ for struct in INPUT_TYPES)
-"""The names of input records, which are checked as they are decoded."""
 
 _BITS = {"int": 31, "long": 63}
 
@@ -36,7 +33,7 @@ def checked(read: Decode) -> Decode:
 
 def _decoder(name: str) -> Decode:
     read = resolve(OURS[name], OURS[name])
-    return checked(read) if name in INPUTS else read
+    return checked(read) if name in INPUT_NAMES else read
 
 
 def _encoder(name: str) -> Encode:

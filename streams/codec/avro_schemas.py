@@ -1,50 +1,67 @@
-"""The Avro schemas of `schemas/avro/`, bound to the records of the domain, and what tells a writer's schema apart.
+"""The Avro schemas of `schemas/avro/`, bound to the records of the domain, and the identity of writers' schemas.
 
-A schema here is the form that `fastavro.parse_schema` gives: named types by full name, defined where they come first.
+A schema here is in the form that `fastavro.parse_schema` returns: named types by full name, defined where they first
+occur.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Any
 
 import fastavro.schema
 import msgspec
+from msgspec import inspect
 
-from domain import facts, records
 from streams import topics
 
 INPUT_TYPES: tuple[type[msgspec.Struct], ...] = tuple(record for topic in topics.INPUTS for record in topic.records)
 OUTPUT_TYPES: tuple[type[msgspec.Struct], ...] = tuple(record for topic in topics.OUTPUTS for record in topic.records)
-PARTS: dict[str, type[msgspec.Struct]] = {
-    part.__name__: part
-    for part in (facts.Installment, records.Initiated, records.Settled, records.Posted, records.InstallmentView)
-}
-"""The records that stand inside others."""
 
+INPUT_NAMES = frozenset(struct.__name__ for struct in INPUT_TYPES)
+"""The names of input records: these are checked as they are decoded."""
+
+
+def _classes_in(info: inspect.Type) -> Iterator[type]:
+    """Every struct and enum in a type, from outside to inside."""
+    match info:
+        case inspect.StructType(cls=cls, fields=fields):
+            yield cls
+            for field in fields:
+                yield from _classes_in(field.type)
+        case inspect.EnumType(cls=cls):
+            yield cls
+        case inspect.UnionType(types=types):
+            for each in types:
+                yield from _classes_in(each)
+        case inspect.VarTupleType(item_type=inner) | inspect.DictType(value_type=inner):
+            yield from _classes_in(inner)
+        case other:
+            if not isinstance(other, inspect.IntType | inspect.StrType | inspect.NoneType | inspect.LiteralType):
+                raise TypeError(f"no record of ours has a field of {other}")
+
+
+_CLASSES = {
+    found.__name__: found for info in inspect.multi_type_info(INPUT_TYPES + OUTPUT_TYPES) for found in _classes_in(info)
+}
+
+STRUCTS: dict[str, type[msgspec.Struct]] = {
+    name: found for name, found in _CLASSES.items() if issubclass(found, msgspec.Struct)
+}
+"""The domain's record of each Avro record, also of those inside others, by name."""
+
+STRUCT_ENUMS: dict[str, type[StrEnum]] = {name: found for name, found in _CLASSES.items() if issubclass(found, StrEnum)}
+"""Avro enums that are a StrEnum in the domain, by name; the others (Method, Outcome) are text there."""
 RECORDS_ON: dict[str, frozenset[str]] = {
     topic.name: frozenset(record.__name__ for record in topic.records) for topic in topics.INPUTS + topics.OUTPUTS
 }
 """Which records belong on which topic (contract sections 2 and 6), by the topic's default name."""
 
 RENAMED = {"class": "break_class"}
-"""Avro field names that Python cannot take, and the Struct fields that hold them."""
-
-STRUCT_ENUMS: dict[str, type[Any]] = {
-    enum.__name__: enum
-    for enum in (
-        records.PaymentStatus,
-        records.ObligationStatus,
-        records.AgeingBucket,
-        records.BreakClass,
-        records.BreakLifecycle,
-        records.LateStage,
-        records.LateLifecycle,
-    )
-}
-"""Avro enums that the domain holds as a StrEnum; the others (Method, Outcome) it holds as text."""
+"""Avro field names that are reserved in Python, and the Struct fields for them."""
 
 LOGICAL_TYPES = frozenset(
     {
@@ -63,16 +80,16 @@ LOGICAL_TYPES = frozenset(
         "local-timestamp-nanos",
     }
 )
-"""Those of the Avro specification. Any other is passed over, as the specification asks."""
+"""Those of the Avro specification. Any other is ignored, as the specification requires."""
 
 
 class SchemaError(ValueError):
-    """A text is not an Avro schema that can be used; the message says which and why."""
+    """A text is not a usable Avro schema; the message says which and why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """A parsed schema, with all that is asked of it."""
+    """A parsed schema."""
 
     parsed: Any
     names: dict[str, Any]
@@ -80,7 +97,7 @@ class Schema:
     text: str
     """The JSON it was read from."""
     identity: str
-    """Equal exactly where bytes of both mean the same: the canonical form's content with the logical types left in."""
+    """Equal for two schemas exactly if their bytes mean the same: the canonical form with the logical types left in."""
 
     @property
     def fingerprint(self) -> bytes:
@@ -124,7 +141,7 @@ def parse(text: str) -> Schema:
 
 
 def parse_writer(text: str, references: dict[str, Any] | None = None) -> Schema:
-    """Parse a writer's schema. Its defaults say nothing about its bytes, so that a wrong one does no harm.
+    """Parse a writer's schema. Its defaults are dropped: they say nothing about its bytes, and some are wrong.
 
     Args:
         text: the schema as JSON.
@@ -148,13 +165,13 @@ def _parse(text: str, names: dict[str, Any], prepare: Callable[[Any], Any]) -> S
         source = prepare(json.loads(text))
         parsed = fastavro.schema.parse_schema(source, names)
         identity = json.dumps(_identity(parsed))
-    except Exception as error:  # fastavro raises whatever a wrong schema runs into
+    except Exception as error:  # fastavro raises many types for a wrong schema
         raise SchemaError(f"not an Avro schema: {type(error).__name__}: {str(error)[:200]}") from error
     return Schema(parsed, names, text, identity)
 
 
 def _identity(schema: Any) -> Any:
-    """What decides how bytes are read: the canonical form's parts and the logical types."""
+    """The parts of a schema that decide how bytes are read: those of the canonical form, and the logical types."""
     match kind(schema):
         case "union":
             return [_identity(branch) for branch in schema]
@@ -178,7 +195,7 @@ def _texts(folder: Traversable) -> list[tuple[str, str]]:
 
 
 def _load_ours() -> dict[str, Schema]:
-    """Our schemas by record name, each checked against the Struct whose fields it must mirror in order."""
+    """Our schemas by record name, each checked to have the fields of its Struct in their order."""
     ours = {}
     for name, text in _texts(resources.files("schemas.avro")):
         schema = parse(text)
@@ -190,7 +207,7 @@ def _load_ours() -> dict[str, Schema]:
                 if fields != struct.__struct_fields__:
                     raise SchemaError(f"{name}: the fields of {full_name} are not those of {struct.__qualname__}")
     if set(ours) != {struct.__name__ for struct in INPUT_TYPES + OUTPUT_TYPES}:
-        raise SchemaError(f"schemas/avro holds {sorted(ours)}, not one schema for each record of the contract")
+        raise SchemaError(f"schemas/avro has {sorted(ours)}, not one schema for each record of the contract")
     return ours
 
 
@@ -216,9 +233,6 @@ def with_known(ours: dict[str, Schema], known: list[tuple[str, str]]) -> dict[by
             )
     return found
 
-
-STRUCTS: dict[str, type[msgspec.Struct]] = {struct.__name__: struct for struct in INPUT_TYPES + OUTPUT_TYPES} | PARTS
-"""The domain's record of each Avro record, by name."""
 
 OURS: dict[str, Schema] = _load_ours()
 """The readers' schemas, by record name."""

@@ -12,8 +12,8 @@ from domain.facts import InputFact
 from domain.records import Output
 from streams import topics
 from streams.codec import avro_compiled, avro_plain, framing
-from streams.codec.avro_plain import INPUTS, Decode, Encode, checked
-from streams.codec.avro_schemas import KNOWN, OURS, OUTPUT_TYPES, RECORDS_ON, Schema, kind, short_name
+from streams.codec.avro_plain import Decode, Encode, checked
+from streams.codec.avro_schemas import INPUT_NAMES, KNOWN, OURS, OUTPUT_TYPES, RECORDS_ON, Schema, kind, short_name
 from streams.codec.dead_letters import BadInput, DeadLetterClass
 from streams.codec.registry import SchemaRegistry
 from streams.codec.resolution import IncompatibleError, resolve
@@ -88,7 +88,7 @@ class Codec:
         except BadInput:
             return UNKNOWN
         name = short_name(written["name"]) if isinstance(written, dict) and "name" in written else UNKNOWN
-        return name if name in INPUTS else UNKNOWN
+        return name if name in INPUT_NAMES else UNKNOWN
 
     def encode_fact(self, fact: InputFact, topic_name: str) -> bytes:
         """The value of an input record, for the topic of this name on this installation.
@@ -207,7 +207,7 @@ def decoder(
         return _refusing(DeadLetterClass.INCOMPATIBLE_SCHEMA, f"the writer's schema cannot be read: {error}")
     except RecursionError:
         return _refusing(DeadLetterClass.INCOMPATIBLE_SCHEMA, "the writer's schema is nested too deeply")
-    return checked(read) if name in INPUTS else read
+    return checked(read) if name in INPUT_NAMES else read
 
 
 def _refusing(error_class: DeadLetterClass, message: str) -> Decode:

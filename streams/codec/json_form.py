@@ -11,11 +11,9 @@ from typing import Any, NoReturn
 from domain.facts import InputFact
 from domain.records import Output
 from domain.time import EPOCH_ORDINAL, FIRST_DAY, LAST_DAY, SECOND, iso_date, rfc3339
-from streams.codec.avro_schemas import INPUT_TYPES, OURS, RENAMED, STRUCTS, kind, logical_type, short_name
+from streams.codec.avro_schemas import INPUT_NAMES, OURS, RENAMED, STRUCTS, kind, logical_type, short_name
 from streams.codec.dead_letters import quoted
 from streams.codec.validation import check
-
-_INPUTS = frozenset(struct.__name__ for struct in INPUT_TYPES)
 
 _DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
 _INSTANT = re.compile(
@@ -34,8 +32,8 @@ def fact_from_json(obj: dict[str, Any]) -> InputFact:
     if not isinstance(obj, dict):
         raise ValueError(f"{quoted(obj)} is not a JSON object")
     name = obj.get("type")
-    if not isinstance(name, str) or name not in _INPUTS:
-        raise ValueError(f"type is {quoted(name)}; it must be one of {', '.join(sorted(_INPUTS))}")
+    if not isinstance(name, str) or name not in INPUT_NAMES:
+        raise ValueError(f"type is {quoted(name)}; it must be one of {', '.join(sorted(INPUT_NAMES))}")
     fact: InputFact = _record_from_json(
         OURS[name].parsed, {key: value for key, value in obj.items() if key != "type"}, name, OURS[name].names
     )
