@@ -18,6 +18,7 @@ from streams.settings import Settings, described
 from streams.transport.commit_loop import BACKLOG_INTERVALS
 from tests.kit.documents import example_input, example_instant, example_output, slug
 from tests.kit.driver import Driver
+from tests.kit.tidy import MAY_IMPORT, ROOMS
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -142,21 +143,19 @@ def test_a_reversal_resolves_the_example(driver: Driver) -> None:
     assert (output_to_json(alert)["lifecycle"], output_to_json(payment)["status"]) == ("resolved", "returned")
 
 
-def test_every_room_is_in_the_architecture() -> None:
+def test_the_architecture_lists_the_rooms_and_their_imports() -> None:
     section = TEXTS["docs/architecture.md"].partition("## Rooms")[2]
-    named = re.findall(r"^\| `([\w/]+/|app\.py)` \|", section, re.MULTILINE)
-    packages = {f"{path.parent.name}/" for path in ROOT.glob("*/__init__.py")} | {"app.py"}
-    assert packages - set(named) == set()
-    assert [name for name in named if not (ROOT / name).exists()] == []
-
-
-ROOMS = "agents|benchmarks|domain|gateway|ops|read_model|schemas|simulator|sinks|streams|tables|tests|tools|docs"
+    shown = {}
+    for room, allowed in re.findall(r"^\| `(\w+)(?:/|\.py)` \| .* \|([^|]*)\|$", section, re.MULTILINE):
+        names = set(re.findall(r"`([\w.]+)`", allowed))
+        shown[room] = ROOMS - names if allowed.startswith(" everything") else names
+    assert shown == {room: set(allowed) for room, allowed in MAY_IMPORT.items()}
 
 
 # A decision that was replaced names the files of its time.
 @pytest.mark.parametrize("document", [name for name, text in TEXTS.items() if "\n\nReplaced by [" not in text])
 def test_every_path_in_the_documents_exists(document: str) -> None:
-    paths = re.findall(rf"`((?:{ROOMS})/[\w./-]*)`", TEXTS[document])
+    paths = re.findall(rf"`((?:{'|'.join(ROOMS)}|docs)/[\w./-]*)`", TEXTS[document])
     assert [path for path in paths if not (ROOT / path).exists()] == []
 
 
