@@ -19,9 +19,8 @@ from domain.time import Micros
 from gateway.rest.server import WebServer
 from gateway.rest.wiring import serve_rest
 from sinks import logs
-from sinks.health import serve_health
-from sinks.metrics import Metrics, names_of, serve_metrics
-from sinks.worker import kept_of, machinery_of, vitals_of
+from sinks.metrics import Metrics, names_of
+from sinks.worker import add_worker_pages
 from streams import settings as settings_module
 from streams.clocks import clock_of, system_clock
 from streams.settings import Settings
@@ -122,11 +121,7 @@ def create_app(
     for table in topology.tables:  # names for Faust's assignor, which shares out their partitions and standbys
         changelog = app.topic(settings.topic(table.changelog), **raw)
         app.Table(table.name, changelog_topic=changelog, partitions=None, help=table.changelog.meaning)
-    serve_health(app, lambda: vitals_of(app.worker, app.tables.recovery))
-    serve_metrics(
-        app,
-        lambda: app.metrics.families(kept_of(app.worker), machinery_of(app.worker, app.tables.recovery)),
-    )
+    add_worker_pages(app, app.metrics)
     serve_rest(app, settings, topology, registry=app.metrics.registry, version=SERVICE_VERSION)
     return app
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client.core import Metric
 
 from read_model.documents import KINDS, history_of
 
@@ -10,7 +11,7 @@ OUTCOMES = ("written", "older", "poisoned")
 
 
 class ReadModelMetrics:
-    """What a projector tells about itself.
+    """The metrics of a projector.
 
     Args:
         topics: the default names of the output topics that it reads.
@@ -46,6 +47,6 @@ class ReadModelMetrics:
                 self.documents.labels(kind, outcome)
                 self.documents.labels(history_of(kind), outcome)
 
-    def exposition(self) -> bytes:
-        """All of them, in Prometheus' text format."""
-        return generate_latest(self.registry)
+    def families(self) -> list[Metric]:
+        """All metrics, for a scrape."""
+        return list(self.registry.collect())

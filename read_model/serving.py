@@ -1,4 +1,4 @@
-"""The projector's web server: /metrics, /livez, /readyz, as a worker has them."""
+"""The projector's web server: the pages of a worker that need no token."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -7,11 +7,11 @@ from aiohttp import web
 
 from read_model.metrics import ReadModelMetrics
 from read_model.projector import Projector
-from sinks.health import Verdict
+from sinks.pages import add_pages
 
 
 class PortUnavailable(Exception):
-    """The web server cannot listen on its address; the message says on which and why."""
+    """The web server cannot listen on its address; the message has the address and the reason."""
 
 
 @asynccontextmanager
@@ -19,21 +19,11 @@ async def served(projector: Projector, metrics: ReadModelMetrics, host: str, por
     """Serve while the block runs; with port 0 nothing is served.
 
     Raises:
-        PortUnavailable: something else listens there, or the address is not ours.
+        PortUnavailable: the port is in use, or the address is not of this machine.
 
     """
-
-    async def exposition(_: web.Request) -> web.Response:
-        return web.Response(body=metrics.exposition(), headers={"Content-Type": "text/plain; version=0.0.4"})
-
-    async def livez(_: web.Request) -> web.Response:
-        return _answer(projector.live())
-
-    async def readyz(_: web.Request) -> web.Response:
-        return _answer(projector.ready())
-
     app = web.Application()
-    app.add_routes([web.get("/metrics", exposition), web.get("/livez", livez), web.get("/readyz", readyz)])
+    add_pages(app, live=projector.live, ready=projector.ready, families=metrics.families)
     async with AsyncExitStack() as closing:
         if port:
             runner = web.AppRunner(app, access_log=None)
@@ -46,7 +36,3 @@ async def served(projector: Projector, metrics: ReadModelMetrics, host: str, por
                     f"RENTMATCH_HTTP_HOST, RENTMATCH_HTTP_PORT: {host}:{port}: {error.strerror}"
                 ) from None
         yield
-
-
-def _answer(verdict: Verdict) -> web.Response:
-    return web.json_response(verdict.as_json(), status=200 if verdict.good else 503)

@@ -5,7 +5,6 @@ broker that does not answer, a producer's open transaction that hides records, a
 lasts too long there ends the worker by itself (streams/transport/commit_loop.py, tables/recovery.py).
 """
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 STALLED_AFTER_S = 60.0
@@ -103,19 +102,3 @@ def ready(vitals: Vitals) -> Verdict:
 def _recovering(vitals: Vitals) -> str:
     remaining = vitals.recovery_remaining
     return "recovering state" + (f": {remaining} changelog records to go" if remaining else "")
-
-
-def serve_health(app: Any, vitals: Callable[[], Vitals]) -> None:
-    """Answer /livez and /readyz: 200 or 503, with the reason as JSON."""
-
-    def page(path: str, name: str, judge: Callable[[Vitals], Verdict]) -> None:
-        async def answer(web: Any, request: Any) -> Any:
-            seen = vitals()
-            verdict = judge(seen)
-            body = verdict.as_json() | {"caught_up_to_micros": seen.caught_up_to}
-            return web.json(body, status=200 if verdict.good else 503)
-
-        app.page(path, name=name)(answer)
-
-    page("/livez", "livez", live)
-    page("/readyz", "readyz", ready)

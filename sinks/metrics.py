@@ -6,7 +6,7 @@ scrape asks for is handed in as plain values too. Labels come from closed lists 
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from aiohttp.web import Response
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
@@ -187,15 +187,6 @@ def answer(families: list[Metric], accept: str) -> Response:
     """An HTTP answer with these families, in the format that the scraper asks for."""
     encode, content_type = choose_encoder(accept)
     return Response(body=encode(_Collected(families)), headers={"Content-Type": content_type})
-
-
-def serve_metrics(app: Any, families: Callable[[], list[Metric]]) -> None:
-    """Answer /metrics. Everything that is asked here has been added up before: a scrape looks at no key."""
-
-    async def metrics(web: Any, request: Any) -> Any:
-        return answer(families(), request.headers.get("Accept", ""))
-
-    app.page("/metrics", name="metrics")(metrics)
 
 
 def _machinery_metrics(machinery: Machinery, version: str) -> Iterator[Metric]:

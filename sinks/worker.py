@@ -1,10 +1,12 @@
 """What health and metrics show of a worker, as plain values."""
 
 import time
+from typing import Any
 
 from sinks.health import Vitals, live, ready
-from sinks.metrics import Machinery
+from sinks.metrics import Machinery, Metrics
 from sinks.metrics_state import Kept
+from sinks.pages import add_pages
 from tables.rebalance import RecoveryService
 from tables.worker import Worker
 
@@ -88,3 +90,24 @@ def kept_of(worker: Worker | None) -> Kept:
         return Kept((), ())
     payments, obligations = (worker.tables[name].tallies.committed for name in ("payments", "obligations"))
     return Kept(list(payments.values()), list(obligations.values()))
+
+
+def add_worker_pages(app: Any, metrics: Metrics) -> None:
+    """Serve /livez, /readyz and /metrics on the web server of a worker.
+
+    Args:
+        app: Faust's app; its `worker` is None while it is not open.
+        metrics: the counters of the worker.
+
+    """
+
+    def vitals() -> Vitals:
+        return vitals_of(app.worker, app.tables.recovery)
+
+    add_pages(
+        app.web.web_app,
+        live=lambda: live(vitals()),
+        ready=lambda: ready(vitals()),
+        families=lambda: metrics.families(kept_of(app.worker), machinery_of(app.worker, app.tables.recovery)),
+        details=lambda: {"caught_up_to_micros": vitals().caught_up_to},
+    )
