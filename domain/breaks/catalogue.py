@@ -6,11 +6,12 @@ from these rows, or are tested against them (tests/domain/test_break_catalogue.p
 1. add it to `BreakClass` (domain/records.py) and to the enum of schemas/avro/mismatch_alert.avsc;
 2. add its row here;
 3. open it by a rule in domain/payments/breaks.py or domain/obligations/breaks.py, with its remedies in domain/explain;
-4. add its scenario to tests/domain/scenarios.
+4. add its scenario to tests/domain/scenarios;
+5. add it to the simulator, whose truth evaluates the contract independently (simulator/truth_*.py).
 
 Descriptions are `str.format` templates. `domain.explain.descriptions` fills in:
 
-- `{expected}`, `{actual}`, `{difference}`: amounts; `{over_or_under}` says which way the difference goes;
+- `{expected}`, `{actual}`, `{difference}`: amounts; `{over_or_under}` is its direction;
 - `{at_most}`: "At most " where the actual amount is over, else nothing;
 - `{currency}`: that of the break; `{other_currency}`: that of the payment or adjustment which the break is about;
 - `{processor}`: the processor of the payment; `{obligation}`, `{installment}`: what the payment is for;
@@ -62,9 +63,9 @@ class BreakRule(BreakForm, frozen=True, kw_only=True):
     section: int = 7
     """The section of the contract that has the rule."""
     opens_at_deadline: bool = False
-    """It may open by the passing of a deadline alone. Alerts on it wait while the pipeline is behind."""
+    """It may open by the passing of a deadline alone. Alerts on it are suppressed while the watermark is old."""
     feed: Feed | None = None
-    """The input topic whose silence alone would open such breaks. Alerts on it wait while that topic is silent."""
+    """The input topic whose silence alone would open such breaks. Alerts on it are suppressed during such silence."""
     other_forms: tuple[BreakForm, ...] = ()
 
     @property
@@ -124,7 +125,7 @@ _ROWS = (
         priority=1,
         rule="refunds and chargebacks exceed the amount collected",
         subject=("settlement",),
-        condition="SETTLED known, refunded + charged back > collected: the money left twice",
+        condition="SETTLED known, refunded + charged back > collected",
         title="Over-reversed: refunded and charged back",
         expected="No more than the {expected} collected is refunded or charged back.",
         missing="{actual} is refunded or charged back: {difference} more than was collected.",
@@ -220,7 +221,7 @@ _ROWS = (
         priority=2,
         rule="amounts in another currency are not counted",
         subject=("currency",),
-        condition="a leg in another currency (0 → 0); silences `settlement` and `posting` except "
+        condition="an amount in another currency (0 → 0); silences `settlement` and `posting` except "
         "`reversed_after_posting`; a foreign posting reversed to zero is forgotten",
         title="Reported in two currencies",
         expected="Every amount of the payment is in {currency}.",
@@ -261,7 +262,7 @@ _ROWS = (
         feed="payment-initiated",
         subject=("payment",),
         condition="never initiated, earliest movement + orphan grace (0 → settled gross, else posted); only "
-        "`fee_variance` and `conflicting_fact` may stand beside it, and its money is not allocated",
+        "`fee_variance` and `conflicting_fact` may be open beside it, and its money is not allocated",
         title="Money moved, but no payment was initiated",
         expected="The app reports the initiation before, or within {grace} of, the first movement.",
         missing="No initiation is known for {actual}, so it is allocated to no obligation.",
@@ -277,7 +278,7 @@ _ROWS = (
         condition="live posting to another obligation than initiated for, one break each (0 → amount)",
         title="Posted to the wrong obligation",
         expected="The ledger posts the payment to {obligation}.",
-        missing="{actual} is posted to {subject}: another obligation appears paid.",
+        missing="{actual} is posted to obligation {subject}, which appears paid.",
         advice="Have the ledger reverse the posting, and post to the right obligation.",
         remedies=payment_remedies.posting_is_moved,
     ),
@@ -302,7 +303,7 @@ _ROWS = (
         section=3,
         key_kinds=("payment", "obligation"),
         subject=("fact", "record type", "identity…"),
-        condition="section 3 (0 → 0); stays",
+        condition="section 3 (0 → 0); permanent",
         title="One record reported in two versions",
         expected="A record that is reported again has the same money and routing.",
         missing="{subject_parts} is reported in versions that differ. The one that occurred first counts.",
@@ -333,7 +334,7 @@ _ROWS = (
         condition="standing or in flight, initiation + orphan grace, no charge (0 → that amount)",
         title="Paid, but never charged",
         expected="The ledger charges {obligation} before, or within {grace} of, a payment for it.",
-        missing="No charge is known. Payment {subject} has {actual} that cannot be allocated.",
+        missing="No charge is known. {actual} of payment {subject} cannot be allocated.",
         advice="Look for the charge among the dead letters, or ask whether the payment names the wrong obligation.",
         remedies=obligation_remedies.charge_is_reported,
     ),
@@ -351,7 +352,7 @@ _ROWS = (
         expected="Payment {subject} names an installment of some version of the plan.",
         missing="It names {installment}, which no version of the plan had; its {actual} is allocated to the "
         "oldest due date instead.",
-        advice="The money counts. Look for a plan among the dead letters, or find out why the app showed this "
+        advice="The money is allocated. Look for a plan among the dead letters, or find out why the app showed this "
         "installment.",
         remedies=obligation_remedies.installment_is_reported,
     ),

@@ -33,11 +33,11 @@ _OPEN_FIELDS = {
     "amount_delta_minor": "the amount in that currency",
     "obligation_id": "the obligation that is paid for",
     "processor": "the processor of the payment",
-    "installments": "installments as agreed; none stands for one of the whole balance",
+    "installments": "installments as agreed; an empty list is one installment of the whole balance",
     "reason_code": "if there is one",
     "payout_id": "if known",
     "value_date": "if known",
-    "installment_id": "if one is meant",
+    "installment_id": "if the payment names one",
 }
 _SAMPLE_DAY = 0
 
@@ -119,7 +119,7 @@ def _text(struct: type[InputFact], fields: dict[str, Any]) -> str:
         return f"a PostingReversed of posting {fields['posting_id']}{of_amount}"
     if struct is PlanChanged:
         version = f" (version {fields['plan_version']})" if "plan_version" in fields else ""
-        single = " without installments: one of the whole balance" if "installments" in fields else ""
+        single = " without installments: one installment of the whole balance" if "installments" in fields else ""
         return f"a PlanChanged of {fields['obligation_id']}{version}{single}"
     if struct is ObligationAdjusted:
         return f"an ObligationAdjusted of {fields['obligation_id']}{of_amount.replace(' of ', ' by ')}"

@@ -45,7 +45,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     priority: int
     """1 is the most urgent."""
     is_permanent: bool
-    """It stays open as a record, whatever comes."""
+    """It stays open as a record: no event resolves it."""
     property_id: str | None
     """The property whose rent it is, where an initiation or a charge says so."""
     opened_at: Micros | None
@@ -195,7 +195,7 @@ def _event_as_json(event: CorrectiveEvent) -> dict[str, Any]:
 
 
 def _instant(at: Micros | None) -> str | None:
-    """Write an instant in RFC 3339 with microseconds; None also for what lies beyond the calendar, and never comes."""
+    """Write an instant in RFC 3339 with microseconds; None also where it is beyond the years 1 to 9999."""
     if at is None or not FIRST_DAY * DAY <= at < (LAST_DAY + 1) * DAY:
         return None
     return rfc3339(at)

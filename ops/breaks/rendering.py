@@ -19,7 +19,7 @@ from streams.codec.json_form import instant_from_text
 COLUMNS = ["prio", "class", "key", "difference", "age", "due", "property", "id"]
 
 EXPLANATION_WIDTH = 110
-"""Columns of an explanation where stdout is no terminal: it goes into tickets and mails."""
+"""Columns of an explanation where stdout is no terminal: people paste it into tickets and emails."""
 
 
 def instant_cell(text: str | None) -> str:
