@@ -1,7 +1,7 @@
-"""The smallest things in Avro bytes, read and passed over so that no length or count is taken at its word.
+"""The primitives of Avro's binary encoding, read and skipped without trust in any length or count.
 
-Every function takes the bytes and a position. Past the end it raises IndexError or gives a position beyond the bytes,
-which the caller turns into a dead letter.
+Every function takes the bytes and a position. Past the end it raises IndexError or returns a position beyond the
+bytes; the caller turns both into a dead letter.
 """
 
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from streams.codec.dead_letters import BadInput, DeadLetterClass
 
 Skip = Callable[[bytes, int], int]
-"""(bytes, position) to the position after the value."""
+"""From (bytes, position) to the position after the value."""
 
 
 def read_long(data: bytes, at: int) -> tuple[int, int]:
@@ -30,7 +30,7 @@ def read_long(data: bytes, at: int) -> tuple[int, int]:
 
 
 def read_text(data: bytes, at: int, path: str) -> tuple[str, int]:
-    """A length and that many bytes of UTF-8."""
+    """A length, and that many bytes of UTF-8."""
     size, at = read_long(data, at)
     end = at + size
     if size < 0:
@@ -44,7 +44,7 @@ def read_text(data: bytes, at: int, path: str) -> tuple[str, int]:
 
 
 def read_block(data: bytes, at: int, path: str) -> tuple[int, int]:
-    """The number of items in the next block of an array or a map, 0 at its end; a block's size in bytes is skipped."""
+    """The number of items in the next block of an array or a map, 0 at its end. A block's size in bytes is skipped."""
     count, at = read_long(data, at)
     if count < 0:
         count = -count
@@ -57,7 +57,7 @@ def read_block(data: bytes, at: int, path: str) -> tuple[int, int]:
 
 
 def skip_bytes(data: bytes, at: int) -> int:
-    """Pass over bytes or a text."""
+    """Skip bytes or a text."""
     size, at = read_long(data, at)
     if size < 0:
         raise BadInput(DeadLetterClass.UNDECODABLE, f"a skipped text has a length of {size}")
@@ -65,7 +65,7 @@ def skip_bytes(data: bytes, at: int) -> int:
 
 
 def skip_blocks(skip_item: Skip | None) -> Skip:
-    """Pass over an array or a map; `skip_item` is None where an item takes no bytes."""
+    """A skip of an array or a map; `skip_item` is None where an item takes no bytes."""
 
     def skip(data: bytes, at: int) -> int:
         while True:

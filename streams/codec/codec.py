@@ -1,7 +1,7 @@
-"""The edge to the broker: values of records to facts, facts and outputs to values (contract section 2, "Framing").
+"""Encoding and decoding of record values: inputs to facts, facts and outputs to bytes (contract section 2, "Framing").
 
-Subjects in a Schema Registry: `<topic>-value` where a topic holds one record (the default of Confluent's tools), and
-`<topic>-<record's full name>` (TopicRecordNameStrategy) on the ledger's topic, which holds six.
+Subjects in a Schema Registry: `<topic>-value` for a topic with one record type (the default of Confluent's tools), and
+`<topic>-<record's full name>` (TopicRecordNameStrategy) for a topic with several.
 """
 
 from collections.abc import Mapping
@@ -21,20 +21,23 @@ from streams.settings import Settings, SettingsError
 from streams.topics import Topic
 
 UNKNOWN = "unknown"
-"""The name of a record that nobody can tell."""
+"""The record name of a value that names no schema."""
 
 _OUTPUTS = frozenset(struct.__name__ for struct in OUTPUT_TYPES)
 _SHARED_TOPICS = frozenset(name for names in RECORDS_ON.values() if len(names) > 1 for name in names)
-"""Records that share their topic with others."""
+"""Record types that share their topic with others."""
+
+UNION_BRANCHES_MAX = 64
+"""The index of such a union is one byte of zigzag."""
 
 
 class Codec:
-    """Decodes and encodes values. One for a worker process; not for use by several threads at once.
+    """Decodes and encodes values. One for each process; not for use by several threads at once.
 
     Args:
-        registry: where schemas in Confluent's framing are looked up. With one, what is encoded is framed so too;
-            without, in Avro single-object encoding.
-        compiled: use the compiled bodies where they were built; False: plain Python, for comparison.
+        registry: the registry for schemas in Confluent's framing. With one, encoded values have Confluent's framing;
+            without, that of Avro single-object encoding.
+        compiled: use the compiled codec if it was built; False: plain Python, for comparison.
 
     """
 
@@ -49,20 +52,20 @@ class Codec:
         self._frames: dict[tuple[str, str], bytes] = {}
 
     def decode_input(self, topic: Topic, value: bytes | None) -> InputFact:
-        """The fact that a record on an input topic tells.
+        """The fact in a record of an input topic.
 
         Args:
             topic: the input topic, of `streams.topics`.
-            value: the record's value as it came.
+            value: the record's value as received.
 
         Raises:
             BadInput: it cannot be decoded, breaks a rule of contract section 2, or does not belong on the topic.
-            RegistryUnavailable: its schema must be asked for and the registry does not answer.
+            RegistryUnavailable: its schema is not known yet and the registry does not answer.
 
         """
         decoders = self._input_decoders[topic.name]
         if value is not None:
-            # Known frames first: the frame itself is the key, and what is no frame cannot be one of the keys.
+            # Known frames first. The frame itself is the key, so bytes that are no frame find nothing.
             decode = decoders.get(value[: framing.SINGLE_OBJECT_SIZE])
             if decode is not None:
                 return decode(value, framing.SINGLE_OBJECT_SIZE)  # type: ignore[no-any-return]
@@ -76,13 +79,13 @@ class Codec:
 
         Raises:
             BadInput: it cannot be decoded, or is no output record.
-            RegistryUnavailable: its schema must be asked for and the registry does not answer.
+            RegistryUnavailable: its schema is not known yet and the registry does not answer.
 
         """
         return self._decode_first(self._output_decoders, value, _OUTPUTS, "an output topic")  # type: ignore[no-any-return]
 
     def record_name(self, value: bytes | None) -> str:
-        """What a value that is bad input says it is: the name of an input record, or `unknown`."""
+        """The input record that a value's schema names, for bad input: `unknown` where it names none."""
         try:
             written = self._writer((value or b"")[: framing.frame_size(value)]).parsed
         except BadInput:
@@ -91,7 +94,7 @@ class Codec:
         return name if name in INPUT_NAMES else UNKNOWN
 
     def encode_fact(self, fact: InputFact, topic_name: str) -> bytes:
-        """The value of an input record, for the topic of this name on this installation.
+        """The value of an input record, for the topic with this full name.
 
         Raises:
             OverflowError: a number does not fit into the schema's type.
@@ -101,7 +104,7 @@ class Codec:
         return self._encode(fact, topic_name)
 
     def encode_output(self, record: Output, topic_name: str) -> bytes:
-        """The value of an output record, likewise; its schema is registered with the first record."""
+        """The value of an output record, likewise. The first one registers its schema, if there is a registry."""
         return self._encode(record, topic_name)
 
     def _encode(self, record: Any, topic_name: str) -> bytes:
@@ -121,7 +124,7 @@ class Codec:
     def _decode_first(
         self, decoders: dict[bytes, Decode], value: bytes | None, records: frozenset[str], place: str
     ) -> Any:
-        """Decode a record, and keep how for the next one of its schema."""
+        """Decode a record, and keep the decoder for the next one with its schema."""
         size = framing.frame_size(value)
         assert value is not None
         frame = value[:size]
@@ -132,7 +135,7 @@ class Codec:
         return decode(value, size)
 
     def _writer(self, frame: bytes) -> Schema:
-        """The schema that a whole frame names."""
+        """The schema that a complete frame names."""
         schema_id = framing.schema_id(frame)
         if schema_id is None:
             schema = KNOWN.get(frame[len(framing.SINGLE_OBJECT_MARK) :])
@@ -154,10 +157,10 @@ class Codec:
 
 
 def codec_of(settings: Settings) -> Codec:
-    """Make the codec for an installation; the registry is first spoken to when a record needs it.
+    """Make the codec of an installation. The registry is first asked when a record needs it.
 
     Raises:
-        SettingsError: the Schema Registry's URL cannot be one.
+        SettingsError: the Schema Registry's URL is not valid.
 
     """
     if settings.schema_registry_url is None:
@@ -180,15 +183,15 @@ def decoder(
     place: str,
     ours: Mapping[str, Decode] = avro_plain.DECODE,
 ) -> Decode:
-    """How to read the bodies of a writer's schema: a record, or a union of records.
+    """A reader of the bodies of a writer's schema, which is a record or a union of records.
 
-    Where no record of this writer can be read, the function that is given back says so of each (`BadInput`).
+    If no body of this writer can be read, the reader raises `BadInput` for each.
 
     Args:
-        writer: the schema that wrote them.
-        records: names of the records that may be there.
-        place: where that is, for messages.
-        ours: how bodies of our own schemas are read, by record name.
+        writer: the schema of the bodies.
+        records: names of the records that are allowed.
+        place: the topic, for messages.
+        ours: readers of the bodies of our own schemas, by record name.
 
     """
     if kind(writer.parsed) == "union":
@@ -219,10 +222,12 @@ def _refusing(error_class: DeadLetterClass, message: str) -> Decode:
 
 def _union_decoder(writer: Schema, records: frozenset[str], place: str, ours: Mapping[str, Decode]) -> Decode:
     """A writer whose schema is a union of the records of a topic: the branch's index comes before the body."""
+    if len(writer.parsed) > UNION_BRANCHES_MAX:
+        reason = f"the writer's schema is a union of more than {UNION_BRANCHES_MAX} records"
+        return _refusing(DeadLetterClass.INCOMPATIBLE_SCHEMA, reason)
     branches = [decoder(replace(writer, parsed=branch, identity=""), records, place, ours) for branch in writer.parsed]
 
     def decode(data: bytes, start: int) -> Any:
-        # The index of any union that a person wrote fits into one byte of zigzag.
         if start >= len(data):
             raise BadInput(DeadLetterClass.TRUNCATED, "the bytes end before the union's index")
         index = data[start]
@@ -234,5 +239,5 @@ def _union_decoder(writer: Schema, records: frozenset[str], place: str, ours: Ma
 
 
 def _names_of(schema: Schema) -> set[str]:
-    """A record's name and its aliases, without namespaces: these are what Avro resolution compares."""
+    """A record's name and its aliases, without namespaces, as Avro resolution compares them."""
     return {short_name(name) for name in (schema.parsed["name"], *schema.parsed.get("aliases", ()))}

@@ -1,24 +1,24 @@
-"""What cannot be read, why, and how a dead letter says so (contract section 2, "Bad input")."""
+"""Dead letters: the classes of bad input, and the headers of a dead letter (contract section 2, "Bad input")."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
 MESSAGE_CHARACTERS_MAX = 1_000
-"""A dead letter's message is cut to this: it quotes the input, and the input is not ours to trust."""
+"""A dead letter's message is cut to this: it quotes the input, which may be hostile."""
 
 
 class DeadLetterClass(StrEnum):
     """Why a record is a dead letter: a closed list, for counting and for choosing what to re-feed."""
 
     EMPTY_VALUE = "empty_value"
-    """Null, or no bytes at all: inputs know no tombstones."""
+    """Null or no bytes: inputs have no tombstones."""
     UNKNOWN_FRAMING = "unknown_framing"
     """The first bytes are neither Confluent's nor those of Avro single-object encoding."""
     UNKNOWN_SCHEMA = "unknown_schema"
-    """The schema id or the fingerprint is not known, or no Schema Registry is configured to ask."""
+    """The schema id or the fingerprint is unknown, or a schema id came without a configured Schema Registry."""
     INCOMPATIBLE_SCHEMA = "incompatible_schema"
-    """The writer's schema is known, but Avro resolution does not allow to read it as ours."""
+    """The writer's schema is known, but Avro resolution cannot read it as ours."""
     WRONG_RECORD = "wrong_record"
     """A record that does not belong on this topic."""
     TRUNCATED = "truncated"
@@ -26,7 +26,7 @@ class DeadLetterClass(StrEnum):
     TRAILING_BYTES = "trailing_bytes"
     """The record ends before the bytes do."""
     UNDECODABLE = "undecodable"
-    """The bytes are not what the writer's schema says: invalid UTF-8, an enum or union index that is not there, …"""
+    """The bytes contradict the writer's schema: invalid UTF-8, an enum or union index out of range, …"""
     EMPTY_ID = "empty_id"
     """An id is the empty string."""
     TOO_LARGE = "too_large"
@@ -40,15 +40,15 @@ class DeadLetterClass(StrEnum):
     WRONG_PERIOD = "wrong_period"
     """Not a month as YYYY-MM."""
     OUT_OF_RANGE = "out_of_range"
-    """An instant, a day, grace_days or plan_version is outside of what is allowed."""
+    """An instant, a day, grace_days or plan_version is outside its range."""
     DUPLICATE_INSTALLMENT = "duplicate_installment"
     """Two installments of one plan have the same id."""
     KEY_FULL = "key_full"
-    """The payment or obligation holds as many facts as can be kept of one key."""
+    """The payment or obligation already has as many facts as are kept for one key."""
 
 
 class BadInput(ValueError):
-    """A record that cannot be read or breaks a rule: it becomes a dead letter and never stops its partition."""
+    """A record cannot be decoded or breaks a rule: it becomes a dead letter and never stops its partition."""
 
     def __init__(self, error_class: DeadLetterClass, message: str) -> None:
         super().__init__(message)
@@ -57,7 +57,7 @@ class BadInput(ValueError):
 
 
 def quoted(value: object) -> str:
-    """A value of the input as a message may show it: one line, printable, short."""
+    """An input value for a message: one line, printable, short."""
     text = ascii(value[:60] if isinstance(value, str | bytes) else value)
     return text if len(text) <= 80 else text[:77] + "..."
 
@@ -72,7 +72,7 @@ SERVICE_VERSION = "rentmatch.service.version"
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """What the headers of a dead letter say. Its key and its value are the original bytes, untouched."""
+    """The headers of a dead letter. Its key and value are the original bytes, unchanged."""
 
     error_class: DeadLetterClass
     message: str
@@ -83,7 +83,7 @@ class DeadLetter:
 
     @classmethod
     def of(cls, error: BadInput, topic: str, partition: int, offset: int, service_version: str) -> "DeadLetter":
-        """The dead letter of a record at (topic, partition, offset) that `error` was raised for."""
+        """The dead letter of the record at (topic, partition, offset) for which `error` was raised."""
         return cls(error.error_class, error.message, topic, partition, offset, service_version)
 
     def headers(self) -> list[tuple[str, bytes]]:
@@ -99,7 +99,7 @@ class DeadLetter:
 
     @classmethod
     def parse(cls, headers: Iterable[tuple[str, bytes | None]] | None) -> "DeadLetter":
-        """Read the headers back; of a header given twice the last holds, others are passed over.
+        """Parse the headers: the last of two with one name counts, unknown ones are ignored.
 
         Raises:
             ValueError: a header is missing or cannot be read; the message names it.

@@ -1,4 +1,4 @@
-"""How a record says which schema wrote it (contract section 2, "Framing"): the first bytes.
+"""Frames: the first bytes of a value, which name the writer's schema (contract section 2, "Framing").
 
 Confluent: 0x00, then the schema's id in a Schema Registry as 4 bytes, big-endian.
 Avro single-object encoding: 0xC3 0x01, then the CRC-64-AVRO fingerprint of the schema's Parsing Canonical Form as 8
@@ -17,10 +17,10 @@ SINGLE_OBJECT_SIZE = 10
 
 
 def frame_size(value: bytes | None) -> int:
-    """How many bytes stand before the body.
+    """The number of bytes before the body.
 
     Raises:
-        BadInput: there is no value, it is neither framing, or it ends inside the frame.
+        BadInput: there is no value, its first bytes are no frame, or it ends inside its frame.
 
     """
     if not value:
@@ -44,15 +44,15 @@ def frame_size(value: bytes | None) -> int:
 
 
 def confluent(schema_id: int) -> bytes:
-    """The frame of a schema that a registry knows by this id."""
+    """Confluent's frame with a registry's schema id."""
     return CONFLUENT_MARK + schema_id.to_bytes(4, "big")
 
 
 def single_object(fingerprint: bytes) -> bytes:
-    """The frame of a schema with this little-endian fingerprint."""
+    """The frame of single-object encoding with a little-endian fingerprint."""
     return SINGLE_OBJECT_MARK + fingerprint
 
 
 def schema_id(value: bytes) -> int | None:
-    """The schema id in a whole frame of Confluent's; None in one of single-object encoding."""
+    """The schema id in a complete frame of Confluent's; None for one of single-object encoding."""
     return int.from_bytes(value[1:CONFLUENT_SIZE], "big") if value.startswith(CONFLUENT_MARK) else None

@@ -1,7 +1,7 @@
-"""Records as JSON, one a line: what `rentmatch publish` takes and `rentmatch read` and `simulate` give.
+"""Records as JSON: the input of `rentmatch publish`, the output of `rentmatch read` and `simulate`, the API's items.
 
-Keys are the contract's field names, and `type` names the record. Instants are ISO 8601 with a zone (given out in UTC,
-with microseconds and `Z`), days are ISO dates, money is a whole number. Nothing passes through a float.
+Keys are the contract's field names, and `type` names the record. Instants are ISO 8601 with a zone (printed in UTC,
+with microseconds and `Z`), days are ISO dates, money is a whole number of minor units. Nothing passes through a float.
 """
 
 import re
@@ -23,7 +23,7 @@ _INSTANT = re.compile(
 
 
 def fact_from_json(obj: dict[str, Any]) -> InputFact:
-    """The input record that a JSON object tells, checked against every rule of contract section 2.
+    """The input record in a JSON object, checked against every rule of contract section 2.
 
     Raises:
         ValueError: a field is missing, unknown or of a wrong type, or breaks a rule (`BadInput`); the message names it.
@@ -42,7 +42,7 @@ def fact_from_json(obj: dict[str, Any]) -> InputFact:
 
 
 def fact_to_json(fact: InputFact) -> dict[str, Any]:
-    """The JSON object of an input record; `fact_from_json` gives the record back."""
+    """The JSON object of an input record; `fact_from_json` is the inverse."""
     return _to_json(fact)
 
 
@@ -74,7 +74,7 @@ def instant_from_text(text: str) -> int:
 
 
 def day_from_text(text: str) -> int:
-    """A day, since 1970-01-01, from `2026-07-03`; ValueError where there is no such day."""
+    """Days since 1970-01-01, from `2026-07-03`; ValueError if there is no such day."""
     match = _DATE.fullmatch(text)
     if match is None:
         raise ValueError("not a date as in 2026-07-03")

@@ -1,4 +1,4 @@
-"""The JSON of a record as `jsonform` gives it, told as a JSON Schema."""
+"""JSON Schemas of the output records in the form of `json_form.py`, for the OpenAPI description."""
 
 from typing import Any
 
@@ -48,5 +48,5 @@ def _of(schema: Any, names: dict[str, Any]) -> Json:
 
 
 def _field(field: Any, names: dict[str, Any]) -> Json:
-    told = _of(field["type"], names)
-    return {**told, "description": field["doc"]} if field.get("doc") else told
+    schema = _of(field["type"], names)
+    return {**schema, "description": field["doc"]} if field.get("doc") else schema

@@ -1,11 +1,10 @@
 """Avro schema resolution: reads bytes of any writer's schema as a record of ours, safe from hostile bytes.
 
-`resolve` turns a writer's and a reader's schema into one function, once; the function reads a body. It is written
-here and not taken from fastavro for three things that a ledger needs: a length that lies never allocates or loops
-beyond the bytes at hand, recursion ends in a dead letter and not in a dead process (so this module stays plain Python,
-whose recursion is counted), and a logical type is converted or refused, never misread. fastavro is the reference in the
-tests. The common case, a writer with our own schema, takes the faster way of `avro_compiled.py`, which comes back here
-for whatever is unusual.
+`resolve` compiles a writer's and a reader's schema into one function that reads a body. It is our own code rather than
+fastavro's for three things that a ledger needs: a wrong length never allocates or loops beyond the bytes at hand; deep
+recursion ends in a dead letter and not in a dead process (so this module stays plain Python, whose recursion is
+counted); a logical type is converted or refused, never misread. fastavro is the reference in the tests. The common
+case, a writer with our own schema, is read by `avro_compiled.py`, which comes back here for whatever is unusual.
 """
 
 from collections.abc import Callable
@@ -16,20 +15,20 @@ from streams.codec.avro_schemas import STRUCT_ENUMS, STRUCTS, Schema, kind, logi
 from streams.codec.dead_letters import BadInput, DeadLetterClass, quoted
 
 Read = Callable[[bytes, int], tuple[Any, int]]
-"""(bytes, position) to (value, position after it). Past the end: IndexError, or a position beyond the bytes."""
+"""From (bytes, position) to (value, position after it). Past the end: IndexError, or a position beyond the bytes."""
 
 
 class IncompatibleError(Exception):
-    """Avro resolution does not allow to read this writer's schema as ours; the message says where and why."""
+    """Avro resolution cannot read this writer's schema as ours; the message says where and why."""
 
 
 def resolve(writer: Schema, reader: Schema) -> Callable[[bytes, int], Any]:
-    """A function that reads the body of `writer` that fills `bytes[start:]` as the Struct of `reader`.
+    """A function that reads a body of `writer`, which fills `bytes[start:]`, as the Struct of `reader`.
 
     The function raises `BadInput`, and nothing else, whatever the bytes are.
 
     Raises:
-        IncompatibleError: no record of this writer can be read.
+        IncompatibleError: no body of this writer can be read.
 
     """
     read = _Resolver(writer.names).reader(writer.parsed, reader.parsed, short_name(reader.parsed["name"]))
@@ -52,7 +51,7 @@ def resolve(writer: Schema, reader: Schema) -> Callable[[bytes, int], Any]:
 
 
 class _Resolver:
-    """Holds what the walk over the two schemas needs: the writer's named types, and the skips made so far."""
+    """State of the walk over the two schemas: the writer's named types, and the skips made so far."""
 
     def __init__(self, names: dict[str, Any]) -> None:
         self.names = names
@@ -87,7 +86,7 @@ class _Resolver:
                 raise IncompatibleError(f"{path}: our schemas do not use {other}")
 
     def of_union(self, writer: list[Any], reader: Any, path: str) -> Read:
-        """A writer's union: each branch that can be read is; the others fail only where they are met."""
+        """A writer's union. A branch that cannot be read fails only when a record uses it."""
         branches: list[Read] = []
         reasons: list[str] = []
         for branch in writer:
@@ -108,7 +107,7 @@ class _Resolver:
         return read
 
     def into_union(self, writer: Any, reader: list[Any], path: str) -> Read:
-        """A writer that knows no union: the first branch of ours that it fits."""
+        """A writer without a union: the first branch of ours that fits."""
         reason = f"{path}: our union is empty"
         for branch in reader:
             try:
@@ -118,7 +117,7 @@ class _Resolver:
         raise IncompatibleError(reason)
 
     def record(self, writer: Any, reader: Any, path: str) -> Read:
-        """Fields by name or by our alias; what the writer lacks by our default; what we lack is skipped."""
+        """Fields by name or by our alias. A missing field gets our default; a field that we lack is skipped."""
         _must(kind(writer) in {"record", "error"}, writer, "a record", path)
         struct: Callable[..., Any] = STRUCTS[short_name(reader["name"])]
         written = {field["name"]: field for field in writer["fields"]}
@@ -185,7 +184,7 @@ class _Resolver:
         return read_array if container == "array" else read_map
 
     def enum(self, writer: Any, reader: Any, path: str) -> Read:
-        """Symbols by name. The enum's own name is not compared: the contract names symbols, not types."""
+        """Symbols by name. The enum's own name is not compared: the contract defines symbols, not types."""
         _must(kind(writer) == "enum", writer, "an enum", path)
         member: Callable[[str], Any] = STRUCT_ENUMS.get(short_name(reader["name"]), str)
         default = reader.get("default")
@@ -204,7 +203,7 @@ class _Resolver:
         return read
 
     def skip(self, writer: Any) -> Skip:
-        """Pass over a value that our schema does not ask for."""
+        """A skip of a value that our schema does not have."""
         writer = self.definition(writer)
         match kind(writer):
             case "record" | "error":
@@ -235,7 +234,7 @@ class _Resolver:
                 raise IncompatibleError(f"the writer's schema uses {other}, which Avro does not have")
 
     def skip_record(self, writer: Any) -> Skip:
-        """Pass over a record, which may hold itself: its name is taken before its fields are walked."""
+        """A skip of a record, which may contain itself: its name is registered before its fields are walked."""
         name = str(writer["name"])
         if name not in self.skips:
 
@@ -255,7 +254,7 @@ class _Resolver:
 
     @staticmethod
     def skip_union(branches: list[Skip]) -> Skip:
-        """Pass over a union."""
+        """A skip of a union."""
 
         def skip(data: bytes, at: int) -> int:
             index, at = read_long(data, at)
@@ -266,7 +265,7 @@ class _Resolver:
         return skip
 
     def is_empty(self, schema: Any, above: tuple[str, ...]) -> bool:
-        """Whether values of this type take no bytes: a count of such items says nothing and must not be looped over."""
+        """Whether values of this type take no bytes. A count of such items has no bound and must not be looped over."""
         schema = self.definition(schema)
         match kind(schema):
             case "null":
@@ -293,13 +292,13 @@ def _refuse(reason: str) -> Read:
     return read
 
 
-def _must(fits: bool, writer: Any, wanted: str, path: str) -> None:
+def _must(fits: bool, writer: Any, ours: str, path: str) -> None:
     if not fits:
-        raise IncompatibleError(f"{path}: the writer's {kind(writer)} cannot be read as {wanted}")
+        raise IncompatibleError(f"{path}: the writer's {kind(writer)} cannot be read as {ours}")
 
 
 def _default(field: Any, path: str) -> Any:
-    """Our default of a field that the writer lacks. Ours are null, or say nothing about money."""
+    """Our default of a field that the writer lacks; null is the only one we have."""
     if field["default"] is not None:
         raise IncompatibleError(f"{path}: our schemas have no defaults but null")
     return None
@@ -318,12 +317,12 @@ _SAME: dict[str | None, set[str | None]] = {
     "date": {None, "date"},
     None: {None},
 }
-"""Our logical type: the writer's that mean the same. Without one the number counts as what our schema says."""
+"""By our logical type: those of writers that mean the same. A number without one has the unit of our schema."""
 
 
-def _number(writer: Any, reader: Any, path: str, wanted: str) -> Read:
-    """A long or an int. A unit that differs is converted where that is exact; another meaning is refused."""
-    _must(kind(writer) == "int" or (kind(writer) == "long" and wanted == "long"), writer, wanted, path)
+def _number(writer: Any, reader: Any, path: str, width: str) -> Read:
+    """A long or an int. Another unit is converted if that is exact; another meaning is refused."""
+    _must(kind(writer) == "int" or (kind(writer) == "long" and width == "long"), writer, width, path)
     theirs, ours = logical_type(writer), logical_type(reader)
     bits = 31 if kind(writer) == "int" else 63
 

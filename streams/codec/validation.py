@@ -1,12 +1,12 @@
-"""The rules of contract section 2 that a record must keep beyond its schema, and limits that keep the service up.
+"""The rules of contract section 2 that go beyond the schema, and limits that protect the service.
 
 Rules of the contract: amounts above 0, 0 or more, or not 0; ids not empty; currencies of ISO 4217; IANA time zones;
 periods YYYY-MM; installment ids unique in a plan; grace_days 0 or more; plan_version 1 or more.
 
-An id is opaque: it is empty only as the empty string, and blanks in it are its own. `processor` and
-`processor_reference` are ids here, since they name the attempt.
+An id is opaque: only the empty string is empty, and blanks are part of it. `processor` and `processor_reference` are
+ids here, since they name the attempt.
 
-Limits of ours, far above any rent and each a dead letter when crossed: ids and codes up to 512 bytes of UTF-8, other
+Our limits, far above any rent; a record beyond one is a dead letter: ids and codes up to 512 bytes of UTF-8, other
 texts up to 8,192; amounts up to 10**13 minor units either way, so that hundreds of thousands of them still add up
 within Avro's 64 bits; up to 10,000 installments in a plan; grace_days up to 3,650; instants and days in the years 2 to
 9988, so that each deadline counted from them is still within the calendar, in every zone.
@@ -35,7 +35,7 @@ INSTANT_MIN = DAY_MIN * DAY
 INSTANT_MAX = (DAY_MAX + 1) * DAY - 1
 
 TIME_ZONES: frozenset[str] = frozenset(zoneinfo.available_timezones()) - {"localtime", "posixrules", "Factory"}
-"""Names of the IANA database. What is taken out stands for whatever a host happens to be set to."""
+"""Names of the IANA database, without those that depend on the host's configuration."""
 
 PERIOD = re.compile(r"(?!0000)[0-9]{4}-(?:0[1-9]|1[0-2])")
 
@@ -45,7 +45,7 @@ _ATTEMPT = frozenset({"processor", "processor_reference"})
 
 
 def is_id(field: str) -> bool:
-    """Whether a field is an id: not empty, whatever else it is."""
+    """Whether a field is an id, which must not be empty."""
     return field.endswith("_id") or field in _ATTEMPT
 
 
@@ -53,7 +53,7 @@ def check(fact: Any) -> None:
     """Check a decoded input record (a Struct of `domain.facts`) against every rule.
 
     Raises:
-        BadInput: the first rule that it breaks, with what was found and what is allowed.
+        BadInput: the first broken rule, with the value found and the values allowed.
 
     """
     _CHECKS[type(fact)](fact)
@@ -65,7 +65,7 @@ def _fail(error_class: DeadLetterClass, fact: Any, field: str, allowed: str) -> 
 
 
 def _texts(fact: Any) -> None:
-    """Ids, codes and other texts: not empty where they name something, and not too long."""
+    """Ids, codes and other texts: ids are not empty, and none is too long."""
     for field in fact.__struct_fields__:
         value = getattr(fact, field)
         if type(value) is not str:

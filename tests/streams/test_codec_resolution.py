@@ -151,6 +151,14 @@ def test_a_union_of_the_topic_s_records() -> None:
         assert caught.value.error_class is error_class
 
 
+@pytest.mark.parametrize(("branches", "says"), [(64, "does not belong on"), (65, "union of more than 64")])
+def test_a_union_whose_index_could_take_two_bytes_is_refused(branches: int, says: str) -> None:
+    records = [{"type": "record", "name": f"R{number}", "fields": []} for number in range(branches)]
+    codec = Codec(OneSchema({7: parse(json.dumps(records))}))
+    with pytest.raises(BadInput, match=says):
+        codec.decode_input(topics.LEDGER_EVENTS, framing.confluent(7) + b"\x7e")
+
+
 def test_a_writer_s_milliseconds_are_converted() -> None:
     text = evolved("PaymentInitiated", retyped("occurred_at", {"type": "long", "logicalType": "timestamp-millis"}))
     fact = read(text, samples.plain(INITIATED) | {"occurred_at": samples.AT // 1_000})
