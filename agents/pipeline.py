@@ -1,18 +1,36 @@
-"""Binds the agents to the topology's processors, and makes a worker's stages."""
+"""Binds each processor of the topology to its agent, and makes a worker's stages."""
 
 from collections.abc import Sequence
+from importlib import import_module
+from importlib.util import find_spec
 
 from agents.agent import Agent, AgentContext
-from agents.allocate_installments import AllocateInstallments
 from agents.keyed_agent import KeyedAgent
-from agents.match_payments import MatchPayments
-from agents.route_inputs import RouteInputs
 from agents.router import KeyedTarget
 from streams.topics import Topic
-from streams.topology import TopologyError
+from streams.topology import TOPOLOGY, Processor, TopologyError
 from streams.transport.commit import Stage
 
-AGENTS: tuple[type[Agent], ...] = (RouteInputs, MatchPayments, AllocateInstallments)
+
+def agent_of(processor: Processor) -> type[Agent]:
+    """The agent in `agents/<name of the processor>.py`: the class whose `processor` it is.
+
+    Raises:
+        TopologyError: there is no such file, or no such class in it.
+
+    """
+    name = f"agents.{processor.name}"
+    found = vars(import_module(name)).values() if find_spec(name) is not None else ()
+    for one in found:
+        if isinstance(one, type) and issubclass(one, Agent) and vars(one).get("processor") is processor:
+            return one
+    raise TopologyError(
+        f"the processor {processor.name} has no agent: write a subclass of Agent that names it to "
+        f"agents/{processor.name}.py"
+    )
+
+
+AGENTS: tuple[type[Agent], ...] = tuple(map(agent_of, TOPOLOGY.in_flow_order))
 """One for each processor of the topology."""
 
 
@@ -30,7 +48,7 @@ def make_stages(context: AgentContext, agents: Sequence[type[Agent]] = AGENTS) -
     stages: list[Stage] = []
     for processor in reversed(context.topology.in_flow_order):
         if processor.name not in agent_of:
-            raise TopologyError(f"no agent is bound to the processor {processor.name}: add it to agents/pipeline.py")
+            raise TopologyError(f"no agent is given for the processor {processor.name}")
         stage = agent_of[processor.name](context, targets)
         if isinstance(stage, KeyedAgent):
             targets |= dict.fromkeys(processor.inputs, stage)

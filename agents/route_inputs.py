@@ -9,7 +9,6 @@ from agents.router import KeyedTarget, Origin
 from domain.facts import InputFact
 from domain.time import Micros
 from streams.codec.dead_letters import BadInput, DeadLetter
-from streams.topics import LEDGER_EVENTS, OBLIGATION_FACTS, PAYMENT_FACTS, PAYMENT_INITIATED, PROCESSOR_SETTLED
 from streams.topology import ROUTE_INPUTS
 from streams.transport.batch import Batch, RawRecord
 from streams.transport.commit import Commit, CommitCounts, DeadRecord
@@ -27,8 +26,8 @@ class RouteInputs(Agent):
 
     function = staticmethod(route_inputs)
     processor = ROUTE_INPUTS
-    inputs = (PAYMENT_INITIATED, PROCESSOR_SETTLED, LEDGER_EVENTS)
-    outputs = (PAYMENT_FACTS, OBLIGATION_FACTS)
+    inputs = ROUTE_INPUTS.inputs
+    outputs = ROUTE_INPUTS.outputs
 
     def __init__(self, context: AgentContext, targets: Mapping[Any, KeyedTarget]) -> None:
         super().__init__(context, targets)

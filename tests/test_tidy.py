@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from streams.topology import TOPOLOGY
 from tests.kit.tidy import (
     ROOMS,
     Finding,
@@ -168,7 +169,9 @@ def test_no_two_classes_share_a_name() -> None:
 
 
 def test_every_module_is_used() -> None:
-    assert listed((path, " nothing uses it") for path in unused_modules(sources(), TEXTS)) == ""
+    bound_by_name = {Path("agents") / f"{processor.name}.py" for processor in TOPOLOGY.processors}
+    unused = set(unused_modules(sources(), TEXTS)) - bound_by_name
+    assert listed((path, " nothing uses it") for path in unused) == ""
 
 
 def test_every_data_file_is_used() -> None:
