@@ -1,0 +1,91 @@
+"""docs/adding-a-table.md is applied to a copy of the sources, and its own test is run there."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = (ROOT / "docs/adding-a-table.md").read_text(encoding="utf-8")
+
+CHANGED_FILES_MAX = 3
+COPIED = ("agents", "domain", "schemas", "streams", "tables", "tests/kit")
+
+_PLACE = re.compile(r"(New\s+file|Change)\s+`([^`]+)`:")
+_BLOCK = re.compile(r"```(python|json|diff)\n(.*?)```\n", re.DOTALL)
+
+
+class Step(NamedTuple):
+    path: str
+    is_diff: bool
+    text: str
+
+
+def steps() -> list[Step]:
+    """The blocks of the page in their order, each with the last path that was named before it."""
+    found = []
+    for block in _BLOCK.finditer(PAGE):
+        kind, path = _PLACE.findall(PAGE[: block.start()])[-1]
+        is_diff = block[1] == "diff"
+        assert is_diff == (kind == "Change"), path
+        found.append(Step(path, is_diff, block[2]))
+    return found
+
+
+def changed(source: str, diff: str) -> str:
+    """Apply one hunk without line numbers: its old lines must be in the source exactly once."""
+    lines = [" \n" if line == "\n" else line for line in diff.splitlines(keepends=True)]
+    assert all(line[0] in " +-" for line in lines), diff
+    old = "".join(line[1:] for line in lines if line[0] in " -")
+    assert source.count(old) == 1, f"not there exactly once:\n{old}"
+    return source.replace(old, "".join(line[1:] for line in lines if line[0] in " +"))
+
+
+def apply_to(folder: Path) -> None:
+    for step in steps():
+        path = folder / step.path
+        if step.is_diff:
+            path.write_text(changed(path.read_text(encoding="utf-8"), step.text), encoding="utf-8")
+        else:
+            assert not path.exists(), step.path
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(step.text, encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("with-a-table")
+    for name in COPIED:
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "tests/__init__.py"):
+        shutil.copy(ROOT / name, folder / name)
+    apply_to(folder)
+    return folder
+
+
+def in_copy(folder: Path, *command: str) -> str:
+    done = subprocess.run(
+        [sys.executable, *command], cwd=folder, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_it_takes_three_files_beside_the_domains_own() -> None:
+    own = ("domain/", "schemas/", "tests/")
+    assert len({step.path for step in steps() if not step.path.startswith(own)}) <= CHANGED_FILES_MAX
+
+
+def test_the_table_lives_through_crash_and_recovery(copy: Path) -> None:
+    printed = in_copy(copy, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/agents/test_rent_rolls.py")
+    assert "9 passed" in printed, printed
+
+
+def test_the_code_of_the_page_is_formatted_and_linted(copy: Path) -> None:
+    paths = [step.path for step in steps() if step.path.endswith(".py")]
+    in_copy(copy, "-m", "ruff", "check", *paths)
+    in_copy(copy, "-m", "ruff", "format", "--check", *paths)
