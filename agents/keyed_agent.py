@@ -162,7 +162,7 @@ class KeyedAgent(Agent, Generic[S, V]):
             watermark = watermarks.get(partition, NOT_CAUGHT_UP)
             deadlines = next_deadlines[partition] = []
             tally = self.table.tallies.open(partition)
-            tally.forget(today)
+            tally.ach.forget(today)
             for entry in entries.values():
                 seen = view(entry.state, watermark, policy)
                 stamp = Stamp(at, max(entry.published.version + 1, version_floor), today)

@@ -1,35 +1,44 @@
-"""What the keys of a partition come to: counts and sums for gauges, kept up to date key by key.
+"""Aggregates of the keys of a partition, behind the gauges, updated incrementally as keys change.
 
-A key contributes what it was last told to be: its status, its money, its open breaks, its live alerts. When that
-changes, the old contribution is taken back and the new one added, so a tally is never worked out from all keys, and is
-exact as long as the old contribution is known. Its breaks and alerts are in the key's `Published` anyway; the rest is
-remembered there as `counted`.
+A key contributes what was last published of it: its status, its money, its open breaks, its live alerts. When that
+changes, the old contribution is taken back and the new one is added. So a tally is exact as long as the old
+contribution is known, and never computed from all keys. Breaks and alerts are in the key's `Published` anyway; the rest
+is kept there as `counted`.
 
-Money is whole minor units of the currency that a name ends in. Days are days since 1970-01-01 in UTC.
-
-ACH (NACHA Operating Rules, return rates): an entry is an attempt of an ACH_DEBIT payment that is known to have been
-originated, because it settled or was returned; it counts on the day of the earlier of the two. A return counts on the
-day of its RETURNED. A FAILED alone was never an entry, and an attempt without an outcome is none yet.
+Money is integer minor units of the currency that a name ends in. Days are days since 1970-01-01 in UTC.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from operator import add, neg, sub
-from typing import Any, cast
+from typing import TypeAlias
 
 import msgspec
 
+from domain.ach_returns import AchReturns, Event, entry_events
 from domain.breaks.model import Break
 from domain.obligations.lateness import Late
 from domain.obligations.view import ObligationState, ObligationView
 from domain.payments.view import PaymentState, PaymentView
 from domain.publishing import Counted, Published
-from domain.time import DAY, Day
+from domain.time import Day
 
-UNCHARGED: Counted = ("",)
-"""What is counted of an obligation without a charge: nothing but its breaks. Not empty: it has been counted."""
+Name: TypeAlias = tuple[str, ...]
+"""The kind of a sum, then its labels. Packed joined by slashes, which no label contains."""
 
-_NO_OBLIGATION: Counted = ("", "", "", 0, 0)
-_NO_PAYMENT: Counted = ("", "", 0, 0, 0)
+STATUS = "status"
+"""By status: keys."""
+SOURCES = "legs"
+"""By `SOURCES_PRESENT`: payments."""
+MONEY = "money"
+"""By currency: net settled, posted, and the sum over payments of their absolute difference."""
+AGEING = "ageing"
+"""By bucket: obligations."""
+OWED = "owed"
+"""By currency: balance, paid."""
+BREAK = "break"
+"""By class and currency: breaks, the sum of absolute differences, the sum of differences."""
+LATE = "late"
+"""By stage and currency: alerts, the amount past due."""
 
 SOURCES_PRESENT = (
     "",
@@ -41,249 +50,278 @@ SOURCES_PRESENT = (
     "settled_posted",
     "initiated_settled_posted",
 )
-"""Which of the three have told of a payment: the app 1, a processor (whatever the outcome) 2, the ledger 4."""
-
-UNAUTHORIZED, ADMINISTRATIVE, OTHER = 1, 2, 3
-"""Kinds of returns; 0 is an entry."""
-
-CATEGORY_OF_REASON = dict.fromkeys(("R05", "R07", "R10", "R11", "R29", "R51"), UNAUTHORIZED) | dict.fromkeys(
-    ("R02", "R03", "R04"), ADMINISTRATIVE
-)
-"""NACHA's return reason codes; all others are OTHER."""
-
-WINDOW_DAYS = 60
-"""NACHA's return rates look back over so many days."""
-
-KEPT_DAYS = 75
-"""Days are forgotten when they are older: with room for clocks that do not agree."""
-
-AHEAD_DAYS = 366
-"""What is dated further ahead of the clock is not counted, or false dates could fill a tally with days."""
+"""Which sources have reported a payment: the app is bit 1, a processor (with any outcome) 2, the ledger 4."""
 
 
-class Tally(msgspec.Struct, array_like=True):
-    """The sum of what some keys contribute. Packs with `msgspec.msgpack` and unpacks to the same.
-
-    Names in `sums`, each with what its vector holds: `status/<status>` (keys); `legs/<legs>` (keys); `money/<currency>`
-    (standing, posted, Σ |standing - posted|); `ageing/<bucket>` (keys); `owed/<currency>` (balance, paid);
-    `break/<class>/<currency>` (breaks, Σ |drift|, Σ drift); `late/<stage>/<currency>` (alerts, past due).
-    """
+class PackedTally(msgspec.Struct, array_like=True):
+    """A tally as it is packed: in the changelog and in the store. Fields may only be appended, with a default."""
 
     sums: dict[str, tuple[int, ...]] = {}
-    """Vectors by name; what has come to 0 is left out."""
     ach: dict[Day, tuple[int, ...]] = {}
-    """By day: ACH debit entries, and returns of each kind in the order of their numbers."""
     forgotten: Day = 0
-    """Days before this are not in `ach` any more, and nothing that concerns them changes it."""
+
+
+class Tally(msgspec.Struct):
+    """The sum of the contributions of some keys."""
+
+    sums: dict[Name, tuple[int, ...]] = {}
+    """Vectors by name; what has come to 0 is left out."""
+    ach: AchReturns = msgspec.field(default_factory=AchReturns)
 
     def copy(self) -> "Tally":
-        """Another tally of the same values, to be changed."""
-        return Tally(self.sums.copy(), self.ach.copy(), self.forgotten)
+        """Give another tally of the same values, to be changed."""
+        return Tally(self.sums.copy(), self.ach.copy())
 
-    def forget(self, today: Day) -> None:
-        """Let go of the days that no window looks back on any more."""
-        horizon = today - KEPT_DAYS
-        if horizon > self.forgotten:
-            self.forgotten = horizon
-            for day in [day for day in self.ach if day < horizon]:
-                del self.ach[day]
+    def packed(self) -> PackedTally:
+        """Give the form to pack; it shares nothing that changes."""
+        sums = {"/".join(name): vector for name, vector in self.sums.items()}
+        return PackedTally(sums, self.ach.by_day.copy(), self.ach.forgotten)
 
-    def put(self, name: str, vector: tuple[int, ...]) -> None:
+    @classmethod
+    def unpacked(cls, packed: PackedTally) -> "Tally":
+        """Give the tally of a packed form, which it may share."""
+        sums = {tuple(name.split("/")): vector for name, vector in packed.sums.items()}
+        return cls(sums, AchReturns(packed.ach, packed.forgotten))
+
+    def of_kind(self, kind: str) -> Iterator[tuple[Name, tuple[int, ...]]]:
+        """Give the labels and vectors of one kind of sums, sorted by name."""
+        for name in sorted(self.sums):
+            if name[0] == kind:
+                yield name[1:], self.sums[name]
+
+    def put(self, name: Name, vector: tuple[int, ...]) -> None:
         """Add a vector."""
         sums = self.sums
-        held = sums.get(name)
-        changed = vector if held is None else tuple(map(add, held, vector))
+        known = sums.get(name)
+        changed = vector if known is None else tuple(map(add, known, vector))
         if any(changed):
             sums[name] = changed
-        elif held is not None:
+        elif known is not None:
             del sums[name]
 
-    def count(self, name: str, number: int) -> None:
-        """Add to a count: what `put` does with a vector of one, in a third of the time, some times for each event."""
+    def count(self, name: Name, number: int) -> None:
+        """Add to a count: `put` with a vector of one, in a third of the time, since it is called for every event."""
         sums = self.sums
-        held = sums.get(name)
-        if held is not None:
-            number += held[0]
+        known = sums.get(name)
+        if known is not None:
+            number += known[0]
         if number:
             sums[name] = (number,)
-        elif held is not None:
+        elif known is not None:
             del sums[name]
 
     def add(self, other: "Tally") -> None:
-        """Add all that another tally holds, but for days that are forgotten here."""
+        """Add another tally, but for days that are forgotten here."""
         for name, vector in other.sums.items():
             self.put(name, vector)
-        for day, counts in other.ach.items():
-            if day >= self.forgotten:
-                self.ach[day] = tuple(map(add, self.ach.get(day, (0, 0, 0, 0)), counts))
+        self.ach.add(other.ach)
 
-    def put_entry(self, coded: int, sign: int) -> None:
-        """Add (1) or take back (-1) an ACH entry or return, coded as `4 * day + kind`."""
-        day, kind = divmod(coded, 4)
-        if day < self.forgotten:
-            return
-        held = list(self.ach.get(day, (0, 0, 0, 0)))
-        held[kind] += sign
-        if any(held):
-            self.ach[day] = tuple(held)
-        else:
-            del self.ach[day]
 
-    def entries(self, today: Day) -> tuple[int, ...]:
-        """ACH debit entries of the last 60 days (today is one of them), and the returns of each kind in these days."""
-        found = (0, 0, 0, 0)
-        for day, counts in self.ach.items():
-            if today - WINDOW_DAYS < day <= today:
-                found = tuple(map(add, found, counts))
-        return found
+class PaymentContribution(msgspec.Struct, frozen=True):
+    """What a payment contributes beside its breaks."""
+
+    status: str
+    currency: str
+    standing_minor: int
+    posted_minor: int
+    sources_present: int
+    """Index in `SOURCES_PRESENT`."""
+    ach: tuple[Event, ...]
+
+    def packed(self) -> Counted:
+        """Give the form that `Published` keeps."""
+        return self.status, self.currency, self.standing_minor, self.posted_minor, self.sources_present, *self.ach
+
+    @property
+    def money(self) -> tuple[int, int, int]:
+        """The vector of `MONEY`."""
+        return self.standing_minor, self.posted_minor, abs(self.standing_minor - self.posted_minor)
+
+
+class ObligationContribution(msgspec.Struct, frozen=True):
+    """What a charged obligation contributes beside its breaks and alerts."""
+
+    status: str
+    ageing_bucket: str
+    currency: str
+    balance_minor: int
+    paid_minor: int
+
+    def packed(self) -> Counted:
+        """Give the form that `Published` keeps."""
+        return self.status, self.ageing_bucket, self.currency, self.balance_minor, self.paid_minor
+
+    @property
+    def money(self) -> tuple[int, int]:
+        """The vector of `OWED`."""
+        return self.balance_minor, self.paid_minor
+
+
+UNCHARGED: Counted = ("",)
+"""The packed contribution of an obligation without a charge: breaks alone. Not empty: it has been counted."""
+
+_NO_PAYMENT = PaymentContribution(status="", currency="", standing_minor=0, posted_minor=0, sources_present=0, ach=())
+_NO_OBLIGATION = ObligationContribution(status="", ageing_bucket="", currency="", balance_minor=0, paid_minor=0)
+
+
+def _payment_contribution(state: PaymentState, view: PaymentView, today: Day) -> PaymentContribution:
+    reconciliation = view.reconciliation
+    from_ledger = bool(state.postings or state.reversals)
+    return PaymentContribution(
+        status=reconciliation.status.value,
+        currency=reconciliation.currency,
+        standing_minor=reconciliation.settled.standing_minor,
+        posted_minor=reconciliation.posted.net_minor,
+        sources_present=(state.initiation is not None) | (2 if state.attempts else 0) | (4 if from_ledger else 0),
+        ach=entry_events(state, today) if state.attempts else (),
+    )
+
+
+def _obligation_contribution(view: ObligationView) -> ObligationContribution:
+    reconciliation = view.reconciliation
+    if reconciliation is None:
+        return _NO_OBLIGATION
+    return ObligationContribution(
+        status=reconciliation.status.value,
+        ageing_bucket=reconciliation.ageing_bucket.value,
+        currency=reconciliation.currency,
+        balance_minor=reconciliation.balance_minor,
+        paid_minor=reconciliation.paid_minor,
+    )
+
+
+def _counted_payment(counted: Counted) -> PaymentContribution:
+    match counted:
+        case ():
+            return _NO_PAYMENT
+        case (str(status), str(currency), int(standing), int(posted), int(sources), *ach):
+            return PaymentContribution(
+                status=status,
+                currency=currency,
+                standing_minor=standing,
+                posted_minor=posted,
+                sources_present=sources,
+                ach=tuple(map(int, ach)),
+            )
+    raise ValueError(f"{counted} is not the contribution of a payment")
+
+
+def _counted_obligation(counted: Counted) -> ObligationContribution:
+    match counted:
+        case () | ("",):
+            return _NO_OBLIGATION
+        case (str(status), str(bucket), str(currency), int(balance), int(paid)):
+            return ObligationContribution(
+                status=status, ageing_bucket=bucket, currency=currency, balance_minor=balance, paid_minor=paid
+            )
+    raise ValueError(f"{counted} is not the contribution of an obligation")
 
 
 def count_payment(tally: Tally, published: Published, state: PaymentState, view: PaymentView, today: Day) -> None:
-    """Let a payment contribute what a view says, instead of what its `Published` says, and note that there.
+    """Replace the contribution of a payment by that of a view, and record it as counted.
 
-    Before `domain.publishing.diff`, which forgets what was told before.
+    Call it before `domain.publishing.diff`, which drops the breaks published before.
 
     Args:
         tally: changed in place.
         published: of the payment; changed in place.
-        state: what the view was derived from.
-        view: the payment as it stands now.
+        state: the payment's.
+        view: the payment as it is now.
         today: the day by the service's clock.
 
     """
     before = published.counted
-    told = view.reconciliation
-    standing, posted = told.settled.standing_minor, told.posted.net_minor
-    initiation = state.initiation
-    sources_present = (
-        (initiation is not None) | (2 if state.attempts else 0) | (4 if state.postings or state.reversals else 0)
-    )
-    now: Counted = (told.status.value, told.currency, standing, posted, sources_present)
-    if initiation is not None and initiation.method == "ACH_DEBIT" and state.attempts:
-        now += _entries(state, today)
+    contribution = _payment_contribution(state, view, today)
+    now = contribution.packed()
     if now != before:
-        _payment(tally, before or _NO_PAYMENT, now)
+        _replace_payment(tally, _counted_payment(before), contribution)
         published.counted = now
     if published.breaks or view.breaks:
-        _count_breaks(tally, published, view.breaks, counted=bool(before))
+        _replace_breaks(tally, published, view.breaks, was_counted=bool(before))
 
 
 def count_obligation(
     tally: Tally, published: Published, state: ObligationState, view: ObligationView, today: Day
 ) -> None:
-    """The same of an obligation."""
+    """Replace the contribution of an obligation by that of a view, as `count_payment` does."""
     before = published.counted
-    told = view.reconciliation
-    now: Counted = UNCHARGED
-    if told is not None:
-        now = (told.status.value, told.ageing_bucket.value, told.currency, told.balance_minor, told.paid_minor)
+    contribution = _obligation_contribution(view)
+    now = UNCHARGED if view.reconciliation is None else contribution.packed()
     if now != before:
-        _obligation(tally, _charged(before), _charged(now))
+        _replace_obligation(tally, _counted_obligation(before), contribution)
         published.counted = now
     if published.breaks or view.breaks:
-        _count_breaks(tally, published, view.breaks, counted=bool(before))
+        _replace_breaks(tally, published, view.breaks, was_counted=bool(before))
     if published.late or view.late:
-        if before and before != UNCHARGED:
-            _late(tally, [alert.last for alert in published.late.values()], str(before[2]), -1)
-        if told is not None:
-            _late(tally, view.late, told.currency, 1)
+        alerts = [alert.last for alert in published.late.values()]
+        _put_late(tally, alerts, _counted_obligation(before).currency, -1)
+        _put_late(tally, view.late, contribution.currency, 1)
 
 
 def recounted(kind: type, published_of_keys: Iterable[Published], forgotten: Day) -> Tally:
-    """The tally of these keys, worked out from what each of them contributes: what a tally must be equal to.
+    """Compute the tally of some keys from the contribution of each: what an incremental tally must be equal to.
 
     Args:
-        kind: `PaymentState` or `ObligationState`: what they are keys of.
+        kind: `PaymentState` or `ObligationState`: the kind of the keys.
         published_of_keys: of all keys.
         forgotten: as the tally has it.
 
     """
-    tally = Tally(forgotten=forgotten)
+    tally = Tally(ach=AchReturns(forgotten=forgotten))
     for published in published_of_keys:
         if not published.counted:
             continue
+        currency = ""
         if kind is PaymentState:
-            _payment(tally, _NO_PAYMENT, published.counted)
+            _replace_payment(tally, _NO_PAYMENT, _counted_payment(published.counted))
         else:
-            _obligation(tally, _NO_OBLIGATION, _charged(published.counted))
+            contribution = _counted_obligation(published.counted)
+            currency = contribution.currency
+            _replace_obligation(tally, _NO_OBLIGATION, contribution)
         for published_break in published.breaks.values():
             _put_break(tally, published_break.last, 1)
-        if published.late:
-            _late(tally, [alert.last for alert in published.late.values()], str(published.counted[2]), 1)
+        _put_late(tally, [alert.last for alert in published.late.values()], currency, 1)
     return tally
 
 
-def _payment(tally: Tally, before: Counted, now: Counted) -> None:
-    """Let a payment contribute what it is now instead of what it was.
-
-    What stays the same is left alone: this is done for each event.
-    """
-    was_status, was_currency, was_standing, was_posted, were_present, *was_entries = cast(Any, before)
-    status, currency, standing, posted, sources_present, *entries = cast(Any, now)
-    if status != was_status:
-        _move(tally, "status", was_status, status)
-    if sources_present != were_present:
-        _move(tally, "legs", SOURCES_PRESENT[were_present], SOURCES_PRESENT[sources_present])
-    was_money = was_standing, was_posted, abs(was_standing - was_posted)
-    _pay(tally, "money", was_currency, was_money, currency, (standing, posted, abs(standing - posted)))
-    if entries != was_entries:
-        for coded in was_entries:
-            tally.put_entry(coded, -1)
-        for coded in entries:
-            tally.put_entry(coded, 1)
+def _replace_payment(tally: Tally, before: PaymentContribution, now: PaymentContribution) -> None:
+    """Leave alone what stays the same: this is done for every event."""
+    if now.status != before.status:
+        _move(tally, STATUS, before.status, now.status)
+    if now.sources_present != before.sources_present:
+        _move(tally, SOURCES, SOURCES_PRESENT[before.sources_present], SOURCES_PRESENT[now.sources_present])
+    _replace_money(tally, (MONEY, before.currency), before.money, (MONEY, now.currency), now.money)
+    if now.ach != before.ach:
+        tally.ach.count(before.ach, -1)
+        tally.ach.count(now.ach, 1)
 
 
-def _obligation(tally: Tally, before: Counted, now: Counted) -> None:
-    """The same of an obligation."""
-    was_status, was_bucket, was_currency, was_balance, was_paid = cast(Any, before)
-    status, bucket, currency, balance, paid = cast(Any, now)
-    if status != was_status:
-        _move(tally, "status", was_status, status)
-    if bucket != was_bucket:
-        _move(tally, "ageing", was_bucket, bucket)
-    _pay(tally, "owed", was_currency, (was_balance, was_paid), currency, (balance, paid))
-
-
-def _charged(counted: Counted) -> Counted:
-    return counted if len(counted) > 1 else _NO_OBLIGATION
+def _replace_obligation(tally: Tally, before: ObligationContribution, now: ObligationContribution) -> None:
+    if now.status != before.status:
+        _move(tally, STATUS, before.status, now.status)
+    if now.ageing_bucket != before.ageing_bucket:
+        _move(tally, AGEING, before.ageing_bucket, now.ageing_bucket)
+    _replace_money(tally, (OWED, before.currency), before.money, (OWED, now.currency), now.money)
 
 
 def _move(tally: Tally, kind: str, before: str, now: str) -> None:
-    """A key is one of these now and no more of those; "" is none."""
+    """Count a key under one label instead of another; "" is none."""
     if before:
-        tally.count(f"{kind}/{before}", -1)
+        tally.count((kind, before), -1)
     if now:
-        tally.count(f"{kind}/{now}", 1)
+        tally.count((kind, now), 1)
 
 
-def _pay(
-    tally: Tally, kind: str, was_currency: str, before: tuple[int, ...], currency: str, now: tuple[int, ...]
-) -> None:
-    """A key has this money now instead of that; in the currency "" it has none."""
-    if currency != was_currency:
-        tally.put(f"{kind}/{was_currency}", tuple(map(neg, before)))
-        tally.put(f"{kind}/{currency}", now)
+def _replace_money(tally: Tally, name_before: Name, before: tuple[int, ...], name: Name, now: tuple[int, ...]) -> None:
+    if name != name_before:
+        tally.put(name_before, tuple(map(neg, before)))
+        tally.put(name, now)
     elif now != before:
-        tally.put(f"{kind}/{currency}", tuple(map(sub, now, before)))
+        tally.put(name, tuple(map(sub, now, before)))
 
 
-def _entries(state: PaymentState, today: Day) -> tuple[int, ...]:
-    found: list[int] = []
-    for references in state.attempts.values():
-        for attempt in references.values():
-            settled, returned = attempt.settled, attempt.returned
-            days = [one.occurred_at // DAY for one in (settled, returned) if one is not None]
-            if not days or max(days) > today + AHEAD_DAYS:
-                continue
-            found.append(4 * min(days))
-            if returned is not None:
-                category = CATEGORY_OF_REASON.get(returned.reason_code or "", OTHER)
-                found.append(4 * (returned.occurred_at // DAY) + category)
-    return tuple(found)
-
-
-def _count_breaks(tally: Tally, published: Published, breaks: Iterable[Break], *, counted: bool) -> None:
-    if counted:
+def _replace_breaks(tally: Tally, published: Published, breaks: Iterable[Break], *, was_counted: bool) -> None:
+    if was_counted:
         for published_break in published.breaks.values():
             _put_break(tally, published_break.last, -1)
     for one in breaks:
@@ -291,11 +329,15 @@ def _count_breaks(tally: Tally, published: Published, breaks: Iterable[Break], *
 
 
 def _put_break(tally: Tally, one: Break, sign: int) -> None:
-    drift = one.actual_minor - one.expected_minor
-    tally.put(f"break/{one.break_class}/{one.currency}", (sign, sign * abs(drift), sign * drift))
+    difference = one.actual_minor - one.expected_minor
+    name = BREAK, one.break_class.value, one.currency
+    tally.put(name, (sign, sign * abs(difference), sign * difference))
 
 
-def _late(tally: Tally, late: Iterable[Late], currency: str, sign: int) -> None:
+def _put_late(tally: Tally, late: Iterable[Late], currency: str, sign: int) -> None:
+    """Add or take back alerts; without a currency there is no charge, and alerts are not counted."""
+    if not currency:
+        return
     for one in late:
         past_due = one.amount_due_minor - one.paid_minor - one.pending_minor
-        tally.put(f"late/{one.stage}/{currency}", (sign, sign * past_due))
+        tally.put((LATE, one.stage.value, currency), (sign, sign * past_due))

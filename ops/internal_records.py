@@ -46,7 +46,7 @@ def _instant(micros: int) -> str | None:
 
 def _state(unpack: Unpacker[Any], key: bytes | None, value: bytes | None) -> list[dict[str, Any]]:
     if key == TALLY_KEY:
-        return [{"type": "_tally", "tally": None if value is None else _plain(unpack_tally(value))}]
+        return [{"type": "_tally", "tally": None if value is None else _plain(unpack_tally(value).packed())}]
     name = (key or b"").decode()
     if value is None:
         return [{"type": "_deleted", "key": name}]

@@ -10,10 +10,8 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 
 from domain.breaks.catalogue import CATALOGUE
 from domain.records import AgeingBucket, BreakClass, LateStage, ObligationStatus, PaymentStatus
-from domain.tally import ADMINISTRATIVE, OTHER, SOURCES_PRESENT, UNAUTHORIZED, Tally
+from domain.tally import AGEING, BREAK, LATE, MONEY, OWED, SOURCES, SOURCES_PRESENT, STATUS, Tally
 from domain.time import Day
-
-_CATEGORIES = {"unauthorized": UNAUTHORIZED, "administrative": ADMINISTRATIVE, "other": OTHER}
 
 
 class Kept(NamedTuple):
@@ -27,25 +25,29 @@ def state_metrics(kept: Kept, today: Day) -> Iterator[Metric]:
     """The gauges; `today` is the day (UTC) by the service's clock, from which the ACH window looks back."""
     payments, obligations = _total(kept.payments), _total(kept.obligations)
     both = _total((payments, obligations))
-    yield _counts("rentmatch_payments", "payments by status", "status", PaymentStatus, payments)
+    yield _counts("rentmatch_payments", "payments by status", STATUS, PaymentStatus, payments)
     yield _counts(
-        "rentmatch_payments_by_legs", "payments by who has told of them", "legs", SOURCES_PRESENT[1:], payments
+        "rentmatch_payments_by_legs",
+        "payments by the sources that have reported them",
+        SOURCES,
+        SOURCES_PRESENT[1:],
+        payments,
     )
     yield from _money(
-        payments, "money", {
+        payments, MONEY, {
             "rentmatch_standing_minor": "money that stands: collected, and not taken back",
             "rentmatch_posted_minor": "what the ledger has posted, net of reversals",
             "rentmatch_uncleared_minor": "sum over payments of |standing - posted|; 0 is all clear",
         },
     )  # fmt: skip
     yield from _breaks(both)
-    yield _counts("rentmatch_obligations", "obligations by status", "status", ObligationStatus, obligations)
+    yield _counts("rentmatch_obligations", "obligations by status", STATUS, ObligationStatus, obligations)
     yield _counts(
-        "rentmatch_obligations_ageing", "obligations by age of the oldest debt", "bucket", AgeingBucket, obligations,
-        prefix="ageing",
+        "rentmatch_obligations_ageing", "obligations by age of the oldest debt", AGEING, AgeingBucket, obligations,
+        label="bucket",
     )  # fmt: skip
     yield from _money(
-        obligations, "owed", {
+        obligations, OWED, {
             "rentmatch_obligation_balance_minor": "charges and adjustments that are in force",
             "rentmatch_obligation_paid_minor": "money that stands and is allocated, overpayments included",
         },
@@ -61,20 +63,12 @@ def _total(tallies: Iterable[Tally]) -> Tally:
     return total
 
 
-def _named(tally: Tally, kind: str) -> Iterator[tuple[list[str], tuple[int, ...]]]:
-    """The labels and vectors of one kind of sums, in the order of their names."""
-    for name in sorted(tally.sums):
-        first, *labels = name.split("/")
-        if first == kind:
-            yield labels, tally.sums[name]
-
-
 def _counts(
-    name: str, meaning: str, label: str, values: Iterable[str], tally: Tally, *, prefix: str | None = None
+    name: str, meaning: str, kind: str, values: Iterable[str], tally: Tally, *, label: str | None = None
 ) -> Metric:
-    family = GaugeMetricFamily(name, f"{meaning}; of the partitions that this worker keeps", labels=[label])
+    family = GaugeMetricFamily(name, f"{meaning}; of the partitions that this worker keeps", labels=[label or kind])
     for value in values:
-        family.add_metric([str(value)], tally.sums.get(f"{prefix or label}/{value}", (0,))[0])
+        family.add_metric([str(value)], tally.sums.get((kind, str(value)), (0,))[0])
     return family
 
 
@@ -84,7 +78,7 @@ def _family(name: str, meaning: str, *labels: str) -> GaugeMetricFamily:
 
 def _money(tally: Tally, kind: str, names: dict[str, str]) -> Iterator[Metric]:
     families = [_family(name, f"{meaning}, minor units", "currency") for name, meaning in names.items()]
-    for labels, amounts in _named(tally, kind):
+    for labels, amounts in tally.of_kind(kind):
         for family, amount in zip(families, amounts, strict=True):
             family.add_metric(labels, amount)
     yield from families
@@ -100,7 +94,7 @@ def _breaks(tally: Tally) -> Iterator[Metric]:
         "rentmatch_break_net_drift_minor", "sum of actual - expected of open breaks, minor units", "class", "currency"
     )
     count = dict.fromkeys(BreakClass, 0)
-    for labels, (number, gross_minor, net_minor) in _named(tally, "break"):
+    for labels, (number, gross_minor, net_minor) in tally.of_kind(BREAK):
         count[BreakClass(labels[0])] += number
         gross.add_metric(labels, gross_minor)
         net.add_metric(labels, net_minor)
@@ -116,7 +110,7 @@ def _late(tally: Tally) -> Iterator[Metric]:
         "stage", "currency",
     )  # fmt: skip
     count = dict.fromkeys(LateStage, 0)
-    for labels, (number, amount) in _named(tally, "late"):
+    for labels, (number, amount) in tally.of_kind(LATE):
         count[LateStage(labels[0])] += number
         past_due.add_metric(labels, amount)
     for stage, number in count.items():
@@ -125,13 +119,14 @@ def _late(tally: Tally) -> Iterator[Metric]:
 
 
 def _ach(tally: Tally, today: Day) -> Iterator[Metric]:
-    counts = tally.entries(today)
+    counts = tally.ach.in_window(today)
     entries = _family("rentmatch_ach_entries_60d", "ACH debit entries originated in the last 60 days")
-    entries.add_metric([], counts[0])
+    entries.add_metric([], counts.entries)
     returns = _family(
         "rentmatch_ach_returns_60d",
         "ACH debit entries returned in the last 60 days, by the category of their NACHA reason code", "category",
     )  # fmt: skip
-    for category, kind in _CATEGORIES.items():
-        returns.add_metric([category], counts[kind])
+    returns.add_metric(["unauthorized"], counts.unauthorized)
+    returns.add_metric(["administrative"], counts.administrative)
+    returns.add_metric(["other"], counts.other)
     yield from (entries, returns)

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from confluent_kafka import KafkaError, Message, Producer
 
+from domain.ach_returns import AchReturns
 from domain.tally import Tally, recounted
 from domain.time import NOT_CAUGHT_UP, Day
 from streams import topics
@@ -171,7 +172,7 @@ class Repartition:
         tallies = [Tally() for _ in range(self._after)]
         places = [TablePartition(table.id, number) for number in range(self._before[facts])]
         old_tallies = [unpack_tally(packed) for place in places if (packed := self._scratch.tally(place)) is not None]
-        forgotten = max((tally.forgotten for tally in old_tallies), default=0)
+        forgotten = max((tally.ach.forgotten for tally in old_tallies), default=0)
         count = 0
         for place in places:
             for key, value in self._scratch.items(place):
@@ -182,7 +183,7 @@ class Repartition:
                 count += 1
                 self._step()
         for target, tally in enumerate(tallies):
-            tally.forgotten = forgotten
+            tally.ach.forgotten = forgotten
             self._send(changelog, target, TALLY_KEY, pack_tally(tally))
         before, after = _flat(old_tallies, forgotten), _flat(tallies, forgotten)
         if before != after:
@@ -243,11 +244,12 @@ class Repartition:
 
 def _flat(tallies: Iterable[Tally], forgotten: Day) -> dict[str, int]:
     """The sum of tallies, as numbers by name, without the days that one of them has forgotten."""
-    total = Tally(forgotten=forgotten)
+    total = Tally(ach=AchReturns(forgotten=forgotten))
     for tally in tallies:
         total.add(tally)
-    numbers = {f"{name}[{at}]": amount for name, vector in total.sums.items() for at, amount in enumerate(vector)}
-    return numbers | {f"ach/{day}[{at}]": n for day, vector in total.ach.items() for at, n in enumerate(vector)}
+    packed = total.packed()
+    numbers = {f"{name}[{at}]": amount for name, vector in packed.sums.items() for at, amount in enumerate(vector)}
+    return numbers | {f"ach/{day}[{at}]": n for day, vector in packed.ach.items() for at, n in enumerate(vector)}
 
 
 def _differences(before: Mapping[str, int], after: Mapping[str, int]) -> str:

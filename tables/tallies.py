@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from domain.tally import Tally
+from domain.tally import PackedTally, Tally
 from domain.time import FAR_FUTURE
 from tables.store import instant_bytes
 
@@ -12,17 +12,17 @@ _PREFIX = instant_bytes(FAR_FUTURE)
 """What every value begins with (tables/packing.py): a tally has no deadline."""
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Tally).decode
+_decode = msgspec.msgpack.Decoder(PackedTally).decode
 
 
 def pack_tally(tally: Tally) -> bytes:
     """The value of a tally, as changelog and store have it."""
-    return _PREFIX + _encode(tally)
+    return _PREFIX + _encode(tally.packed())
 
 
 def unpack_tally(value: bytes) -> Tally:
     """The tally in a value."""
-    return _decode(memoryview(value)[len(_PREFIX) :])
+    return Tally.unpacked(_decode(memoryview(value)[len(_PREFIX) :]))
 
 
 class Tallies:

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain import publishing
+from domain.ach_returns import AHEAD_DAYS, KEPT_DAYS, AchReturns
 from domain.facts import PaymentApplication
 from domain.obligations import view as obligation
 from domain.obligations.view import ObligationState, new_obligation
@@ -12,8 +13,9 @@ from domain.payments import view as payment
 from domain.payments.view import PaymentState, new_payment
 from domain.policy import Policy
 from domain.publishing import Published
-from domain.tally import AHEAD_DAYS, KEPT_DAYS, Tally, count_obligation, count_payment, recounted
+from domain.tally import Tally, count_obligation, count_payment, recounted
 from domain.time import DAY, NOT_CAUGHT_UP, Micros
+from tables.tallies import pack_tally, unpack_tally
 from tests.kit.domain_world import Fact, World
 from tests.kit.fact_strategies import START, histories, instants_to_look_at
 from tests.kit.scenario_tables import day, instant, read_facts
@@ -34,7 +36,7 @@ class Counted:
     def look(self, now: Micros, today: int = TODAY) -> None:
         self.world.look(now)
         for tally in (self.payments, self.obligations):
-            tally.forget(today)
+            tally.ach.forget(today)
         for key, view in self.world.payment_views.items():
             told = self.told.setdefault(("payment", key), Published())
             count_payment(self.payments, told, self.world.payments[key], view, today)
@@ -49,7 +51,7 @@ class Counted:
 
 
 def packed_and_unpacked(tally: Tally) -> Tally:
-    return msgspec.msgpack.decode(msgspec.msgpack.encode(tally), type=Tally)
+    return unpack_tally(pack_tally(tally))
 
 
 @settings(deadline=None, max_examples=200)
@@ -68,20 +70,20 @@ def test_step_by_step_is_the_same_as_anew(facts: list[Fact], now: Micros, looks:
 
     for kind, state in (("payment", PaymentState), ("obligation", ObligationState)):
         tally = counted.payments if kind == "payment" else counted.obligations
-        assert tally == recounted(state, counted.histories(kind), tally.forgotten)
+        assert tally == recounted(state, counted.histories(kind), tally.ach.forgotten)
         assert tally == packed_and_unpacked(tally)
     assert (counted.payments, counted.obligations) == (at_once.payments, at_once.obligations)
     # What a view says when nothing is known of a key, nobody sees; but a tally must come back to nothing.
-    before = recounted(PaymentState, counted.histories("payment"), counted.payments.forgotten)
+    before = recounted(PaymentState, counted.histories("payment"), counted.payments.ach.forgotten)
     for told in counted.histories("payment"):
-        alone = recounted(PaymentState, [told], counted.payments.forgotten)
+        alone = recounted(PaymentState, [told], counted.payments.ach.forgotten)
         for name, vector in alone.sums.items():
             before.put(name, tuple(-value for value in vector))
-        for on, counts in alone.ach.items():
+        for on, counts in alone.ach.by_day.items():
             for kind_of_entry, count in enumerate(counts):
                 for _ in range(count):
-                    before.put_entry(4 * on + kind_of_entry, -1)
-    assert before == Tally(forgotten=counted.payments.forgotten)
+                    before.ach.count([4 * on + kind_of_entry], -1)
+    assert before == Tally(ach=AchReturns(forgotten=counted.payments.ach.forgotten))
 
 
 def test_a_payment_counts_by_what_it_was_last_told_to_be() -> None:
@@ -94,18 +96,20 @@ def test_a_payment_counts_by_what_it_was_last_told_to_be() -> None:
     """)
     counted.world.apply(facts[0])
     counted.look(NOT_CAUGHT_UP)
-    assert counted.payments.sums == {"status/initiated": (1,), "legs/initiated": (1,)}
+    assert counted.payments.sums == {("status", "initiated"): (1,), ("legs", "initiated"): (1,)}
     for fact in facts[1:3]:
         counted.world.apply(fact)
     counted.look(NOT_CAUGHT_UP)
     assert counted.payments.sums == {
-        "status/reconciled": (1,), "legs/initiated_settled_posted": (1,), "money/USD": (10_000, 10_000, 0),
+        ("status", "reconciled"): (1,), ("legs", "initiated_settled_posted"): (1,),
+        ("money", "USD"): (10_000, 10_000, 0),
     }  # fmt: skip
     counted.world.apply(facts[3])
     counted.look(instant("2026-01-09 05:00"))
     assert counted.payments.sums == {
-        "status/exception": (1,), "legs/initiated_settled_posted": (1,), "money/USD": (0, 10_000, 10_000),
-        "break/reversed_after_posting/USD": (1, 10_000, 10_000),
+        ("status", "exception"): (1,), ("legs", "initiated_settled_posted"): (1,),
+        ("money", "USD"): (0, 10_000, 10_000),
+        ("break", "reversed_after_posting", "USD"): (1, 10_000, 10_000),
     }  # fmt: skip
     assert counted.obligations.sums == {}
 
@@ -134,30 +138,30 @@ def entries_of(reasons: dict[str, str | None], today: int) -> Tally:
 def test_an_ach_entry_counts_on_the_day_it_is_known_from_and_a_failure_alone_is_none() -> None:
     today = day("2026-01-20")
     tally = entries_of({"R1": "R10", "R3": "R03"}, today)
-    assert tally.ach == {
+    assert tally.ach.by_day == {
         day("2026-01-06"): (1, 0, 0, 0),
         day("2026-01-08"): (0, 1, 0, 0),
         day("2026-01-10"): (1, 0, 1, 0),
     }
-    assert tally.entries(today) == (2, 1, 1, 0)
-    assert entries_of({"R1": "R01", "R3": None}, today).entries(today) == (2, 0, 0, 2)
+    assert tally.ach.in_window(today) == (2, 1, 1, 0)
+    assert entries_of({"R1": "R01", "R3": None}, today).ach.in_window(today) == (2, 0, 0, 2)
 
 
 def test_the_window_moves_with_the_clock_and_old_days_are_forgotten() -> None:
     tally = entries_of({"R1": "R51", "R3": "R04"}, day("2026-01-20"))
-    assert tally.entries(day("2026-01-06") - 1) == (0, 0, 0, 0)
-    assert tally.entries(day("2026-01-06") + 59) == (2, 1, 1, 0)
-    assert tally.entries(day("2026-01-06") + 60) == (1, 1, 1, 0)
-    assert tally.entries(day("2026-01-10") + 60) == (0, 0, 0, 0)
-    tally.forget(day("2026-01-08") + KEPT_DAYS)
-    assert set(tally.ach) == {day("2026-01-08"), day("2026-01-10")}
+    assert tally.ach.in_window(day("2026-01-06") - 1) == (0, 0, 0, 0)
+    assert tally.ach.in_window(day("2026-01-06") + 59) == (2, 1, 1, 0)
+    assert tally.ach.in_window(day("2026-01-06") + 60) == (1, 1, 1, 0)
+    assert tally.ach.in_window(day("2026-01-10") + 60) == (0, 0, 0, 0)
+    tally.ach.forget(day("2026-01-08") + KEPT_DAYS)
+    assert set(tally.ach.by_day) == {day("2026-01-08"), day("2026-01-10")}
     # What is taken back of a forgotten day was forgotten with it.
-    tally.put_entry(4 * day("2026-01-06"), -1)
-    assert set(tally.ach) == {day("2026-01-08"), day("2026-01-10")}
+    tally.ach.count([4 * day("2026-01-06")], -1)
+    assert set(tally.ach.by_day) == {day("2026-01-08"), day("2026-01-10")}
 
 
 def test_false_dates_cannot_fill_a_tally() -> None:
-    assert entries_of({}, day("2026-01-05") - AHEAD_DAYS - 30).ach == {}
+    assert entries_of({}, day("2026-01-05") - AHEAD_DAYS - 30).ach.by_day == {}
 
 
 def test_of_two_tellings_of_a_return_the_same_reason_holds_whichever_came_first() -> None:
@@ -202,12 +206,12 @@ def test_an_obligation_without_a_charge_counts_by_its_breaks_alone() -> None:
     view = obligation.view(state, START + DAY, POLICY)
     count_obligation(tally, told, state, view, TODAY)
     publishing.diff(told, view, START, 1)
-    assert tally.sums == {"break/obligation_unknown/USD": (1, 700, 700)}
+    assert tally.sums == {("break", "obligation_unknown", "USD"): (1, 700, 700)}
     charge = read_facts("2026-06-01 15:00  O1 charged 7.00 due 2026-07-15")[0]
     obligation.apply(state, charge)
     view = obligation.view(state, START + DAY, POLICY)
     count_obligation(tally, told, state, view, TODAY)
-    assert tally.sums == {"status/paid": (1,), "ageing/current": (1,), "owed/USD": (700, 700)}
+    assert tally.sums == {("status", "paid"): (1,), ("ageing", "current"): (1,), ("owed", "USD"): (700, 700)}
 
 
 def test_what_was_never_counted_is_not_taken_back() -> None:

@@ -300,7 +300,7 @@ class History:
             unpack = Unpacker(state)
             for number, tally in table.tallies.committed.items():
                 told = [unpack(value)[1] for _, value in member.store.items(TablePartition(table.spec.id, number))]
-                assert tally == recounted(state, told, tally.forgotten), f"{table.spec.changelog.name}[{number}]"
+                assert tally == recounted(state, told, tally.ach.forgotten), f"{table.spec.changelog.name}[{number}]"
 
     def _gauges(self) -> dict[gauges.Sample, int]:
         """The sums over all workers."""

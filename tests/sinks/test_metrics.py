@@ -6,6 +6,7 @@ import msgspec
 import pytest
 from prometheus_client.core import Metric
 
+from domain.ach_returns import AchReturns
 from domain.facts import ObligationCharged, PaymentInitiated, PaymentPosted, ProcessorSettled
 from domain.obligations.state import ObligationState
 from domain.records import BreakClass
@@ -233,7 +234,7 @@ def test_gauges_are_of_what_is_committed() -> None:
     assert watched.tally() == Tally()
     watched.give_up()
     watched.commit()
-    assert watched.tally().sums["status/open"] == (1,)
+    assert watched.tally().sums["status", "open"] == (1,)
     # The next owner of the partition counts it from now on.
     watched.driver.worker.engine.revoked()
     assert watched.tally() == Tally()
@@ -241,10 +242,10 @@ def test_gauges_are_of_what_is_committed() -> None:
 
 def test_a_scrape_does_not_grow_with_what_is_kept() -> None:
     metrics = Metrics("1", lambda: NOW, names_of(TOPOLOGY))
-    tally = Tally(ach={20_605 - back: (9, 1, 1, 1) for back in range(75)})
+    tally = Tally(ach=AchReturns({20_605 - back: (9, 1, 1, 1) for back in range(75)}))
     for break_class in BreakClass:
         for currency in ("USD", "CAD"):
-            tally.put(f"break/{break_class}/{currency}", (10**6, 10**12, -(10**12)))
+            tally.put(("break", break_class.value, currency), (10**6, 10**12, -(10**12)))
     families = metrics.families(Kept([tally] * 64, [tally] * 64), MACHINERY)
     response = answer(families, "")
     assert response.content_type == "text/plain"
