@@ -74,6 +74,7 @@ class KeyedAgent(Agent, Generic[S, V]):
         self._key: Callable[[Any], str] = attrgetter(self.spec.key)
         self._unpack = {topic: bundles.decoder_of(topic) for topic in self.inputs}
         self._routes = self.routes()
+        self._encode = context.codec.encode_output
         self._outputs = {
             record: (topic, context.names[topic], attrgetter(topic.key))
             for topic in self.outputs
@@ -183,7 +184,7 @@ class KeyedAgent(Agent, Generic[S, V]):
         elif isinstance(output, LatePaymentAlert):
             self._counts.late_alert_transitions[output.lifecycle,] += 1
         topic, name, key = self._outputs[type(output)]
-        commit.send(topic, ANY_PARTITION, key(output).encode(), self._context.codec.encode_output(output, name))
+        commit.send(topic, ANY_PARTITION, key(output).encode(), self._encode(output, name))
 
     def _route(self, commit: Commit, facts: list[Any]) -> None:
         """Route what is published for other keys; it comes from no record of its own."""
