@@ -1,8 +1,8 @@
-"""Liveness and readiness as JSON, each with its reason.
+"""Liveness and readiness, each with its reason.
 
-A worker is alive while it makes progress or has none to make. What a restart cannot mend is no reason to restart it: a
-broker that does not answer, a producer's open transaction that hides records, a recovery that takes its time. What
-lasts too long there ends the worker by itself (streams/transport/commit_loop.py, tables/recovery.py).
+A worker is alive while it makes progress or has nothing to do. Conditions that a restart cannot fix do not fail
+liveness: a broker that does not answer, a producer's open transaction that hides records, a long recovery. If one of
+them lasts too long, the worker ends by itself (streams/transport/commit_loop.py, tables/recovery.py).
 """
 
 from typing import Any, NamedTuple
@@ -11,42 +11,42 @@ STALLED_AFTER_S = 60.0
 """With work to do and no progress for this long, a worker is not alive any more."""
 
 NOTICED_AFTER_S = 5.0
-"""A commit that is on its way for longer is told of."""
+"""A commit that is in flight for longer is reported."""
 
 SILENT_AFTER_S = 30.0
-"""A broker that has not answered for this long is told of."""
+"""A broker that has not answered for this long is reported."""
 
 
 class Vitals(NamedTuple):
-    """What is looked at, as plain values. Seconds are ages."""
+    """The values that the verdicts rest on. Seconds are ages."""
 
     opened: bool
-    """The pipeline is there."""
+    """The worker is open."""
     broken: bool
-    """It was stopped by an error, and the process is about to end."""
+    """An error stopped it, and the process is about to end."""
     recovering: bool
     recovery_remaining: int
     """Changelog records that are still to be read."""
     pending: int
     """Keys and records in the open transaction."""
     uncommitted_s: float
-    """Since a transaction last held, or there was nothing to commit."""
+    """Since a transaction was last committed, or there was nothing to commit."""
     writing_s: float | None
-    """Since a commit is on its way; None where none is."""
+    """Since when a commit is in flight; None where none is."""
     write_timeout_s: float
-    """After this the worker gives that commit up and ends."""
+    """After this the worker gives up on that commit and ends."""
     unread: int
-    """Records that could be read and are not processed; 0 where the broker has not said so lately."""
+    """Records that could be read and are not processed; 0 without a recent answer of the broker."""
     unread_s: float
     """Since a batch was last processed, or there was nothing to read."""
     silent_s: float | None
     """Since the broker last answered; None before it first did."""
     caught_up_to: int | None
-    """The time up to which everything is reconciled, microseconds since 1970; None before the gate is open."""
+    """The time up to which everything is reconciled, microseconds since 1970; None before the first watermark."""
 
 
 class Verdict(NamedTuple):
-    """An answer and why."""
+    """An answer and its reason."""
 
     good: bool
     state: str
@@ -54,19 +54,19 @@ class Verdict(NamedTuple):
     why: str
 
     def as_json(self) -> dict[str, Any]:
-        """What a health page says."""
+        """The body of a health page."""
         return {"ok": self.good, "state": self.state, "why": self.why}
 
 
 def live(vitals: Vitals) -> Verdict:
-    """Whether the pipeline makes progress, or has nothing to do, or waits for what a restart would wait for, too."""
+    """Whether the worker makes progress, has nothing to do, or waits for what a restart would wait for too."""
     if not vitals.opened:
         return Verdict(True, "starting", "starting")
     if vitals.broken:
         return Verdict(False, "failed", "stopped by an error")
     if vitals.writing_s is not None and vitals.writing_s > NOTICED_AFTER_S:
         if vitals.writing_s > vitals.write_timeout_s + STALLED_AFTER_S:
-            return Verdict(False, "stalled", f"a commit has been on its way for {vitals.writing_s:.0f} s")
+            return Verdict(False, "stalled", f"a commit has been in flight for {vitals.writing_s:.0f} s")
         return Verdict(
             True, "waiting_for_broker",
             f"the broker has not acknowledged a commit for {vitals.writing_s:.0f} s; the worker ends after "
@@ -77,11 +77,11 @@ def live(vitals: Vitals) -> Verdict:
     if vitals.pending and vitals.uncommitted_s > STALLED_AFTER_S:
         return Verdict(
             False, "stalled",
-            f"{vitals.pending} keys and records wait for a commit, and there was none for {vitals.uncommitted_s:.0f} s",
+            f"{vitals.pending} keys and records wait for a commit; the last was {vitals.uncommitted_s:.0f} s ago",
         )  # fmt: skip
     if vitals.unread and vitals.unread_s > STALLED_AFTER_S:
         return Verdict(
-            False, "stalled", f"{vitals.unread} records wait to be read, and none was for {vitals.unread_s:.0f} s"
+            False, "stalled", f"{vitals.unread} records wait to be read; the last was read {vitals.unread_s:.0f} s ago"
         )
     if vitals.silent_s is not None and vitals.silent_s > SILENT_AFTER_S:
         return Verdict(True, "waiting_for_broker", f"the broker has not answered for {vitals.silent_s:.0f} s")
@@ -89,7 +89,7 @@ def live(vitals: Vitals) -> Verdict:
 
 
 def ready(vitals: Vitals) -> Verdict:
-    """Whether recovery is done and the gate for deadlines is open (contract section 9)."""
+    """Whether recovery is done and the pipeline has a watermark, so that deadlines fire (contract section 9)."""
     if vitals.opened and vitals.broken:
         return Verdict(False, "failed", "stopped by an error")
     if not vitals.opened or vitals.recovering:

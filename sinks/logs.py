@@ -1,10 +1,8 @@
-"""How a process logs: lines for people, or one JSON object a line; secrets in neither.
+"""Logging: lines for people, or one JSON object per line; secrets in neither.
 
-A JSON line has `at` (RFC 3339, UTC), `level`, `logger`, `message`, `process`, what the process is known by
-(`application`, `worker`), whatever the caller gave as `extra`, and for an error `error` with its type,
-message and traceback.
-Messages name topics, partitions, offsets, routes and counts. They name no tenant and no amount: whoever has to know
-those asks the read model, which asks for a token.
+A JSON line has `at` (RFC 3339, UTC), `level`, `logger`, `message`, `process`, the names of the process (`application`,
+`worker`), the caller's `extra`, and for an error `error` with its type, message and traceback. Messages name topics,
+partitions, offsets, routes and counts. They name no tenant and no amount: those are in the read model, behind a token.
 """
 
 import json
@@ -17,10 +15,10 @@ from typing import Any
 HIDDEN = "[secret]"
 
 _OWN = frozenset(vars(logging.LogRecord("", 0, "", 0, "", None, None))) | {"message", "asctime", "taskName"}
-"""What every log record has; anything else was given as `extra`."""
+"""The attributes of every log record; any other came as `extra`."""
 
 _SHORTEST_SECRET = 4
-"""Shorter ones would be found inside of ordinary words; the settings refuse none, so they are on their own."""
+"""A shorter secret would be found inside ordinary words, so it is not hidden. No setting refuses one."""
 
 
 class JsonFormatter(logging.Formatter):
@@ -36,7 +34,7 @@ class JsonFormatter(logging.Formatter):
         self._known_by = dict(known_by)
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line, without its end. What JSON does not know is told as text."""
+        """The line, without its end. A value that JSON has no type for is written as text."""
         line: dict[str, Any] = {
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="microseconds"),
             "level": record.levelname,
@@ -56,10 +54,10 @@ class JsonFormatter(logging.Formatter):
 
 
 class Hiding(logging.Formatter):
-    """Another formatter, whose lines no longer hold any of some secrets.
+    """Wraps a formatter and removes secrets from its lines.
 
-    Nothing of ours logs a secret. But a library may put a whole URL or configuration into an error, and the log goes to
-    people and machines that the password was not meant for.
+    Our own code logs no secret. But a library may put a whole URL or configuration into an error, and the log reaches
+    people and machines that may not see the password.
     """
 
     def __init__(self, inner: logging.Formatter, secrets: Iterable[str]) -> None:
@@ -88,7 +86,7 @@ def formatter(style: str, known_by: Mapping[str, str], secrets: Iterable[str]) -
 
 
 def config(style: str, known_by: Mapping[str, str], secrets: Iterable[str], level: str) -> dict[str, Any]:
-    """The same as `logging.config.dictConfig` takes it: everything to standard error, which nobody parses for data."""
+    """The configuration for `logging.config.dictConfig`: everything goes to standard error."""
     secrets = list(secrets)
     return {
         "version": 1,

@@ -1,7 +1,7 @@
-"""What a worker tells Prometheus: counters of committed work, gauges of its state and of its machinery.
+"""A worker's Prometheus metrics: counters of committed work, gauges of its state and of the worker itself.
 
-The core knows nothing of this: it hands plain values to a listener (streams/transport/commit_listener.py), and what a
-scrape asks for is handed in as plain values too. Labels come from closed lists and configured names, never from ids.
+The transport does not know Prometheus: it passes `CommitDetails` to a listener, and gauges are passed in as plain
+values at a scrape. Labels come from closed lists and configured names, never from ids.
 """
 
 import time
@@ -74,7 +74,7 @@ class Metrics:
     Args:
         version: of the service.
         clock: the service's clock.
-        names: what labels may be.
+        names: the values that labels may have.
 
     """
 
@@ -84,26 +84,28 @@ class Metrics:
         self._version = version
         self._clock = clock
         self._counters = {
-            "events": self._counter(
-                "events", "records of the inputs, by what became of them", "topic", "type", "outcome"
-            ),
-            "facts": self._counter("facts", "facts that a table was told, new or repeated", "table", "outcome"),
-            "dead_letters": self._counter("dead_letters", "dead letters by where they were read", "topic", "class"),
+            "events": self._counter("events", "records of the inputs, by outcome", "topic", "type", "outcome"),
+            "facts": self._counter("facts", "facts applied to a table, new or repeated", "table", "outcome"),
+            "dead_letters": self._counter("dead_letters", "dead letters by source topic", "topic", "class"),
             "outputs": self._counter("outputs", "records written to output topics", "topic"),
-            "break_transitions": self._counter("break_transitions", "mismatch alerts told", "class", "lifecycle"),
-            "late_alert_transitions": self._counter("late_alert_transitions", "late-payment alerts told", "lifecycle"),
+            "break_transitions": self._counter("break_transitions", "mismatch alerts published", "class", "lifecycle"),
+            "late_alert_transitions": self._counter(
+                "late_alert_transitions", "late-payment alerts published", "lifecycle"
+            ),
         }
-        self._commits = self._counter("commits", "transactions that hold")
+        self._commits = self._counter("commits", "committed transactions")
         self._failures = self._counter(
-            "transaction_failures", "transactions that did not hold; the worker ends at the first and starts anew"
+            "transaction_failures", "failed transactions; the worker ends at the first and is started again"
         )
         self._rebalances = self._counter("rebalances", "assignments of partitions to this worker")
-        self._duration = self._histogram("commit_duration_seconds", "from freezing a commit until it holds", COMMIT_S)
+        self._duration = self._histogram(
+            "commit_duration_seconds", "from preparing a commit until it is committed", COMMIT_S
+        )
         self._records = self._histogram("commit_records", "records that a commit wrote", COMMIT_RECORDS)
         latency = Histogram(
             "rentmatch_event_latency_seconds",
-            "until the transaction that read the event holds, of the first and the last record of each batch read from "
-            "an input: since it occurred (by the service's clock), and since its record's timestamp (by the system's)",
+            "until the transaction that read the event is committed, of the first and the last record of each input "
+            "batch: since it occurred (by the service's clock), and since its record's timestamp (by the system's)",
             ["since"], registry=self.registry, buckets=LATENCY_S,
         )  # fmt: skip
         self._since_occurred, self._since_broker = latency.labels("occurred"), latency.labels("broker")
@@ -117,7 +119,7 @@ class Metrics:
         return Histogram(f"rentmatch_{name}", meaning, registry=self.registry, buckets=buckets)
 
     def _begin_at_zero(self, names: Names) -> None:
-        """Let every series be there before its first event, so that a rate sees that one, too."""
+        """Create every series before its first event, so that a rate includes it."""
         for topic, records in names.records.items():
             for record in sorted(records):
                 self._counters["events"].labels(topic, record, "routed")
@@ -193,12 +195,12 @@ def _machinery_metrics(machinery: Machinery, version: str) -> Iterator[Metric]:
     yield _gauge("rentmatch_live", "1 while /livez answers 200", [((), machinery.live)])
     yield _gauge("rentmatch_ready", "1 while /readyz answers 200", [((), machinery.ready)])
     yield _gauge(
-        "rentmatch_partitions", "partitions that this worker reads, and with those of facts keeps the state of",
+        "rentmatch_partitions", "partitions that this worker reads; of internal topics it owns the state, too",
         [((topic,), count) for topic, count in machinery.partitions.items()], "topic",
     )  # fmt: skip
     yield _gauge(
         "rentmatch_input_lag_records",
-        "end offset, as last asked for, minus what is processed, over the partitions that this worker reads",
+        "last known end offset minus processed offset, over the partitions that this worker reads",
         [((topic,), lag) for topic, lag in machinery.lag.items()], "topic",
     )  # fmt: skip
     yield _gauge(
