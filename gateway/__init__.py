@@ -1,1 +1,1 @@
-"""HTTP: questions and answers."""
+"""Gateways to the reconciled data."""

@@ -1,1 +1,1 @@
-"""The read model's own processes: the projector, which keeps it, and its rebuild."""
+"""The read model in MongoDB: the projector and the rebuild, which write it, and its queries."""

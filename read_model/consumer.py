@@ -1,6 +1,6 @@
-"""The projector's side of Kafka: a member of its group that commits only what it is told is written.
+"""The projector's consumer: a member of its group that commits only offsets of records that are written.
 
-Every method may block for a moment and is called from one thread at a time, but for `lags`.
+Every method may block for a moment. All but `lags` are called from one thread at a time.
 """
 
 import logging
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 BATCH_RECORDS = 1_000
 QUEUED_KIB = 16 * 1024
-"""What librdkafka may fetch ahead. Together with a batch in hand this bounds the projector's memory."""
+"""The records that librdkafka may prefetch. With the batch that is being written, it bounds the projector's memory."""
 FETCH_SECONDS = 0.1
 
 Partition = tuple[str, int]
@@ -32,7 +32,7 @@ def group_of(settings: Settings) -> str:
 
 
 class OutputConsumer:
-    """The output topics, as one member of the group reads them.
+    """Reads the output topics as a member of the projectors' group.
 
     Raises:
         BrokerError: no broker answers, or a topic is missing.
@@ -46,16 +46,16 @@ class OutputConsumer:
             if name not in cluster.topics:
                 raise BrokerError(missing_topic(settings, name))
         self._read: dict[Partition, int] = {}
-        """The offset behind what was handed out and is not yet written."""
+        """The offsets after the records that `fetch` returned and that are not written yet."""
         self._written: dict[Partition, int] = {}
         self._committed: dict[Partition, int] = {}
         self._assigned: set[Partition] = set()
-        self._held: list[Any] = []
+        self._polled: list[Any] = []
         self._paused = False
         self.joined = False
-        """Whether the group has given us partitions, or has told us that there are none for us."""
-        self.trouble: str | None = None
-        """What librdkafka last complained of, until the broker answers again."""
+        """Whether the group has assigned partitions, possibly none."""
+        self.error: str | None = None
+        """The last error of librdkafka, until the broker answers again."""
         self._consumer = Consumer(
             settings.kafka(
                 **{
@@ -70,7 +70,7 @@ class OutputConsumer:
                     "session.timeout.ms": settings.session_timeout_ms,
                     "heartbeat.interval.ms": min(3_000, settings.session_timeout_ms // 3),
                     "log_level": 2,
-                    "error_cb": self._complained,
+                    "error_cb": self._on_error,
                 }
             )
         )
@@ -79,16 +79,16 @@ class OutputConsumer:
         )
 
     def fetch(self) -> list[Any]:
-        """The next records, at most a batch; after a moment without any, none.
+        """The next records, at most a batch; none after a moment without any.
 
         Raises:
-            KafkaException: the client can never read again.
+            KafkaException: the consumer has failed for good.
 
         """
         if self._paused:
             self._paused = False
             self._consumer.resume(self._consumer.assignment())
-        messages, self._held = self._held, []
+        messages, self._polled = self._polled, []
         messages += self._consumer.consume(BATCH_RECORDS - len(messages), FETCH_SECONDS)
         records = []
         for message in messages:
@@ -98,37 +98,37 @@ class OutputConsumer:
                 continue
             partition = message.topic(), message.partition()
             if partition in self._assigned:
-                # The end of a partition has the offset behind it, and behind markers of transactions.
+                # The EOF event has the offset after the last record and after the markers of transactions.
                 self._read[partition] = message.offset() + (error is None)
             if error is None:
                 records.append(message)
         return records
 
     def keep_alive(self) -> None:
-        """Stay in the group while what was handed out cannot be written; nothing more is fetched meanwhile."""
+        """Stay in the group while the fetched records cannot be written. Nothing is fetched until the next `fetch`."""
         self._paused = True
         self._consumer.pause(self._consumer.assignment())
         message = self._consumer.poll(0)
         if message is not None:
-            self._held.append(message)
+            self._polled.append(message)
 
-    def written(self) -> None:
-        """All that was handed out is written."""
+    def mark_written(self) -> None:
+        """Mark all fetched records as written."""
         self._written |= self._read
         self._read.clear()
 
     def commit(self) -> None:
-        """Commit what is written. What cannot be committed now is tried again the next time, or read again."""
-        behind = {p: offset for p, offset in self._written.items() if self._committed.get(p) != offset}
-        if not behind:
+        """Commit the offsets of written records. A failed commit is retried at the next call."""
+        pending = {p: offset for p, offset in self._written.items() if self._committed.get(p) != offset}
+        if not pending:
             return
         try:
             done = self._consumer.commit(
-                offsets=[TopicPartition(topic, number, offset) for (topic, number), offset in behind.items()],
+                offsets=[TopicPartition(topic, number, offset) for (topic, number), offset in pending.items()],
                 asynchronous=False,
             )
         except KafkaException as error:
-            log.warning("offsets are not committed, and will be tried again: %s", error.args[0].str())
+            log.warning("offsets are not committed yet, will retry: %s", error.args[0].str())
             return
         for partition in done:
             if partition.error is None:
@@ -137,10 +137,10 @@ class OutputConsumer:
                 log.warning("the offset of %s is not committed: %s", partition.topic, partition.error.str())
 
     def lags(self) -> dict[str, int]:
-        """How far it is from what is written to the end, in offsets, by full topic name; for what is assigned to us.
+        """The offsets between the last written record and the end, over the assigned partitions, by full topic name.
 
         Raises:
-            KafkaException: the broker does not tell.
+            KafkaException: the broker does not answer.
 
         """
         assigned = sorted(self._assigned)
@@ -151,7 +151,7 @@ class OutputConsumer:
         for partition, end in ends.items():
             at = self._written.get(partition, begins.get(partition, end))
             lags[partition[0]] += max(0, end - at)
-        self.trouble = None
+        self.error = None
         return lags
 
     def close(self) -> None:
@@ -159,7 +159,7 @@ class OutputConsumer:
         self._consumer.close()
 
     def _begins(self, partitions: list[Partition]) -> dict[Partition, int]:
-        """Where reading begins: at what is committed, else at the first record."""
+        """The offsets at which reading starts: the committed ones, else the first."""
         begins = self._offsets(partitions, OffsetSpec.earliest())
         asked = [TopicPartition(topic, number) for topic, number in partitions]
         for found in self._consumer.committed(asked, timeout=ANSWER_SECONDS_MAX):
@@ -185,7 +185,7 @@ class OutputConsumer:
         log.info("reading %d partitions", len(partitions))
 
     def _on_revoke(self, *_: Any) -> None:
-        # What is in hand will still be written, which does no harm; who reads these partitions next commits them.
+        # The batch is still written, which is harmless. The next owner of the partitions reads and commits it.
         self._forget()
 
     def _forget(self) -> None:
@@ -193,14 +193,14 @@ class OutputConsumer:
         for offsets in (self._read, self._written, self._committed):
             offsets.clear()
 
-    def _complained(self, error: KafkaError) -> None:
+    def _on_error(self, error: KafkaError) -> None:
         if error.fatal():
-            return  # comes again from `consume`
-        self.trouble = error.str()
+            return  # `consume` raises it
+        self.error = error.str()
         log.warning("Kafka: %s", error.str())
 
     def _failed(self, error: KafkaError) -> None:
         if error.fatal():
             raise KafkaException(error)
-        self.trouble = error.str()
+        self.error = error.str()
         log.warning("Kafka: %s", error.str())

@@ -1,14 +1,14 @@
-"""The read model: output records as documents, and documents as records again. docs/read-model.md shows the shapes.
+"""Output records as MongoDB documents, and back. docs/read-model.md describes the collections.
 
-A document has the contract's field names, `_id` besides, and what the questions need to find it by. Instants stay
-microseconds since 1970, days stay days since 1970, money stays whole minor units. Maps whose keys are ids become lists
-of `{id, amount_minor}`, because ids may hold what a field's name may not.
+A document has the contract's field names, an `_id`, and the fields that queries need besides. Instants are microseconds
+since 1970, days are days since 1970, money is integer minor units. Maps whose keys are ids become lists of
+`{id, amount_minor}`, because an id may contain characters that a field name must not.
 """
 
 import types
 import typing
 from collections.abc import Callable
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, assert_never, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -20,7 +20,7 @@ from streams.topics import Topic
 R = TypeVar("R", PaymentReconciliation, ObligationReconciliation, MismatchAlert, LatePaymentAlert)
 
 DocumentKind = Literal["payments", "obligations", "breaks", "alerts"]
-"""What there are documents about; also the name of the collection of the current ones."""
+"""A kind of document: the name of the collection of its current documents."""
 
 KINDS: tuple[DocumentKind, ...] = ("payments", "obligations", "breaks", "alerts")
 
@@ -31,8 +31,10 @@ RECORD_OF: dict[DocumentKind, type[Output]] = {
     "alerts": LatePaymentAlert,
 }
 KIND_OF: dict[type[Output], DocumentKind] = {record: kind for kind, record in RECORD_OF.items()}
-PROJECTED: tuple[Topic, ...] = tuple(topic for topic in topics.OUTPUTS if KIND_OF.keys() >= set(topic.records))
-"""The output topics that are projected: those whose records have a collection."""
+PROJECTED: dict[Topic, DocumentKind] = {
+    topic: KIND_OF[record] for topic in topics.OUTPUTS for record in topic.records if record in KIND_OF
+}
+"""The projected output topics: those whose records have a collection."""
 _KEY_OF: dict[DocumentKind, str] = {
     "payments": "payment_id",
     "obligations": "obligation_id",
@@ -42,9 +44,9 @@ _KEY_OF: dict[DocumentKind, str] = {
 _RENAMED = {"break_class": "class"}
 
 POISONED = "poisoned"
-"""The collection of what could not become a document."""
+"""The collection of records that could not become documents."""
 REBUILDS = "rebuilds"
-"""The collection in which a rebuild says that it is at work."""
+"""The collection of the rebuild's lease."""
 
 INDEXES: dict[DocumentKind, tuple[Index, ...]] = {
     "payments": (Index("by_obligation", (("obligation_ids", 1),)),),
@@ -68,23 +70,23 @@ INDEXES: dict[DocumentKind, tuple[Index, ...]] = {
         Index("by_property", (("property_id", 1), ("due_date", 1), ("alert_id", 1))),
     ),
 }
-"""By collection of current documents: one index for each question that the queries ask."""
+"""The indexes of the current documents: one for each query."""
 
 HISTORY_INDEXES = (Index("by_key", (("key", 1), ("version", -1))),)
 
 
 def history_of(collection: str) -> str:
-    """The collection that holds every version met of the documents of another."""
+    """The collection of all versions of the documents in a collection."""
     return f"{collection}_history"
 
 
 def kind_of(record: Output) -> DocumentKind:
-    """What a record is about."""
+    """The kind of a record's document."""
     return KIND_OF[type(record)]
 
 
 def document_of(record: Output) -> Document:
-    """A record as a document of the current ones."""
+    """A record as a current document."""
     kind = kind_of(record)
     document = _TO_DOCUMENT[kind](record)
     document = {"_id": document[_KEY_OF[kind]], **document}
@@ -96,13 +98,15 @@ def document_of(record: Output) -> Document:
             document["open"] = record.resolved_at is None
         case LatePaymentAlert():
             document["live"] = record.ended_at is None
-        case _:
+        case ObligationReconciliation():
             pass
+        case _:
+            assert_never(record)
     return document
 
 
 def history_document_of(document: Document) -> Document:
-    """A document as its version in the history."""
+    """A current document as a version in the history."""
     key, version = document["_id"], document["version"]
     return {"_id": f"{key}@{version}", "key": key, "version": version, "record": document}
 
@@ -112,25 +116,25 @@ def record_of(record: type[R], document: Document) -> R:
     return _TO_RECORD[record](document)  # type: ignore[no-any-return]
 
 
-# How each field is turned follows from its type in domain/records.py, and is worked out once.
+# The conversions of a field follow from its type in domain/records.py. They are made once.
 
-_Turn = Callable[[Any], Any]
+_Convert = Callable[[Any], Any]
 
 
 def _same(value: Any) -> Any:
     return value
 
 
-def _turns(hint: Any) -> tuple[_Turn, _Turn]:
-    """How a value of this type becomes part of a document, and how it comes back."""
+def _conversions(hint: Any) -> tuple[_Convert, _Convert]:
+    """The conversions of a value of this type, to a part of a document and back."""
     if get_origin(hint) in {typing.Union, types.UnionType}:
-        there, back = _turns(next(part for part in get_args(hint) if part is not type(None)))
+        there, back = _conversions(next(part for part in get_args(hint) if part is not type(None)))
         return (
             lambda value: None if value is None else there(value),
             lambda value: None if value is None else back(value),
         )
     if get_origin(hint) is tuple:
-        there, back = _turns(get_args(hint)[0])
+        there, back = _conversions(get_args(hint)[0])
         return (lambda value: [there(part) for part in value], lambda value: tuple(back(part) for part in value))
     if get_origin(hint) is dict:
         return (
@@ -138,24 +142,24 @@ def _turns(hint: Any) -> tuple[_Turn, _Turn]:
             lambda value: {pair["id"]: pair["amount_minor"] for pair in value},
         )
     if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
-        return _struct_turns(hint)
+        return _struct_conversions(hint)
     if isinstance(hint, type) and issubclass(hint, str):
-        return str, _same  # an enum's symbol; one that came later is a text already
+        return str, _same  # a symbol of an enum; an unknown one is text already
     return _same, _same
 
 
-def _struct_turns(struct: type[msgspec.Struct]) -> tuple[_Turn, _Turn]:
+def _struct_conversions(struct: type[msgspec.Struct]) -> tuple[_Convert, _Convert]:
     hints = get_type_hints(struct)
-    fields = [(name, _RENAMED.get(name, name), *_turns(hints[name])) for name in struct.__struct_fields__]
+    fields = [(name, _RENAMED.get(name, name), *_conversions(hints[name])) for name in struct.__struct_fields__]
 
     def there(value: Any) -> Document:
-        return {stored: turn(getattr(value, name)) for name, stored, turn, _ in fields}
+        return {stored: convert(getattr(value, name)) for name, stored, convert, _ in fields}
 
     def back(document: Document) -> Any:
-        return struct(*(turn(document[stored]) for _, stored, _, turn in fields))
+        return struct(*(convert(document[stored]) for _, stored, _, convert in fields))
 
     return there, back
 
 
-_TO_DOCUMENT = {kind: _struct_turns(record)[0] for kind, record in RECORD_OF.items()}
-_TO_RECORD = {record: _struct_turns(record)[1] for record in KIND_OF}
+_TO_DOCUMENT = {kind: _struct_conversions(record)[0] for kind, record in RECORD_OF.items()}
+_TO_RECORD = {record: _struct_conversions(record)[1] for record in KIND_OF}

@@ -1,4 +1,4 @@
-"""The projector's metrics, in a registry of their own: it is a process of its own."""
+"""The metrics of the projector, in a registry of its own, because it is a process of its own."""
 
 from collections.abc import Iterable
 

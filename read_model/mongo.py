@@ -36,27 +36,27 @@ from streams.settings import Settings
 
 Document = dict[str, Any]
 Sort = Sequence[tuple[str, int]]
-"""Fields and directions: 1 rising, -1 falling."""
+"""Fields and directions: 1 ascending, -1 descending."""
 _Operation = ReplaceOne[Any] | InsertOne[Any]
 
 Driver = Literal["motor", "pymongo"]
 _CLIENTS: Mapping[Driver, Any] = {"motor": AsyncIOMotorClient, "pymongo": AsyncMongoClient}
 
 DOCUMENT_BYTES_MAX = 16 * 1024 * 1024
-"""MongoDB takes no larger document."""
+"""The largest document that MongoDB accepts."""
 ANSWER_SECONDS = 5.0
-"""How long no server, or no primary, may be found before we say that MongoDB is away."""
+"""MongoDB is unavailable if no server, or no primary, is found for this long."""
 
 _DUPLICATE_KEY = 11000
 _NAMESPACE_NOT_FOUND = 26
 _INDEX_CONFLICTS = frozenset({85, 86})
 _COLLECTION_REPLACED = frozenset({175, 11601, _NAMESPACE_NOT_FOUND})
-"""Codes with which a query ends whose collection was renamed away while it ran."""
+"""Codes of a query whose collection was replaced while it ran."""
 _OF_A_DOCUMENT = {
     2: "BadValue", 9: "FailedToParse", 22: "InvalidBSON", 121: "DocumentValidationFailure",
     10334: "BSONObjectTooLarge", 17419: "resulting document too large", 17420: "document to upsert too large",
 }  # fmt: skip
-"""Codes with which a server may refuse a whole command because of what one of its documents holds."""
+"""Codes with which a server refuses a whole command because of one of its documents."""
 _PASSING = {
     6: "HostUnreachable", 7: "HostNotFound", 13: "Unauthorized", 24: "LockTimeout", 46: "LockBusy",
     50: "MaxTimeMSExpired", 63: "StaleShardVersion", 64: "WriteConcernFailed", 89: "NetworkTimeout",
@@ -65,27 +65,27 @@ _PASSING = {
     11600: "InterruptedAtShutdown", 11601: "Interrupted", 11602: "InterruptedDueToReplStateChange",
     13388: "StaleConfig", 13435: "NotPrimaryNoSecondaryOk", 13436: "NotPrimaryOrSecondary", 14031: "OutOfDiskSpace",
 }  # fmt: skip
-"""Codes of a single write that say nothing about its document."""
+"""Codes of a single write that do not concern its document."""
 
 
 class MongoUnavailable(Exception):
-    """MongoDB did not do it in time, or refuses for a reason that lies outside of the documents. To be tried again."""
+    """MongoDB did not answer in time, or refused for a reason that does not concern the documents. Retry."""
 
 
 class MongoConfigError(ValueError):
-    """MongoDB cannot be used like this whatever time passes: a URL or an index that cannot be. The message says why."""
+    """A URL is invalid or an index conflicts; a retry does not help. The message has the reason."""
 
 
 class RejectedDocument(NamedTuple):
-    """A document that MongoDB does not take, by its place among those given, and why."""
+    """A document that MongoDB refuses: its position in the batch, and the reason."""
 
-    place: int
+    position: int
     reason: str
 
 
 @dataclass(slots=True)
 class WriteResult:
-    """What became of documents: written, there in this or a newer version, or refused."""
+    """The outcome of a batch: documents written, present in this or a newer version, or refused."""
 
     written: int = 0
     older: int = 0
@@ -101,20 +101,20 @@ class Index:
 
 
 class Mongo:
-    """One database. To be used by one event loop.
+    """A database. It belongs to one event loop.
 
-    Writes are acknowledged by a majority of the replica set, journaled. Queries prefer the primary, so that they see
-    what was just written, take a secondary while there is none, and see nothing that could be rolled back.
+    A majority of the replica set acknowledges a write, journaled. Queries prefer the primary, so that they see the
+    latest writes. Without a primary they read from a secondary. They never see a write that could be rolled back.
 
     Args:
-        url: a connection string; may hold a user and a password.
+        url: a connection string; may contain a user and a password.
         database: the database's name.
         ca_file: PEM file of the authority that signed the server's certificate; turns TLS on.
         timeout_s: how long one operation may take in all, seconds.
         driver: the asynchronous driver.
 
     Raises:
-        MongoConfigError: the URL cannot be one.
+        MongoConfigError: the URL is invalid.
 
     """
 
@@ -153,13 +153,13 @@ class Mongo:
             await closing
 
     async def ping(self) -> None:
-        """See that a server answers.
+        """Check that a server answers.
 
         Raises:
             MongoUnavailable: none does.
 
         """
-        with _asking():
+        with _translated_errors():
             await self._reading.command("ping", read_preference=ReadPreference.PRIMARY_PREFERRED)
 
     # Reading
@@ -173,17 +173,17 @@ class Mongo:
         limit: int | None = None,
         fields: Sequence[str] | None = None,
     ) -> list[Document]:
-        """The documents that fit.
+        """The documents that match.
 
         Args:
-            collection: its name.
-            where: a filter of MongoDB's.
-            sort: in which order.
-            limit: how many at most; None: all.
-            fields: only these, where given.
+            collection: the name of the collection.
+            where: a filter of MongoDB.
+            sort: the order.
+            limit: the most documents; None for all.
+            fields: the fields to return; None for all.
 
         Raises:
-            MongoUnavailable: it cannot be answered in time.
+            MongoUnavailable: there is no answer in time.
 
         """
         if limit is not None and limit < 1:
@@ -194,11 +194,11 @@ class Mongo:
             cursor = self._reading[collection].find(where, shown, sort=list(sort) or None, limit=limit or 0)
             return [_plain(document) for document in await cursor.to_list(None)]
 
-        with _asking():
+        with _translated_errors():
             try:
                 return await ask()
             except OperationFailure as error:
-                # A rebuilt collection took its place in the middle of the answer: the new one has the whole answer.
+                # A rebuild replaced the collection during the query: the new one has the complete answer.
                 if error.code not in _COLLECTION_REPLACED:
                     raise
                 return await ask()
@@ -220,16 +220,16 @@ class Mongo:
             MongoUnavailable: as `find`.
 
         """
-        with _asking():
+        with _translated_errors():
             return set(await self._writing.list_collection_names())
 
     # Writing
 
     async def put_newest(self, collection: str, documents: Sequence[Document]) -> WriteResult:
-        """Write each document, unless the one of its `_id` has the same or a higher `version`. May be repeated.
+        """Write each document, unless the document with its `_id` has the same or a higher `version`. Idempotent.
 
         Raises:
-            MongoUnavailable: not all of it is known to be written; do it again.
+            MongoUnavailable: some documents may not be written; retry all.
 
         """
 
@@ -239,12 +239,12 @@ class Mongo:
 
         result, encoded = WriteResult(), _encode(documents)
         result.refused = encoded.refused
-        # An upsert whose filter does not match inserts, and hits the document that is there: that one is newer, …
+        # An upsert without a match tries to insert, and fails on the existing document: that one is newer, …
         there = await self._bulk(
             collection, {at: replace(documents[at], raw, True) for at, raw in encoded.raw.items()}, result
         )
         if there:
-            # … or was put there this moment by another writer, in an older version. Without the upsert it is decided.
+            # … or another writer has just inserted an older version. A replacement without upsert decides.
             before = result.written
             again = {at: replace(documents[at], encoded.raw[at], False) for at in there}
             await self._bulk(collection, again, result)
@@ -252,10 +252,10 @@ class Mongo:
         return result
 
     async def put_absent(self, collection: str, documents: Sequence[Document]) -> WriteResult:
-        """Write each document whose `_id` is not there yet. May be repeated.
+        """Write each document whose `_id` does not exist. Idempotent.
 
         Raises:
-            MongoUnavailable: not all of it is known to be written; do it again.
+            MongoUnavailable: some documents may not be written; retry all.
 
         """
         result, encoded = WriteResult(), _encode(documents)
@@ -265,10 +265,10 @@ class Mongo:
         return result
 
     async def put(self, collection: str, documents: Sequence[Document]) -> WriteResult:
-        """Write each document in place of the one of its `_id`. May be repeated.
+        """Write each document, replacing the one with its `_id`. Idempotent.
 
         Raises:
-            MongoUnavailable: not all of it is known to be written; do it again.
+            MongoUnavailable: some documents may not be written; retry all.
 
         """
         result, encoded = WriteResult(), _encode(documents)
@@ -277,27 +277,33 @@ class Mongo:
             at: ReplaceOne({"_id": documents[at]["_id"]}, raw, upsert=True) for at, raw in encoded.raw.items()
         }
         while operations := {at: operations[at] for at in await self._bulk(collection, operations, result)}:
-            pass  # another writer inserted it between our look and our insert: now it is there to be replaced
+            pass  # another writer inserted it between our match and our insert: now it can be replaced
         return result
 
     async def delete(self, collection: str, where: Document) -> None:
-        """Delete the documents that fit.
+        """Delete the documents that match.
 
         Raises:
-            MongoUnavailable: it is not known to be done; do it again.
+            MongoUnavailable: the outcome is unknown; retry.
 
         """
-        with _asking():
+        with _translated_errors():
             await self._writing[collection].delete_many(where)
 
     async def acquire_lease(self, collection: str, document: Document, free: Document) -> bool:
-        """Put a document where none with its `_id` is, or in place of one that fits `free`. False: it is another's.
+        """Write a lease, unless another owner's unexpired one exists. Whether it was acquired.
+
+        Args:
+            collection: the name of the collection.
+            document: the lease; its `_id` names what it is for.
+            free: matches a lease that may be replaced.
+
 
         Raises:
-            MongoUnavailable: it is not known to be done; do it again.
+            MongoUnavailable: the outcome is unknown; retry.
 
         """
-        with _asking():
+        with _translated_errors():
             try:
                 await self._writing[collection].replace_one(
                     {"_id": document["_id"], **free}, RawBSONDocument(bson_encode(_sized(document))), upsert=True
@@ -307,88 +313,86 @@ class Mongo:
         return True
 
     async def _bulk(self, collection: str, operations: Mapping[int, _Operation], result: WriteResult) -> list[int]:
-        """Do operations in any order, counting into `result`; gives those that found their `_id` taken."""
+        """Execute operations in any order and count them in `result`. Returns those whose `_id` existed already."""
         if not operations:
             return []
-        places = list(operations)
-        with _asking():
+        positions = list(operations)
+        with _translated_errors():
             try:
                 done = await self._writing[collection].bulk_write(list(operations.values()), ordered=False)
-                told: Mapping[str, Any] = done.bulk_api_result
+                reply: Mapping[str, Any] = done.bulk_api_result
             except BulkWriteError as error:
-                told = error.details or {}
+                reply = error.details or {}
             except OperationFailure as error:
                 if error.code not in _OF_A_DOCUMENT:
                     raise
                 return await self._bisect(collection, operations, result, error)
-        for concern in told["writeConcernErrors"]:
+        for concern in reply["writeConcernErrors"]:
             raise MongoUnavailable(f"the write concern was not met: {concern.get('errmsg')}")
         taken, refused = [], []
-        for failed in told["writeErrors"]:
-            place, reason = places[failed["index"]], f"{failed.get('errmsg')} (code {failed['code']})"
+        for failed in reply["writeErrors"]:
+            position, reason = positions[failed["index"]], f"{failed.get('errmsg')} (code {failed['code']})"
             if failed["code"] in _PASSING:
                 raise MongoUnavailable(reason)
             if failed["code"] == _DUPLICATE_KEY:
-                taken.append(place)
+                taken.append(position)
             else:
-                refused.append(RejectedDocument(place, reason))
+                refused.append(RejectedDocument(position, reason))
         result.refused += refused
-        result.written += told["nInserted"] + told["nUpserted"] + told["nMatched"]
+        result.written += reply["nInserted"] + reply["nUpserted"] + reply["nMatched"]
         return taken
 
     async def _bisect(
         self, collection: str, operations: Mapping[int, _Operation], result: WriteResult, error: OperationFailure
     ) -> list[int]:
-        """Find the operations for whose sake a server refuses a command, by doing ever smaller parts of it."""
-        places = list(operations)
-        if len(places) == 1:
-            result.refused.append(RejectedDocument(places[0], _reason(error)))
+        """Find the operations that make a server refuse a command, by executing halves of it."""
+        positions = list(operations)
+        if len(positions) == 1:
+            result.refused.append(RejectedDocument(positions[0], _reason(error)))
             return []
-        half = len(places) // 2
+        half = len(positions) // 2
         taken = []
-        for part in (places[:half], places[half:]):
+        for part in (positions[:half], positions[half:]):
             taken += await self._bulk(collection, {at: operations[at] for at in part}, result)
         return taken
 
     # Collections
 
     async def ensure_indexes(self, collection: str, indexes: Iterable[Index]) -> None:
-        """Create what is not there.
+        """Create the indexes that do not exist.
 
         Raises:
-            MongoUnavailable: it is not known to be done; do it again.
-            MongoConfigError: an index of the same name or fields is there and is another.
+            MongoUnavailable: the outcome is unknown; retry.
+            MongoConfigError: another index has the same name or the same fields.
 
         """
         models = [IndexModel(list(index.fields), name=index.name) for index in indexes]
-        with _asking():
+        with _translated_errors():
             try:
                 await self._writing[collection].create_indexes(models)
             except OperationFailure as error:
                 if error.code not in _INDEX_CONFLICTS:
                     raise
-                raise MongoConfigError(f"{collection} has an index that is in the way: {_reason(error)}") from None
+                raise MongoConfigError(f"{collection} has a conflicting index: {_reason(error)}") from None
 
     async def drop(self, collection: str) -> None:
-        """Drop a collection; one that is not there is no error.
+        """Drop a collection, if it exists.
 
         Raises:
-            MongoUnavailable: it is not known to be done; do it again.
+            MongoUnavailable: the outcome is unknown; retry.
 
         """
-        with _asking():
+        with _translated_errors():
             await self._writing[collection].drop()
 
     async def replace_collection(self, fresh: str, live: str) -> None:
-        """Put a collection, with its indexes, in the place of another, in one step for every reader.
-
-        Doing it again after it was done changes nothing.
+        """Replace a collection by another with its indexes, in one step for every reader. Idempotent.
 
         Raises:
-            MongoUnavailable: it is not known to be done; do it again.
+            MongoUnavailable: the outcome is unknown; retry.
 
         """
-        with _asking():
+        with _translated_errors():
             try:
                 await self._writing[fresh].rename(live, dropTarget=True)
             except OperationFailure as error:
@@ -402,7 +406,7 @@ class _Encoded(NamedTuple):
 
 
 def _encode(documents: Sequence[Document]) -> _Encoded:
-    """Documents as bytes, by their places. What cannot be a document is found here, before it could spoil a bulk."""
+    """Documents as BSON, by position. Invalid documents are found here, before they can fail a bulk write."""
     encoded = _Encoded({}, [])
     for at, document in enumerate(documents):
         try:
@@ -420,7 +424,7 @@ def _encode(documents: Sequence[Document]) -> _Encoded:
 
 
 def _sized(value: Any) -> Any:
-    """Whole numbers as int64: the driver would write a small one as int32, and the type would hang on the amount."""
+    """Whole numbers as int64. The driver writes small ones as int32, so the type would depend on the value."""
     kind = type(value)
     if kind is int:
         return Int64(value)
@@ -458,11 +462,11 @@ def connect(settings: Settings, timeout_s: float) -> Mongo | None:
 
 
 @contextmanager
-def _asking() -> Iterator[None]:
-    """What the driver cannot do in here is that MongoDB is not available, unless it is told apart inside.
+def _translated_errors() -> Iterator[None]:
+    """Translate any driver error raised in this block into MongoUnavailable, unless the block handles it.
 
     Raises:
-        MongoUnavailable: whatever else the driver raised.
+        MongoUnavailable: the driver raised an error.
 
     """
     try:
@@ -472,10 +476,10 @@ def _asking() -> Iterator[None]:
 
 
 def _reason(error: PyMongoError) -> str:
-    """A line for logs and health. The driver's own texts list the whole topology, and never the password."""
+    """A line for logs and health. The driver's own text lists the whole topology, but no password."""
     text = str(error).partition(", Timeout:")[0].partition(", full error:")[0]
     if isinstance(error, ExecutionTimeout):
-        text = f"not done in time: {text}"
+        text = f"timeout: {text}"
     if isinstance(error, WriteConcernError):
         text = f"the write concern was not met: {text}"
     return " ".join(text.split())[:500] or type(error).__name__

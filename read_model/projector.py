@@ -9,13 +9,12 @@ from typing import Any
 from confluent_kafka import KafkaException
 
 from read_model.consumer import OutputConsumer
-from read_model.documents import DocumentKind
+from read_model.documents import PROJECTED
 from read_model.metrics import ReadModelMetrics
 from read_model.mongo import Mongo, MongoUnavailable
 from read_model.retrying import UNAVAILABLE, reason_of, retry_forever
 from read_model.writer import ReadModelWriter, ReceivedRecord
 from sinks.health import Verdict
-from streams import topics
 from streams.codec.codec import Codec
 from streams.codec.dead_letters import BadInput
 from streams.topics import Topic
@@ -28,23 +27,16 @@ KEEP_ALIVE_EVERY_S = 0.5
 """While a write is retried: interval of polls to the group, and the longest wait for `stop`."""
 PING_TIMEOUT_S = 5.0
 STALLED_AFTER_S = 300.0
-"""Longer than the longest attempt to write takes to fail. What has not turned for so long will not any more."""
-
-KIND_OF: dict[Topic, DocumentKind] = {
-    topics.PAYMENT_RECONCILIATIONS: "payments",
-    topics.OBLIGATION_RECONCILIATIONS: "obligations",
-    topics.MISMATCH_ALERTS: "breaks",
-    topics.LATE_PAYMENT_ALERTS: "alerts",
-}
+"""Longer than the longest write takes to fail: without activity for this long, the projector is stuck."""
 
 
 def received(
     codec: Codec, topic: Topic, name: str, partition: int, offset: int, key: bytes | None, value: bytes | None
 ) -> ReceivedRecord:
-    """What a record of an output topic holds.
+    """Decode a record of an output topic.
 
     Raises:
-        RegistryError: its schema must be asked for and the Schema Registry does not answer.
+        RegistryError: the Schema Registry has to be asked for the schema and does not answer.
 
     """
     record, reason = None, ""
@@ -52,11 +44,11 @@ def received(
         record = codec.decode_output(value)
     except BadInput as error:
         reason = f"{error.error_class}: {error.message}"
-    return ReceivedRecord(KIND_OF[topic], name, partition, offset, key, value, record, reason)
+    return ReceivedRecord(PROJECTED[topic], name, partition, offset, key, value, record, reason)
 
 
 class Projector:
-    """One projector process' work. `run` is to be called once."""
+    """The work of a projector process; call `run` once."""
 
     def __init__(
         self, source: OutputConsumer, codec: Codec, mongo: Mongo, writer: ReadModelWriter, metrics: ReadModelMetrics
@@ -70,26 +62,26 @@ class Projector:
         self._prepared = False
         self._attempting = False
         self._write_error: str | None = None
-        self._ping_error: str | None = "MongoDB has not been asked yet"
+        self._ping_error: str | None = "MongoDB has not answered yet"
 
     # Health
 
     def live(self) -> Verdict:
-        """Whether it works, or waits for MongoDB as it should."""
+        """Whether it works or waits for MongoDB."""
         idle_s = time.monotonic() - self._active_at
         if idle_s > STALLED_AFTER_S:
-            return Verdict(False, "stalled", f"nothing has moved for {idle_s:.0f} s")
+            return Verdict(False, "stalled", f"no activity for {idle_s:.0f} s")
         return Verdict(True, "working", "working")
 
     def ready(self) -> Verdict:
-        """Whether what comes is written."""
+        """Whether records are being written."""
         why = self._write_error or self._ping_error
         if why is not None:
             return Verdict(False, "waiting_for_mongo", why)
         if not self._prepared:
             return Verdict(False, "preparing", "creating indexes")
-        if self._source.trouble is not None:
-            return Verdict(False, "waiting_for_broker", f"Kafka: {self._source.trouble}")
+        if self._source.error is not None:
+            return Verdict(False, "waiting_for_broker", f"Kafka: {self._source.error}")
         if not self._source.joined:
             return Verdict(False, "joining", "joining the consumer group")
         return Verdict(True, "projecting", "projecting")
@@ -118,7 +110,7 @@ class Projector:
         messages = await asyncio.to_thread(self._source.fetch)
         if messages and not await self._retry(lambda: self._write(messages), stop):
             return  # not committed, so the next projector reads it again
-        self._source.written()
+        self._source.mark_written()
         await asyncio.to_thread(self._source.commit)
 
     async def _write(self, messages: Sequence[Any]) -> None:
@@ -171,7 +163,7 @@ class Projector:
         self._metrics.mongo_up.set(self._write_error is None and self._ping_error is None)
 
     async def _watch(self) -> None:
-        """Keep health and lag true, also while nothing comes or a write hangs."""
+        """Keep health and lag up to date, also while no records arrive or a write hangs."""
         while True:
             try:
                 await asyncio.wait_for(self._mongo.ping(), PING_TIMEOUT_S)
@@ -185,7 +177,7 @@ class Projector:
                 for name, lag in (await asyncio.to_thread(self._source.lags)).items():
                     self._metrics.lag.labels(self._source.topics[name].name).set(lag)
             except KafkaException as error:
-                self._source.trouble = f"the broker does not tell the ends: {error.args[0].str()}"
+                self._source.error = f"the broker does not answer: {error.args[0].str()}"
             except Exception:
-                log.exception("the lag is not known")
+                log.exception("the lag is unknown")
             await asyncio.sleep(WATCH_EVERY_S)

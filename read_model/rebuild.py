@@ -1,9 +1,9 @@
-"""The read model made anew from the topics, beside the one that is read, and then put in its place.
+"""Rebuilds the read model from the topics, in collections beside the live ones, which it then replaces.
 
-Safe while projectors run. They go on writing to the live collections. What they write to one of these before the swap
-is lost with it, but stood on the topics before the swap; so after it everything that came since the rebuild's own
-reading is read once more, and written to what is live now. An older version never replaces a newer one, so it does not
-matter who is first.
+Projectors may run meanwhile; they write to the live collections. A document that a projector writes before the swap is
+dropped with its collection, but its record was on the topic before the swap. So after the swap, the rebuild reads all
+records since its own last read once more, and writes them to the new live collections. An older version never replaces
+a newer one, so the order of the two writers does not matter.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from read_model.documents import KINDS, POISONED, PROJECTED, REBUILDS
 from read_model.mongo import Mongo, MongoUnavailable
 from read_model.projector import received
 from read_model.retrying import retry_forever
-from read_model.writer import LIVE, Outcomes, ReadModelWriter, ReceivedRecord, Target
+from read_model.writer import LIVE, Collections, Outcomes, ReadModelWriter, ReceivedRecord
 from streams.broker import reading
 from streams.broker.cluster import ANSWER_SECONDS_MAX, connect
 from streams.codec.codec import Codec
@@ -36,34 +36,34 @@ log = logging.getLogger(__name__)
 
 SUFFIX = "_rebuild"
 BATCH_BYTES = 16 * 1024 * 1024
-FORGOTTEN_AFTER_US = 5 * MINUTE
-"""A rebuild that has not told of itself for so long is dead, and another may begin."""
-LOCK = "read-model"
+LEASE_US = 5 * MINUTE
+"""A rebuild that has not renewed its lease for this long is dead; another may begin."""
+LEASE_ID = "read-model"
 
 
 class RebuildInProgress(RuntimeError):
-    """Another rebuild is at work; the message says whose."""
+    """Another rebuild is running; the message names its process."""
 
 
 @dataclass
 class RebuildResult:
-    """What a rebuild came to."""
+    """The outcome of a rebuild."""
 
     outcomes: Outcomes = field(default_factory=Counter)
     offsets: dict[tuple[str, int], int] = field(default_factory=dict)
-    """Up to where each partition was read, by full topic name."""
+    """The end of the reading of each partition, by full topic name."""
 
 
 class Rebuild:
-    """One rebuild. `run` is to be called once; a rebuild that was killed is begun again by another.
+    """One rebuild; call `run` once. A rebuild that was killed is started again by another.
 
     Args:
-        settings: the installation.
+        settings: the settings of the deployment.
         mongo: the database.
-        codec: reads the records.
+        codec: decodes the records.
         clock: microseconds since 1970.
-        history_anew: build the history anew, too, out of what the topics still hold.
-        progress: is told how many offsets of how many are done.
+        replace_history: replace the history by the versions that the topics still have.
+        progress: called with the number of offsets that are done, and of all.
 
     """
 
@@ -74,7 +74,7 @@ class Rebuild:
         codec: Codec,
         clock: Callable[[], Micros],
         *,
-        history_anew: bool,
+        replace_history: bool,
         progress: Callable[[int, int], None],
     ) -> None:
         self._settings = settings
@@ -82,46 +82,48 @@ class Rebuild:
         self._codec = codec
         self._clock = clock
         self._progress = progress
-        # A version of the history is what it is; the topics may have lost it by compaction. So by default the live
-        # history is kept and its versions are written again, as far as the topics have them.
-        self._target = Target(SUFFIX, SUFFIX) if history_anew else Target(SUFFIX, "", history_anew=True)
-        self._fresh = [self._target.current(kind) for kind in KINDS]
-        if history_anew:
-            self._fresh += [self._target.history(kind) for kind in KINDS]
+        # Compaction may have removed versions from the topics. So by default the live history stays, and the versions
+        # that the topics still have are written again.
+        self._collections = (
+            Collections(SUFFIX, SUFFIX) if replace_history else Collections(SUFFIX, "", overwrite_history=True)
+        )
+        self._fresh = [self._collections.current(kind) for kind in KINDS]
+        if replace_history:
+            self._fresh += [self._collections.history(kind) for kind in KINDS]
         self._who = f"{socket.gethostname()} process {os.getpid()}"
         self._at: dict[Topic, dict[int, int]] = {}
         self._total = self._done = 0
         self.result = RebuildResult()
 
     async def run(self) -> RebuildResult:
-        """Rebuild, swap, and catch up. MongoDB may be away meanwhile; it is waited for.
+        """Rebuild, swap, and catch up. Waits while MongoDB is unavailable.
 
         Raises:
-            RebuildInProgress: another rebuild is at work.
+            RebuildInProgress: another rebuild is running.
             BrokerError: the broker does not answer, or a topic is missing.
-            MongoConfigError: an index is in the way.
+            MongoConfigError: an existing index conflicts with one of ours.
 
         """
         await retry_forever(self._acquire_lease)
         try:
             return await self._rebuild()
         finally:
-            with suppress(MongoUnavailable):  # then it counts as dead after a while
-                await self._mongo.delete(REBUILDS, {"_id": LOCK, "who": self._who})
+            with suppress(MongoUnavailable):  # the lease then expires
+                await self._mongo.delete(REBUILDS, {"_id": LEASE_ID, "who": self._who})
 
     async def _rebuild(self) -> RebuildResult:
         began_at = self._clock()
         for collection in self._fresh:
             await retry_forever(self._mongo.drop, collection)
-        building = ReadModelWriter(self._mongo, self._clock, self._target)
+        building = ReadModelWriter(self._mongo, self._clock, self._collections)
         await retry_forever(building.prepare)
-        await self._catch_up(building)  # this may take hours, in which more comes …
-        await self._catch_up(building)  # … of which now little is left
+        await self._catch_up(building)  # may take hours, while more records arrive
+        await self._catch_up(building)  # now few are left
         for collection in self._fresh:
             await retry_forever(self._mongo.replace_collection, collection, collection.removesuffix(SUFFIX))
-        # What projectors wrote to the collections that are gone now stands before the ends as they are now.
+        # The records that projectors wrote to the replaced collections are before the present ends of the topics.
         await self._catch_up(ReadModelWriter(self._mongo, self._clock, LIVE))
-        # What still cannot be written was put aside anew; the rest of `poisoned` is mended, or superseded.
+        # A record that still cannot be written was put aside again; the older entries of `poisoned` are obsolete.
         await retry_forever(self._mongo.delete, POISONED, {"put_aside_at": {"$lt": began_at}})
         self.result.offsets = {
             (self._settings.topic(topic), partition): offset
@@ -132,17 +134,17 @@ class Rebuild:
 
     async def _acquire_lease(self) -> None:
         now = self._clock()
-        mine = {"_id": LOCK, "who": self._who, "told_at": now}
-        free = {"$or": [{"who": self._who}, {"told_at": {"$lt": now - FORGOTTEN_AFTER_US}}]}
+        mine = {"_id": LEASE_ID, "who": self._who, "told_at": now}
+        free = {"$or": [{"who": self._who}, {"told_at": {"$lt": now - LEASE_US}}]}
         if not await self._mongo.acquire_lease(REBUILDS, mine, free):
-            other = await self._mongo.find_one(REBUILDS, LOCK) or {}
+            other = await self._mongo.find_one(REBUILDS, LEASE_ID) or {}
             raise RebuildInProgress(
-                f"{other.get('who', 'another process')} is rebuilding the read model. If it was killed, it counts as "
-                f"dead {FORGOTTEN_AFTER_US // MINUTE} minutes after its last sign of life."
+                f"{other.get('who', 'another process')} is rebuilding the read model. If it was killed, its lease "
+                f"expires {LEASE_US // MINUTE} minutes after the last renewal."
             )
 
     async def _catch_up(self, writer: ReadModelWriter) -> None:
-        """Read every topic from where we are to what is its end now, and write it."""
+        """Read every topic from the present position to its present end, and write the records."""
         for topic in PROJECTED:
             bounds = await asyncio.to_thread(reading.bounds, self._settings, topic)
             at = self._at.setdefault(topic, {})
@@ -150,23 +152,23 @@ class Rebuild:
                 at[partition] = max(at.get(partition, 0), low)
             ends = {partition: high for partition, (_, high) in bounds.items()}
             self._total += sum(max(0, ends[p] - at[p]) for p in ends)
-            # An iterator that blocks is taken from in a thread, a batch at a time.
+            # The iterator blocks, so a thread takes one batch at a time from it.
             records = reading.records_between(self._settings, topic, dict(at), ends)
             before = sum(at.values())
             try:
                 while batch := await asyncio.to_thread(_batch, records):
                     await self._write(writer, topic, batch)
                     for record in batch:
-                        # Not the end that was asked for: what a transaction still holds back there comes later.
+                        # Not the end: an open transaction may hide records before it, which come later.
                         at[record.partition] = record.offset + 1
-                    self._tell(sum(at.values()) - before)
+                    self._report(sum(at.values()) - before)
             finally:
-                with suppress(ValueError):  # a thread is taking from it, and closes it
+                with suppress(ValueError):  # a thread is reading it, and closes it
                     records.close()  # type: ignore[attr-defined]
             self._done = self._total
-            self._tell(0)
+            self._report(0)
 
-    def _tell(self, more: int) -> None:
+    def _report(self, more: int) -> None:
         self._progress(self._done + more, self._total)
 
     async def _write(self, writer: ReadModelWriter, topic: Topic, batch: list[reading.ConsumedRecord]) -> None:
@@ -193,12 +195,12 @@ def _batch(records: Iterator[reading.ConsumedRecord]) -> list[reading.ConsumedRe
 
 
 def set_group_offsets(settings: Settings, offsets: dict[tuple[str, int], int]) -> str | None:
-    """Let the projectors go on from where a rebuild ended, so that they need not read all that it has read.
+    """Set the projectors' group to the end of a rebuild, so that they do not read the same records again.
 
-    It can only be done while none of them runs, and is not needed for anything to be right.
+    This is an optimization, and possible only while no projector runs.
 
     Returns:
-        Why it was not done; None: it was.
+        The reason why it was not done; None if it was.
 
     """
     admin, _ = connect(AdminClient, settings)

@@ -1,1 +1,1 @@
-"""Questions over HTTP: the table of routes, what guards them, how they are answered (docs/http-api.md)."""
+"""The HTTP API: operations, their handlers, limits, and the forwarding of live queries (docs/http-api.md)."""

@@ -177,12 +177,10 @@ class OpenApi(msgspec.Struct, frozen=True):
 
 def encode(answer: object) -> bytes:
     """The JSON of an answer."""
-    match answer:
-        case LiveAnswer(body):
-            return body
-        case ResultPage():
-            return answer.encode()
-        case PaymentReconciliation() | ObligationReconciliation() | MismatchAlert() | LatePaymentAlert():
-            return msgspec.json.encode(output_to_json(answer))
-        case _:
-            return msgspec.json.encode(answer)
+    if isinstance(answer, LiveAnswer):
+        return answer.body
+    if isinstance(answer, ResultPage):
+        return answer.encode()
+    if isinstance(answer, OUTPUTS):
+        return msgspec.json.encode(output_to_json(answer))
+    return msgspec.json.encode(answer)

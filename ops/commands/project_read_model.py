@@ -1,4 +1,4 @@
-"""`rentmatch project-read-model`: a process that keeps the read model in MongoDB."""
+"""`rentmatch project-read-model`: the process that keeps the read model in MongoDB up to date."""
 
 import asyncio
 import logging.config
@@ -46,14 +46,14 @@ def mongo_of(settings: Settings) -> Mongo:
 def command(without_web: bool, log_level: str | None) -> None:
     """Project the output topics into MongoDB, until SIGTERM or Ctrl-C.
 
-    It is a process of its own, beside the workers, so that a slow or absent MongoDB never slows the pipeline. It reads
-    the four output topics in the consumer group `<application id>-read-model` and commits offsets only behind what a
-    majority of MongoDB's servers has acknowledged. Start as many as you like: documents are written by version, so
-    what is written twice, late or out of order changes nothing. While MongoDB is away it waits, for as long as it
-    takes: /readyz says why, and nothing is lost.
+    The projector is a process of its own, so a slow or unavailable MongoDB never slows the workers. It reads the four
+    output topics in the consumer group `<application id>-read-model`, and commits the offset of a record only after a
+    majority of MongoDB's servers has acknowledged its document. You may start several: documents have versions, so
+    duplicates and late or reordered records change nothing. While MongoDB is unavailable the projector retries, and
+    /readyz has the reason. Nothing is lost.
 
-    What MongoDB refuses for its own sake (larger than 16 MiB), and what cannot be decoded, is put aside in the
-    collection `poisoned`. docs/read-model.md has the shapes and the guarantees.
+    A record that cannot be decoded, or whose document MongoDB refuses (one larger than 16 MiB), is put aside in the
+    collection `poisoned`. docs/read-model.md describes the collections and the guarantees.
 
     Example:
       RENTMATCH_MONGO_URL='mongodb://mongo-1,mongo-2,mongo-3/?replicaSet=rs0' rentmatch project-read-model
@@ -78,9 +78,9 @@ def command(without_web: bool, log_level: str | None) -> None:
     except PortUnavailable as error:
         fail(str(error))
     except KafkaException as error:
-        fail(f"the output topics cannot be read any more: {error.args[0].str()}")
+        fail(f"the output topics cannot be read: {error.args[0].str()}")
     except MongoConfigError as error:
-        fail(f"the read model cannot be kept: {error}. docs/read-model.md lists the indexes; drop the one in the way.")
+        fail(f"the read model cannot be written: {error}. Drop that index; read_model/documents.py lists ours.")
 
 
 async def _run(projector: Projector, mongo: Mongo, metrics: ReadModelMetrics, host: str, port: int) -> None:

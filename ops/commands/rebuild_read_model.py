@@ -1,4 +1,4 @@
-"""`rentmatch rebuild-read-model`: the read model made anew from the topics."""
+"""`rentmatch rebuild-read-model`: replaces the read model by one made from the topics."""
 
 import asyncio
 import logging
@@ -14,28 +14,29 @@ from streams.codec.codec import codec_of
 from streams.settings import Settings, load
 
 
-@click.command(cls=Command, name="rebuild-read-model", short_help="Make the read model anew from the topics.")
+@click.command(cls=Command, name="rebuild-read-model", short_help="Rebuild the read model from the topics.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option(
     "--history-anew",
     is_flag=True,
-    help="Drop the history, too, and fill it with the versions that the topics still hold. Versions that compaction "
+    help="Also replace the history by the versions that the topics still have. Versions that compaction "
     "has removed from the topics are lost.",
 )
 def command(*, yes: bool, history_anew: bool) -> None:
-    """Make the read model anew from the output topics, and put it in place of the one that is there.
+    """Rebuild the read model from the output topics, and replace the present one.
 
-    For a read model that was lost or changed by hand, or after documents were put aside in `poisoned` whose cause is
-    mended. It fills fresh collections (`payments_rebuild`, …) from the topics' first records to their ends, renames
-    each into its place in one step, and then reads what came meanwhile: a reader sees the old documents or the new
-    ones, never half of them. The four collections change places one after the other, milliseconds apart.
+    Use it if the read model was lost or changed by hand, or after the cause of documents in `poisoned` is fixed. The
+    command fills new collections (`payments_rebuild`, …) from the first records of the topics to their ends, renames
+    each to its final name in one step, and then reads the records that arrived meanwhile. A reader sees the old
+    documents or the new ones, never a mixture. The four collections are renamed one after the other, milliseconds
+    apart.
 
-    Projectors may run meanwhile and need not be stopped. If none runs, their group is set to where the rebuild ended,
-    so that the next one goes on from there. While MongoDB is away it waits. A rebuild that was killed leaves the live
-    collections as they were; begin it again.
+    Projectors may run meanwhile. If none runs, their group is set to the end of the rebuild, so that the next one
+    continues there. While MongoDB is unavailable the rebuild retries. A rebuild that was killed leaves the live
+    collections unchanged; start it again.
 
-    The history is kept, since the topics may no longer have every version of it; the versions that they have are
-    written again. With --history-anew it is made out of these alone.
+    The history is kept, because the topics may no longer have all of its versions; those that they have are written
+    again. With --history-anew the history is replaced by these.
 
     Example:
       rentmatch rebuild-read-model --yes
@@ -43,18 +44,18 @@ def command(*, yes: bool, history_anew: bool) -> None:
     """
     settings = load()
     logging.basicConfig(level=settings.log_level, format="[%(levelname)s] %(message)s")
-    if not yes and not click.confirm(f"Make the read model in {settings.mongo_database} anew?", err=True):
-        misuse("nothing was done; --yes does it without asking")
+    if not yes and not click.confirm(f"Rebuild the read model in {settings.mongo_database}?", err=True):
+        misuse("nothing was done; --yes skips the question")
     rebuilt = asyncio.run(_rebuild(settings, history_anew))
     for (collection, outcome), count in sorted(rebuilt.outcomes.items()):
         if count:
             put_line(f"{collection}: {count} {outcome}")
     refused = set_group_offsets(settings, rebuilt.offsets)
     if refused is not None:
-        say(f"The projectors' group was left as it is ({refused}): as it should be while one of them runs.")
+        say(f"The projectors' group was left as it is ({refused}), as expected while one of them runs.")
     poisoned = sum(count for (_, outcome), count in rebuilt.outcomes.items() if outcome == "poisoned")
     if poisoned:
-        fail(f"{poisoned} records could not become documents; the collection `poisoned` says why.")
+        fail(f"{poisoned} records could not become documents; the collection `poisoned` has the reasons.")
 
 
 async def _rebuild(settings: Settings, history_anew: bool) -> RebuildResult:
@@ -63,11 +64,11 @@ async def _rebuild(settings: Settings, history_anew: bool) -> RebuildResult:
         await mongo.ping()
         with meter("rebuilding", total=None) as drawn:
             rebuild = Rebuild(
-                settings, mongo, codec_of(settings), system_clock, history_anew=history_anew, progress=drawn.reach
+                settings, mongo, codec_of(settings), system_clock, replace_history=history_anew, progress=drawn.reach
             )
             return await rebuild.run()
     except MongoUnavailable as error:
-        fail(f"MongoDB does not answer: {error}. Look at RENTMATCH_MONGO_URL.")
+        fail(f"MongoDB does not answer: {error}. Check RENTMATCH_MONGO_URL.")
     except (RebuildInProgress, MongoConfigError) as error:
         fail(str(error))
     finally:

@@ -29,7 +29,7 @@ def test_what_was_paused_before_a_rebalance_is_read_after_it(kafka: str, topic_p
         def join() -> None:
             while not stop.is_set():
                 taken.extend(message.key().decode() for message in second.fetch())
-                second.written()
+                second.mark_written()
 
         joining = threading.Thread(target=join)
         joining.start()
