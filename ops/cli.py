@@ -1,7 +1,7 @@
 """The `rentmatch` command line: `rentmatch COMMAND --help` explains each command.
 
 Exit status: 0 done; 1 it could not be done, or something is not as it should be; 2 the command or a setting was
-given wrongly. An operator's mistake is told in a sentence that says what to do; a traceback is a bug of ours.
+given wrongly. An operator's mistake is reported in a sentence that says what to do; a traceback is a bug of ours.
 """
 
 import importlib
@@ -30,25 +30,25 @@ COMMANDS = {
     "topology": "ops.commands.topology",
     "settings": "ops.commands.settings",
 }
-"""Each command and the module whose `command` it is; a module is imported only when it is asked for."""
+"""Each command and its module, which is imported when the command is used (click's lazy loading of subcommands)."""
 
 
 class Commands(Group):
-    """Finds commands by `COMMANDS` and turns an operator's mistakes into messages and exit statuses."""
+    """Loads commands lazily, and turns an operator's mistakes into messages and exit statuses."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """All names, in the order in which a newcomer needs them."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import the command of a name; None is reported by click as a usage error."""
+        """Import a command; click reports None as a usage error."""
         if cmd_name not in COMMANDS:
             return None
         found: click.Command = importlib.import_module(COMMANDS[cmd_name]).command
         return found
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; errors that an operator can mend lose their traceback here."""
+        """Run the command; errors that an operator can correct lose their traceback here."""
         try:
             return super().invoke(ctx)
         except (SettingsError, UnknownTopicError) as error:

@@ -1,4 +1,4 @@
-"""Producing records in bulk from the command line: every record is delivered or named as not delivered."""
+"""Bulk production from the command line: every record is delivered or reported as undelivered."""
 
 from dataclasses import dataclass, field
 from functools import partial
@@ -12,25 +12,25 @@ from streams.broker.reading import missing_topic
 from streams.settings import Settings
 
 DELIVERY_SECONDS_MAX = 60
-"""After this a record that no broker took counts as not delivered."""
+"""After this, a record that no broker acknowledged counts as undelivered."""
 
 
 @dataclass(slots=True)
 class Undelivered:
-    """A record that the broker did not take."""
+    """A record that the broker did not acknowledge."""
 
     label: str
-    """What the caller called it: `line 17`, `dead letter 3:41`."""
+    """The caller's name for it: `line 17`, `dead letter 3:41`."""
     reason: str
 
 
 @dataclass(slots=True)
 class BulkProducer:
-    """Takes records as fast as they come and waits when librdkafka's queue is full.
+    """An idempotent producer that waits when librdkafka's queue is full.
 
-    Idempotent: a retry inside the client never doubles a record. One request at a time: a broker that becomes a
-    partition's leader between two may take the second and lose the first for good (KAFKA-15591), and librdkafka counts
-    it as delivered. Keys are hashed with murmur2, as Java clients do.
+    One request is in flight at a time: with two, a broker that becomes the partition's leader between them may accept
+    the second and lose the first for good (KAFKA-15591), and librdkafka reports it as delivered. Keys are hashed with
+    murmur2, as Java clients do.
     """
 
     settings: Settings
@@ -60,7 +60,7 @@ class BulkProducer:
         self._topics = frozenset(name for name, found in cluster.topics.items() if found.error is None)
 
     def require(self, name: str) -> None:
-        """See that a topic exists, before the first record is sent to it.
+        """Check that a topic exists, before the first record is sent to it.
 
         Raises:
             BrokerError: it does not.
@@ -78,17 +78,17 @@ class BulkProducer:
         label: str,
         headers: list[tuple[str, bytes]] | None = None,
     ) -> None:
-        """Hand over a record; returns before it is delivered. `label` names it if it is not."""
-        told = partial(self._delivery_failed, label)
+        """Queue a record; returns before it is delivered. `label` names it in `undelivered`."""
+        on_delivery = partial(self._delivery_failed, label)
         self.sent += 1
         while True:
             try:
-                self._producer.produce(topic_name, value, key, on_delivery=told, headers=headers)
+                self._producer.produce(topic_name, value, key, on_delivery=on_delivery, headers=headers)
                 break
             except BufferError:
-                self._producer.poll(0.1)  # the queue is full: wait for the broker to take some
+                self._producer.poll(0.1)  # the queue is full: wait for acknowledgements
             except KafkaException as error:
-                # Refused before it was queued: larger than any record may be.
+                # Refused before it was queued: too large.
                 self.undelivered.append(Undelivered(label, error.args[0].str()))
                 break
         if self.sent % 1000 == 0:
@@ -99,10 +99,10 @@ class BulkProducer:
             self.undelivered.append(Undelivered(label, error.str()))
 
     def finish(self) -> int:
-        """Wait until all is delivered or given up.
+        """Wait until every record is delivered or given up.
 
         Returns:
-            How many were delivered; the others are in `undelivered`.
+            The number of delivered records; the others are in `undelivered`.
 
         """
         left: int = self._producer.flush(DELIVERY_SECONDS_MAX + 5)

@@ -1,4 +1,4 @@
-"""`rentmatch dead-letters`: see what could not be read, learn why, and re-feed it once the cause is fixed."""
+"""`rentmatch dead-letters`: list input that could not be read, see why, and re-feed it once the cause is fixed."""
 
 import re
 import time
@@ -30,10 +30,10 @@ UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A dead letter and what its headers say; `told` is None where they are not a dead letter's."""
+    """A record of the dead-letter topic, and its headers; None if they are not a dead letter's."""
 
     record: ConsumedRecord
-    told: DeadLetter | None
+    headers: DeadLetter | None
 
     @property
     def id(self) -> str:
@@ -41,38 +41,38 @@ class Letter:
         return f"{self.record.partition}:{self.record.offset}"
 
     def as_json(self) -> dict[str, Any]:
-        """Give what `list --json` prints."""
+        """The JSON object that `list --json` prints."""
         row: dict[str, Any] = {"id": self.id, "written_at": None}
         if self.record.timestamp_ms is not None:
             row["written_at"] = reading.timestamp_text(self.record.timestamp_ms)
-        if self.told is None:
+        if self.headers is None:
             row["class"] = None
         else:
             row |= {
-                "class": self.told.error_class.value,
-                "message": self.told.message,
-                "source_topic": self.told.source_topic,
-                "source_partition": self.told.source_partition,
-                "source_offset": self.told.source_offset,
-                "service_version": self.told.service_version,
+                "class": self.headers.error_class.value,
+                "message": self.headers.message,
+                "source_topic": self.headers.source_topic,
+                "source_partition": self.headers.source_partition,
+                "source_offset": self.headers.source_offset,
+                "service_version": self.headers.service_version,
             }
         return row | {"key": text_or_hex(self.record.key), "bytes": len(self.record.value or b"")}
 
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Which dead letters are meant; None lets all through."""
+    """The dead letters to select; None selects all."""
 
     error_class: str | None
     source_topic: str | None
     since_ms: int | None
 
-    def let_through(self, letter: Letter) -> bool:
-        """Whether this one is meant."""
-        told, written_at = letter.told, letter.record.timestamp_ms
-        if self.error_class is not None and (told is None or told.error_class != self.error_class):
+    def select(self, letter: Letter) -> bool:
+        """Whether this one is selected."""
+        headers, written_at = letter.headers, letter.record.timestamp_ms
+        if self.error_class is not None and (headers is None or headers.error_class != self.error_class):
             return False
-        if self.source_topic is not None and (told is None or told.source_topic != self.source_topic):
+        if self.source_topic is not None and (headers is None or headers.source_topic != self.source_topic):
             return False
         return self.since_ms is None or written_at is None or written_at >= self.since_ms
 
@@ -91,11 +91,11 @@ def _letter(record: ConsumedRecord) -> Letter:
 
 def _letters(settings: Settings, filters: Filters) -> Iterator[Letter]:
     found = (_letter(record) for record in reading.records(settings, topics.DEAD_LETTER))
-    return (letter for letter in found if filters.let_through(letter))
+    return (letter for letter in found if filters.select(letter))
 
 
 def since_ms(text: str, now_ms: int) -> int:
-    """Read `--since`: an age (`90m`, `24h`, `7d`) or an ISO 8601 instant with a zone, as milliseconds since 1970.
+    """Parse `--since`: an age (`90m`, `24h`, `7d`) or an ISO 8601 instant with a zone, to milliseconds since 1970.
 
     Raises:
         ValueError: it is neither.
@@ -123,7 +123,7 @@ def _filters(settings: Settings, error_class: str | None, topic: str | None, sin
 
 
 def _find(settings: Settings, letter_id: str) -> Letter:
-    """Find the dead letter of an id.
+    """The dead letter with an id.
 
     Raises:
         click.ClickException: the id is malformed or there is no such record.
@@ -152,12 +152,12 @@ def _filter_options(command: Any) -> Any:
     return command
 
 
-@click.group(cls=Group, name="dead-letters", short_help="See and re-feed what could not be read.")
+@click.group(cls=Group, name="dead-letters", short_help="List and re-feed input that could not be read.")
 def command() -> None:
-    """Input that could not be read: list it, look at it, re-feed it.
+    """Input that could not be read: list it, show it, re-feed it.
 
     A record that cannot be decoded or breaks a rule of the contract goes to the dead-letter topic with its bytes
-    untouched, and never stops its partition. Once the cause is fixed, feed it in again.
+    unchanged, and never stops its partition. Once the cause is fixed, re-feed it.
 
     Example:
       rentmatch dead-letters list --class unknown_schema
@@ -187,7 +187,7 @@ def list_letters(error_class: str | None, topic: str | None, since: str | None, 
     rows = []
     for letter in found:
         row = letter.as_json()
-        source = f"{row['source_topic']} {row['source_partition']}:{row['source_offset']}" if letter.told else "-"
+        source = f"{row['source_topic']} {row['source_partition']}:{row['source_offset']}" if letter.headers else "-"
         cells = (letter.id, row["written_at"], row["class"], source, row["key"], row["bytes"], row.get("message"))
         rows.append(["-" if cell is None else str(cell) for cell in cells])
     if not rows:
@@ -199,7 +199,7 @@ def list_letters(error_class: str | None, topic: str | None, since: str | None, 
 @command.command(cls=Command, name="show")
 @click.argument("letter_id", metavar="ID")
 def show(letter_id: str) -> None:
-    """Show one dead letter: headers, bytes, and whether it could be read today.
+    """Show one dead letter: headers, bytes, and whether it can be read now.
 
     ID is partition:offset on the dead-letter topic, as `list` shows it.
 
@@ -213,7 +213,7 @@ def show(letter_id: str) -> None:
     for name, value in letter.as_json().items():
         if name != "id":
             put_line(f"  {name.replace('_', ' ')}: {'-' if value is None else value}")
-    known = {name for name, _ in letter.told.headers()} if letter.told else set()
+    known = {name for name, _ in letter.headers.headers()} if letter.headers else set()
     for name, raw in letter.record.headers:
         if name not in known:
             put_line(f"  header {name}: {text_or_hex(raw)}")
@@ -224,20 +224,20 @@ def show(letter_id: str) -> None:
 
 
 def hex_dump(value: bytes) -> Iterator[str]:
-    """Sixteen bytes a line: offset, hexadecimal, and the letters among them."""
+    """Sixteen bytes per line: offset, hexadecimal, and the printable ASCII characters."""
     for start in range(0, min(len(value), HEX_BYTES_SHOWN_MAX), 16):
         row = value[start : start + 16]
         letters = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in row)
         yield f"  {start:08x}  {row.hex(' '):<47}  {letters}"
     if len(value) > HEX_BYTES_SHOWN_MAX:
-        yield f"  … {len(value) - HEX_BYTES_SHOWN_MAX} more bytes; `rentmatch read dead-letter --json` has them all"
+        yield f"  … {len(value) - HEX_BYTES_SHOWN_MAX} more bytes; `rentmatch read dead-letter --json` shows all"
 
 
 def verdict(settings: Settings, letter: Letter) -> list[str]:
     """Whether this version can read a dead letter, and what to do with it: lines for the operator."""
     source = _source(settings, letter)
     if source is None:
-        return ["It names no input topic of this installation, so it cannot be tried or re-fed."]
+        return ["It names no input topic of this installation, so it can neither be decoded nor re-fed."]
     try:
         fact = codec_of(settings).decode_input(source, letter.record.value)
     except BadInput as error:
@@ -249,10 +249,10 @@ def verdict(settings: Settings, letter: Letter) -> list[str]:
 
 
 def _source(settings: Settings, letter: Letter) -> Topic | None:
-    """Find the input topic that a dead letter came from, if it is one of ours."""
-    if letter.told is None:
+    """The input topic of this installation that a dead letter came from; None if there is none."""
+    if letter.headers is None:
         return None
-    return next((topic for topic in topics.INPUTS if settings.topic(topic) == letter.told.source_topic), None)
+    return next((topic for topic in topics.INPUTS if settings.topic(topic) == letter.headers.source_topic), None)
 
 
 @command.command(cls=Command, name="refeed")
@@ -264,9 +264,9 @@ def refeed(
 ) -> None:
     """Publish dead letters again on the topic they came from: the same bytes, the same key.
 
-    Choose them by ID, or by filters with --yes. A header tells where each came from. A record that is still bad
-    becomes a dead letter again; one that is re-fed twice does no harm, for facts count once. Letters with the same
-    bytes, key and topic are re-fed once.
+    Choose them by ID, or by filters with --yes. A header names the dead letter. A record that is still bad
+    becomes a dead letter again. Re-feeding twice does no harm: a fact counts once. Letters with the same bytes, key and
+    topic are re-fed once.
 
     Examples:
       rentmatch dead-letters refeed 3:41 3:44
@@ -300,8 +300,8 @@ def _refeed(settings: Settings, chosen: Iterable[Letter]) -> None:
         name = settings.topic(source)
         same = (name, letter.record.key, letter.record.value)
         if same in first_of:
-            # A bad record that is re-fed comes back as one more dead letter: without this they would double each time.
-            say(f"{letter.id}: the same record as {first_of[same]}, which stands for it")
+            # A bad record that is re-fed becomes one more dead letter: otherwise their number would double each time.
+            say(f"{letter.id}: the same record as {first_of[same]}, which is re-fed for both")
             continue
         first_of[same] = letter.id
         producer.require(name)

@@ -61,7 +61,7 @@ class Printer:
         return version if isinstance(version, int) else None
 
 
-@click.command(cls=Command, name="read", short_help="Print what is on a topic.")
+@click.command(cls=Command, name="read", short_help="Print the records of a topic.")
 @click.argument("topic")
 @click.option("--last", is_flag=True, help="Only the last record of each key.")
 @click.option("--follow", is_flag=True, help="Continue with new records until Ctrl-C.")

@@ -1,4 +1,4 @@
-"""`rentmatch settings`: every setting, its value in force and what it means."""
+"""`rentmatch settings`: every setting, its value in force and its meaning."""
 
 import re
 from typing import Any
@@ -13,7 +13,7 @@ MASK = "********"
 
 
 def _shown(value: Any) -> Any:
-    """Give a value as JSON holds it, without what must not be read over a shoulder."""
+    """A value as JSON, secrets and passwords in URLs masked."""
     if isinstance(value, SecretStr):
         return MASK
     if value is None or isinstance(value, bool | int):

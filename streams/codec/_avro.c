@@ -496,7 +496,7 @@ static PyObject *body_encode(Body *self, PyObject *const *arguments, Py_ssize_t 
 
 static PyMethodDef BODY_METHODS[] = {
     {"decode", (PyCFunction)(void (*)(void))body_decode, METH_FASTCALL, "The record whose body fills data[start:]."},
-    {"encode", (PyCFunction)(void (*)(void))body_encode, METH_FASTCALL, "The frame, and the record's body behind it."},
+    {"encode", (PyCFunction)(void (*)(void))body_encode, METH_FASTCALL, "The frame, followed by the record's body."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -2,7 +2,7 @@ from collections.abc import Callable
 from typing import Any
 
 class Body:
-    """How the body of one of our records is read and written."""
+    """Reads and writes the bodies of one of our records."""
 
     def __init__(
         self,
@@ -14,4 +14,4 @@ class Body:
     def decode(self, data: bytes, start: int, /) -> Any:
         """The record whose body fills data[start:]."""
     def encode(self, record: Any, frame: bytes, /) -> bytes:
-        """The frame, and the record's body behind it."""
+        """The frame, followed by the record's body."""
