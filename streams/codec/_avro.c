@@ -1,6 +1,6 @@
 /* Reads and writes the Avro bodies of our own schemas: the same bytes and records as streams/codec/avro_plain.py, sooner.
  *
- * A `Body` is made from a plan of nested tuples (streams/codec/avro_compiled.py), which says of each field how its bytes lie
+ * A `Body` is made from a layout of nested tuples (streams/codec/avro_compiled.py), which says of each field how its bytes lie
  * and what a surely good value of it is. `decode` has no rule of its own: bytes that are in any way unusual are given to
  * `again`, the general reader, which knows every case and message; a value that is not surely good is given to `check`.
  * So whatever this file returns is what plain Python returns.
@@ -40,29 +40,29 @@ static void node_free(Node *node) {
     PyMem_Free(node);
 }
 
-static Node *node_make(PyObject *plan, int depth);
+static Node *node_make(PyObject *layout, int depth);
 
-static int node_inner(Node *node, PyObject *const *plans, Py_ssize_t count, int depth) {
+static int node_inner(Node *node, PyObject *const *layouts, Py_ssize_t count, int depth) {
     node->children = PyMem_Calloc((size_t)count, sizeof(Node *));
     if (node->children == NULL) return PyErr_NoMemory(), -1;
     node->count = count;
     for (Py_ssize_t i = 0; i < count; i++)
-        if ((node->children[i] = node_make(plans[i], depth + 1)) == NULL) return -1;
+        if ((node->children[i] = node_make(layouts[i], depth + 1)) == NULL) return -1;
     return 0;
 }
 
-static int node_fill(Node *node, PyObject *plan, int depth) {
+static int node_fill(Node *node, PyObject *layout, int depth) {
     const char *word;
     PyObject *first, *second, *third;
-    if (!PyTuple_Check(plan) || PyTuple_GET_SIZE(plan) < 1 || depth > DEPTH_MAX) goto wrong;
-    if ((word = PyUnicode_AsUTF8(PyTuple_GET_ITEM(plan, 0))) == NULL) return -1;
+    if (!PyTuple_Check(layout) || PyTuple_GET_SIZE(layout) < 1 || depth > DEPTH_MAX) goto wrong;
+    if ((word = PyUnicode_AsUTF8(PyTuple_GET_ITEM(layout, 0))) == NULL) return -1;
     int kind = 0;
     while (kind <= MAP && strcmp(word, KINDS[kind])) kind++;
     if (kind > MAP) goto wrong;
     node->kind = (enum kind)kind;
-    first = PyTuple_GET_SIZE(plan) > 1 ? PyTuple_GET_ITEM(plan, 1) : NULL;
-    second = PyTuple_GET_SIZE(plan) > 2 ? PyTuple_GET_ITEM(plan, 2) : NULL;
-    third = PyTuple_GET_SIZE(plan) > 3 ? PyTuple_GET_ITEM(plan, 3) : NULL;
+    first = PyTuple_GET_SIZE(layout) > 1 ? PyTuple_GET_ITEM(layout, 1) : NULL;
+    second = PyTuple_GET_SIZE(layout) > 2 ? PyTuple_GET_ITEM(layout, 2) : NULL;
+    third = PyTuple_GET_SIZE(layout) > 3 ? PyTuple_GET_ITEM(layout, 3) : NULL;
     switch (node->kind) {
     case LONG:
     case INT:
@@ -111,14 +111,14 @@ static int node_fill(Node *node, PyObject *plan, int depth) {
         return 0;
     }
 wrong:
-    PyErr_Format(PyExc_ValueError, "not a plan: %R", plan);
+    PyErr_Format(PyExc_ValueError, "not a layout: %R", layout);
     return -1;
 }
 
-static Node *node_make(PyObject *plan, int depth) {
+static Node *node_make(PyObject *layout, int depth) {
     Node *node = PyMem_Calloc(1, sizeof(Node));
     if (node == NULL) return (Node *)PyErr_NoMemory();
-    if (node_fill(node, plan, depth) == 0) return node;
+    if (node_fill(node, layout, depth) == 0) return node;
     node_free(node);
     return NULL;
 }
@@ -435,16 +435,16 @@ typedef struct {
 } Body;
 
 static PyObject *body_new(PyTypeObject *type, PyObject *arguments, PyObject *named) {
-    PyObject *plan, *again, *check = Py_None;
+    PyObject *layout, *again, *check = Py_None;
     Py_ssize_t size_max = PY_SSIZE_T_MAX;
-    static char *names[] = {"plan", "again", "check", "size_max", NULL};
-    if (!PyArg_ParseTupleAndKeywords(arguments, named, "OO|On", names, &plan, &again, &check, &size_max)) return NULL;
+    static char *names[] = {"layout", "again", "check", "size_max", NULL};
+    if (!PyArg_ParseTupleAndKeywords(arguments, named, "OO|On", names, &layout, &again, &check, &size_max)) return NULL;
     Body *self = (Body *)type->tp_alloc(type, 0);
     if (self == NULL) return NULL;
     self->again = Py_NewRef(again);
     self->check = check == Py_None ? NULL : Py_NewRef(check);
     self->size_max = size_max;
-    if ((self->root = node_make(plan, 0)) == NULL) Py_CLEAR(self);
+    if ((self->root = node_make(layout, 0)) == NULL) Py_CLEAR(self);
     return (PyObject *)self;
 }
 

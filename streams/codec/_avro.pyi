@@ -6,7 +6,7 @@ class Body:
 
     def __init__(
         self,
-        plan: tuple[Any, ...],
+        layout: tuple[Any, ...],
         again: Callable[[bytes, int], Any],
         check: Callable[[Any], None] | None = None,
         size_max: int = ...,

@@ -1,6 +1,6 @@
 """Avro bodies of our own schemas by the extension `_avro.c`: the same bytes and records as `avro_plain.py`, sooner.
 
-The extension is built where the installing machine has a C compiler. It knows no schema: each record's plan, made here,
+The extension is built where the installing machine has a C compiler. It knows no schema: each record's layout, made here,
 says which bytes lie where and which values are surely good. Bytes that are in any way unusual go to the general reader,
 and values that are not surely good to the checks, so that each rule and each message has one home.
 """
@@ -31,7 +31,7 @@ try:
 except ImportError:  # there was no compiler
     _built = False
 
-Plan = tuple[Any, ...]
+Layout = tuple[Any, ...]
 """A kind and its parameters: nested tuples, as `node_fill` in the C file reads them."""
 
 
@@ -77,13 +77,13 @@ _SHARED = {"currency": {code: code for code in EXPONENTS}, "time_zone": {name: n
 """Fields whose texts are looked up: one object for each text, however often it is decoded."""
 
 
-def plan_of(record: str) -> Plan:
+def layout_of(record: str) -> Layout:
     """The layout of the body of a record of ours."""
-    return _plan(OURS[record].parsed, record, "", is_input=record in INPUT_NAMES)
+    return _layout(OURS[record].parsed, record, "", is_input=record in INPUT_NAMES)
 
 
-def _plan(schema: Any, record: str, field: str, *, is_input: bool) -> Plan:
-    """The plan of a value: of a field of a record, or of something inside it."""
+def _layout(schema: Any, record: str, field: str, *, is_input: bool) -> Layout:
+    """The layout of a value: of a field of a record, or of something inside it."""
     schema = next((s.names[kind(schema)] for s in OURS.values() if kind(schema) in s.names), schema)
     match kind(schema):
         case "long" | "int" as width:
@@ -101,23 +101,23 @@ def _plan(schema: Any, record: str, field: str, *, is_input: bool) -> Plan:
         case "union":
             if len(schema) != 2 or kind(schema[0]) != "null":
                 raise NotImplementedError("our unions are null and one type, in this order")
-            return ("optional", _plan(schema[1], record, field, is_input=is_input))
+            return ("optional", _layout(schema[1], record, field, is_input=is_input))
         case "record":
             name = short_name(schema["name"])
             names = tuple(RENAMED.get(each["name"], each["name"]) for each in schema["fields"])
-            inner = tuple(_plan(each["type"], name, each["name"], is_input=is_input) for each in schema["fields"])
+            inner = tuple(_layout(each["type"], name, each["name"], is_input=is_input) for each in schema["fields"])
             return ("record", STRUCTS[name], names, inner)
         case "array":
-            return ("array", _plan(schema["items"], record, field, is_input=is_input), is_input)
+            return ("array", _layout(schema["items"], record, field, is_input=is_input), is_input)
         case "map":
-            return ("map", _plan(schema["values"], record, field, is_input=is_input))
+            return ("map", _layout(schema["values"], record, field, is_input=is_input))
         case other:
-            raise NotImplementedError(f"{record}: no plan for {other}")
+            raise NotImplementedError(f"{record}: no layout for {other}")
 
 
 def _body(name: str) -> "Body":
     rules = (check, ID_BYTES_MAX) if name in INPUT_NAMES else ()
-    return Body(plan_of(name), avro_plain.DECODE[name], *rules)
+    return Body(layout_of(name), avro_plain.DECODE[name], *rules)
 
 
 BODIES: dict[str, "Body"] = {name: _body(name) for name in OURS} if _built else {}

@@ -1,4 +1,4 @@
-"""The compiled codec by itself: that it is there, gives back what it took, and refuses what is no plan."""
+"""The compiled codec by itself: that it is there, gives back what it took, and refuses what is no layout."""
 
 import gc
 import random
@@ -101,24 +101,24 @@ def test_nothing_is_kept_or_lost_however_reading_and_writing_end() -> None:
 
 
 @pytest.mark.parametrize(
-    "plan",
+    "layout",
     [
         (), ("longer",), ("long", 1), ("long", "a", "b", 0), ("string",), ("known", []), ("enum", []), ("optional",),
         ("array", ("string", 0), True), ("record", dict, ("a",), ()), ("record", dict, (1,), (("string", 0),)),
         ("record", None, (), ()), "long", None, ("record", dict, ("a",) * 40, (("string", 0),) * 40),
     ],
 )  # fmt: skip
-def test_what_is_no_plan_is_refused(plan: Any) -> None:
+def test_what_is_no_plan_is_refused(layout: Any) -> None:
     with pytest.raises((ValueError, TypeError)):
-        avro_compiled.Body(plan, print)
+        avro_compiled.Body(layout, print)
 
 
 def test_a_plan_without_end_is_refused() -> None:
-    plan: Any = ("string", 0)
+    layout: Any = ("string", 0)
     for _ in range(100):
-        plan = ("optional", plan)
-    with pytest.raises(ValueError, match="not a plan"):
-        avro_compiled.Body(plan, print)
+        layout = ("optional", layout)
+    with pytest.raises(ValueError, match="not a layout"):
+        avro_compiled.Body(layout, print)
 
 
 def test_arguments_of_other_kinds_are_errors() -> None:
