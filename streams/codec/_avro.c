@@ -1,9 +1,9 @@
-/* Reads and writes the Avro bodies of our own schemas: the same bytes and records as streams/codec/avro_plain.py, sooner.
+/* Reads and writes the Avro bodies of our own schemas: the same bytes and records as avro_plain.py, sooner.
  *
- * A `Body` is made from a layout of nested tuples (streams/codec/avro_compiled.py), which says of each field how its bytes lie
- * and what a surely good value of it is. `decode` has no rule of its own: bytes that are in any way unusual are given to
- * `again`, the general reader, which knows every case and message; a value that is not surely good is given to `check`.
- * So whatever this file returns is what plain Python returns.
+ * A `Body` is made from a layout of nested tuples (avro_compiled.py), which says for each field how it is encoded and which
+ * of its values are surely good. `decode` has no rule of its own: bytes that are in any way unusual are given to `again`,
+ * the general reader, which knows every case and message; a value that is not surely good is given to `check`. So whatever
+ * this file returns is what plain Python returns.
  */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -16,11 +16,11 @@ static const char *const KINDS[] = {"long", "int", "string", "known", "period", 
 
 #define FIELDS_MAX 32
 #define DEPTH_MAX 16
-#define UNIQUE_MAX 32 /* installments of a plan that are compared here; more of them are left to `check` */
+#define UNIQUE_MAX 32 /* items of an array that are compared here; larger arrays are left to `check` */
 
 typedef struct node {
     enum kind kind;
-    int64_t low, high;      /* LONG, INT: surely good within these, and not 0 if `strict` */
+    int64_t low, high;      /* LONG, INT: surely good within these; if `strict`, not 0 */
     int strict;             /* STRING: surely good unless empty; ARRAY: unless the first fields of two items are equal */
     PyObject *known;        /* KNOWN: texts by text; ENUM: the members; RECORD: the class */
     PyObject **names;       /* RECORD: the fields' names */
@@ -123,8 +123,8 @@ static Node *node_make(PyObject *layout, int depth) {
     return NULL;
 }
 
-/* Reading. A reader gives a new reference, or NULL: with an exception set it goes to the caller, without one the bytes
- * are unusual and `again` has to look at them. */
+/* Reading. A reader returns a new reference or NULL. NULL with an exception is an error; NULL without one means that the
+ * bytes are unusual, and `again` has to read them. */
 
 typedef struct {
     const unsigned char *at, *end;
@@ -169,7 +169,7 @@ static int is_period(PyObject *text) {
     return 1 <= month && month <= 12;
 }
 
-/* Whether the first fields of the items are texts of which no two are equal; 0 also where that would take long. */
+/* Whether the first fields of the items are texts of which no two are equal; 0 also if the comparison would take long. */
 static int all_differ(PyObject *items, PyObject *name) {
     Py_ssize_t count = PyTuple_GET_SIZE(items);
     if (count > UNIQUE_MAX) return 0;
@@ -203,7 +203,7 @@ static PyObject *read_record(const Node *node, Reader *in) {
     return record;
 }
 
-/* One block, as nearly everybody writes it; several of them, or one with its size in bytes, are for `again`. */
+/* One block, as nearly every writer has it; several blocks, or one with its size in bytes, are for `again`. */
 static int read_block(Reader *in, Py_ssize_t *count) {
     uint64_t number;
     if (read_varint(in, &number) < 0 || (number & 1) || (number >> 1) > (uint64_t)(in->end - in->at)) return -1;
@@ -280,7 +280,7 @@ static PyObject *read_value(const Node *node, Reader *in) {
         if ((text = read_text(in)) == NULL) return NULL;
         if ((known = PyDict_GetItemWithError(node->known, text)) != NULL) {
             Py_DECREF(text);
-            return Py_NewRef(known); /* one object for the text, wherever it is read */
+            return Py_NewRef(known); /* one object for each text, however often it is read */
         }
         in->doubt = 1;
         return PyErr_Occurred() ? (Py_DECREF(text), NULL) : text;
@@ -307,7 +307,7 @@ static PyObject *read_value(const Node *node, Reader *in) {
     return NULL;
 }
 
-/* Writing. 0, or -1 with an exception set. */
+/* Writing. Returns 0, or -1 with an exception set. */
 
 typedef struct {
     char *bytes;
@@ -366,7 +366,7 @@ static int write_symbol(const Node *node, Writer *out, PyObject *value) {
     Py_ssize_t count = PyTuple_GET_SIZE(node->known);
     for (Py_ssize_t i = 0; i < count; i++)
         if (PyTuple_GET_ITEM(node->known, i) == value) return write_long(out, i);
-    for (Py_ssize_t i = 0; i < count; i++) { /* texts are not always the same object */
+    for (Py_ssize_t i = 0; i < count; i++) { /* equal texts are not always the same object */
         int same = PyObject_RichCompareBool(PyTuple_GET_ITEM(node->known, i), value, Py_EQ);
         if (same) return same < 0 ? -1 : write_long(out, i);
     }
@@ -430,8 +430,8 @@ static int write_value(const Node *node, Writer *out, PyObject *value) {
 typedef struct {
     PyObject_HEAD
     Node *root;
-    PyObject *again, *check; /* check: NULL where there is no rule to keep */
-    Py_ssize_t size_max;     /* larger values may hold an id that is too long */
+    PyObject *again, *check; /* check: NULL where there are no rules */
+    Py_ssize_t size_max;     /* larger values may contain an id that is too long */
 } Body;
 
 static PyObject *body_new(PyTypeObject *type, PyObject *arguments, PyObject *named) {

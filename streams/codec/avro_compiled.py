@@ -1,8 +1,8 @@
 """Avro bodies of our own schemas by the extension `_avro.c`: the same bytes and records as `avro_plain.py`, sooner.
 
-The extension is built where the installing machine has a C compiler. It knows no schema: each record's layout, made here,
-says which bytes lie where and which values are surely good. Bytes that are in any way unusual go to the general reader,
-and values that are not surely good to the checks, so that each rule and each message has one home.
+The extension is built where the installing machine has a C compiler. It knows no schema: the layout of each record,
+made here, says which bytes lie where and which values are surely good. Unusual bytes go to the general reader, and
+values that are not surely good to the checks, so that each rule and each message has one home.
 """
 
 from typing import Any, NamedTuple
