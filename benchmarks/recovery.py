@@ -25,7 +25,7 @@ TEMPLATE_EVENTS = 20_000
 
 CHUNK = 10_000
 
-Kept = tuple[Topic, str, bytes]
+ChangelogRecord = tuple[Topic, str, bytes]
 """Changelog, key, value."""
 
 
@@ -35,7 +35,7 @@ class Templates:
     def __init__(self, partitions: int = 8) -> None:
         backlog = make_backlog(TEMPLATE_EVENTS)
         self.closes_at: Micros = backlog.closes_at
-        self.kept: list[Kept] = []
+        self.kept: list[ChangelogRecord] = []
         with tempfile.TemporaryDirectory() as folder:
             pipeline = InProcess.over(backlog, folder, partitions)
             pipeline.run()
@@ -49,7 +49,7 @@ class Templates:
         """The keys and values of one table."""
         return [(key, value) for topic, key, value in self.kept if topic is changelog]
 
-    def multiplied(self, keys: int) -> Iterator[Kept]:
+    def multiplied(self, keys: int) -> Iterator[ChangelogRecord]:
         """So many keys: the templates over and over, each under an id of its own, packed as tables/keyed.py packs."""
         encode = msgspec.msgpack.Encoder().encode
         keys_of = {table.changelog: table.key for table in TOPOLOGY.tables}

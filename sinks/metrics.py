@@ -15,7 +15,7 @@ from prometheus_client.exposition import choose_encoder
 
 from domain.records import BreakClass, BreakLifecycle, LateLifecycle
 from domain.time import DAY, Micros
-from sinks.metrics_state import Kept, state_metrics
+from sinks.metrics_state import TableTallies, state_metrics
 from streams.codec.dead_letters import DeadLetterClass
 from streams.topics import DEAD_LETTER
 from streams.topology import Topology
@@ -29,12 +29,13 @@ COMMIT_RECORDS = (1, 3, 10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000)
 
 
 class Names(NamedTuple):
-    """The closed lists that labels come from, by the topics' default names."""
+    """The closed lists that labels come from. Topics have their default names."""
 
     records: Mapping[str, Iterable[str]]
-    """Which input records belong on which input topic."""
+    """The names of the records on each input topic."""
     internal: Sequence[str]
-    """The topics between the stages: a fact that its key has no room for is a dead letter of one of them."""
+    """The internal topics of facts: a fact for a full key is a dead letter of one of them."""
+    tables: Sequence[str]
     outputs: Sequence[str]
     dead_letter_classes: Sequence[str]
 
@@ -44,20 +45,21 @@ def names_of(topology: Topology) -> Names:
     return Names(
         records={topic.name: [record.__name__ for record in topic.records] for topic in topology.inputs},
         internal=[topic.name for topic in topology.upstream],
+        tables=[table.name for table in topology.tables],
         outputs=[topic.name for topic in (*topology.outputs, DEAD_LETTER)],
         dead_letter_classes=tuple(DeadLetterClass),
     )
 
 
 class Machinery(NamedTuple):
-    """The worker's inside at a scrape. Instants are microseconds since 1970; None is not known."""
+    """The worker itself at a scrape. Instants are microseconds since 1970; None is not known."""
 
     live: bool
     ready: bool
     partitions: Mapping[str, int]
-    """Kept or read, by topic."""
+    """Assigned to this worker, by topic."""
     lag: Mapping[str, int]
-    """Records that are not processed, by topic."""
+    """Records that are not processed yet, by topic."""
     inputs_caught_up_to: Mapping[str, Micros | None]
     """By input topic."""
     caught_up_to: Micros | None
@@ -127,7 +129,7 @@ class Metrics:
         for topic in (*names.records, *names.internal):
             for error_class in names.dead_letter_classes:
                 self._counters["dead_letters"].labels(topic, error_class)
-        for table in ("payments", "obligations"):
+        for table in names.tables:
             for outcome in ("learned", "repeated"):
                 self._counters["facts"].labels(table, outcome)
         for topic in names.outputs:
@@ -166,17 +168,17 @@ class Metrics:
 
     # A scrape
 
-    def families(self, kept: Kept, machinery: Machinery) -> list[Metric]:
+    def families(self, tallies: TableTallies, machinery: Machinery) -> list[Metric]:
         """All of it, with the gauges as these values say."""
         return [
             *self.registry.collect(),
-            *state_metrics(kept, self._clock() // DAY),
+            *state_metrics(tallies, self._clock() // DAY),
             *_machinery_metrics(machinery, self._version),
         ]
 
 
 class _Collected:
-    """Families as the encoders want them."""
+    """Families in the form that the encoders take."""
 
     def __init__(self, families: list[Metric]) -> None:
         self._families = families
@@ -208,15 +210,15 @@ def _machinery_metrics(machinery: Machinery, version: str) -> Iterator[Metric]:
         "the time up to which every partition of the topic has been read; the same on all workers",
         [((topic,), at / 1e6) for topic, at in machinery.inputs_caught_up_to.items() if at is not None], "topic",
     )  # fmt: skip
-    gate = machinery.caught_up_to
+    caught_up_to = machinery.caught_up_to
     yield _gauge(
         "rentmatch_caught_up_timestamp_seconds",
-        "the time up to which everything is reconciled; the same on all workers, absent until the gate first opens",
-        [] if gate is None else [((), gate / 1e6)],
+        "the time up to which everything is reconciled; the same on all workers, absent until it is first known",
+        [] if caught_up_to is None else [((), caught_up_to / 1e6)],
     )
     yield _gauge(
         "rentmatch_input_last_record_timestamp_seconds",
-        "the timestamp of the newest record on the topic, as the broker said last",
+        "the timestamp of the newest record on the topic, as last returned by the broker",
         [((topic,), at_ms / 1e3) for topic, at_ms in machinery.newest_ms.items()], "topic",
     )  # fmt: skip
     yield _gauge(

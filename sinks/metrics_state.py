@@ -1,10 +1,10 @@
-"""Gauges of what the payments and obligations are, from the tallies of the partitions that this worker keeps.
+"""Gauges of payments and obligations, from the tallies of the partitions that this worker owns.
 
-Each worker tells only what it keeps, so the sum over all workers is the truth, and nothing is counted twice.
+Each worker exposes only what it owns, so the sum over all workers counts every key once.
 """
 
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import TypeAlias
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 
@@ -13,18 +13,14 @@ from domain.records import AgeingBucket, BreakClass, LateStage, ObligationStatus
 from domain.tally import AGEING, BREAK, LATE, MONEY, OWED, SOURCES, SOURCES_PRESENT, STATUS, Tally
 from domain.time import Day
 
-
-class Kept(NamedTuple):
-    """The tallies of all partitions that a worker keeps, of either table."""
-
-    payments: Iterable[Tally]
-    obligations: Iterable[Tally]
+TableTallies: TypeAlias = Mapping[str, Collection[Tally]]
+"""The tallies of the partitions that a worker owns, by the name of the table."""
 
 
-def state_metrics(kept: Kept, today: Day) -> Iterator[Metric]:
-    """The gauges; `today` is the day (UTC) by the service's clock, from which the ACH window looks back."""
-    payments, obligations = _total(kept.payments), _total(kept.obligations)
-    both = _total((payments, obligations))
+def state_metrics(tallies: TableTallies, today: Day) -> Iterator[Metric]:
+    """The gauges; `today` is the day (UTC) by the service's clock, at which the ACH window ends."""
+    payments, obligations = _total(tallies.get("payments", ())), _total(tallies.get("obligations", ()))
+    all_tables = _total(tally for of_table in tallies.values() for tally in of_table)
     yield _counts("rentmatch_payments", "payments by status", STATUS, PaymentStatus, payments)
     yield _counts(
         "rentmatch_payments_by_legs",
@@ -35,12 +31,12 @@ def state_metrics(kept: Kept, today: Day) -> Iterator[Metric]:
     )
     yield from _money(
         payments, MONEY, {
-            "rentmatch_standing_minor": "money that stands: collected, and not taken back",
-            "rentmatch_posted_minor": "what the ledger has posted, net of reversals",
-            "rentmatch_uncleared_minor": "sum over payments of |standing - posted|; 0 is all clear",
+            "rentmatch_standing_minor": "net settled money: collected, less returns, refunds and chargebacks",
+            "rentmatch_posted_minor": "posted by the ledger, net of reversals",
+            "rentmatch_uncleared_minor": "sum over payments of |standing - posted|; 0 means everything has cleared",
         },
     )  # fmt: skip
-    yield from _breaks(both)
+    yield from _breaks(all_tables)
     yield _counts("rentmatch_obligations", "obligations by status", STATUS, ObligationStatus, obligations)
     yield _counts(
         "rentmatch_obligations_ageing", "obligations by age of the oldest debt", AGEING, AgeingBucket, obligations,
@@ -48,8 +44,8 @@ def state_metrics(kept: Kept, today: Day) -> Iterator[Metric]:
     )  # fmt: skip
     yield from _money(
         obligations, OWED, {
-            "rentmatch_obligation_balance_minor": "charges and adjustments that are in force",
-            "rentmatch_obligation_paid_minor": "money that stands and is allocated, overpayments included",
+            "rentmatch_obligation_balance_minor": "amounts owed: charges and adjustments",
+            "rentmatch_obligation_paid_minor": "net settled money that is allocated, overpayments included",
         },
     )  # fmt: skip
     yield from _late(obligations)
@@ -66,14 +62,14 @@ def _total(tallies: Iterable[Tally]) -> Tally:
 def _counts(
     name: str, meaning: str, kind: str, values: Iterable[str], tally: Tally, *, label: str | None = None
 ) -> Metric:
-    family = GaugeMetricFamily(name, f"{meaning}; of the partitions that this worker keeps", labels=[label or kind])
+    family = GaugeMetricFamily(name, f"{meaning}; of the partitions that this worker owns", labels=[label or kind])
     for value in values:
         family.add_metric([str(value)], tally.sums.get((kind, str(value)), (0,))[0])
     return family
 
 
 def _family(name: str, meaning: str, *labels: str) -> GaugeMetricFamily:
-    return GaugeMetricFamily(name, f"{meaning}; of the partitions that this worker keeps", labels=labels)
+    return GaugeMetricFamily(name, f"{meaning}; of the partitions that this worker owns", labels=labels)
 
 
 def _money(tally: Tally, kind: str, names: dict[str, str]) -> Iterator[Metric]:
@@ -106,7 +102,7 @@ def _breaks(tally: Tally) -> Iterator[Metric]:
 def _late(tally: Tally) -> Iterator[Metric]:
     alerts = _family("rentmatch_late_alerts", "live late-payment alerts", "stage")
     past_due = _family(
-        "rentmatch_past_due_minor", "what live late-payment alerts miss: neither paid nor pending, minor units",
+        "rentmatch_past_due_minor", "due and neither paid nor pending, of live late-payment alerts, minor units",
         "stage", "currency",
     )  # fmt: skip
     count = dict.fromkeys(LateStage, 0)

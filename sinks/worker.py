@@ -5,7 +5,7 @@ from typing import Any
 
 from sinks.health import Vitals, live, ready
 from sinks.metrics import Machinery, Metrics
-from sinks.metrics_state import Kept
+from sinks.metrics_state import TableTallies
 from sinks.pages import add_pages
 from tables.rebalance import RecoveryService
 from tables.worker import Worker
@@ -84,12 +84,10 @@ def machinery_of(worker: Worker | None, recovery: RecoveryService) -> Machinery:
     )
 
 
-def kept_of(worker: Worker | None) -> Kept:
+def tallies_of(worker: Worker | None) -> TableTallies:
     """The committed tallies of the partitions that the worker owns."""
-    if worker is None:
-        return Kept((), ())
-    payments, obligations = (worker.tables[name].tallies.committed for name in ("payments", "obligations"))
-    return Kept(list(payments.values()), list(obligations.values()))
+    tables = {} if worker is None else worker.tables
+    return {name: list(table.tallies.committed.values()) for name, table in tables.items()}
 
 
 def add_worker_pages(app: Any, metrics: Metrics) -> None:
@@ -108,6 +106,6 @@ def add_worker_pages(app: Any, metrics: Metrics) -> None:
         app.web.web_app,
         live=lambda: live(vitals()),
         ready=lambda: ready(vitals()),
-        families=lambda: metrics.families(kept_of(app.worker), machinery_of(app.worker, app.tables.recovery)),
+        families=lambda: metrics.families(tallies_of(app.worker), machinery_of(app.worker, app.tables.recovery)),
         details=lambda: {"caught_up_to_micros": vitals().caught_up_to},
     )

@@ -72,7 +72,7 @@ class Worker:
 
     def count_partitions(self) -> dict[Topic, int]:
         """The number of partitions of each topic now; inputs may grow while the worker runs. Blocking."""
-        return partition_counts(self.settings)
+        return partition_counts(self.settings, self.topology)
 
 
 @asynccontextmanager
@@ -108,7 +108,7 @@ async def open_worker(
     loop = asyncio.get_running_loop()
     kafka = settings.kafka(**{"client.id": settings.application_id})
     names = {topic: settings.topic(topic) for topic in topology.topics}
-    partitions = await asyncio.to_thread(partition_counts, settings)
+    partitions = await asyncio.to_thread(partition_counts, settings, topology)
     slot = slots.take(settings.state_dir, settings.topic_prefix + settings.application_id, settings.worker_id)
     cluster = await asyncio.to_thread(identity, settings, [table.changelog for table in topology.tables])
     store = Store(slot.folder / "store", cluster)
@@ -116,7 +116,7 @@ async def open_worker(
     log.info("the Avro codec is %s", "compiled" if codec.is_compiled else "plain Python")
     stages = make_stages(store, codec, partitions)
     engine = Engine(stages, WatermarkTracker(partitions, topology.upstream), clock)
-    committed = CommittedReader(store, engine, partitions, settings.policy)
+    committed = CommittedReader(store, engine, partitions, settings.policy, topology)
     admin = AdminClient(dict(kafka))
 
     def on_batches(batches: list[Batch]) -> None:

@@ -70,7 +70,6 @@ CATCH_ALL_CASES = frozenset(
 )
 SHARED_CLASS_NAMES = frozenset(
     {
-        "Kept",
         "Plan",
         "Verdict",
         "_Kind",

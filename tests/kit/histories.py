@@ -16,7 +16,7 @@ from simulator.compare import compare, found_from_records
 from simulator.deliver import value_of
 from simulator.scenario import Scenario, simulate
 from simulator.truth import truth
-from sinks.metrics_state import Kept, state_metrics
+from sinks.metrics_state import state_metrics
 from streams import topics
 from streams.transport.commit import Commit
 from tables.packing import Unpacker
@@ -306,8 +306,8 @@ class History:
         """The sums over all workers."""
         families = []
         for member in self.members:
-            of = [list(table.tallies.committed.values()) for table in member.worker.tables.values()]
-            families += state_metrics(Kept(*of), self.world.now // DAY)
+            tallies = {t.spec.name: list(t.tallies.committed.values()) for t in member.worker.tables.values()}
+            families += state_metrics(tallies, self.world.now // DAY)
         return gauges.told(families)
 
     def _versions_rise(self, topic: topics.Topic, emitted: list) -> None:

@@ -13,7 +13,6 @@ from domain.records import BreakClass
 from domain.tally import Tally
 from domain.time import DAY, HOUR
 from sinks.metrics import Machinery, Metrics, answer, names_of
-from sinks.metrics_state import Kept
 from streams import topics
 from streams.topology import TOPOLOGY
 from streams.transport.commit import Commit, CommitCounts
@@ -212,7 +211,7 @@ def test_a_record_without_a_timestamp_has_no_latency() -> None:
 
 def test_every_series_of_a_closed_list_is_there_before_its_first_event() -> None:
     metrics = Metrics("1.2.3", lambda: NOW, names_of(TOPOLOGY))
-    told = all_samples(metrics.families(Kept([Tally()], [Tally()]), MACHINERY))
+    told = all_samples(metrics.families({}, MACHINERY))
     assert told["rentmatch_payments", "exception"] == 0
     assert told["rentmatch_obligations_ageing", "days_over_90"] == 0
     assert len(counts(told, "rentmatch_open_breaks")) == len(BreakClass)
@@ -246,7 +245,7 @@ def test_a_scrape_does_not_grow_with_what_is_kept() -> None:
     for break_class in BreakClass:
         for currency in ("USD", "CAD"):
             tally.put(("break", break_class.value, currency), (10**6, 10**12, -(10**12)))
-    families = metrics.families(Kept([tally] * 64, [tally] * 64), MACHINERY)
+    families = metrics.families({"payments": [tally] * 64, "obligations": [tally] * 64}, MACHINERY)
     response = answer(families, "")
     assert response.content_type == "text/plain"
     assert isinstance(response.body, bytes)
