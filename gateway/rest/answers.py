@@ -69,6 +69,11 @@ class LiveAnswer(Generic[T]):
     body: bytes
 
 
+def live_answer(body: bytes | None) -> LiveAnswer[T] | None:
+    """Type the JSON of a live query."""
+    return None if body is None else LiveAnswer(body)
+
+
 class Live(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The position of a live answer."""
 

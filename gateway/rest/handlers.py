@@ -14,7 +14,7 @@ from domain.records import (
     ObligationReconciliation,
     PaymentReconciliation,
 )
-from gateway.rest.answers import ExplanationJson, LiveAnswer, OpenApi, ResultPage, encode
+from gateway.rest.answers import ExplanationJson, LiveAnswer, OpenApi, ResultPage, encode, live_answer
 from gateway.rest.errors import ApiError
 from gateway.rest.live_queries import LiveQueries
 from gateway.rest.live_state import LiveState
@@ -68,8 +68,8 @@ class RecordSource(msgspec.Struct, frozen=True, kw_only=True):
 class BreakKey(msgspec.Struct, frozen=True, kw_only=True):
     """The key of a break: both parameters or none."""
 
-    key_kind: Annotated[KeyKind, Meta(description="what the key identifies")] | UnsetType = UNSET
-    key: Annotated[Id, Meta(description="the payment_id or obligation_id")] | UnsetType = UNSET
+    key_kind: Annotated[KeyKind, Meta(description="what `key` identifies; given with `key`")] | UnsetType = UNSET
+    key: Annotated[Id, Meta(description="the payment_id or obligation_id; given with `key_kind`")] | UnsetType = UNSET
 
 
 class ReconciliationApi:
@@ -129,7 +129,7 @@ class ReconciliationApi:
     ) -> PaymentReconciliation | LiveAnswer[PaymentReconciliation] | None:
         """A payment as it stands."""
         if source.live:
-            return await self._owners.record(request, "payment", payment_id)
+            return live_answer(await self._owners.record(request, "payment", payment_id))
         return await self._model.get_payment(payment_id)
 
     @OPERATIONS.get("/v1/payments/{payment_id}/history", "payment_history")
@@ -145,7 +145,7 @@ class ReconciliationApi:
     ) -> ObligationReconciliation | LiveAnswer[ObligationReconciliation] | None:
         """An obligation as it stands."""
         if source.live:
-            return await self._owners.record(request, "obligation", obligation_id)
+            return live_answer(await self._owners.record(request, "obligation", obligation_id))
         return await self._model.get_obligation(obligation_id)
 
     @OPERATIONS.get("/v1/obligations/{obligation_id}/history", "obligation_history")
@@ -200,14 +200,14 @@ class ReconciliationApi:
         The key is read from the read model, unless `key_kind` and `key` are given; every alert of the break has both.
         """
         if of.key_kind is not UNSET and of.key is not UNSET:
-            return await self._owners.explanation(request, of.key_kind, of.key, break_id)
+            return live_answer(await self._owners.explanation(request, of.key_kind, of.key, break_id))
         if of.key_kind is not UNSET or of.key is not UNSET:
             raise ApiError("bad_parameter", "key_kind and key go together")
         alert = await self._model.get_break(break_id)
         if alert is None:
             return None
         kind: KeyKind = "payment" if alert.key_kind == "payment" else "obligation"
-        return await self._owners.explanation(request, kind, alert.key, break_id)
+        return live_answer(await self._owners.explanation(request, kind, alert.key, break_id))
 
     @OPERATIONS.get("/v1/late-alerts", "late_alerts")
     async def list_late_alerts(

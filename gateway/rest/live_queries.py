@@ -1,13 +1,11 @@
 """Live queries: the owner of the key answers; every other worker forwards the query to it."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
 
 import aiohttp
 from aiohttp import web
 from yarl import URL
 
-from gateway.rest.answers import LiveAnswer
 from gateway.rest.errors import ApiError
 from gateway.rest.live_state import LiveState
 from read_model.queries import KeyKind
@@ -26,20 +24,20 @@ ANSWER_BYTES_MAX = 32 << 20
 class LiveQueries:
     """Answers from this worker's state, or forwards to the owner of the key.
 
-    Every query returns None if there is no such record, and raises ApiError if no worker can answer now.
+    Every query returns JSON, or None if there is no such record, and raises ApiError if no worker can answer now.
     """
 
     def __init__(self, state: LiveState) -> None:
         self._state = state
         self._client: aiohttp.ClientSession | None = None
 
-    async def record(self, request: web.Request, kind: KeyKind, key: str) -> LiveAnswer[Any] | None:
+    async def record(self, request: web.Request, kind: KeyKind, key: str) -> bytes | None:
         """The reconciliation of a key."""
         return await self._query(
             request, kind, key, lambda reader: self._state.record(reader, kind, key), {"live": "true"}
         )
 
-    async def explanation(self, request: web.Request, kind: KeyKind, key: str, break_id: str) -> LiveAnswer[Any] | None:
+    async def explanation(self, request: web.Request, kind: KeyKind, key: str, break_id: str) -> bytes | None:
         """The explanation of an open break of a key."""
         return await self._query(
             request,
@@ -54,9 +52,9 @@ class LiveQueries:
         request: web.Request,
         kind: KeyKind,
         key: str,
-        read: Callable[[CommittedReader], Awaitable[LiveAnswer[Any] | None]],
+        read: Callable[[CommittedReader], Awaitable[bytes | None]],
         query: Mapping[str, str],
-    ) -> LiveAnswer[Any] | None:
+    ) -> bytes | None:
         reader = self._state.reader
         if reader is None:
             raise _moving("this worker's partitions are being assigned or recovered")
@@ -77,7 +75,7 @@ class LiveQueries:
             raise ApiError("no_owner", "the worker that owns this key has no web server; see RENTMATCH_HTTP_PORT")
         return await self._forward(request, url, query)
 
-    async def _forward(self, request: web.Request, url: str, query: Mapping[str, str]) -> LiveAnswer[Any] | None:
+    async def _forward(self, request: web.Request, url: str, query: Mapping[str, str]) -> bytes | None:
         target = URL(url + request.rel_url.raw_path, encoded=True).with_query(query)
         headers = {FORWARDED: "1", "Accept": "application/json"}
         if "Authorization" in request.headers:
@@ -93,7 +91,7 @@ class LiveQueries:
             raise _moving("the worker that owns the key does not answer") from None
         is_ours = content_type == "application/json" and len(body) <= ANSWER_BYTES_MAX
         if is_ours and status == 200:
-            return LiveAnswer(body)
+            return body
         if is_ours and status == 404 and b'"not_found"' in body:
             return None
         if status == 401:

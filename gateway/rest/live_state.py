@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 
 from domain.explain import explanation
 from domain.time import NOT_CAUGHT_UP, rfc3339
-from gateway.rest.answers import Live, LiveAnswer
+from gateway.rest.answers import Live
 from read_model.queries import KeyKind
 from streams.codec.json_form import output_to_json
 from streams.topics import Topic
@@ -51,8 +50,8 @@ class LiveState:
         partition = reader.source_of(kind, key)
         return owner_of(self._worker.distribution(), self._worker.topic_names[partition.topic], partition.number)
 
-    async def record(self, reader: CommittedReader, kind: KeyKind, key: str) -> LiveAnswer[Any] | None:
-        """The reconciliation of a key with `live`; None if the key has no record.
+    async def record(self, reader: CommittedReader, kind: KeyKind, key: str) -> bytes | None:
+        """The JSON of a key's reconciliation with `live`; None if the key has no record.
 
         Raises:
             NotKept: this worker does not own the key, or lost it meanwhile.
@@ -60,16 +59,14 @@ class LiveState:
         """
         worker = self._worker.worker_name()
 
-        def render(found: KeySnapshot) -> LiveAnswer[Any] | None:
+        def render(found: KeySnapshot) -> bytes | None:
             record = found.reconciliation()
             return None if record is None else _answer(output_to_json(record), found, worker)
 
         return await reader.read(kind, key, render)
 
-    async def explanation(
-        self, reader: CommittedReader, kind: KeyKind, key: str, break_id: str
-    ) -> LiveAnswer[Any] | None:
-        """The explanation of a break with `live`; None if the break is not open.
+    async def explanation(self, reader: CommittedReader, kind: KeyKind, key: str, break_id: str) -> bytes | None:
+        """The JSON of a break's explanation with `live`; None if the break is not open.
 
         Raises:
             NotKept: this worker does not own the key, or lost it meanwhile.
@@ -77,7 +74,7 @@ class LiveState:
         """
         worker = self._worker.worker_name()
 
-        def render(found: KeySnapshot) -> LiveAnswer[Any] | None:
+        def render(found: KeySnapshot) -> bytes | None:
             one = explanation.find(found.state, break_id, found.watermark, found.policy)
             if one is None:
                 return None
@@ -89,8 +86,8 @@ class LiveState:
         return await reader.read(kind, key, render)
 
 
-def _answer(body: dict[str, Any], found: KeySnapshot, worker: str) -> LiveAnswer[Any]:
+def _answer(body: Mapping[str, object], found: KeySnapshot, worker: str) -> bytes:
     """Encoded here, in the reader's thread, so that it costs the event loop nothing."""
     caught_up_to = None if found.watermark == NOT_CAUGHT_UP else rfc3339(found.watermark)
     live = Live(worker, found.partition, caught_up_to, found.facts)
-    return LiveAnswer(msgspec.json.encode(body | {"live": live}))
+    return msgspec.json.encode({**body, "live": live})

@@ -58,10 +58,10 @@ class WebServer(driver.Web):  # type: ignore[misc]
     """`app.web`: aiohttp behind Faust's interface, with limits."""
 
     # Faust's pages show topics, partitions and tables to anybody, and its `/` always answers OK.
-    default_blueprints: ClassVar[Any] = ()
-    production_blueprints: ClassVar[Any] = ()
-    debug_blueprints: ClassVar[Any] = ()
-    optional_blueprints: ClassVar[Any] = ()
+    default_blueprints: ClassVar[tuple[()]] = ()
+    production_blueprints: ClassVar[tuple[()]] = ()
+    debug_blueprints: ClassVar[tuple[()]] = ()
+    optional_blueprints: ClassVar[tuple[()]] = ()
 
     def __init__(self, app: Any, **kwargs: Any) -> None:
         super().__init__(app, **kwargs)
@@ -79,10 +79,12 @@ class WebServer(driver.Web):  # type: ignore[misc]
     async def start_server(self) -> None:
         """Listen."""
         await self._runner.setup()
+        server = self._runner.server
+        assert server is not None
         conf = self.app.conf
         loop = asyncio.get_running_loop()
         self._listening = await loop.create_server(
-            _bounded(self._runner.server, CONNECTIONS_MAX),
+            _bounded(server, CONNECTIONS_MAX),
             conf.web_bind,
             conf.web_port,
             ssl=conf.web_ssl_context,
@@ -97,8 +99,8 @@ class WebServer(driver.Web):  # type: ignore[misc]
         await super().stop_server()
 
 
-def _bounded(server: Any, connections_max: int) -> Callable[[], asyncio.BaseProtocol]:
-    """The factory of connections. `server` is an aiohttp.web.Server."""
+def _bounded(server: web.Server, connections_max: int) -> Callable[[], asyncio.BaseProtocol]:
+    """The factory of connections."""
 
     def connect() -> asyncio.BaseProtocol:
         if len(server.connections) >= connections_max:

@@ -23,7 +23,7 @@ _TOPICS = {topic.name: topic for topic in topics.INPUTS}
 
 
 def played(scenario: Scenario, now: Micros, partitions: int = 4) -> Driver:
-    """A worker that has read all of a scenario, by and by, so that breaks open and are resolved."""
+    """A worker that has read a scenario step by step, so that breaks open and are resolved."""
     driver = Driver(partitions=partitions, now=scenario.starts_at)
     codec = Codec()
     for number, delivery in enumerate(scenario.deliveries):
@@ -38,7 +38,7 @@ def played(scenario: Scenario, now: Micros, partitions: int = 4) -> Driver:
 
 @pytest.fixture(scope="session")
 def month() -> Driver:
-    """Not to be changed."""
+    """Read-only."""
     scenario = simulate(11, 90)
     return played(scenario, scenario.closes_at)
 
@@ -61,7 +61,7 @@ def projected(mongo_server: MongoServer, month: Driver) -> ReadModel:
 
 @pytest.fixture(scope="module", params=["memory", "mongo"])
 def served(request: pytest.FixtureRequest, month: Driver) -> Iterator[Served]:
-    """A worker that holds every key, without a token, with a read model in memory and with the real one."""
+    """A worker that owns every key, without a token, with a read model in memory and with MongoDB."""
     owner = InProcessLiveState(month.worker, "alone", "http://alone.invalid", {})
     model = (
         MemoryReadModel(month)
@@ -75,7 +75,7 @@ def served(request: pytest.FixtureRequest, month: Driver) -> Iterator[Served]:
 
 @pytest.fixture
 def pair(month: Driver) -> Iterator[tuple[Served, Served]]:
-    """Two workers over the month's broker: even partitions are the first's, odd ones the second's."""
+    """Two workers on the month's broker: the first owns the even partitions, the second the odd ones."""
     month.world.broker.generation += 1
     sources = all_sources(month.world)
     shares: dict[str, dict[str, list[int]]] = {}

@@ -1,4 +1,4 @@
-"""What the HTTP API answers, over a real socket: each route against the records of a month, and against its schema."""
+"""Answers of the HTTP API, over a real socket: each route against the records of a month, and against its schema."""
 
 import json
 import re
@@ -37,7 +37,7 @@ def rows(driver: Driver, topic: topics.Topic) -> dict[str, dict[str, Any]]:
 
 
 def checked(question: str, answer: Answer) -> Any:
-    """The JSON of an answer, once it is seen to be what openapi.json says of that route and status."""
+    """The JSON of an answer, validated against the description of its route and status."""
     (path,) = [one.path for one in OPERATIONS if one.operation_id == question]
     said = DESCRIPTION["paths"][path]["get"]["responses"][str(answer.status)]
     if "$ref" in said:
@@ -58,7 +58,7 @@ def pages(served: Served, question: str, path: str) -> Iterator[list[dict[str, A
         after = f"&after={quote(found['next'], safe='')}"
 
 
-def test_a_record_is_the_record(month, served):
+def test_a_record_from_the_read_model_is_the_published_record(month, served):
     for question, path, topic in (
         ("payment", "payments", topics.PAYMENT_RECONCILIATIONS),
         ("obligation", "obligations", topics.OBLIGATION_RECONCILIATIONS),
@@ -72,7 +72,7 @@ def test_a_record_is_the_record(month, served):
 
 
 @pytest.mark.parametrize("question", ["payment", "obligation"])
-def test_a_live_record_is_the_record_too(month, served, question):
+def test_a_live_record_is_the_published_record(month, served, question):
     topic = {"payment": topics.PAYMENT_RECONCILIATIONS, "obligation": topics.OBLIGATION_RECONCILIATIONS}[question]
     for key, row in rows(month, topic).items():
         found = checked(question, served.ask(f"/v1/{question}s/{key}?live=true"))
@@ -85,7 +85,7 @@ def test_a_live_record_is_the_record_too(month, served, question):
         assert found == {name: value for name, value in row.items() if name != "version"}
 
 
-def test_an_explanation_is_told_by_the_state(month, served):
+def test_an_explanation_comes_from_live_state(month, served):
     alerts = [row for row in rows(month, topics.MISMATCH_ALERTS).values() if row["lifecycle"] != "resolved"]
     assert {alert["key_kind"] for alert in alerts} == {"payment", "obligation"}
     for alert in alerts:
@@ -96,14 +96,14 @@ def test_an_explanation_is_told_by_the_state(month, served):
         assert served.ask(f"{path}?key_kind={alert['key_kind']}&key={alert['key']}").json == found
 
 
-def test_what_is_resolved_has_no_explanation(month, served):
+def test_a_resolved_break_has_no_explanation(month, served):
     resolved = [row for row in rows(month, topics.MISMATCH_ALERTS).values() if row["lifecycle"] == "resolved"]
     answer = served.ask(f"/v1/exceptions/{resolved[0]['break_id']}/explanation")
     assert (answer.status, answer.code) == (404, "not_found")
 
 
 @pytest.mark.parametrize("limit", [1, 7, 500])
-def test_pages_hold_each_item_once_and_in_order(month, served, limit):
+def test_pages_have_each_item_once_and_in_order(month, served, limit):
     known = rows(month, topics.MISMATCH_ALERTS).values()
     wanted = [row for row in known if row["lifecycle"] != "resolved"]
     wanted.sort(key=lambda row: (row["priority"], row["opened_at"], row["break_id"]))
@@ -117,7 +117,7 @@ def in_any_order(records: list[dict[str, Any]]) -> list[str]:
     return sorted(json.dumps(record, sort_keys=True) for record in records)
 
 
-def test_lists_are_narrowed_by_what_is_asked(month, served):
+def test_filters_narrow_lists(month, served):
     alerts = list(rows(month, topics.MISMATCH_ALERTS).values())
     late = list(rows(month, topics.LATE_PAYMENT_ALERTS).values())
     owed = list(rows(month, topics.OBLIGATION_RECONCILIATIONS).values())
@@ -163,7 +163,7 @@ def test_ageing_adds_up(month, served):
         ("exception_history", "exceptions", topics.MISMATCH_ALERTS, "break_id"),
     ],
 )
-def test_a_history_is_every_version_newest_first(month, served, question, path, topic, key):
+def test_a_history_has_every_version_newest_first(month, served, question, path, topic, key):
     told: dict[str, list[dict[str, Any]]] = {}
     for record in month.emitted(topic):
         row = output_to_json(record)
@@ -187,7 +187,7 @@ def initiation(payment_id: str) -> PaymentInitiated:
 STRANGE = ["a/b", "a%2Fb", "ü {x} ?&#+ %", "..x", "{}", "a b\n", "\U0001f600" * 100, "x" * 512]
 
 
-def test_ids_may_hold_what_they_like():
+def test_ids_may_contain_any_character():
     driver = Driver(partitions=2)
     driver.pipe(*map(initiation, STRANGE))
     driver.run()
@@ -199,7 +199,7 @@ def test_ids_may_hold_what_they_like():
                 assert (answer.status, answer.json.get("payment_id")) == (200, payment_id)
 
 
-def test_a_page_ends_when_it_is_large_enough():
+def test_a_page_has_a_maximum_size_in_bytes():
     items = [{"id": str(number), "text": "x" * 1_000} for number in range(11)]
 
     def page(some: list[dict[str, str]], bytes_max: int = 1 << 20) -> Any:
@@ -212,7 +212,7 @@ def test_a_page_ends_when_it_is_large_enough():
     assert page([]) == {"items": [], "next": None}
 
 
-def test_without_a_read_model_it_says_what_to_set(month):
+def test_without_a_read_model_the_error_names_the_setting(month):
     owner = InProcessLiveState(month.worker, "w", "", {})
     payment_id = next(iter(rows(month, topics.PAYMENT_RECONCILIATIONS)))
     with Served(ReconciliationApi(None, owner, "0")) as served:
@@ -223,7 +223,7 @@ def test_without_a_read_model_it_says_what_to_set(month):
         assert served.ask(f"/v1/payments/{payment_id}?live=true").status == 200
 
 
-def test_a_read_model_that_does_not_answer_is_no_error_of_ours(month):
+def test_an_unavailable_read_model_is_a_503(month):
     model = MemoryReadModel(month)
     model.fail = ReadModelUnavailable("mongo://user:secret@host")
     with Served(ReconciliationApi(model, None, "0")) as served:
@@ -254,12 +254,12 @@ def described() -> str:
     return json.dumps(description, indent=1) + "\n"
 
 
-def test_the_description_in_the_repository_is_that_of_the_routes():
+def test_the_description_in_docs_is_up_to_date():
     again = "from tests.gateway.test_answers import *; OPENAPI.write_text(described())"
     assert OPENAPI.read_text(encoding="utf-8") == described(), f'out of date; write it anew: python -c "{again}"'
 
 
-def test_the_worker_serves_its_own_routes_and_nothing_of_fausts():
+def test_a_worker_serves_none_of_fausts_pages():
     app = create_app(Settings(http_port=1))
     app.web.init_server()  # where Faust would add its pages
     served = {(route.method, route.resource.canonical) for route in app.web.web_app.router.routes()}
@@ -323,6 +323,6 @@ def test_the_headers_of_errors_are_described():
     }  # fmt: skip
 
 
-def test_every_code_is_an_error_that_is_described():
+def test_every_error_code_is_described():
     for status, _ in CODES.values():
         assert str(status) in DESCRIPTION["paths"]["/v1/exceptions"]["get"]["responses"]

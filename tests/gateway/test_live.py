@@ -1,4 +1,4 @@
-"""Live questions are answered by the worker that holds the key, whichever is asked; or not at all."""
+"""Live queries: any worker returns the owner's answer, or an error if nobody can answer now."""
 
 import asyncio
 import socket
@@ -35,7 +35,7 @@ def live(served: Served, kind: str, key: str, **more: Any) -> Answer:
 
 
 @pytest.mark.parametrize("kind", ["payment", "obligation"])
-def test_both_workers_give_the_owners_answer(month, pair, kind):
+def test_any_worker_returns_the_owners_answer(month, pair, kind):
     named = set()
     for key in known(month, kind):
         first, second = (live(served, kind, key) for served in pair)
@@ -48,14 +48,14 @@ def test_both_workers_give_the_owners_answer(month, pair, kind):
     assert named == {"even", "odd"}
 
 
-def test_what_is_not_known_is_not_known_to_the_owner_either(pair):
+def test_an_unknown_key_is_not_found_on_any_worker(pair):
     for number in range(8):
         for served in pair:
             answer = live(served, "payment", f"no-such-{number}")
             assert (answer.status, answer.code) == (404, "not_found")
 
 
-def test_an_explanation_comes_from_the_owner_too(month, pair):
+def test_an_explanation_is_forwarded_to_the_owner(month, pair):
     alerts = [output_to_json(record) for record in month.last(topics.MISMATCH_ALERTS).values()]
     still = [alert for alert in alerts if alert["lifecycle"] != "resolved"][:20]
     for alert in still:
@@ -66,7 +66,7 @@ def test_an_explanation_comes_from_the_owner_too(month, pair):
         assert first.json["title"]
 
 
-def test_the_asked_worker_finds_the_key_of_a_break_and_hands_it_on(month, pair):
+def test_a_break_without_a_key_is_looked_up_and_forwarded(month, pair):
     asked = pair[0]
     questions = ReconciliationApi(MemoryReadModel(month), asked.owner, "0")
     alerts = [output_to_json(record) for record in month.last(topics.MISMATCH_ALERTS).values()]
@@ -78,16 +78,16 @@ def test_the_asked_worker_finds_the_key_of_a_break_and_hands_it_on(month, pair):
 
 
 def elsewhere(month: Driver, served: Served) -> str:
-    """A payment that is held by the other one."""
+    """A payment that the other worker owns."""
     return next(key for key in known(month, "payment") if not served.owner.owns("payment", key))
 
 
-def test_a_question_that_was_handed_on_is_not_handed_on_again(month, pair):
+def test_a_forwarded_query_is_not_forwarded_again(month, pair):
     answer = live(pair[0], "payment", elsewhere(month, pair[0]), **{FORWARDED.replace("-", "_"): "1"})
     assert (answer.status, answer.code, answer.headers["Retry-After"]) == (503, "moving", "2")
 
 
-def test_two_workers_that_each_think_the_other_has_it_do_not_play_ball(month, pair):
+def test_two_workers_with_stale_assignments_do_not_loop(month, pair):
     key = elsewhere(month, pair[0])
     owner = pair[1].owner
     owner.committed.owns = lambda kind, key: False
@@ -97,14 +97,14 @@ def test_two_workers_that_each_think_the_other_has_it_do_not_play_ball(month, pa
     assert time.monotonic() - started < 2
 
 
-def test_while_the_share_of_a_worker_is_recovered_it_answers_nothing(month, pair):
+def test_a_recovering_worker_answers_moving(month, pair):
     for served in pair:
         served.owner.recovered = False
     for key in known(month, "payment")[:6]:
         assert [live(served, "payment", key).code for served in pair] == ["moving", "moving"]
 
 
-def test_a_key_that_leaves_while_it_is_looked_at_is_not_answered(month, pair):
+def test_a_key_that_is_revoked_during_the_read_is_moving(month, pair):
     key = next(key for key in known(month, "payment") if pair[0].owner.owns("payment", key))
     committed = pair[0].owner.committed
     look = committed._read
@@ -119,7 +119,7 @@ def test_a_key_that_leaves_while_it_is_looked_at_is_not_answered(month, pair):
 
 @contextmanager
 def asking(month: Driver, url: str, **more: Any) -> Iterator[Served]:
-    """A worker that keeps nothing and knows one other."""
+    """A worker that owns nothing and knows one other worker."""
     driver = Driver(partitions=4)
     driver.worker.engine.revoked()
     shares = {url: {topic.name: [0, 1, 2, 3] for topic in (topics.PAYMENT_FACTS, topics.OBLIGATION_FACTS)}}
@@ -128,13 +128,13 @@ def asking(month: Driver, url: str, **more: Any) -> Iterator[Served]:
         yield served
 
 
-def test_an_owner_that_is_gone_is_on_its_way(month):
+def test_a_dead_owner_is_moving(month):
     with asking(month, f"http://127.0.0.1:{free_ports(1)[0]}") as served:
         answer = live(served, "payment", "P")
         assert (answer.status, answer.code) == (503, "moving")
 
 
-def test_an_owner_that_is_frozen_is_not_waited_for(month, monkeypatch):
+def test_a_frozen_owner_times_out(month, monkeypatch):
     monkeypatch.setattr(live_queries, "OWNER_TIMEOUT_S", 0.5)
     with (
         socket.create_server(("127.0.0.1", 0)) as frozen,
@@ -149,7 +149,7 @@ def test_an_owner_that_is_frozen_is_not_waited_for(month, monkeypatch):
 
 @contextmanager
 def impostor(reply: bytes) -> Iterator[tuple[str, list[bytes]]]:
-    """What stands at the owner's address is something else; it also notes what it was asked."""
+    """Another server at the owner's address. It records its requests."""
     heard: list[bytes] = []
     with socket.create_server(("127.0.0.1", 0)) as listening:
         listening.settimeout(20)
@@ -183,13 +183,13 @@ def reply(status: str, body: bytes = b"{}", content_type: str = "application/jso
         (b"nonsense\r\n\r\n", 503, "moving"),
     ],
 )
-def test_what_answers_in_the_owners_place_is_not_believed(month, sent, status, code):
+def test_a_foreign_server_at_the_owners_address_is_not_trusted(month, sent, status, code):
     with impostor(sent) as (url, _), asking(month, url) as served:
         answer = live(served, "payment", "P")
         assert (answer.status, answer.code) == (status, code)
 
 
-def test_the_callers_token_goes_along_and_nothing_else_of_it(month):
+def test_only_the_token_of_the_client_is_forwarded(month):
     with impostor(reply("200 OK", b'{"ok":1}')) as (url, heard), asking(month, url, tokens=[TOKEN]) as served:
         answer = served.ask("/v1/payments/a%2Fb?live=true", token=TOKEN, Cookie="c=1", X_Mine="2")
         assert (answer.status, answer.json) == (200, {"ok": 1})
@@ -202,20 +202,20 @@ def test_the_callers_token_goes_along_and_nothing_else_of_it(month):
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", NO_WEB_SERVER])
-def test_an_owner_that_cannot_be_told_apart_or_asked_is_named(month, url):
+def test_an_ambiguous_or_unreachable_owner_is_no_owner(month, url):
     with asking(month, url) as served:
         answer = live(served, "payment", "P")
         assert (answer.status, answer.code) == (503, "no_owner")
         assert "RENTMATCH_HTTP_" in answer.json["error"]["message"]
 
 
-def test_the_owner_is_who_reads_the_facts():
+def test_the_owner_reads_the_facts_of_the_partition():
     shares = {"http://a/": {"facts": [0, 2], "changelog": [1]}, "http://b": {"facts": [1], "changelog": [0, 2]}}
     assert [owner_of(shares, "facts", number) for number in range(4)] == ["http://a", "http://b", "http://a", None]
     assert owner_of({}, "facts", 0) is None
 
 
-# What is looked at is committed
+# Only committed state is read
 
 
 def committed_of(driver: Driver) -> CommittedReader:
@@ -266,7 +266,7 @@ def settlement(at: int = 0) -> ProcessorSettled:
     )
 
 
-def test_what_the_open_transaction_has_learned_is_not_seen():
+def test_the_open_transaction_is_not_visible():
     driver = Driver(partitions=1)
     committed = committed_of(driver)
     assert look(committed, "P") is None
@@ -282,18 +282,18 @@ def test_what_the_open_transaction_has_learned_is_not_seen():
     assert look(committed, "P") == ("settled", 2, 0)
 
 
-def test_the_view_is_as_of_the_committed_time_and_not_of_the_clock():
+def test_the_view_is_as_of_the_committed_watermark_not_the_clock():
     driver = Driver(partitions=1)
     committed = committed_of(driver)
     driver.pipe(initiation())
     driver.run()
-    driver.world.now = 60 * DAY  # nothing has been read up to this yet
+    driver.world.now = 60 * DAY  # no input has been read up to this instant
     assert look(committed, "P") == ("initiated", 1, 0)
     driver.run()
     assert look(committed, "P") == ("exception", 1, 60 * DAY)
 
 
-def test_a_mark_that_is_heard_before_the_store_is_written_raises_no_false_break():
+def test_a_watermark_received_before_the_store_is_written_opens_no_false_break():
     world = World(partitions=1)
     world.broker.generation = 1
     router, keeper = Worker(world), Worker(world)
@@ -305,8 +305,8 @@ def test_a_mark_that_is_heard_before_the_store_is_written_raises_no_false_break(
     for worker in (router, keeper, router, keeper):
         worker.run_until_idle()
     assert look(committed, "P") == ("initiated", 1, 0)
-    # The settlement came in time. The keeper reads it together with the end of the partition, so that the transaction
-    # that holds it also holds the new time; the mark of that comes back from the broker before the disk is written.
+    # The settlement is in time. The keeper reads it together with the end of the partition, so one transaction
+    # has both it and the new watermark. The watermark returns from the broker before the store is written.
     world.now = 60 * DAY
     world.pipe(settlement(DAY))
     router.run_until_idle()
@@ -321,10 +321,10 @@ def test_a_mark_that_is_heard_before_the_store_is_written_raises_no_false_break(
     keeper.write = late  # type: ignore[method-assign]
     keeper.run_until_idle()
     assert seen[0] == ("initiated", 1, 0)
-    assert look(committed, "P") == ("exception", 2, 60 * DAY)  # nobody posted it, which is so
+    assert look(committed, "P") == ("exception", 2, 60 * DAY)  # it was never posted
 
 
-def test_what_is_not_kept_is_not_looked_at():
+def test_a_key_of_another_worker_is_not_read():
     driver = Driver(partitions=1)
     committed = committed_of(driver)
     driver.pipe(initiation())
@@ -335,6 +335,6 @@ def test_what_is_not_kept_is_not_looked_at():
         look(committed, "P")
 
 
-def test_the_two_ask_each_other_only_where_they_must(month, pair):
+def test_the_owner_answers_a_forwarded_query(month, pair):
     key = next(key for key in known(month, "payment") if pair[0].owner.owns("payment", key))
     assert ask(pair[0].url, f"/v1/payments/{key}?live=true", **{FORWARDED.replace("-", "_"): "1"}).status == 200

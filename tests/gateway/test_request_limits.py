@@ -1,4 +1,4 @@
-"""Who may ask, what a request may cost, and what a client is told when it asks for too much."""
+"""Access, the limits of requests, and the errors of clients that exceed them."""
 
 import json
 import logging
@@ -23,7 +23,7 @@ OTHER = "another-token-for-tomorrow"
 
 
 class Model(MemoryReadModel):
-    """Knows one payment, of any size."""
+    """Has one payment, of any size."""
 
     text = "x"
 
@@ -63,11 +63,11 @@ def samples(served: Served) -> dict[tuple[str, ...], float]:
     }
 
 
-# Who may ask
+# Access
 
 
 @pytest.mark.parametrize("token", [TOKEN, OTHER])
-def test_each_token_opens(closed, token):
+def test_each_token_is_accepted(closed, token):
     assert closed.ask("/v1/payments/P", token=token).status == 200
     assert closed.ask("/v1/payments/P", Authorization=f"bearer  {token} ").status == 200
 
@@ -87,27 +87,27 @@ def test_each_token_opens(closed, token):
     ],
 )
 @pytest.mark.parametrize("path", ["/v1/payments/P", "/v1/openapi.json", "/v1/nothing", "/", "/router/", "/livez/"])
-def test_nothing_else_does(closed, headers, path):
+def test_anything_but_a_token_is_unauthorized(closed, headers, path):
     answer = closed.ask(path, **headers)
     assert (answer.status, answer.code) == (401, "unauthorized")
     assert answer.headers["WWW-Authenticate"] == 'Bearer realm="rentmatch"'
 
 
-def test_supervisors_need_no_token(closed):
+def test_probes_need_no_token(closed):
     assert closed.ask("/livez").body == b"alive"
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:6066", "127.0.0.1", "127.8.9.1:80", "[::1]:6066"])
-def test_without_a_token_this_machine_may_ask(open_, host):
+def test_without_a_token_the_names_of_this_machine_are_accepted(open_, host):
     assert open_.ask("/v1/payments/P", Host=host).status == 200
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "127.0.0.256", "[::2]", "10.0.0.1", ""])
-def test_without_a_token_a_page_of_another_name_may_not(open_, host):
+def test_without_a_token_other_host_names_are_refused(open_, host):
     assert open_.ask("/v1/payments/P", Host=host).code == "wrong_host"
 
 
-# What is asked wrongly
+# Errors of the client
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_without_a_token_a_page_of_another_name_may_not(open_, host):
         ("/v1/payments/" + "x" * 4_096, "too_long", ""),
     ],
 )
-def test_what_is_wrong_is_named(open_, path, code, named):
+def test_an_error_names_the_wrong_parameter(open_, path, code, named):
     answer = open_.ask(path)
     status = {"not_found": 404, "too_long": 414}.get(code, 400)
     assert (answer.status, answer.code) == (status, code)
@@ -168,7 +168,7 @@ def test_head_is_get_without_the_body(open_):
 
 
 def raw(served: Served, sent: bytes, *, seconds: float = 10) -> bytes:
-    """All that comes back until the server ends the connection."""
+    """The response, until the server closes the connection."""
     with socket.create_connection(("127.0.0.1", served.port), timeout=seconds) as connection:
         connection.sendall(sent)
         found = b""
@@ -177,7 +177,7 @@ def raw(served: Served, sent: bytes, *, seconds: float = 10) -> bytes:
         return found
 
 
-def test_a_body_is_refused_and_not_waited_for(open_):
+def test_a_request_with_a_body_is_refused_at_once(open_):
     started = time.monotonic()
     sent = b"GET /v1/payments/P HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000000\r\n\r\nmore"
     assert b'"bad_request"' in raw(open_, sent)
@@ -203,7 +203,7 @@ def test_a_request_that_the_parser_refuses_is_answered_in_json(open_, sent, stat
     assert open_.ask("/v1/payments/P").status == 200
 
 
-def test_every_answer_says_that_it_is_not_to_be_kept(open_, closed):
+def test_every_response_has_the_security_headers(open_, closed):
     for answer in (
         open_.ask("/v1/payments/P"),
         open_.ask("/v1/nothing"),
@@ -214,10 +214,10 @@ def test_every_answer_says_that_it_is_not_to_be_kept(open_, closed):
         assert {name: answer.headers[name] for name in HEADERS} == HEADERS
 
 
-# What may be asked at a time
+# Limits
 
 
-def test_a_bug_is_told_by_an_incident(caplog):
+def test_a_bug_is_answered_with_an_incident_id(caplog):
     model = Model()
     model.fail = RuntimeError("the tenant's secret is hunter2")
     with caplog.at_level(logging.INFO), serving(model) as served:
@@ -231,7 +231,7 @@ def test_a_bug_is_told_by_an_incident(caplog):
     assert str(logged.exc_info[1]) == "the tenant's secret is hunter2"
 
 
-def test_an_answer_that_takes_too_long_is_given_up():
+def test_an_answer_times_out():
     model = Model()
     model.wait_s = 30
     with serving(model, answer_timeout_s=0.2) as served:
@@ -239,7 +239,7 @@ def test_an_answer_that_takes_too_long_is_given_up():
         assert (answer.status, answer.code, answer.headers["Retry-After"]) == (503, "timeout", "5")
 
 
-def test_more_questions_than_are_taken_are_told_to_come_again():
+def test_concurrent_requests_are_bounded():
     model = Model()
     model.wait_s = 1
     with serving(model, requests_max=2) as served, ThreadPoolExecutor(6) as clients:
@@ -253,7 +253,7 @@ def test_more_questions_than_are_taken_are_told_to_come_again():
 
 
 def unread(served: Served, path: str) -> socket.socket:
-    """A client that asks, and does not read."""
+    """A client that sends a request and does not read the response."""
     client = socket.socket()
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
     client.settimeout(10)
@@ -269,7 +269,7 @@ def eventually(check: Callable[[], bool], seconds: float = 10) -> None:
         time.sleep(0.02)
 
 
-def test_clients_that_do_not_read_are_cut_off_and_hold_nobody_up():
+def test_slow_readers_are_disconnected_and_block_nobody():
     model = Model()
     model.text = "x" * (12 << 20)
     with serving(model, read_timeout_s=2.0, requests_max=2) as served:
@@ -279,9 +279,9 @@ def test_clients_that_do_not_read_are_cut_off_and_hold_nobody_up():
             eventually(lambda number=number: served.run(held(served)) == number + 1)
         model.text = "x"
         started = time.monotonic()
-        assert served.ask("/v1/payments/P").status == 200  # they hold no place among those that are answered
+        assert served.ask("/v1/payments/P").status == 200  # slow readers do not count as requests in progress
         assert time.monotonic() - started < 0.5
-        # What all of them leave unread is bounded, too: six would be more than 64 MiB.
+        # The unread bytes are bounded, too: six answers would be more than 64 MiB.
         model.text = "x" * (12 << 20)
         slow += [unread(served, "/v1/payments/P")]
         eventually(lambda: served.run(held(served)) == 5)
@@ -295,11 +295,11 @@ def test_clients_that_do_not_read_are_cut_off_and_hold_nobody_up():
 
 
 async def held(served: Served) -> int:
-    """How many answers are on their way to a client."""
+    """The number of answers that clients are reading."""
     return round(served._limits._unread_bytes / (12 << 20))
 
 
-def test_headers_that_come_drop_by_drop_end_the_connection(monkeypatch):
+def test_slow_headers_end_the_connection(monkeypatch):
     monkeypatch.setattr(web_server, "IDLE_TIMEOUT_S", 0.5)
     with serving() as served:
         with socket.create_connection(("127.0.0.1", served.port), timeout=10) as client:
@@ -344,7 +344,7 @@ def asked(served: Served) -> bool:
         return False
 
 
-def test_two_hundred_idle_connections_leave_the_answers_quick(open_):
+def test_idle_connections_do_not_slow_answers(open_):
     idle = [socket.create_connection(("127.0.0.1", open_.port), timeout=10) for _ in range(200)]
     started = time.monotonic()
     answers: list[Answer] = [open_.ask("/v1/payments/P") for _ in range(20)]
@@ -354,16 +354,16 @@ def test_two_hundred_idle_connections_leave_the_answers_quick(open_):
         client.close()
 
 
-# What is told of it
+# Log and metrics
 
 
-def test_the_log_names_routes_and_no_ids_or_tokens(caplog):
+def test_the_log_has_routes_but_no_ids_or_tokens(caplog):
     with caplog.at_level(logging.DEBUG), serving(tokens=[TOKEN]) as served:
         served.ask("/v1/payments/P-secret?live=false", token=TOKEN)
         served.ask("/v1/payments/P-secret", token=TOKEN + "-wrong")
         served.ask("/v1/secret-path", token=TOKEN)
         served.ask("/livez")
-    # By thread: a server of other tests may still be noting down what it answered them.
+    # By thread: the server of another test may still log its requests.
     mine = [record for record in caplog.records if record.thread == served.thread.ident]
     lines = [record for record in mine if record.name == "gateway.rest.request_limits"]
     assert [record.getMessage().partition(" duration_ms")[0] for record in lines] == [
@@ -381,7 +381,7 @@ def test_requests_are_counted_by_route_and_status():
         for path in ("/v1/payments/A", "/v1/payments/B", "/v1/exceptions", "/v1/x", "/v1/y"):
             served.ask(path, token=TOKEN)
         served.ask("/v1/payments/C")
-        # A request is counted when its last byte is written, which is when its client may have gone on already.
+        # A request is counted after its last byte is written; the client may be ahead of that.
         eventually(lambda: samples(served).get(("requests_total", "/v1/payments/{payment_id}", "401")) == 1)
         counted = samples(served)
     assert {key: value for key, value in counted.items() if key[0] != "request_seconds_sum"} == {

@@ -1,4 +1,4 @@
-"""Live questions to real workers: each one asked about every key answers the truth, or says that the key is moving."""
+"""Live queries of real workers: each worker answers for every key with the truth, or with `moving`."""
 
 import http.client
 import json
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.kafka
 
 TOKEN = "the-token-of-these-workers"
 AT_A_TIME = 200
-"""Idle connections that are held open beside the questions."""
+"""Idle connections that stay open during the queries."""
 
 
 def get(worker: WorkerProcess, path: str, token: str | None = TOKEN) -> tuple[int, Any]:
@@ -44,7 +44,7 @@ def paths_of(truth: Truth) -> list[str]:
 
 
 def told(worker: WorkerProcess, paths: Iterable[str], *, moving_s: float = 0) -> list[dict[str, Any]]:
-    """What a worker answers to each; where a key moves it is asked again for so long."""
+    """A worker's answers. While a key is moving, the query is retried for `moving_s`."""
     records = []
     until = time.monotonic() + moving_s
     for path in paths:
@@ -64,7 +64,7 @@ def check(truth: Truth, records: list[dict[str, Any]]) -> None:
     assert differences_of("obligation", truth.obligations, found.obligations) == []
 
 
-def test_every_worker_answers_every_key_by_its_owner(kafka: str, topic_prefix: str, tmp_path: Path) -> None:
+def test_every_worker_answers_for_every_key(kafka: str, topic_prefix: str, tmp_path: Path) -> None:
     scenario = simulate(5, 40)
     truth = truth_of_deliveries(scenario.deliveries, scenario.closes_at)
     paths = paths_of(truth)
@@ -101,7 +101,7 @@ def test_every_worker_answers_every_key_by_its_owner(kafka: str, topic_prefix: s
         assert answers[0] == answers[1]
         assert answers[0][1]["class"] == alert["class"]
 
-        # The owner of half of the keys dies, and comes again. What is answered meanwhile is the truth or `moving`.
+        # The owner of half of the keys is killed and restarted. Answers meanwhile are the truth or `moving`.
         second.kill9()
         third = deployment.worker("b")
         check(truth, told(first, paths, moving_s=60))
@@ -116,8 +116,8 @@ def test_every_worker_answers_every_key_by_its_owner(kafka: str, topic_prefix: s
         assert first.term() == third.term() == 0
 
 
-def test_clients_do_not_slow_the_pipeline(kafka: str, topic_prefix: str, tmp_path: Path) -> None:
-    """With 200 connections, clients that do not read and one that asks all the time, the caught-up time goes on."""
+def test_clients_do_not_slow_reconciliation(kafka: str, topic_prefix: str, tmp_path: Path) -> None:
+    """The watermark advances beside 200 connections, clients that do not read, and one that queries in a loop."""
     with AuditedDeployment(kafka, topic_prefix, tmp_path, clock=None, partitions=2) as deployment:
         worker = deployment.worker()
         worker.wait_ready()

@@ -1,4 +1,4 @@
-"""A projector that holds still while its group changes reads on afterwards, whatever partitions it has then."""
+"""A projector that pauses during a rebalance continues afterwards, with its new partitions."""
 
 import threading
 from pathlib import Path
@@ -15,13 +15,13 @@ pytestmark = pytest.mark.kafka
 TOPIC = "payment-reconciliations"
 
 
-def test_what_was_paused_before_a_rebalance_is_read_after_it(kafka: str, topic_prefix: str, tmp_path: Path) -> None:
+def test_partitions_paused_before_a_rebalance_are_read_after_it(kafka: str, topic_prefix: str, tmp_path: Path) -> None:
     with AuditedDeployment(
         kafka, topic_prefix, tmp_path, clock=0, partitions=4, session_timeout_ms=3_000
     ) as deployment:
         first = OutputConsumer(deployment.settings)
         wait_until(lambda: first.fetch() == [] and len(first._assigned) == 16, 30, "all partitions")
-        first.keep_alive()  # as while MongoDB is away
+        first.keep_alive()  # as while MongoDB is down
 
         second, stop = OutputConsumer(deployment.settings), threading.Event()
         taken: list[str] = []
@@ -34,9 +34,9 @@ def test_what_was_paused_before_a_rebalance_is_read_after_it(kafka: str, topic_p
         joining = threading.Thread(target=join)
         joining.start()
         try:
-            # It lets go of its partitions while it holds still, …
+            # Its partitions are revoked while it is paused, …
             wait_until(lambda: (first.keep_alive(), first._assigned)[1] == set(), 30, "the first to let go")
-            # … and is given some again when it already reads on.
+            # … and some are assigned again when it already continues.
             wait_until(lambda: first.fetch() == [] and 0 < len(first._assigned) < 16, 30, "a share")
             producer = Producer({"bootstrap.servers": kafka})
             for partition in range(4):

@@ -1,4 +1,4 @@
-"""The projector as an operator runs it: real Kafka, a real socket, killed in the middle of a month."""
+"""The projector's process on real Kafka and a real socket, killed in the middle of a month."""
 
 import asyncio
 import json
@@ -47,7 +47,7 @@ class Projection:
     projectors: dict[str, WorkerProcess] = field(default_factory=dict)
 
     def env(self) -> dict[str, str]:
-        """The settings of the projector's process and of the rebuild's."""
+        """The environment of the projector and of the rebuild."""
         return self.deployment.env | {
             "RENTMATCH_MONGO_URL": self.server.url, "RENTMATCH_MONGO_DATABASE": self.database,
         }  # fmt: skip
@@ -63,7 +63,7 @@ class Projection:
         return process
 
     def run(self, *command: str) -> "subprocess.CompletedProcess[str]":
-        """Run a command of rentmatch's to its end."""
+        """Run a command of rentmatch."""
         env = WorkerProcess(self.folder / "command", self.env()).env
         return subprocess.run(
             [sys.executable, "-m", "ops.cli", *command], cwd=REPOSITORY, env=env, capture_output=True, text=True,
@@ -71,7 +71,7 @@ class Projection:
         )  # fmt: skip
 
     def faults(self, outputs: Outputs, **how: Any) -> list[str]:
-        """How the database differs from what a reader of the topics holds, and from the truth."""
+        """The differences of the database from the topics, and from the truth."""
 
         rows = {kind: outputs.of(topic) for topic, kind in KINDS.items()}
         truth = truth_of_deliveries(
@@ -86,7 +86,7 @@ class Projection:
             process.close()
 
     def do(self, what: Callable[[Mongo], Awaitable[Any]]) -> Any:
-        """Do something with the database."""
+        """Run a function with a client of the database."""
 
         async def done() -> Any:
             mongo = Mongo(self.server.url, self.database, timeout_s=20)
@@ -152,7 +152,7 @@ def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MongoServer
 
 @pytest.fixture(scope="module")
 def month(kafka: str, own_server: MongoServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Projection]:
-    """A month that was projected while projectors were killed and MongoDB was away; one projector still runs."""
+    """A month, projected while projectors were killed and MongoDB was down. One projector still runs."""
     rng = Random(SEED)
     scenario = simulate(SEED, 150)
     folder = tmp_path_factory.mktemp("read-model")
@@ -175,9 +175,9 @@ def month(kafka: str, own_server: MongoServer, tmp_path_factory: pytest.TempPath
         wait_until(lambda: "MongoDB" in unready(projector), 30, "readyz to tell", child=projector._child)
         assert probe(projector, "/livez")[0] == 200
         assert metrics_of(projector)["rentmatch_read_model_mongo_up"] == 0
-        second = projection.projector("second")  # it starts while MongoDB is away: it waits, and does not die
+        second = projection.projector("second")  # it starts while MongoDB is down, and waits
         feed.finish()
-        deployment.wait_settled()  # the pipeline does not notice
+        deployment.wait_settled()  # the workers are not affected
         assert second.exit_code is None
         wait_until(lambda: "MongoDB" in unready(second), 30, "the second to tell", child=second._child)
         own_server.start()
@@ -189,7 +189,7 @@ def month(kafka: str, own_server: MongoServer, tmp_path_factory: pytest.TempPath
 
 
 def unready(process: WorkerProcess) -> str:
-    """Why it is not ready; empty if it is, or does not answer yet."""
+    """The reason why it is not ready; empty if it is ready or does not answer yet."""
     try:
         status, why = probe(process, "/readyz")
     except OSError:
@@ -197,7 +197,7 @@ def unready(process: WorkerProcess) -> str:
     return "" if status == 200 else why
 
 
-def test_the_collections_are_what_the_topics_say_and_the_truth(month: Projection):
+def test_the_collections_match_the_topics_and_the_truth(month: Projection):
     outputs = month.deployment.check()
     assert month.faults(outputs) == []
     for topic, kind in KINDS.items():
@@ -211,7 +211,7 @@ def test_the_collections_are_what_the_topics_say_and_the_truth(month: Projection
     )
 
 
-def test_a_projector_tells_how_it_stands(month: Projection):
+def test_health_and_metrics_of_a_projector(month: Projection):
     second = month.projectors["second"]
     wait_until(lambda: probe(second, "/readyz")[0] == 200, 20, "readiness")
     wait_until(
@@ -225,8 +225,8 @@ def test_a_projector_tells_how_it_stands(month: Projection):
     assert told['rentmatch_read_model_documents_total{collection="payments",outcome="poisoned"}'] == 0
 
 
-def test_a_rebuild_beside_a_running_projector_ends_in_what_the_topics_say(month: Projection):
-    """What was falsified is right again, what an earlier rebuild left is gone, and what comes meanwhile is there."""
+def test_a_rebuild_beside_a_running_projector_matches_the_topics(month: Projection):
+    """Falsified documents are corrected, remains of an earlier rebuild are dropped, new records are included."""
     now = time.time_ns() // 1_000
     kept = {**month.documents("payments_history")[0], "_id": "P-0@1", "key": "P-0", "version": 1}
     lock = {"_id": "read-model", "who": "another", "told_at": now}
@@ -265,13 +265,13 @@ def test_a_rebuild_beside_a_running_projector_ends_in_what_the_topics_say(month:
     anew = month.run("rebuild-read-model", "--yes", "--history-anew")
     assert (anew.returncode, anew.stderr) == (0, "")
     assert month.faults(outputs) == []  # also the history: P-0 is gone
-    # From behind the last record, as the rebuild left the group, to behind the marker of its transaction.
+    # From the offset after the last record, where the rebuild set the group, to the one after the transaction's marker.
     month.projector("second")
     month.wait_caught_up()
 
 
-def test_projectors_go_on_from_where_a_rebuild_ended(kafka: str, topic_prefix: str, tmp_path: Path, mongo_server):
-    """Bad records are put aside, a primary that is lost is waited for, and without a projector the group is set."""
+def test_projectors_continue_at_the_end_of_a_rebuild(kafka: str, topic_prefix: str, tmp_path: Path, mongo_server):
+    """Bad records are put aside, a lost primary is waited for, and without a projector the group's offsets are set."""
     with AuditedDeployment(kafka, topic_prefix, tmp_path, clock=0) as deployment:
         projection = Projection(deployment, mongo_server, topic_prefix[:12], tmp_path)
         name = deployment.name("obligation-reconciliations")
@@ -288,7 +288,7 @@ def test_projectors_go_on_from_where_a_rebuild_ended(kafka: str, topic_prefix: s
             assert probe(projector, "/readyz") == (503, "MongoDB: not primary")
             assert projection.documents("obligations") == []
             assert max(projection.committed().values()) < 0
-            assert projector.term() == 0  # while it waits
+            assert projector.term() == 0  # during a retry
             assert max(projection.committed().values()) < 0
             projector = projection.projector()
             wait_until(lambda: "not primary" in projector.log_tail(), 30, "it to be told", child=projector._child)
@@ -308,7 +308,7 @@ def test_projectors_go_on_from_where_a_rebuild_ended(kafka: str, topic_prefix: s
             producer.produce(name, one.value, one.key, 0)
         assert producer.flush(10) == 0
         rebuilt = projection.run("rebuild-read-model", "--yes")
-        assert rebuilt.returncode == 1  # for the one that cannot be decoded
+        assert rebuilt.returncode == 1  # because of the undecodable record
         assert "1 records could not become documents" in rebuilt.stderr
         assert "obligations_rebuild: 50 written" in rebuilt.stdout
         assert projection.committed()[name, 0] == 100
@@ -316,7 +316,7 @@ def test_projectors_go_on_from_where_a_rebuild_ended(kafka: str, topic_prefix: s
 
 
 @pytest.mark.parametrize("command", ["project-read-model", "rebuild-read-model"])
-def test_what_an_operator_must_mend_is_told_in_a_sentence(command: str, tmp_path: Path):
+def test_a_missing_or_invalid_url_is_a_usage_error(command: str, tmp_path: Path):
     def run(**env: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
             [sys.executable, "-m", "ops.cli", command, *(["--yes"] if command.startswith("rebuild") else [])],

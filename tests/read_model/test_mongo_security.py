@@ -1,4 +1,4 @@
-"""TLS and a login before MongoDB: the real client, through a front that has both (tests/kit/mongo_front.py)."""
+"""TLS and login: the real drivers, through a proxy that has both (tests/kit/mongo_front.py)."""
 
 import asyncio
 from collections.abc import Iterator
@@ -49,7 +49,7 @@ def put_and_find(address: str, database: str, ca: Path | None, driver: Driver) -
     return asyncio.run(run())
 
 
-def test_documents_go_through_tls_and_login(
+def test_documents_are_written_over_tls_with_scram(
     front: MongoFront, authority: Authority, mongo_database: str, driver: Driver
 ) -> None:
     assert put_and_find(url(front), mongo_database, authority.ca, driver) == [{"_id": "P-1", "version": 1}]
@@ -57,7 +57,7 @@ def test_documents_go_through_tls_and_login(
     assert front.refused == 0
 
 
-def test_a_wrong_password_is_told_without_it(
+def test_the_error_of_a_wrong_password_does_not_contain_it(
     front: MongoFront, authority: Authority, mongo_database: str, driver: Driver
 ) -> None:
     with pytest.raises(MongoUnavailable) as told:
@@ -68,7 +68,7 @@ def test_a_wrong_password_is_told_without_it(
     assert front.logins == 0
 
 
-def test_a_stranger_s_certificate_is_refused(
+def test_a_certificate_of_another_authority_is_refused(
     front: MongoFront, tmp_path: Path, mongo_database: str, driver: Driver
 ) -> None:
     with pytest.raises(MongoUnavailable) as told:
@@ -77,6 +77,6 @@ def test_a_stranger_s_certificate_is_refused(
     assert front.logins == 0
 
 
-def test_without_tls_there_is_no_answer(front: MongoFront, mongo_database: str, driver: Driver) -> None:
+def test_without_tls_the_connection_fails(front: MongoFront, mongo_database: str, driver: Driver) -> None:
     with pytest.raises(MongoUnavailable):
         put_and_find(url(front), mongo_database, None, driver)

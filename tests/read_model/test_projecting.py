@@ -1,4 +1,4 @@
-"""What is written into MongoDB, over a real socket: in any order, twice, by several, with documents that it refuses."""
+"""Writes to MongoDB, over a real socket: in any order, twice, concurrently, with documents that it refuses."""
 
 import asyncio
 import hashlib
@@ -29,17 +29,15 @@ def clock() -> int:
     return NOW
 
 
-def test_each_record_of_a_month_is_a_document_and_back():
+def test_each_record_survives_the_conversion_to_a_document():
     arrived = month(SEED, 25, 5).arrived
     assert {kind_of(one.record) for one in arrived} == set(KINDS)
     for one in arrived:
         assert record_of(type(one.record), document_of(one.record)) == one.record
 
 
-def test_whatever_the_order_the_doubles_and_the_parts_the_newest_stands_and_no_version_is_missing(
-    mongo_server: MongoServer, driver: Driver
-):
-    """Two writers at once, each with all of it in an order of its own."""
+def test_order_duplicates_and_batches_do_not_matter(mongo_server: MongoServer, driver: Driver):
+    """Two concurrent writers, each with all records in an order of its own."""
     story = month(SEED, 25, 5)
     rows = rows_of(story.arrived)
     assert any(len([row for row in told if row[key] == told[0][key]]) > 2 for key, told in
@@ -84,8 +82,8 @@ def test_an_older_version_changes_nothing_and_is_counted(loop, mongo: Mongo):
     loop.run(run())
 
 
-def test_of_many_who_write_one_new_key_at_once_the_newest_wins(loop, mongo: Mongo):
-    """Each upsert of a key that is not there may insert first: the duplicate key of a newer one is no proof of age."""
+def test_of_concurrent_inserts_of_one_key_the_newest_wins(loop, mongo: Mongo):
+    """Any of the upserts may insert first, so a duplicate key does not prove that the existing document is newer."""
 
     async def run():
         for key in range(20):
@@ -99,7 +97,7 @@ def test_of_many_who_write_one_new_key_at_once_the_newest_wins(loop, mongo: Mong
     loop.run(run())
 
 
-def test_numbers_are_int64_and_ids_may_hold_what_field_names_may_not(loop, mongo: Mongo, mongo_server, mongo_database):
+def test_ids_may_contain_characters_that_field_names_must_not(loop, mongo: Mongo, mongo_server, mongo_database):
     view = InstallmentView("first.$x", 20_635, 1_000, {"$P.1": 3, "P.2\0": 1 << 53 | 1}, {"": 4})
     one = obligation("O.$1", 7, installments=(view,))
 
@@ -119,8 +117,8 @@ def test_numbers_are_int64_and_ids_may_hold_what_field_names_may_not(loop, mongo
     ]  # fmt: skip
 
 
-def test_what_is_sent_is_int64(loop, monkeypatch, mongo: Mongo):
-    """The tests' server keeps no types of numbers, so look at the bytes that are sent."""
+def test_numbers_are_sent_as_int64(loop, monkeypatch, mongo: Mongo):
+    """The test server does not keep the types of numbers, so the sent bytes are checked."""
     sent = []
     real = read_model.mongo.RawBSONDocument
     monkeypatch.setattr(read_model.mongo, "RawBSONDocument", lambda raw: sent.append(raw) or real(raw))
@@ -131,7 +129,7 @@ def test_what_is_sent_is_int64(loop, monkeypatch, mongo: Mongo):
     assert {type(value) for value in numbers.values()} == {bson.Int64}
 
 
-def test_a_document_that_is_too_large_is_put_aside_and_the_rest_goes_on(loop, mongo: Mongo, caplog):
+def test_an_oversized_document_is_put_aside(loop, mongo: Mongo, caplog):
     plan = tuple(
         InstallmentView(
             f"{number:05}" + "x" * 500, 20_635, 1, {f"p{number}" + "y" * 480: 1}, {f"q{number}" + "y" * 700: 1}
@@ -163,9 +161,7 @@ def test_a_document_that_is_too_large_is_put_aside_and_the_rest_goes_on(loop, mo
 
 
 @pytest.mark.parametrize("whole", [False, True], ids=["by its own error", "with its whole command"])
-def test_a_document_that_the_server_refuses_is_found_among_many(
-    loop, mongo: Mongo, mongo_server: MongoServer, whole: bool
-):
+def test_a_refused_document_is_found_by_bisection(loop, mongo: Mongo, mongo_server: MongoServer, whole: bool):
     mongo_server.refuse("bad", code=10334 if whole else 121, whole=whole)
     arrived = [obligation(f"bad-{n}" if n in {3, 4, 37} else f"O-{n}", n) for n in range(1, 41)]
 
@@ -181,7 +177,7 @@ def test_a_document_that_the_server_refuses_is_found_among_many(
     loop.run(run())
 
 
-def test_what_cannot_be_decoded_is_put_aside(loop, mongo: Mongo):
+def test_an_undecodable_record_is_put_aside(loop, mongo: Mongo):
     odd = ReceivedRecord(
         "breaks", "mismatch-alerts", 1, 7, None, b"\xc3\x01nonsense", None, "unknown_schema: no known schema"
     )
@@ -199,7 +195,7 @@ def test_what_cannot_be_decoded_is_put_aside(loop, mongo: Mongo):
 @pytest.mark.parametrize(
     ("code", "message"), [(10107, "not primary"), (189, "stepped down"), (13, "not authorized"), (50, "too slow")]
 )
-def test_a_server_that_takes_no_writes_is_away_and_nothing_is_poisoned(
+def test_a_failover_is_unavailability_and_poisons_nothing(
     loop, mongo: Mongo, mongo_server: MongoServer, code: int, message: str
 ):
     async def run():
@@ -207,7 +203,7 @@ def test_a_server_that_takes_no_writes_is_away_and_nothing_is_poisoned(
         mongo_server.fail(code, message)
         with pytest.raises(MongoUnavailable, match=message):
             await writer.write([obligation()])
-        mongo_server.refuse("O-1", code=code)  # the same code, told of the document
+        mongo_server.refuse("O-1", code=code)  # the same code, as an error of the document
         with pytest.raises(MongoUnavailable):
             await writer.write([obligation()])
         mongo_server.heal()
@@ -217,7 +213,7 @@ def test_a_server_that_takes_no_writes_is_away_and_nothing_is_poisoned(
     loop.run(run())
 
 
-def test_a_collection_takes_another_ones_place_with_its_indexes_under_readers(loop, mongo: Mongo):
+def test_replacing_a_collection_is_atomic_for_readers(loop, mongo: Mongo):
     async def run():
         documents = [{"_id": str(n), "version": 1, "obligation_ids": ["O"]} for n in range(50)]
         await mongo.ensure_indexes("payments", INDEXES["payments"])
@@ -236,7 +232,7 @@ def test_a_collection_takes_another_ones_place_with_its_indexes_under_readers(lo
             await mongo.ensure_indexes("payments_rebuild", INDEXES["payments"])
             await mongo.put_newest("payments_rebuild", documents)
             await mongo.replace_collection("payments_rebuild", "payments")
-            await mongo.replace_collection("payments_rebuild", "payments")  # again: nothing to do
+            await mongo.replace_collection("payments_rebuild", "payments")  # again: no effect
         done.set()
         assert await reading > 5
         assert "payments_rebuild" not in await mongo.collections()
@@ -245,7 +241,7 @@ def test_a_collection_takes_another_ones_place_with_its_indexes_under_readers(lo
     loop.run(run())
 
 
-def test_one_of_two_gets_a_claim_until_it_is_stale(loop, mongo: Mongo):
+def test_a_lease_is_exclusive_until_it_expires(loop, mongo: Mongo):
     async def run():
         stale = {"told_at": {"$lt": 5}}
         assert await mongo.acquire_lease("rebuilds", {"_id": "x", "who": "a", "told_at": 4}, stale)
@@ -257,13 +253,13 @@ def test_one_of_two_gets_a_claim_until_it_is_stale(loop, mongo: Mongo):
 
 
 @pytest.mark.parametrize("url", ["http://localhost", "mongodb://", "mongodb://host:port/", "mongodb://u:p:q@host/"])
-def test_a_url_that_cannot_be_one_is_misuse_and_tells_no_password(url: str):
+def test_the_error_of_an_invalid_url_has_no_password(url: str):
     with pytest.raises(MongoConfigError) as caught:
         Mongo(url, "rentmatch")
     assert "p:q" not in str(caught.value)
 
 
-def test_records_are_found_by_kind():
+def test_every_kind_has_records_and_indexes():
     arrived = month(SEED, 25, 5).arrived
     for kind in KINDS:
         assert kind_of(record_of_kind(arrived, kind)) == kind

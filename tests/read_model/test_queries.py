@@ -1,4 +1,4 @@
-"""Each question's answer, from documents that arrived in any order, against the simulator's truth."""
+"""The result of each query, over documents that were written in any order, against the simulator's truth."""
 
 import asyncio
 import random
@@ -43,7 +43,7 @@ def story() -> Month:
 
 @pytest.fixture(scope="module")
 def database(mongo_server: MongoServer, story: Month) -> str:
-    """A database with the month in it, written in an order in which nothing knows what it belongs to."""
+    """A database with the month, written in a random order."""
     mongo = Mongo(mongo_server.url, "questions", timeout_s=20)
 
     async def write() -> None:
@@ -96,7 +96,7 @@ def properties(truth: Truth) -> dict[str, set[str]]:
 
 
 def about(truth: Truth, obligations: set[str]) -> dict[str, dict]:
-    """The open breaks about these obligations, by the contract's words: looked for one by one."""
+    """The open breaks about these obligations, as the contract defines them, found one by one."""
     found = {}
     for break_id, row in truth.open_breaks.items():
         touched = {row["key"]}
@@ -120,7 +120,7 @@ async def all_pages(ask, cursor_of, limit: int) -> list[Any]:
     return items
 
 
-def test_one_record_of_each_kind_is_what_rentmatch_read_prints(loop, model: ReadModel, story: Month):
+def test_single_records_are_those_that_rentmatch_read_prints(loop, model: ReadModel, story: Month):
     async def run():
         for kind, ask in (
             ("payments", model.get_payment),
@@ -137,7 +137,7 @@ def test_one_record_of_each_kind_is_what_rentmatch_read_prints(loop, model: Read
     loop.run(run())
 
 
-def test_history_is_all_versions_newest_first_by_pages(loop, model: ReadModel, story: Month):
+def test_versions_are_listed_newest_first_page_by_page(loop, model: ReadModel, story: Month):
     versions = defaultdict(list)
     for one in story.arrived:
         versions[type(one.record), getattr(one.record, KEYS[one.kind])].append(one.record)
@@ -181,7 +181,7 @@ def test_obligations_of_a_tenant_a_property_a_period_and_a_status(loop, model: R
     loop.run(run())
 
 
-def test_open_exceptions_are_those_of_the_truth_in_order(loop, model: ReadModel, story: Month):
+def test_open_breaks_are_those_of_the_truth_in_order(loop, model: ReadModel, story: Month):
     async def run():
         items = await all_pages(partial(model.list_breaks, BreakQuery()), break_cursor, 10)
         same(items, story.truth.open_breaks, "breaks")
@@ -201,7 +201,7 @@ def test_open_exceptions_are_those_of_the_truth_in_order(loop, model: ReadModel,
     loop.run(run())
 
 
-def test_resolved_and_all_exceptions(loop, model: ReadModel, story: Month):
+def test_resolved_and_all_breaks(loop, model: ReadModel, story: Month):
     everything = newest(story, "breaks")
 
     async def run():
@@ -218,8 +218,8 @@ def test_resolved_and_all_exceptions(loop, model: ReadModel, story: Month):
     loop.run(run())
 
 
-def test_exceptions_of_a_property_and_of_a_tenant(loop, model: ReadModel, story: Month, monkeypatch):
-    monkeypatch.setattr(read_model.queries, "KEYS_PER_QUERY", 3)  # so that it takes several queries
+def test_breaks_of_a_property_and_of_a_tenant(loop, model: ReadModel, story: Month, monkeypatch):
+    monkeypatch.setattr(read_model.queries, "KEYS_PER_QUERY", 3)  # so that several queries are needed
     truth = story.truth
 
     async def run():
@@ -300,8 +300,8 @@ def test_ageing_adds_up_the_truth(loop, model: ReadModel, story: Month):
     loop.run(run())
 
 
-def test_pages_hold_still_while_others_write(loop, mongo: Mongo):
-    """What was there before the first page and stays comes exactly once, whatever opens and closes around it."""
+def test_pages_are_stable_under_concurrent_writes(loop, mongo: Mongo):
+    """A record that exists before the first page and stays is returned once, whatever opens and closes meanwhile."""
     model = ReadModel(mongo)
     rng = random.Random(SEED)
 
@@ -328,7 +328,7 @@ def test_pages_hold_still_while_others_write(loop, mongo: Mongo):
 
     async def run():
         writer = ReadModelWriter(mongo, lambda: 0)
-        # Several opened in the same microsecond, so that only the id tells them apart.
+        # Several open in the same microsecond, so only the id orders them.
         await writer.write([told(number, 1, opened_at=10**15 + number % 4) for number in range(60)])
         stay = {f"{number:032x}" for number in range(0, 60, 2)}
         seen, after, fresh = [], None, 1_000
@@ -346,7 +346,7 @@ def test_pages_hold_still_while_others_write(loop, mongo: Mongo):
     loop.run(run())
 
 
-def test_no_page_of_nothing(loop, model: ReadModel):
+def test_a_limit_of_zero_returns_nothing(loop, model: ReadModel):
     assert loop.run(model.list_breaks(BreakQuery(), limit=0)) == []
 
 
@@ -371,7 +371,7 @@ def test_every_query_raises_when_mongodb_is_away(tmp_path: Path, driver: Driver)
         assert time.monotonic() - began < 5
         server.start()
         await model.ping()
-        server.child.freeze()  # it takes connections and answers nothing
+        server.child.freeze()  # it accepts connections and does not answer
         with pytest.raises(ReadModelUnavailable):
             await model.get_payment("P")
         server.child.thaw()
