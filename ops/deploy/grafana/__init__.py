@@ -1,1 +1,1 @@
-"""Dashboards of Grafana, made by `python -m ops.deploy.grafana.generate` from the panels that stand beside it."""
+"""Dashboards of Grafana, made by `python -m ops.deploy.grafana.generate` from the panels beside it."""

@@ -27,38 +27,38 @@ _MINOR_NOTE = "In minor units (cents for USD) of the currency in the legend."
 
 def _figures() -> Row:
     return Row(
-        "The figures",
+        "Key figures",
         [
             Panel(
                 "Clearing", [Query(f"rentmatch:clearing:ratio{_OF}", "{{currency}}")], RATIO, "stat", 4, 5, decimals=3,
-                about="The part of the money that stands which the ledger agrees on, payment by payment. "
-                "What is still in time lowers it, too.",
+                about="The share of net settled money that is posted, payment by payment. "
+                "Money that is still in time lowers it, too.",
             ),
             Panel(
-                "Completeness", [Query("rentmatch:completeness:ratio", "all three legs")], RATIO, "stat", 4, 5,
-                decimals=2, about="The part of payments that app, processor and ledger have all told of.",
+                "Completeness", [Query("rentmatch:completeness:ratio", "all three sources")], RATIO, "stat", 4, 5,
+                decimals=2, about="The share of payments that app, processor and ledger have all reported.",
             ),
             Panel(
                 "Timeliness", [Query('rentmatch:event_latency_seconds:p99{since="broker"}', "99 of 100 events within")],
                 SECONDS, "stat", 4, 5, limits=((5.0, "yellow"), (30.0, "red")),
-                about="From the broker's timestamp until the transaction that holds the event is committed.",
+                about="From the broker's timestamp until the event's transaction is committed.",
             ),
             Panel(
                 "Freshness", [Query("rentmatch:caught_up_age_seconds", "reconciled up to, ago")], SECONDS, "stat", 4, 5,
-                limits=_FRESH, about="How old that is up to which everything is reconciled.",
+                limits=_FRESH, about="The age of the watermark, up to which everything is reconciled.",
             ),
             Panel(
                 "Open breaks of priority 1", [Query('sum(rentmatch:open_breaks:sum{priority="1"})', "breaks")],
                 COUNT, "stat", 4, 5, limits=_NONE_GOOD,
             ),
             Panel(
-                "Held back",
+                "Suppressed alerts",
                 [
                     Query("count(rentmatch:break_class_held) or vector(0)", "classes of breaks"),
                     Query("count(rentmatch:input_silent_since_timestamp_seconds) or vector(0)", "silent feeds"),
                 ],
                 COUNT, "stat", 4, 5, limits=((1.0, "orange"),),
-                about="Alerts that are not told now, because a feed is silent or the pipeline is behind (docs/runbook.md).",
+                about="Alerts that do not fire now, because a feed is silent or the pipeline is behind (docs/runbook.md).",
             ),
         ],
     )  # fmt: skip
@@ -69,16 +69,16 @@ def _money() -> Row:
         "Money",
         [
             Panel(
-                "Standing and posted (minor units)",
+                "Net settled and posted (minor units)",
                 [
-                    Query(f"rentmatch:standing_minor:sum{_OF}", "standing {{currency}}"),
+                    Query(f"rentmatch:standing_minor:sum{_OF}", "net settled {{currency}}"),
                     Query(f"rentmatch:posted_minor:sum{_OF}", "posted {{currency}}"),
                 ],
-                MINOR, about=f"What was collected and not taken back, and what the ledger has. {_MINOR_NOTE}",
+                MINOR, about=f"Collected money after returns, refunds and chargebacks; and what the ledger has. {_MINOR_NOTE}",
             ),
             Panel(
                 "Uncleared (minor units)", [Query(f"rentmatch:uncleared_minor:sum{_OF}", "{{currency}}")], MINOR,
-                about=f"Sum over payments of |standing - posted|. It comes and goes with the day; its floor is what got "
+                about=f"Sum over payments of |net settled - posted|. It rises and falls with the day; its floor is what is "
                 f"stuck. {_MINOR_NOTE}",
             ),
             Panel(
@@ -90,22 +90,22 @@ def _money() -> Row:
                 MINOR, about=_MINOR_NOTE,
             ),
             Panel(
-                "Gross drift by currency (minor units)",
+                "Gross difference by currency (minor units)",
                 [
                     Query(f"sum by (currency) (rentmatch:break_gross_drift_minor:sum{_OF})", "{{currency}}"),
                     Query(f"rentmatch:limit_gross_drift_minor{_OF}", "limit {{currency}}"),
                 ],
-                MINOR, about=f"Sum of |actual - expected| of open breaks: an excess hides no lack. {_MINOR_NOTE}",
+                MINOR, about=f"Sum of |actual - expected| of open breaks: an excess hides no shortage. {_MINOR_NOTE}",
             ),
             Panel(
-                "Net drift by currency (minor units)",
+                "Net difference by currency (minor units)",
                 [Query(f"sum by (currency) (rentmatch:break_net_drift_minor:sum{_OF})", "{{currency}}")],
-                MINOR, about=f"Which way the money is wrong. 0 proves nothing. {_MINOR_NOTE}",
+                MINOR, about=f"The direction of the difference. 0 proves nothing. {_MINOR_NOTE}",
             ),
             Panel(
                 "Past due by stage (minor units)",
                 [Query(f"sum by (stage, currency) (rentmatch_past_due_minor{_OF})", "{{stage}} {{currency}}")],
-                MINOR, stacked=True, about=f"What live late-payment alerts miss. {_MINOR_NOTE}",
+                MINOR, stacked=True, about=f"The outstanding amounts of live late-payment alerts. {_MINOR_NOTE}",
             ),
         ],
     )  # fmt: skip
@@ -116,8 +116,8 @@ def _counts() -> Row:
         "Payments, obligations, breaks",
         [
             Panel("Payments by status", [Query("rentmatch:payments:sum", "{{status}}")], stacked=True),
-            Panel("Payments by legs", [Query("rentmatch:payments_by_legs:sum", "{{legs}}")], stacked=True,
-                  about="Which of the three have told of them."),
+            Panel("Payments by source", [Query("rentmatch:payments_by_legs:sum", "{{legs}}")], stacked=True,
+                  about="Which of app, processor and ledger have reported them."),
             Panel("Obligations by status", [Query("rentmatch:obligations:sum", "{{status}}")], stacked=True),
             Panel("Open breaks by class and priority",
                   [Query("sort_desc(rentmatch:open_breaks:sum > 0)", "{{priority}} {{class}}")], kind="bargauge",
@@ -157,7 +157,7 @@ def _returns() -> Row:
 BUSINESS = Dashboard(
     "business",
     "rentmatch: the money",
-    "For finance: what stands, what is posted, what does not agree, what is late. Sums over all workers.",
+    "For finance: net settled, posted, differences, late payments. Sums over all workers.",
     [_figures(), _money(), _counts(), _returns()],
     [CURRENCY],
     since="now-7d",
@@ -185,7 +185,7 @@ def _reading() -> Row:
         [
             Panel("Workers ready", [Query(f'sum(rentmatch_ready{{job="rentmatch-worker", {_HERE[1:]}) or vector(0)', "ready"),
                                     Query('count(up{job="rentmatch-worker"}) or vector(0)', "known")], COUNT, "stat", 6, 5),
-            Panel("Caught up", [Query("rentmatch:caught_up_age_seconds", "ago")], SECONDS, "stat", 6, 5, limits=_FRESH),
+            Panel("Watermark", [Query("rentmatch:caught_up_age_seconds", "ago")], SECONDS, "stat", 6, 5, limits=_FRESH),
             Panel("Lag", [Query("sum(rentmatch:input_lag_records:sum)", "records")], COUNT, "stat", 6, 5,
                   limits=((1000.0, "yellow"), (10000.0, "red"))),
             Panel("Versions", [Query('count by (version) (rentmatch_build_info{job="rentmatch-worker"})', "{{version}}")],
@@ -196,9 +196,9 @@ def _reading() -> Row:
             Panel("Age of the newest record by feed",
                   [Query("rentmatch:input_age_seconds", "{{topic}}"),
                    Query("rentmatch:limit_feed_silent_seconds * on () group_left () rentmatch:feed_rest_factor", "limit {{topic}}")],
-                  SECONDS, about="By the broker's timestamps. Over its limit while another feed moves, a feed is taken for "
-                  "silent, and what only follows from that is held back."),
-            Panel("Caught-up time, age by topic",
+                  SECONDS, about="By the broker's timestamps. Over its limit while another feed moves, a feed counts as "
+                  "silent, and alerts that follow from that alone are suppressed."),
+            Panel("Watermark, age by topic",
                   [Query("time() - min by (topic) (rentmatch_input_caught_up_timestamp_seconds)", "{{topic}}"),
                    Query("rentmatch:caught_up_age_seconds", "everything")], SECONDS),
             Panel("Facts", [Query(f"sum by (table, outcome) (rate(rentmatch_facts_total{_HERE}{_RATE}))", "{{table}} {{outcome}}")],
@@ -217,10 +217,10 @@ def _committing() -> Row:
                   limits=((30.0, "red"),)),
             Panel("Latency since the event occurred",
                   [Query(f'rentmatch:event_latency_seconds:p{p}{{since="occurred"}}', f"{p} %") for p in (50, 95, 99)], SECONDS,
-                  about="How late producers are, and we after them."),
+                  about="The delay of producers plus that of rentmatch."),
             Panel("Commits", [Query(f"sum by (instance) (rate(rentmatch_commits_total{_HERE}{_RATE}))", "{{instance}}")], PER_SECOND),
             Panel("Commit duration", _quantiles("rentmatch_commit_duration_seconds", "instance", "{{instance}}"), SECONDS),
-            Panel("Records a commit", _quantiles("rentmatch_commit_records", "", "")),
+            Panel("Records per commit", _quantiles("rentmatch_commit_records", "", "")),
             Panel("Keys in the open transaction", [Query(f"rentmatch_pending_keys{_HERE}", "{{instance}}")]),
         ],
     )  # fmt: skip
@@ -244,9 +244,9 @@ def _group() -> Row:
 
 def _answering() -> Row:
     return Row(
-        "Read model and questions",
+        "Read model and queries",
         [
-            Panel("Mongo answers", [Query("max(rentmatch_read_model_mongo_up)", "1: yes")], COUNT, "stat", 4,
+            Panel("MongoDB answers", [Query("max(rentmatch_read_model_mongo_up)", "1: yes")], COUNT, "stat", 4,
                   limits=((1.0, "green"),), base_color="red"),
             Panel("Read model, records to write",
                   [Query("sum by (topic) (rentmatch_read_model_lag_records)", "{{topic}}"),], width=5),
@@ -255,7 +255,7 @@ def _answering() -> Row:
                          "{{collection}} {{outcome}}")], PER_SECOND, width=5),
             Panel("Requests by status", [Query(f"sum by (status) (rate(rentmatch_http_requests_total{_RATE}))", "{{status}}")],
                   PER_SECOND, width=5, stacked=True),
-            Panel("Time to answer, 99 %",
+            Panel("Response time, 99 %",
                   [Query(f"histogram_quantile(0.99, sum by (le, route) (rate(rentmatch_http_request_seconds_bucket{_RATE})))",
                          "{{route}}")], SECONDS, width=5),
         ],
@@ -265,7 +265,7 @@ def _answering() -> Row:
 PIPELINE = Dashboard(
     "pipeline",
     "rentmatch: the pipeline",
-    "For the on-call engineer: what comes in, how fast it goes through, who does it.",
+    "For the on-call engineer: input, throughput, workers.",
     [_reading(), _committing(), _group(), _answering()],
     [INSTANCE],
     since="now-6h",
@@ -281,7 +281,7 @@ def _transitions(lifecycle: str) -> Query:
 EXCEPTIONS = Dashboard(
     "exceptions",
     "rentmatch: exceptions",
-    "For whoever works on breaks, late installments and dead letters: what opens, what is resolved, what stays.",
+    "For those who work breaks, late installments and dead letters: what opens, what is resolved, what stays open.",
     [
         Row(
             "Now",
@@ -295,8 +295,8 @@ EXCEPTIONS = Dashboard(
                 Panel("Dead letters of a day",
                       [Query("sum(increase(rentmatch_dead_letters_total[24h])) or vector(0)", "records")], COUNT, "stat", 4, 5,
                       limits=_NONE_GOOD, decimals=0),
-                Panel("Held back", [Query("rentmatch:break_class_held", "{{class}}")], COUNT, "stat", 4, 5,
-                      base_color="orange", about="Classes whose alerts are held back now."),
+                Panel("Suppressed alerts", [Query("rentmatch:break_class_held", "{{class}}")], COUNT, "stat", 4, 5,
+                      base_color="orange", about="Classes whose alerts are suppressed now."),
                 Panel("Firing alerts", [Query('ALERTS{alertname=~"Rentmatch.*", alertstate="firing"}')], kind="table",
                       width=24, height=6),
             ],
@@ -309,10 +309,10 @@ EXCEPTIONS = Dashboard(
                 Panel("Open breaks by class", [Query("sum by (class) (rentmatch:open_breaks:sum) > 0", "{{class}}")], stacked=True),
                 Panel("Top classes by count", [Query("topk(10, sum by (class) (rentmatch:open_breaks:sum) > 0)", "{{class}}")],
                       kind="bargauge", base_color="blue"),
-                Panel("Top classes by gross drift (minor units)",
+                Panel("Top classes by gross difference (minor units)",
                       [Query(f"topk(10, rentmatch:break_gross_drift_minor:sum{_OF} > 0)", "{{class}} {{currency}}")],
                       MINOR, "bargauge", base_color="blue", about=_MINOR_NOTE),
-                Panel("Gross drift by class (minor units)",
+                Panel("Gross difference by class (minor units)",
                       [Query(f"rentmatch:break_gross_drift_minor:sum{_OF} > 0", "{{class}} {{currency}}")], MINOR,
                       about=_MINOR_NOTE),
             ],
@@ -320,13 +320,13 @@ EXCEPTIONS = Dashboard(
         Row(
             "Late installments and dead letters",
             [
-                Panel("Late-payment alerts told in an hour",
+                Panel("Late-payment alerts published in an hour",
                       [Query("sum by (lifecycle) (increase(rentmatch_late_alert_transitions_total[1h]))", "{{lifecycle}}")],
                       decimals=0),
                 Panel("Dead letters in an hour, by class",
                       [Query("sum by (topic, class) (increase(rentmatch_dead_letters_total[1h])) > 0", "{{topic}} {{class}}")],
                       decimals=0),
-                Panel("Dead letters, part of the records by topic",
+                Panel("Dead letters, share of the records by topic",
                       [Query('sum by (topic) (rate(rentmatch_events_total{outcome="dead_letter"}[15m])) '
                              "/ (sum by (topic) (rate(rentmatch_events_total[15m])) > 0)", "{{topic}}")], RATIO,
                       limits=((0.01, "red"),), decimals=2),

@@ -11,8 +11,8 @@ COLUMNS = 24
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
 
 COUNT, RATIO, SECONDS, PER_SECOND, MINOR = "locale", "percentunit", "s", "cps", "locale"
-"""Grafana's units. Minor units are shown as the whole numbers they are, with separators: the currency stands in the
-legend, and how many minor units make a major one differs by currency, so that no panel divides."""
+"""Grafana's units. Minor units are shown as the whole numbers they are, with separators: the currency is in the
+legend, and how many minor units make a major one differs by currency, so no panel divides."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Dashboard:
 
 
 def as_json(dashboard: Dashboard) -> dict[str, Any]:
-    """Lay a dashboard out as Grafana reads it."""
+    """Give a dashboard as Grafana's JSON."""
     panels: list[dict[str, Any]] = []
     top = 0
     for row in dashboard.rows:
