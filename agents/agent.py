@@ -1,4 +1,4 @@
-"""What every agent is: a stage of the pipeline that is declared in the topology, and what it is given."""
+"""The base of all agents, and the context that they are built with."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping

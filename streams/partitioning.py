@@ -1,4 +1,4 @@
-"""Which internal partition keeps a key."""
+"""The internal partition of a key."""
 
 from zlib import crc32
 

@@ -33,7 +33,7 @@ class RecoveryFailed(RuntimeError):
 
 
 class Changelog(NamedTuple):
-    """A changelog partition and where the store keeps it."""
+    """A changelog partition, and the store's partition for it."""
 
     name: str
     number: int
@@ -207,8 +207,8 @@ class Recovery:
     ) -> None:
         """Read committed records until each partition's position is at its target.
 
-        Control records count, and hold nothing. `take` is given a partition, its next records, and the position
-        behind them.
+        Control records count and hold no data. `take` receives a partition, its next records, and the position
+        after them.
 
         Raises:
             RecoveryFailed: cancelled by another rebalance, or the broker cannot be read.

@@ -1,4 +1,4 @@
-"""Which folder, and which stable name, a worker takes among those that share a state directory."""
+"""The state folder and the stable name of a worker, among those that share a state directory."""
 
 import fcntl
 import os
@@ -26,7 +26,7 @@ def take(state_dir: Path, application_id: str, worker_id: str | None) -> Slot:
     """Lock the folder of `worker_id`, or the first free one of this host.
 
     A worker that starts again takes the same folder, and so finds its state; the kernel frees the lock of one that
-    died. The name is that of the transactional id: starting again with it fences off what came before.
+    died. The name is the transactional id: starting again with it fences the former process.
 
     Raises:
         NoSlot: the worker id is in use, or the folder cannot be made.

@@ -1,4 +1,4 @@
-"""Reads what other workers commit: log_offsets, and the changelogs of standby partitions."""
+"""Reads what other workers commit: watermarks, and the changelogs of standby partitions."""
 
 import logging
 import threading

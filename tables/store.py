@@ -1,13 +1,13 @@
-"""The local store: what is committed, on disk, with the changelog offset up to which it is so.
+"""The local store: the committed state on disk, with the changelog offset that it is as of.
 
-One RocksDB a worker holds all partitions of both tables, so that a commit is one atomic write. It is a cache of the
-changelog: it may be deleted at any time while the worker is down, and never holds what is not committed.
+One RocksDB per worker holds all partitions of all tables, so that a commit is one atomic write. It is a cache of the
+changelogs: it may be deleted while the worker is down, and never holds anything that is not committed.
 
 Keys (all integers big-endian, so that RocksDB's order is ours):
 - `v` table partition id      → the packed state of a key
 - `v` table partition TALLY_KEY → the tally of the partition (domain/tally.py); it comes last, and is no id
 - `d` table partition instant id → nothing: the deadline index, in the order of time
-- `o` table partition         → the changelog offset behind the last record that is in the store
+- `o` table partition         → the changelog offset after the last record in the store
 - `identity`                  → which cluster's which changelogs these are
 """
 
@@ -135,7 +135,7 @@ class Store:
         self._db.write(batch)
 
     def offset(self, place: TablePartition) -> int:
-        """The changelog offset behind the last record that is in the store; 0 where nothing is."""
+        """The changelog offset after the last record in the store; 0 where there is none."""
         found = self._db.get(place.prefix(b"o"))
         return int.from_bytes(found, "big") if found else 0
 
@@ -184,7 +184,7 @@ class Store:
     def recover(self, place: TablePartition, records: Iterable[tuple[bytes, bytes | None]], offset: int) -> None:
         """Take changelog records as they are: a value begins with its deadline, a null value forgets the key.
 
-        Old entries of the deadline index are left behind; `due` is allowed to return them.
+        Outdated entries of the deadline index remain; `due` may return them.
         """
         batch = WriteBatch(raw_mode=True)
         put = batch.put

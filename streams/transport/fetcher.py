@@ -165,7 +165,7 @@ class Fetcher:
 
         def close(place: tuple[str, int], end: int) -> None:
             held = records.pop(place, [])
-            # A record's timestamp costs something to ask for, and two tell how old a batch is.
+            # Reading a record's timestamp costs time, and two of them show how old a batch is.
             stamped_ms = (firsts[place].timestamp()[1], lasts[place].timestamp()[1]) if held else ()
             self._close(batches, place, held, end, stamped_ms)
 
@@ -175,7 +175,7 @@ class Fetcher:
             offset = message.offset()
             if error is not None:
                 if error.code() == KafkaError._PARTITION_EOF:
-                    # The true end, behind control records, which have offsets and no data.
+                    # The true end, after control records, which have offsets and no data.
                     close(place, offset)
                 else:
                     _complain(place, error)
@@ -230,10 +230,10 @@ def size_of(batch: Batch) -> int:
 
 
 def _complain(place: tuple[str, int], error: KafkaError) -> None:
-    """Go on through what passes by itself.
+    """Log an error that passes by itself.
 
     Raises:
-        KafkaException: records are gone or may not be read; going on would lose them silently.
+        KafkaException: records are deleted or may not be read; going on would lose them silently.
 
     """
     lost = {KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE, KafkaError.TOPIC_AUTHORIZATION_FAILED}
