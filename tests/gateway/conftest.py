@@ -43,7 +43,7 @@ def month() -> Driver:
     return played(scenario, scenario.closes_at)
 
 
-def projected(mongo_server: MongoServer, month: Driver) -> ReadModel:
+def projected(mongo_server: MongoServer, month: Driver, driver: str) -> ReadModel:
     """The read model as the projector writes it."""
     mongo = Mongo(mongo_server.url, "web", timeout_s=20)
 
@@ -56,17 +56,17 @@ def projected(mongo_server: MongoServer, month: Driver) -> ReadModel:
         await mongo.close()
 
     asyncio.run(write())
-    return ReadModel(Mongo(mongo_server.url, "web", timeout_s=QUERY_TIMEOUT_S))
+    return ReadModel(Mongo(mongo_server.url, "web", timeout_s=QUERY_TIMEOUT_S, driver=driver))
 
 
-@pytest.fixture(scope="module", params=["memory", "mongo"])
+@pytest.fixture(scope="module", params=["memory", "motor", "pymongo"])
 def served(request: pytest.FixtureRequest, month: Driver) -> Iterator[Served]:
     """A worker that owns every key, without a token, with a read model in memory and with MongoDB."""
     owner = InProcessLiveState(month.worker, "alone", "http://alone.invalid", {})
     model = (
         MemoryReadModel(month)
         if request.param == "memory"
-        else projected(request.getfixturevalue("mongo_server"), month)
+        else projected(request.getfixturevalue("mongo_server"), month, request.param)
     )
     with Served(ReconciliationApi(model, owner, "0")) as served:
         served.name = request.param
