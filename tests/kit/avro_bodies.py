@@ -1,4 +1,4 @@
-"""Both implementations of our own bodies, for tests that hold each to the same."""
+"""Both codecs of our own schemas, for tests that apply to each."""
 
 import pytest
 

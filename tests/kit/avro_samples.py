@@ -1,4 +1,4 @@
-"""Records for the codec's tests: one good sample of each, and Hypothesis strategies that reach the corners."""
+"""Records for the codec's tests: a valid sample of each, and Hypothesis strategies for boundary values."""
 
 import io
 from typing import Any
@@ -360,7 +360,7 @@ outputs = st.one_of(
 
 
 def plain(value: Any) -> Any:
-    """A Struct as the dicts and lists that fastavro takes and gives, by Avro's field names."""
+    """A Struct as fastavro's dicts and lists, by Avro's field names."""
     if isinstance(value, msgspec.Struct):
         avro = {field: name for name, field in RENAMED.items()}
         return {avro.get(field, field): plain(getattr(value, field)) for field in value.__struct_fields__}
@@ -370,7 +370,7 @@ def plain(value: Any) -> Any:
 
 
 def without_logical_types(schema: Any) -> Any:
-    """The same schema with bare numbers, so that fastavro gives numbers and not datetimes, which end at year 9999."""
+    """The schema with plain numbers: fastavro would return datetimes, which end at the year 9999."""
     if isinstance(schema, dict):
         return {key: without_logical_types(part) for key, part in schema.items() if key != "logicalType"}
     if isinstance(schema, list):

@@ -1,4 +1,4 @@
-"""Help, settings, exit statuses: what a newcomer meets first."""
+"""Help, settings and exit statuses."""
 
 import json
 import os
@@ -35,7 +35,7 @@ def test_help_lists_every_command(bare_run: Run) -> None:
 
 
 @pytest.mark.parametrize("words", all_commands(), ids=" ".join)
-def test_help_of_each_command_has_an_example_on_lines_of_its_own(bare_run: Run, words: list[str]) -> None:
+def test_help_of_each_command_has_an_example(bare_run: Run, words: list[str]) -> None:
     result = bare_run(*words, "--help")
     assert result.exit_code == 0
     example = re.search(r"^  Examples?:\n((?:    .+\n)+)", result.stdout, re.MULTILINE)
@@ -66,7 +66,7 @@ def test_settings_lists_all_masks_secrets_and_marks_changes(bare_run: Run) -> No
     assert re.search(r"^RENTMATCH_BROKER ", table, re.MULTILINE)
 
 
-def test_a_bad_value_is_told_without_a_traceback() -> None:
+def test_a_bad_value_is_reported_without_a_traceback() -> None:
     env = {**os.environ, "RENTMATCH_PARTITIONS": "none"}
     result = subprocess.run(
         [sys.executable, "-m", "ops.cli", "settings"], env=env, capture_output=True, text=True, timeout=60, check=False
@@ -98,7 +98,7 @@ def test_a_worker_without_a_broker_says_so_in_one_line(bare_run: Run) -> None:
     assert "no Kafka broker answers at 127.0.0.1:1" in result.stderr
 
 
-def test_a_worker_that_anybody_could_ask_does_not_start(bare_run: Run) -> None:
+def test_a_worker_without_a_token_does_not_listen_to_other_machines(bare_run: Run) -> None:
     result = bare_run("worker", env={"RENTMATCH_BROKER": "127.0.0.1:1", "RENTMATCH_HTTP_HOST": "0.0.0.0"})
     assert result.exit_code == 2
     assert "RENTMATCH_HTTP_TOKEN is not set" in result.stderr

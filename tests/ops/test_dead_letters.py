@@ -39,7 +39,7 @@ def bury(
     assert producer.flush(10) == 0
 
 
-def test_list_tells_class_source_and_filters(run: Run, mock_broker: str) -> None:
+def test_list_shows_class_and_source_and_filters(run: Run, mock_broker: str) -> None:
     bury(mock_broker, GARBAGE)
     bury(mock_broker, readable(), "here.ledger-events", DeadLetterClass.WRONG_RECORD)
     bury(mock_broker, None, headers=False)
@@ -92,14 +92,14 @@ def test_show_dumps_the_bytes_and_gives_a_verdict(run: Run, mock_broker: str) ->
 
     assert "names no input topic of this installation" in run("dead-letters", "show", "0:2").stdout
 
-    gone = run("dead-letters", "show", "0:99")
-    assert gone.exit_code == 1
-    assert "no dead letter 0:99" in gone.stderr
+    missing = run("dead-letters", "show", "0:99")
+    assert missing.exit_code == 1
+    assert "no dead letter 0:99" in missing.stderr
     assert run("dead-letters", "show", "99:0").exit_code == 1
     assert run("dead-letters", "show", "99").exit_code == 2
 
 
-def test_refeed_gives_the_same_bytes_and_key_to_the_source_once(run: Run, mock_broker: str) -> None:
+def test_refeed_publishes_the_same_bytes_and_key_once(run: Run, mock_broker: str) -> None:
     bury(mock_broker, readable())
     bury(mock_broker, GARBAGE)
     bury(mock_broker, GARBAGE, offset=8)
@@ -148,7 +148,7 @@ def test_since_is_an_age_or_an_instant() -> None:
             since_ms(bad, now_ms)
 
 
-def test_a_long_value_is_cut_and_says_so() -> None:
+def test_a_long_value_is_cut_with_a_note() -> None:
     rows = list(hex_dump(bytes(5000)))
     assert len(rows) == 4096 // 16 + 1
     assert rows[-1].strip().startswith("… 904 more bytes")

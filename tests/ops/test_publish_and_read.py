@@ -1,4 +1,4 @@
-"""What `publish` puts on a topic `read` gives back; bad lines and bad records are named, never dropped in silence."""
+"""`read` prints the records that `publish` wrote; bad lines and bad records are reported, never dropped silently."""
 
 import base64
 import json
@@ -53,7 +53,7 @@ def payment(version: int, status: PaymentStatus = PaymentStatus.SETTLED) -> byte
     return Codec().encode_output(record, "payment-reconciliations")
 
 
-def test_what_is_published_is_read_back(run: Run) -> None:
+def test_published_records_are_read_back(run: Run) -> None:
     sent = [initiated(f"P-{number}", amount_minor=number + 1) for number in range(300)]
     published = run("publish", "payment-initiated", stdin=lines(*sent))
     assert published.exit_code == 0, published.output
@@ -117,10 +117,10 @@ def test_keep_going_publishes_the_good_and_lists_the_bad(run: Run) -> None:
     )
     result = run("publish", "payment-initiated", "--keep-going", stdin=text)
     assert result.exit_code == 1
-    told = result.stderr.splitlines()
-    assert [line.split(":")[0] for line in told[:-1]] == ["line 2", "line 4", "line 5", "line 6", "line 8"]
-    assert "travels on ledger-events" in told[3]
-    assert "2 published to here.payment-initiated, 5 bad lines left out" in told[-1]
+    messages = result.stderr.splitlines()
+    assert [line.split(":")[0] for line in messages[:-1]] == ["line 2", "line 4", "line 5", "line 6", "line 8"]
+    assert "travels on ledger-events" in messages[3]
+    assert "2 published to here.payment-initiated, 5 bad lines left out" in messages[-1]
     read = parsed(run("read", "payment-initiated", "--json").stdout)
     assert sorted(record["payment_id"] for record in read) == ["P-1", "P-4"]
 
@@ -208,7 +208,7 @@ def test_a_deleted_key_and_a_readable_form(run: Run, mock_broker: str) -> None:
     assert "P-2  _deleted" in second
 
 
-def test_mistakes_are_told_with_what_to_do(bare_run: Run, run: Run) -> None:
+def test_errors_say_what_to_do(bare_run: Run, run: Run) -> None:
     unknown = run("read", "payments")
     assert unknown.exit_code == 2
     assert "payment-reconciliations" in unknown.stderr
@@ -234,7 +234,7 @@ def test_mistakes_are_told_with_what_to_do(bare_run: Run, run: Run) -> None:
     assert "RENTMATCH_SECURITY_" in files.stderr
 
 
-def test_what_the_broker_does_not_take_is_named(run: Run) -> None:
+def test_an_undelivered_record_is_named(run: Run) -> None:
     huge = {"type": "_raw", "base64": base64.b64encode(bytes(14 * 1024 * 1024)).decode(), "key": "K"}
     result = run("publish", "payment-initiated", stdin=lines(initiated("P-1"), huge, initiated("P-2")))
     assert result.exit_code == 1
@@ -242,7 +242,7 @@ def test_what_the_broker_does_not_take_is_named(run: Run) -> None:
     assert "2 published to here.payment-initiated, 1 not delivered" in result.stderr
 
 
-def test_no_broker_is_told(bare_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_broker_is_reported(bare_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster, "ANSWER_SECONDS_MAX", 1.0)
     result = bare_run("read", "ledger-events", env={"RENTMATCH_BROKER": "127.0.0.1:1"})
     assert result.exit_code == 1
@@ -269,8 +269,8 @@ def test_internal_topics_are_shown_by_their_describer(
     assert unknown["error"] == "there is no describer of progress"
 
 
-def test_follow_shows_records_as_they_come_and_ends_well_on_ctrl_c(run: Run, mock_broker: str) -> None:
-    # A shell starts what runs in its background deaf to Ctrl-C, and so would be whatever these tests start in turn.
+def test_follow_prints_new_records_until_ctrl_c(run: Run, mock_broker: str) -> None:
+    # A shell starts background processes with SIGINT ignored, which their children inherit.
     listening = "from signal import *; signal(SIGINT, default_int_handler); import ops.cli; ops.cli.main()"
     words = [sys.executable, "-c", listening, "read", "payment-initiated", "--follow", "--json"]
     reader = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -280,8 +280,8 @@ def test_follow_shows_records_as_they_come_and_ends_well_on_ctrl_c(run: Run, moc
             assert run("publish", "payment-initiated", stdin=lines(initiated(payment_id))).exit_code == 0
             assert json.loads(reader.stdout.readline())["payment_id"] == payment_id
         reader.send_signal(signal.SIGINT)
-        _, told = reader.communicate(timeout=30)
-        assert (reader.returncode, told) == (0, "")
+        _, errors = reader.communicate(timeout=30)
+        assert (reader.returncode, errors) == (0, "")
     finally:
         reader.kill()
 

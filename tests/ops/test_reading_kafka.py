@@ -1,4 +1,4 @@
-"""Reading to the end on a real broker, where aborted records and transaction markers stand between and behind."""
+"""Reading to the end on a real broker, with aborted records and transaction markers between and after the records."""
 
 import itertools
 import threading
@@ -48,7 +48,7 @@ def test_an_empty_topic_ends_at_once(settings: Settings) -> None:
     assert values(settings) == []
 
 
-def test_only_what_is_committed_and_ends_behind_it(settings: Settings) -> None:
+def test_only_committed_records_are_read_and_reading_ends_after_them(settings: Settings) -> None:
     producer = transactional(settings)
     producer.begin_transaction()
     send(producer, settings, b"1", b"2")
@@ -71,7 +71,7 @@ def test_only_what_is_committed_and_ends_behind_it(settings: Settings) -> None:
     assert [reading.record_at(settings, topics.MISMATCH_ALERTS, 0, at) for at in (2, 3, 4, 6, 7)] == [None] * 5
 
 
-def test_ends_at_what_was_the_end_though_more_keeps_coming(settings: Settings) -> None:
+def test_reading_ends_at_the_end_offset_of_its_start(settings: Settings) -> None:
     plain = Producer({"bootstrap.servers": settings.broker, "linger.ms": 0})
     send(plain, settings, b"before")
     stop = threading.Event()
@@ -93,7 +93,7 @@ def test_ends_at_what_was_the_end_though_more_keeps_coming(settings: Settings) -
         plain.flush(30)
 
 
-def test_follow_goes_on(settings: Settings) -> None:
+def test_follow_continues(settings: Settings) -> None:
     plain = Producer({"bootstrap.servers": settings.broker})
     send(plain, settings, b"1")
     followed = reading.records(settings, topics.MISMATCH_ALERTS, follow=True)
@@ -103,7 +103,7 @@ def test_follow_goes_on(settings: Settings) -> None:
     followed.close()
 
 
-def test_a_look_leaves_no_consumer_group_behind(settings: Settings) -> None:
+def test_reading_leaves_no_consumer_group(settings: Settings) -> None:
     values(settings)
     groups = AdminClient({"bootstrap.servers": settings.broker}).list_consumer_groups().result()
     assert f"{settings.application_id}-read" not in {group.group_id for group in groups.valid}

@@ -1,4 +1,4 @@
-"""The compiled codec by itself: that it is there, gives back what it took, and refuses what is no layout."""
+"""The compiled codec: it is built, leaks no references, and refuses wrong layouts and arguments."""
 
 import gc
 import random
@@ -29,13 +29,13 @@ def built(pytestconfig: pytest.Config) -> None:
         go_without(pytestconfig, "the compiled codec", MissingToolError("it was not built; is there a C compiler?"))
 
 
-def test_it_is_what_a_worker_uses_unless_told_otherwise() -> None:
+def test_it_is_the_default() -> None:
     assert Codec().is_compiled
     assert not Codec(compiled=False).is_compiled
 
 
-def test_without_the_extension_plain_python_does_the_work() -> None:
-    """As on a machine where it could not be built: the import fails, and nothing else does."""
+def test_without_the_extension_the_plain_codec_is_used() -> None:
+    """As on a machine where it could not be built: only its import fails."""
     program = (
         "import sys; sys.modules['streams.codec._avro'] = None\n"
         "from streams.codec.codec import Codec\n"
@@ -49,7 +49,7 @@ def test_without_the_extension_plain_python_does_the_work() -> None:
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, timeout=60)
 
 
-def test_a_build_without_a_compiler_goes_on_without_it(tmp_path: Path) -> None:
+def test_a_build_without_a_compiler_succeeds(tmp_path: Path) -> None:
     """`make demo` needs nothing but Python: a compiler that fails must not fail the build."""
     command = [sys.executable, "-c", "from setuptools import setup; setup()", "build_ext", "--build-lib", str(tmp_path)]
     done = subprocess.run(
@@ -62,8 +62,8 @@ def test_a_build_without_a_compiler_goes_on_without_it(tmp_path: Path) -> None:
     assert not list(tmp_path.rglob(f"*{suffix}"))
 
 
-def test_nothing_is_kept_or_lost_however_reading_and_writing_end() -> None:
-    """Every object that was made is let go of, and none once too often: counts of references and bytes stand still."""
+def test_no_reference_leaks_however_reading_and_writing_end() -> None:
+    """Every new object is released exactly once: reference counts and allocated bytes do not grow."""
     dice = random.Random(7)
     cases = []
     for record in (*samples.FACTS, *samples.OUTPUTS):
@@ -108,12 +108,12 @@ def test_nothing_is_kept_or_lost_however_reading_and_writing_end() -> None:
         ("record", None, (), ()), "long", None, ("record", dict, ("a",) * 40, (("string", 0),) * 40),
     ],
 )  # fmt: skip
-def test_what_is_no_plan_is_refused(layout: Any) -> None:
+def test_a_wrong_layout_is_refused(layout: Any) -> None:
     with pytest.raises((ValueError, TypeError)):
         avro_compiled.Body(layout, print)
 
 
-def test_a_plan_without_end_is_refused() -> None:
+def test_a_layout_that_is_too_deep_is_refused() -> None:
     layout: Any = ("string", 0)
     for _ in range(100):
         layout = ("optional", layout)
@@ -121,7 +121,7 @@ def test_a_plan_without_end_is_refused() -> None:
         avro_compiled.Body(layout, print)
 
 
-def test_arguments_of_other_kinds_are_errors() -> None:
+def test_arguments_of_other_types_are_errors() -> None:
     body = avro_compiled.BODIES["PaymentPosted"]
     for arguments in ((), (b"",), ("text", 0), (bytearray(b"x"), 0), (b"", "0"), (b"", -1), (b"", 1 << 80)):
         with pytest.raises((TypeError, ValueError, OverflowError)):

@@ -1,4 +1,4 @@
-"""Values of records: both framings, byte for byte as fastavro, each way in which input can be bad."""
+"""Record values: both framings, byte for byte as fastavro, and every class of bad input."""
 
 import io
 from typing import Any
@@ -22,7 +22,7 @@ from tests.streams.test_validation import BROKEN
 
 
 class OneSchema(SchemaRegistry):
-    """A registry that has what it is given, and numbers what it is told."""
+    """A registry with given schemas, which numbers the schemas registered with it."""
 
     def __init__(self, schemas: dict[int, Schema] | None = None) -> None:
         super().__init__("http://registry.invalid")
@@ -67,7 +67,7 @@ def test_an_output_survives_both_framings(record: Any) -> None:
             assert type(getattr(decoded, field)) is type(getattr(record, field)), field
 
 
-def test_subjects_and_one_registration_a_schema() -> None:
+def test_subjects_and_one_registration_per_schema() -> None:
     registry = OneSchema()
     codec = Codec(registry)
     for _ in range(2):
@@ -273,7 +273,7 @@ def test_every_class_of_dead_letter_is_reached() -> None:
     assert reached | elsewhere == set(DeadLetterClass)
 
 
-def test_a_bad_record_does_not_harm_the_next() -> None:
+def test_a_bad_record_does_not_affect_the_next() -> None:
     codec = Codec()
     good = codec.encode_fact(samples.POSTED, "ledger-events")
     for _, topic, value, _, _ in BAD:
@@ -282,7 +282,7 @@ def test_a_bad_record_does_not_harm_the_next() -> None:
         assert codec.decode_input(topics.LEDGER_EVENTS, good) == samples.POSTED
 
 
-def test_an_output_of_a_later_version_says_which_symbol_it_does_not_know() -> None:
+def test_an_unknown_symbol_of_a_later_version_is_named() -> None:
     later = parse(OURS["MismatchAlert"].text.replace('"resolved"', '"resolved_by_hand"'))
     alert = samples.plain(samples.OUTPUTS[2]) | {"lifecycle": "resolved_by_hand"}
     codec = Codec(OneSchema({9: later}))
@@ -290,6 +290,6 @@ def test_an_output_of_a_later_version_says_which_symbol_it_does_not_know() -> No
         codec.decode_output(framing.confluent(9) + written(later.parsed, alert))
 
 
-def test_an_input_is_no_output() -> None:
+def test_an_input_is_not_an_output() -> None:
     with pytest.raises(BadInput, match="does not belong on an output topic"):
         Codec().decode_output(Codec().encode_fact(samples.POSTED, "ledger-events"))

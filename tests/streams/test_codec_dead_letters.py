@@ -1,4 +1,4 @@
-"""A dead letter's headers carry all that the contract names, and read back."""
+"""A dead letter's headers have everything that the contract lists, and can be parsed."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from streams.codec.dead_letters import MESSAGE_CHARACTERS_MAX, BadInput, DeadLet
 LETTER = DeadLetter.of(BadInput(DeadLetterClass.TRUNCATED, "ends — früh"), "ledger-events", 3, 12_345, "0.1.0")
 
 
-def test_headers_say_class_message_source_and_version() -> None:
+def test_headers_have_class_message_source_and_version() -> None:
     assert LETTER.headers() == [
         ("rentmatch.error.class", b"truncated"),
         ("rentmatch.error.message", "ends — früh".encode()),
@@ -18,7 +18,7 @@ def test_headers_say_class_message_source_and_version() -> None:
     ]
 
 
-def test_headers_read_back_among_others() -> None:
+def test_headers_are_parsed_among_others() -> None:
     assert DeadLetter.parse([("trace", b"\xff"), *LETTER.headers()]) == LETTER
 
 
@@ -34,12 +34,12 @@ def test_a_wrong_header_is_refused(wrong: tuple[str, bytes]) -> None:
         DeadLetter.parse([*LETTER.headers(), wrong])
 
 
-def test_no_headers_are_no_dead_letter() -> None:
+def test_without_headers_it_is_not_a_dead_letter() -> None:
     with pytest.raises(ValueError, match="not a dead letter"):
         DeadLetter.parse(None)
 
 
-def test_a_message_quotes_little_of_the_input_and_stays_short() -> None:
+def test_a_message_quotes_little_of_the_input() -> None:
     assert quoted("x" * 10_000) == "'" + "x" * 60 + "'"
     assert quoted("a\nb\udc80") == r"'a\nb\udc80'"
     letter = DeadLetter.of(BadInput(DeadLetterClass.EMPTY_ID, "\udc80" + "é" * 5_000), "t", 0, 0, "v")

@@ -1,4 +1,4 @@
-"""Any writer's schema that Avro resolution allows is read, as fastavro reads it; what it does not allow says so."""
+"""Any writer's schema that Avro resolution allows is read as fastavro reads it; any other is refused with a reason."""
 
 import copy
 import io
@@ -25,7 +25,7 @@ LEDGER = RECORDS_ON[topics.LEDGER_EVENTS.name]
 
 
 def evolved(name: str, change: Callable[[dict[str, Any]], None]) -> str:
-    """Our schema's text with a change to its fields (given by name) or to itself."""
+    """The text of one of our schemas, changed."""
     source = json.loads(OURS[name].text)
     change(source)
     return json.dumps(source)
@@ -37,7 +37,7 @@ def field_of(source: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def read(text: str, value: dict[str, Any], topic: topics.Topic = topics.PAYMENT_INITIATED) -> Any:
-    """What a codec makes of a value that was written with another schema, in Confluent's framing."""
+    """Decode a value that was written with another schema, in Confluent's framing."""
     schema = parse_writer(text)
     codec = Codec(OneSchema({7: schema}))
     return codec.decode_input(topic, framing.confluent(7) + written(schema.parsed, value))
@@ -128,7 +128,7 @@ def test_our_aliases() -> None:
 
 
 def test_a_union_of_the_topic_s_records() -> None:
-    """A subject may hold one union of all records of a topic, whose index stands before the record."""
+    """A subject may have one union of all records of a topic, whose index precedes the record."""
     union = [
         json.loads(OURS["PlanChanged"].text),
         json.loads(OURS["PaymentPosted"].text),
@@ -172,8 +172,8 @@ def test_a_writer_s_nanoseconds_are_converted_where_they_are_whole_microseconds(
         read(text, samples.plain(INITIATED) | {"occurred_at": samples.AT * 1_000 + 1})
 
 
-def test_milliseconds_in_single_object_encoding_cannot_be_seen_and_are_read_as_declared_by_us() -> None:
-    """A fingerprint leaves logical types out: the bytes below are, to any reader, microseconds of 1970."""
+def test_milliseconds_in_single_object_encoding_are_indistinguishable_and_read_as_microseconds() -> None:
+    """A fingerprint ignores logical types: to any reader the bytes below are microseconds in 1970."""
     value = Codec().encode_fact(INITIATED, "payment-initiated")
     millis = parse(OURS["PaymentInitiated"].text.replace("timestamp-micros", "timestamp-millis"))
     assert framing.single_object(millis.fingerprint) == value[:10]
@@ -226,13 +226,13 @@ def test_a_writer_without_a_field_that_we_need_is_refused() -> None:
         '{"type": "record", "name": "X", "fields": []}',
     ],
 )
-def test_a_schema_that_is_no_record_of_the_topic(text: str) -> None:
+def test_a_schema_that_does_not_belong_on_the_topic(text: str) -> None:
     with pytest.raises(BadInput) as caught:
         decoder(parse(text), LEDGER, "ledger-events")(b"\x00", 0)
     assert caught.value.error_class is DeadLetterClass.WRONG_RECORD
 
 
-def test_rules_are_checked_whoever_wrote_it() -> None:
+def test_rules_are_checked_for_every_writer() -> None:
     with pytest.raises(BadInput, match="amount_minor") as caught:
         read(evolved("PaymentInitiated", added("null")), samples.plain(INITIATED) | {"added": None, "amount_minor": 0})
     assert caught.value.error_class is DeadLetterClass.WRONG_AMOUNT
@@ -242,7 +242,7 @@ TREE = {"type": "record", "name": "Tree", "fields": [{"name": "next", "type": ["
 
 
 def with_added(new: Any, data: bytes) -> tuple[Callable[[bytes, int], Any], bytes]:
-    """A reader for a writer whose last field is not ours, and a body that has `data` there."""
+    """A reader for a writer whose last field is not ours, and a body with `data` in that field."""
     writer = parse_writer(
         evolved("ObligationCancelled", added(new, at=len(OURS["ObligationCancelled"].parsed["fields"])))
     )
@@ -292,7 +292,7 @@ def test_items_without_bytes_cost_no_time_to_skip(new: Any, data: bytes) -> None
         (["null", "int"], b"\x04", DeadLetterClass.UNDECODABLE),
     ],
 )
-def test_a_lie_in_a_field_that_is_not_ours(new: Any, data: bytes, error_class: DeadLetterClass) -> None:
+def test_a_wrong_length_in_a_skipped_field(new: Any, data: bytes, error_class: DeadLetterClass) -> None:
     read_it, whole = with_added(new, data)
     with pytest.raises(BadInput) as caught:
         read_it(whole, 0)
@@ -380,7 +380,7 @@ def test_an_evolved_writer_is_read_as_fastavro_reads_it(evolution: tuple[Any, di
 
 
 def test_a_record_of_ours_is_never_read_as_another() -> None:
-    """A reversal has all that a cancellation needs, so it is the name that decides."""
+    """A reversal has every field of a cancellation, so the name decides."""
     for name, writer in OURS.items():
         for other in OURS.keys() - {name}:
             with pytest.raises(BadInput) as caught:

@@ -1,4 +1,4 @@
-"""Both framings are told apart by their first bytes, and what is neither says so."""
+"""The first bytes of a value decide its framing; others are refused with a reason."""
 
 import pytest
 
@@ -32,7 +32,7 @@ def test_single_object_encoding() -> None:
         (b"\xc3\x01" + bytes(7), DeadLetterClass.TRUNCATED, "9 bytes"),
     ],
 )
-def test_what_has_no_whole_frame(value: bytes | None, error_class: DeadLetterClass, says: str) -> None:
+def test_a_value_without_a_complete_frame(value: bytes | None, error_class: DeadLetterClass, says: str) -> None:
     with pytest.raises(BadInput, match=says) as caught:
         framing.frame_size(value)
     assert caught.value.error_class is error_class

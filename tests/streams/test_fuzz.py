@@ -1,4 +1,4 @@
-"""Hostile bytes: whatever a value is, it is a fact that keeps every rule, or `BadInput`, and soon."""
+"""Hostile bytes: every value decodes to a valid fact or raises `BadInput`, and soon."""
 
 import json
 import random
@@ -23,8 +23,8 @@ MUTATIONS = 100_000
 SEED = 20_260_703
 
 
-def told(read: Callable[..., Any], *arguments: Any) -> Any:
-    """What reading gives: the record, or the class and the message of what is wrong with it."""
+def outcome(read: Callable[..., Any], *arguments: Any) -> Any:
+    """The record, or the class and message of the error."""
     try:
         return read(*arguments)
     except BadInput as error:
@@ -40,8 +40,8 @@ def test_mutated_facts_are_facts_or_bad_input() -> None:
     for turn in range(MUTATIONS):
         fact, value = values[turn % len(values)]
         hostile = mutated(value, dice)
-        found = told(codec.decode_input, samples.TOPIC_OF[fact], hostile)
-        assert told(plain.decode_input, samples.TOPIC_OF[fact], hostile) == found
+        found = outcome(codec.decode_input, samples.TOPIC_OF[fact], hostile)
+        assert outcome(plain.decode_input, samples.TOPIC_OF[fact], hostile) == found
         if isinstance(found, tuple):
             continue
         good += 1
@@ -59,12 +59,12 @@ def test_mutated_outputs_are_outputs_or_bad_input() -> None:
     values = [codec.encode_output(record, "any") for record in samples.OUTPUTS]
     for turn in range(MUTATIONS // 10):
         hostile = mutated(values[turn % len(values)], dice)
-        found = told(codec.decode_output, hostile)
+        found = outcome(codec.decode_output, hostile)
         assert isinstance(found, tuple) or type(found).__name__ in OURS
-        assert told(plain.decode_output, hostile) == found
+        assert outcome(plain.decode_output, hostile) == found
 
 
-def test_noise_is_bad_input_on_every_input() -> None:
+def test_random_bytes_are_bad_input_on_every_topic() -> None:
     dice = random.Random(SEED + 2)
     codec = Codec()
     for _ in range(3_000):
@@ -75,7 +75,7 @@ def test_noise_is_bad_input_on_every_input() -> None:
 
 
 def test_mutated_bytes_of_an_evolved_writer() -> None:
-    """The general reader alone, with fields of every kind to skip."""
+    """The general reader alone, with skipped fields of every kind."""
 
     dice = random.Random(SEED + 3)
     for new, extra in EXTRA:
@@ -87,14 +87,14 @@ def test_mutated_bytes_of_an_evolved_writer() -> None:
         assert read(value, 0) == samples.PLAN_CHANGED
         for _ in range(500):
             hostile = mutated(value, dice)
-            found = told(read, hostile, 0)
+            found = outcome(read, hostile, 0)
             assert isinstance(found, tuple) or type(found) is type(samples.PLAN_CHANGED)
 
 
 @BOTH
 @pytest.mark.parametrize("fact", samples.FACTS, ids=lambda fact: type(fact).__name__)
 def test_every_cut_and_every_byte(bodies: Any, fact: Any) -> None:
-    """Each prefix is truncated, and each byte at each place gives what the general reader and the rules give."""
+    """Each prefix is truncated; each byte at each place has the outcome that the general reader and the rules have."""
     name = type(fact).__name__
     value = Codec().encode_fact(fact, "any")
     read = resolve(OURS[name], OURS[name])
@@ -110,4 +110,4 @@ def test_every_cut_and_every_byte(bodies: Any, fact: Any) -> None:
     for at in range(10, len(value)):
         for byte in (0, 1, 2, 3, 0x3F, 0x40, 0x7F, 0x80, 0x81, 0xC3, 0xFF):
             hostile = value[:at] + bytes((byte,)) + value[at + 1 :]
-            assert told(bodies.DECODE[name], hostile, 10) == told(plainly, hostile)
+            assert outcome(bodies.DECODE[name], hostile, 10) == outcome(plainly, hostile)

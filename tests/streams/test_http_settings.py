@@ -1,4 +1,4 @@
-"""A web server that others can reach needs a token, and no message tells what one is."""
+"""A web server that other machines can reach needs a token, and no message reveals one."""
 
 import socket
 
@@ -10,7 +10,7 @@ TOKEN = "0123456789abcdef"
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.7", "rent-1", "192.168.1.1", "127.0.0.1.example"])
-def test_without_a_token_only_this_machine_is_served(host):
+def test_without_a_token_only_loopback_is_served(host):
     with pytest.raises(SettingsError, match=r"RENTMATCH_HTTP_HOST is .* and RENTMATCH_HTTP_TOKEN is not set: set a"):
         Settings(http_host=host).check_web()
     Settings(http_host=host, http_token=TOKEN).check_web()
@@ -18,22 +18,22 @@ def test_without_a_token_only_this_machine_is_served(host):
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.10", "::1", "localhost", "LOCALHOST"])
-def test_loopback_needs_none(host):
+def test_a_loopback_address_needs_no_token(host):
     assert is_loopback(host)
     Settings(http_host=host).check_web()
 
 
-def test_several_tokens_are_taken():
+def test_several_tokens_are_accepted():
     assert Settings().http_tokens == ()
     assert Settings(http_token=f"{TOKEN}, other-{TOKEN}").http_tokens == (TOKEN.encode(), f"other-{TOKEN}".encode())
 
 
 @pytest.mark.parametrize("token", ["hunter2", f"{TOKEN},hunter2", f"{TOKEN},", "", f"{TOKEN} hunter2", "ü" * 20])
-def test_a_token_that_is_none_is_refused_and_not_repeated(token):
-    with pytest.raises(SettingsError, match=r"^RENTMATCH_HTTP_TOKEN: ") as told:
+def test_an_invalid_token_is_refused_and_not_repeated(token):
+    with pytest.raises(SettingsError, match=r"^RENTMATCH_HTTP_TOKEN: ") as caught:
         load({"RENTMATCH_HTTP_TOKEN": token})
-    assert "hunter2" not in str(told.value)
-    assert TOKEN not in str(told.value)
+    assert "hunter2" not in str(caught.value)
+    assert TOKEN not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -48,11 +48,11 @@ def test_a_token_that_is_none_is_refused_and_not_repeated(token):
         ({"http_port": 0}, NO_WEB_SERVER),
     ],
 )
-def test_others_reach_a_worker_where_it_says(settings, url):
+def test_the_advertised_url(settings, url):
     assert Settings(**settings).advertised_url == url
 
 
 @pytest.mark.parametrize("url", ["rent-1:6066", "ftp://rent-1", "http://", "http://u:p@rent-1", "http://rent-1?x", ""])
-def test_what_is_no_root_cannot_be_advertised(url):
+def test_an_advertised_url_is_a_root(url):
     with pytest.raises(SettingsError, match="RENTMATCH_HTTP_ADVERTISED_URL"):
         load({"RENTMATCH_HTTP_ADVERTISED_URL": url})

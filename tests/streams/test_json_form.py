@@ -1,4 +1,4 @@
-"""JSON lines: the contract's names, exact instants, and an error that names the field."""
+"""Records as JSON: the contract's names, exact instants, errors that name the field."""
 
 import json
 from typing import Any
@@ -53,7 +53,7 @@ def test_an_optional_field_may_be_left_out() -> None:
 
 
 @given(samples.facts)
-def test_facts_come_back_from_a_line_of_json(fact: Any) -> None:
+def test_facts_survive_a_round_trip_through_json(fact: Any) -> None:
     assert fact_from_json(json.loads(json.dumps(fact_to_json(fact)))) == fact
 
 
@@ -108,7 +108,7 @@ def test_outputs_are_plain_json(record: Any) -> None:
         ({"surprise": 1}, "PaymentInitiated has no field 'surprise'"),
     ],
 )
-def test_what_is_wrong_is_named(changes: dict[str, Any], says: str) -> None:
+def test_a_wrong_value_is_named(changes: dict[str, Any], says: str) -> None:
     with pytest.raises(ValueError, match=says):
         fact_from_json(INITIATED | changes)
 
@@ -133,13 +133,13 @@ def test_a_missing_field_is_named(missing: str) -> None:
         ),
     ],
 )
-def test_what_is_wrong_in_a_list_is_named(installments: Any, says: str) -> None:
+def test_a_wrong_value_in_a_list_is_named(installments: Any, says: str) -> None:
     with pytest.raises(ValueError, match=says):
         fact_from_json(fact_to_json(samples.PLAN_CHANGED) | {"installments": installments})
 
 
 @pytest.mark.parametrize("obj", [None, [], "x", 5])
-def test_what_is_no_object(obj: Any) -> None:
+def test_a_value_that_is_not_an_object(obj: Any) -> None:
     with pytest.raises(ValueError, match="not a JSON object"):
         fact_from_json(obj)
 
@@ -190,29 +190,29 @@ def test_instants_are_exact(text: str, micros: int) -> None:
         "٢٠٢٦-07-03T12:00:00Z",
     ],
 )
-def test_what_is_no_instant(text: str) -> None:
+def test_a_text_that_is_not_an_instant(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         instant_from_text(text)
 
 
 @given(st.integers(-62_135_596_800_000_000, 253_402_300_799_999_999))
-def test_instants_come_back(micros: int) -> None:
+def test_instants_survive_a_round_trip(micros: int) -> None:
     text = rfc3339(micros)
     assert len(text) == 27
     assert instant_from_text(text) == micros
 
 
 @pytest.mark.parametrize("micros", [-62_135_596_800_000_001, 253_402_300_800_000_000])
-def test_an_instant_out_of_the_calendar(micros: int) -> None:
+def test_an_instant_outside_the_calendar(micros: int) -> None:
     with pytest.raises(ValueError, match="years 1 to 9999"):
         rfc3339(micros)
 
 
 @given(samples.days)
-def test_days_come_back(day: int) -> None:
+def test_days_survive_a_round_trip(day: int) -> None:
     assert day_from_text(iso_date(day)) == day
 
 
-def test_the_limits_of_input_are_within_what_json_can_say() -> None:
+def test_every_valid_instant_and_day_has_a_json_form() -> None:
     assert rfc3339(validation.INSTANT_MIN) == "0002-01-01T00:00:00.000000Z"
     assert rfc3339(validation.INSTANT_MAX) == "9988-12-31T23:59:59.999999Z"

@@ -127,7 +127,7 @@ def test_an_id_that_the_registry_does_not_know_is_bad_input(
         (200, {}),
     ],
 )
-def test_what_is_no_avro_schema_is_bad_input(server: FakeRegistry, answer: tuple[int, Any]) -> None:
+def test_an_answer_without_an_avro_schema_is_bad_input(server: FakeRegistry, answer: tuple[int, Any]) -> None:
     server.answers["GET /schemas/ids/42"] = answer
     with pytest.raises(BadInput, match="schema 42 is") as caught:
         Codec(SchemaRegistry(server.url)).decode_input(topics.LEDGER_EVENTS, VALUE)
@@ -161,7 +161,7 @@ def test_a_registry_that_is_away_says_nothing_about_the_record(
     assert codec.decode_input(topics.LEDGER_EVENTS, VALUE) == samples.POSTED
 
 
-def test_nobody_listens() -> None:
+def test_no_connection() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
@@ -199,7 +199,7 @@ def test_a_schema_that_is_not_registered(
 
 
 def test_schemas_that_refer_to_others(server: FakeRegistry) -> None:
-    """One subject for the topic: a union of records that stand in subjects of their own, as Confluent advises."""
+    """One subject for the topic: a union of records, each with its own subject, as Confluent advises."""
     plan = json.loads(OURS["PlanChanged"].text)
     part = plan["fields"][4]["type"]["items"] | {"namespace": "rentmatch.v1"}
     plan["fields"][4]["type"]["items"] = "rentmatch.v1.Installment"
@@ -220,7 +220,7 @@ def test_schemas_that_refer_to_others(server: FakeRegistry) -> None:
         assert codec.decode_input(topics.LEDGER_EVENTS, value) == fact
 
 
-def test_an_address_that_is_none() -> None:
+def test_an_invalid_url() -> None:
     with pytest.raises(ValueError, match="http://"):
         SchemaRegistry("localhost:8081")
 

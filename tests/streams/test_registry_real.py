@@ -1,4 +1,4 @@
-"""The same against a real registry: what one codec registers, another that never saw it reads."""
+"""Against a real registry: one codec registers schemas, and another reads records with them."""
 
 import uuid
 
@@ -14,7 +14,7 @@ from tests.kit import avro_samples as samples
 pytestmark = pytest.mark.kafka
 
 
-def test_facts_and_outputs_by_way_of_a_real_registry(schema_registry_url: str) -> None:
+def test_facts_and_outputs_through_a_real_registry(schema_registry_url: str) -> None:
     prefix = uuid.uuid4().hex
     writer, reader = (Codec(SchemaRegistry(schema_registry_url)) for _ in range(2))
     for fact, topic in samples.TOPIC_OF.items():
@@ -32,7 +32,7 @@ def test_an_id_is_the_same_for_the_same_schema(schema_registry_url: str) -> None
     assert SchemaRegistry(schema_registry_url).schema(first).identity == OURS["PlanChanged"].identity
 
 
-def test_an_id_that_is_not_there(schema_registry_url: str) -> None:
+def test_an_unknown_id(schema_registry_url: str) -> None:
     with pytest.raises(BadInput) as caught:
         Codec(SchemaRegistry(schema_registry_url)).decode_input(topics.LEDGER_EVENTS, framing.confluent(2_000_000_000))
     assert caught.value.error_class is DeadLetterClass.UNKNOWN_SCHEMA

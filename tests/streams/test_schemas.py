@@ -1,4 +1,4 @@
-"""The schemas say what the contract says, mirror the domain's records, and are told apart by what decides the bytes."""
+"""The schemas match the contract and the domain's records; their identity is what decides how bytes are read."""
 
 import json
 from importlib import resources
@@ -69,9 +69,9 @@ def walk(schema: Any) -> Any:
 @pytest.mark.parametrize("name", CONTRACT_FIELDS)
 def test_a_schema_has_the_contract_s_fields(name: str) -> None:
     fields = {field["name"]: field for field in avro_schemas.OURS[name].parsed["fields"]}
-    for wanted in CONTRACT_FIELDS[name].split():
-        field = fields[wanted.rstrip("?")]
-        assert (avro_schemas.kind(field["type"]) == "union") == wanted.endswith("?"), wanted
+    for listed in CONTRACT_FIELDS[name].split():
+        field = fields[listed.rstrip("?")]
+        assert (avro_schemas.kind(field["type"]) == "union") == listed.endswith("?"), listed
 
 
 @pytest.mark.parametrize("schema", avro_schemas.OURS.values(), ids=avro_schemas.OURS)
@@ -111,7 +111,7 @@ def test_input_enums_have_no_default() -> None:
         assert "default" not in enums[0]
 
 
-def test_named_types_are_the_same_wherever_they_stand() -> None:
+def test_named_types_are_the_same_in_every_schema() -> None:
     seen: dict[str, Any] = {}
     for schema in avro_schemas.OURS.values():
         for name, definition in schema.names.items():
@@ -131,11 +131,11 @@ def test_fingerprints_are_those_of_the_specification() -> None:
 
 @pytest.mark.parametrize("name", avro_schemas.OURS)
 def test_a_fingerprint_never_changes_unnoticed(name: str) -> None:
-    """A changed schema is another writer: keep the old file in schemas/avro/known/, then change this table."""
+    """A changed schema is another writer's: keep the old file in schemas/avro/known/, then change this table."""
     assert avro_schemas.OURS[name].fingerprint.hex() == FINGERPRINTS[name]
 
 
-def test_docs_and_defaults_do_not_decide_bytes_but_logical_types_do() -> None:
+def test_identity_ignores_docs_and_defaults_and_includes_logical_types() -> None:
     ours = avro_schemas.OURS["PaymentInitiated"]
     source = json.loads(ours.text)
     source["doc"] = "other words"
@@ -148,7 +148,7 @@ def test_docs_and_defaults_do_not_decide_bytes_but_logical_types_do() -> None:
     assert changed.identity != ours.identity
 
 
-def test_a_known_schema_that_cannot_be_told_from_another_is_refused() -> None:
+def test_a_known_schema_with_the_fingerprint_of_another_is_refused() -> None:
     text = avro_schemas.OURS["PaymentInitiated"].text
     assert len(avro_schemas.with_known(avro_schemas.OURS, [("same.avsc", text)])) == len(avro_schemas.OURS)
     with pytest.raises(avro_schemas.SchemaError, match=r"millis\.avsc"):
@@ -166,7 +166,7 @@ def test_a_known_schema_is_found_by_its_fingerprint() -> None:
 @pytest.mark.parametrize(
     "text", ["", "{", "42", "null", '"nonsense"', '{"type":"record"}', '{"type":"enum","name":"E"}']
 )
-def test_what_is_no_schema_says_so(text: str) -> None:
+def test_an_invalid_schema_is_refused_with_a_reason(text: str) -> None:
     with pytest.raises(avro_schemas.SchemaError, match="not an Avro schema"):
         avro_schemas.parse(text)
 

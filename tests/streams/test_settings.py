@@ -1,4 +1,4 @@
-"""Settings come from the environment alone, and a wrong one is named."""
+"""Settings come from the environment alone; an error names the variable."""
 
 import pytest
 
@@ -15,7 +15,7 @@ def test_every_setting_is_described() -> None:
     assert (rows["RENTMATCH_COMPILED_CODEC"].default, rows["RENTMATCH_PARTITIONS"].default) == ("true", "8")
 
 
-def test_what_is_described_as_the_default_is_the_default() -> None:
+def test_described_defaults_are_the_defaults() -> None:
     assert load({row.name: row.default for row in described() if row.default}) == load({})
 
 
@@ -43,7 +43,7 @@ def test_every_topic_has_a_setting() -> None:
         ("XYZZY", "1", "rentmatch settings"),
     ],
 )
-def test_a_wrong_one_is_named(name: str, value: str, says: str) -> None:
+def test_a_wrong_variable_is_named(name: str, value: str, says: str) -> None:
     with pytest.raises(SettingsError, match=f"^RENTMATCH_{name}[: ]") as caught:
         load({f"RENTMATCH_{name}": value})
     assert says in str(caught.value)
@@ -61,7 +61,7 @@ def test_the_clock_stands_at_its_instant() -> None:
     assert load({"RENTMATCH_CLOCK": "1970-01-01T01:00:00.000001+01:00"}).standing_clock == 1
 
 
-def test_what_every_kafka_client_starts_from() -> None:
+def test_the_configuration_of_every_kafka_client() -> None:
     assert load({}).kafka(acks="all") == {
         "bootstrap.servers": "localhost:9092",
         "security.protocol": "PLAINTEXT",

@@ -1,4 +1,4 @@
-"""Each rule of contract section 2, and each limit of ours, at its edge."""
+"""Each rule of contract section 2 and each of our limits, at its boundary."""
 
 from typing import Any
 
@@ -126,7 +126,7 @@ GOOD: dict[str, Any] = {
     "a net below 0": but(SETTLED, net_minor=-450),
     "no value date": but(SETTLED, value_date=None),
     "an empty reason code": but(SETTLED, reason_code=""),
-    "a month for nothing": but(CHARGED, amount_minor=0, installments=()),
+    "a month free of charge": but(CHARGED, amount_minor=0, installments=()),
     "10,000 installments": but(PLAN_CHANGED, installments=plan(*[{}] * 10_000)),
     "one amount twice": but(PLAN_CHANGED, installments=plan({}, {})),
     "an id of the longest": but(POSTED, posting_id="é" * 256),
@@ -149,12 +149,12 @@ def test_a_broken_rule_is_named(fact: Any, error_class: DeadLetterClass) -> None
 
 
 @pytest.mark.parametrize("fact", [*GOOD.values(), *FACTS], ids=[*GOOD, *(type(fact).__name__ for fact in FACTS)])
-def test_what_is_allowed_passes(fact: Any) -> None:
+def test_boundary_values_pass(fact: Any) -> None:
     validation.check(fact)
 
 
 @given(samples.facts)
-def test_whatever_keeps_the_rules_passes(fact: Any) -> None:
+def test_every_valid_fact_passes(fact: Any) -> None:
     validation.check(fact)
 
 
