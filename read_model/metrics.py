@@ -22,22 +22,22 @@ class ReadModelMetrics:
         self.registry = CollectorRegistry()
         self.lag = Gauge(
             "rentmatch_read_model_lag_records",
-            "Offsets between what is written and the end of the partitions that this projector reads",
+            "Offsets between the last written record and the end, over the partitions that this projector reads",
             ["topic"],
             registry=self.registry,
         )
         self.documents = Counter(
             "rentmatch_read_model_documents",
-            "Documents by what became of them: written, there in this or a newer version, or put aside",
+            "Documents by outcome: written, older (the same or a newer version exists), or poisoned (put aside)",
             ["collection", "outcome"],
             registry=self.registry,
         )
         self.mongo_up = Gauge(
-            "rentmatch_read_model_mongo_up", "Whether MongoDB answers and takes what is written", registry=self.registry
+            "rentmatch_read_model_mongo_up", "Whether MongoDB answers and accepts writes", registry=self.registry
         )
         self.last_write = Gauge(
             "rentmatch_read_model_last_write_timestamp_seconds",
-            "When MongoDB last acknowledged a write, seconds since 1970; 0: not yet",
+            "The last write that MongoDB acknowledged, seconds since 1970; 0 if none",
             registry=self.registry,
         )
         for topic in topics:

@@ -1,4 +1,4 @@
-"""The projector: reads the output topics, writes the read model, and commits what MongoDB has acknowledged."""
+"""The projector: reads the output topics, writes the read model, and commits offsets after MongoDB has acknowledged."""
 
 import asyncio
 import logging

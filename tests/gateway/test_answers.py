@@ -36,9 +36,9 @@ def rows(driver: Driver, topic: topics.Topic) -> dict[str, dict[str, Any]]:
     return {key: output_to_json(record) for key, record in driver.last(topic).items()}
 
 
-def checked(question: str, answer: Answer) -> Any:
+def checked(operation_id: str, answer: Answer) -> Any:
     """The JSON of an answer, validated against the description of its route and status."""
-    (path,) = [one.path for one in OPERATIONS if one.operation_id == question]
+    (path,) = [one.path for one in OPERATIONS if one.operation_id == operation_id]
     said = DESCRIPTION["paths"][path]["get"]["responses"][str(answer.status)]
     if "$ref" in said:
         said = DESCRIPTION["components"]["responses"][str(answer.status)]
@@ -48,10 +48,10 @@ def checked(question: str, answer: Answer) -> Any:
     return answer.json
 
 
-def pages(served: Served, question: str, path: str) -> Iterator[list[dict[str, Any]]]:
+def pages(served: Served, operation_id: str, path: str) -> Iterator[list[dict[str, Any]]]:
     after = ""
     while True:
-        found = checked(question, served.ask(path + after))
+        found = checked(operation_id, served.ask(path + after))
         yield found["items"]
         if found["next"] is None:
             return
@@ -59,7 +59,7 @@ def pages(served: Served, question: str, path: str) -> Iterator[list[dict[str, A
 
 
 def test_a_record_from_the_read_model_is_the_published_record(month, served):
-    for question, path, topic in (
+    for operation_id, path, topic in (
         ("payment", "payments", topics.PAYMENT_RECONCILIATIONS),
         ("obligation", "obligations", topics.OBLIGATION_RECONCILIATIONS),
         ("exception", "exceptions", topics.MISMATCH_ALERTS),
@@ -68,14 +68,14 @@ def test_a_record_from_the_read_model_is_the_published_record(month, served):
         known = rows(month, topic)
         assert len(known) > 15
         for key, row in list(known.items())[:15]:
-            assert checked(question, served.ask(f"/v1/{path}/{quote(key, safe='')}")) == row
+            assert checked(operation_id, served.ask(f"/v1/{path}/{quote(key, safe='')}")) == row
 
 
-@pytest.mark.parametrize("question", ["payment", "obligation"])
-def test_a_live_record_is_the_published_record(month, served, question):
-    topic = {"payment": topics.PAYMENT_RECONCILIATIONS, "obligation": topics.OBLIGATION_RECONCILIATIONS}[question]
+@pytest.mark.parametrize("operation_id", ["payment", "obligation"])
+def test_a_live_record_is_the_published_record(month, served, operation_id):
+    topic = {"payment": topics.PAYMENT_RECONCILIATIONS, "obligation": topics.OBLIGATION_RECONCILIATIONS}[operation_id]
     for key, row in rows(month, topic).items():
-        found = checked(question, served.ask(f"/v1/{question}s/{key}?live=true"))
+        found = checked(operation_id, served.ask(f"/v1/{operation_id}s/{key}?live=true"))
         live = found.pop("live")
         assert live["worker"] == "alone"
         assert 0 <= live["partition"] < 4
@@ -127,7 +127,7 @@ def test_filters_narrow_lists(month, served):
     same = (one["class"], one["key_kind"], one["key"], "resolved")
     narrow = [row for row in alerts if (row["class"], row["key_kind"], row["key"], row["lifecycle"]) == same]
     still = [row for row in alerts if row["lifecycle"] != "resolved"]
-    for question, path, wanted in (
+    for operation_id, path, wanted in (
         ("exceptions", "exceptions?state=any", alerts),
         ("exceptions", f"exceptions?state=resolved&{about}", narrow),
         ("exceptions", "exceptions?priority=3", [row for row in still if row["priority"] == 3]),
@@ -142,7 +142,7 @@ def test_filters_narrow_lists(month, served):
             [row for row in owed if (row["property_id"], row["status"]) == (prop, "paid")],
         ),
     ):
-        items = [item for items in pages(served, question, f"/v1/{path}&limit=500") for item in items]
+        items = [item for items in pages(served, operation_id, f"/v1/{path}&limit=500") for item in items]
         assert in_any_order(items) == in_any_order(wanted), path
         assert items, f"{path} asks for nothing that is there"
 
@@ -156,23 +156,23 @@ def test_ageing_adds_up(month, served):
 
 
 @pytest.mark.parametrize(
-    ("question", "path", "topic", "key"),
+    ("operation_id", "path", "topic", "key"),
     [
         ("payment_history", "payments", topics.PAYMENT_RECONCILIATIONS, "payment_id"),
         ("obligation_history", "obligations", topics.OBLIGATION_RECONCILIATIONS, "obligation_id"),
         ("exception_history", "exceptions", topics.MISMATCH_ALERTS, "break_id"),
     ],
 )
-def test_a_history_has_every_version_newest_first(month, served, question, path, topic, key):
-    told: dict[str, list[dict[str, Any]]] = {}
+def test_a_history_has_every_version_newest_first(month, served, operation_id, path, topic, key):
+    versions: dict[str, list[dict[str, Any]]] = {}
     for record in month.emitted(topic):
         row = output_to_json(record)
-        told.setdefault(row[key], []).append(row)
-    longest = max(told, key=lambda one: len(told[one]))
-    assert len(told[longest]) > 1
+        versions.setdefault(row[key], []).append(row)
+    longest = max(versions, key=lambda one: len(versions[one]))
+    assert len(versions[longest]) > 1
     for limit in (1, 500):
-        found = list(pages(served, question, f"/v1/{path}/{longest}/history?limit={limit}"))
-        assert [item for items in found for item in items] == told[longest][::-1]
+        found = list(pages(served, operation_id, f"/v1/{path}/{longest}/history?limit={limit}"))
+        assert [item for items in found for item in items] == versions[longest][::-1]
 
 
 def initiation(payment_id: str) -> PaymentInitiated:
@@ -256,7 +256,7 @@ def described() -> str:
 
 def test_the_description_in_docs_is_up_to_date():
     again = "from tests.gateway.test_answers import *; OPENAPI.write_text(described())"
-    assert OPENAPI.read_text(encoding="utf-8") == described(), f'out of date; write it anew: python -c "{again}"'
+    assert OPENAPI.read_text(encoding="utf-8") == described(), f'out of date; update it: python -c "{again}"'
 
 
 def test_a_worker_serves_none_of_fausts_pages():

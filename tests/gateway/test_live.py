@@ -68,10 +68,10 @@ def test_an_explanation_is_forwarded_to_the_owner(month, pair):
 
 def test_a_break_without_a_key_is_looked_up_and_forwarded(month, pair):
     asked = pair[0]
-    questions = ReconciliationApi(MemoryReadModel(month), asked.owner, "0")
+    api = ReconciliationApi(MemoryReadModel(month), asked.owner, "0")
     alerts = [output_to_json(record) for record in month.last(topics.MISMATCH_ALERTS).values()]
     elsewhere = [a for a in alerts if a["lifecycle"] != "resolved" and not asked.owner.owns(a["key_kind"], a["key"])]
-    with Served(questions) as served:
+    with Served(api) as served:
         answer = served.ask(f"/v1/exceptions/{elsewhere[0]['break_id']}/explanation")
     assert (answer.status, answer.json["key"]) == (200, elsewhere[0]["key"])
     assert answer.json["live"]["worker"] == "odd"

@@ -60,10 +60,10 @@ def test_documents_are_written_over_tls_with_scram(
 def test_the_error_of_a_wrong_password_does_not_contain_it(
     front: MongoFront, authority: Authority, mongo_database: str, driver: Driver
 ) -> None:
-    with pytest.raises(MongoUnavailable) as told:
+    with pytest.raises(MongoUnavailable) as raised:
         put_and_find(url(front, "wr0ng-password"), mongo_database, authority.ca, driver)
-    assert "uthentication failed" in str(told.value)
-    assert "wr0ng-password" not in str(told.value)
+    assert "uthentication failed" in str(raised.value)
+    assert "wr0ng-password" not in str(raised.value)
     assert front.refused > 0
     assert front.logins == 0
 
@@ -71,9 +71,9 @@ def test_the_error_of_a_wrong_password_does_not_contain_it(
 def test_a_certificate_of_another_authority_is_refused(
     front: MongoFront, tmp_path: Path, mongo_database: str, driver: Driver
 ) -> None:
-    with pytest.raises(MongoUnavailable) as told:
+    with pytest.raises(MongoUnavailable) as raised:
         put_and_find(url(front), mongo_database, Authority(tmp_path / "other").ca, driver)
-    assert "CERTIFICATE_VERIFY_FAILED" in str(told.value)
+    assert "CERTIFICATE_VERIFY_FAILED" in str(raised.value)
     assert front.logins == 0
 
 

@@ -40,7 +40,7 @@ def test_order_duplicates_and_batches_do_not_matter(mongo_server: MongoServer, d
     """Two concurrent writers, each with all records in an order of its own."""
     story = month(SEED, 25, 5)
     rows = rows_of(story.arrived)
-    assert any(len([row for row in told if row[key] == told[0][key]]) > 2 for key, told in
+    assert any(len([row for row in some if row[key] == some[0][key]]) > 2 for key, some in
                (("obligation_id", rows["obligations"]), ("payment_id", rows["payments"])))  # fmt: skip
     for seed in range(SEED, SEED + 2):
         rng = random.Random(seed)
@@ -140,9 +140,9 @@ def test_an_oversized_document_is_put_aside(loop, mongo: Mongo, caplog):
 
     async def run():
         writer = ReadModelWriter(mongo, clock)
-        told = await writer.write([obligation("before", 1), large, obligation("after", 2)])
-        assert told["obligations", "written"] == 2
-        assert (told["obligations", "poisoned"], told["obligations_history", "poisoned"]) == (1, 0)
+        outcomes = await writer.write([obligation("before", 1), large, obligation("after", 2)])
+        assert outcomes["obligations", "written"] == 2
+        assert (outcomes["obligations", "poisoned"], outcomes["obligations_history", "poisoned"]) == (1, 0)
         assert {document["_id"] for document in await mongo.find("obligations", {})} == {"before", "after"}
         (aside,) = await mongo.find("poisoned", {})
         assert "no document of more than 16777216" in aside.pop("reason")
@@ -167,8 +167,8 @@ def test_a_refused_document_is_found_by_bisection(loop, mongo: Mongo, mongo_serv
 
     async def run():
         writer = ReadModelWriter(mongo, clock)
-        told = await writer.write(arrived)
-        assert (told["obligations", "written"], told["obligations", "poisoned"]) == (37, 3)
+        outcomes = await writer.write(arrived)
+        assert (outcomes["obligations", "written"], outcomes["obligations", "poisoned"]) == (37, 3)
         again = await writer.write(arrived)
         assert (again["obligations", "older"], again["obligations", "poisoned"]) == (37, 3)
         aside = await mongo.find("poisoned", {}, sort=[("offset", 1)])
@@ -183,8 +183,8 @@ def test_an_undecodable_record_is_put_aside(loop, mongo: Mongo):
     )
 
     async def run():
-        told = await ReadModelWriter(mongo, clock).write([odd, obligation()])
-        assert told["breaks", "poisoned"] == told["obligations", "written"] == 1
+        outcomes = await ReadModelWriter(mongo, clock).write([odd, obligation()])
+        assert outcomes["breaks", "poisoned"] == outcomes["obligations", "written"] == 1
         aside = await mongo.find_one("poisoned", "mismatch-alerts:1:7")
         assert (aside["reason"], aside["key_base64"]) == (odd.reason, None)
         assert b64decode(aside["value_base64"]) == odd.value

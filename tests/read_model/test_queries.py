@@ -44,7 +44,7 @@ def story() -> Month:
 @pytest.fixture(scope="module")
 def database(mongo_server: MongoServer, story: Month) -> str:
     """A database with the month, written in a random order."""
-    mongo = Mongo(mongo_server.url, "questions", timeout_s=20)
+    mongo = Mongo(mongo_server.url, "queries", timeout_s=20)
 
     async def write() -> None:
         writer = ReadModelWriter(mongo, lambda: 0)
@@ -56,7 +56,7 @@ def database(mongo_server: MongoServer, story: Month) -> str:
         await mongo.close()
 
     asyncio.run(write())
-    return "questions"
+    return "queries"
 
 
 @pytest.fixture
@@ -305,7 +305,7 @@ def test_pages_are_stable_under_concurrent_writes(loop, mongo: Mongo):
     model = ReadModel(mongo)
     rng = random.Random(SEED)
 
-    def told(number: int, version: int, *, opened_at: int, resolved: bool = False) -> ReceivedRecord:
+    def alert(number: int, version: int, *, opened_at: int, resolved: bool = False) -> ReceivedRecord:
         record = MismatchAlert(
             break_id=f"{number:032x}",
             version=version,
@@ -329,15 +329,15 @@ def test_pages_are_stable_under_concurrent_writes(loop, mongo: Mongo):
     async def run():
         writer = ReadModelWriter(mongo, lambda: 0)
         # Several open in the same microsecond, so only the id orders them.
-        await writer.write([told(number, 1, opened_at=10**15 + number % 4) for number in range(60)])
+        await writer.write([alert(number, 1, opened_at=10**15 + number % 4) for number in range(60)])
         stay = {f"{number:032x}" for number in range(0, 60, 2)}
         seen, after, fresh = [], None, 1_000
         while page := await model.list_breaks(BreakQuery(), after=after, limit=7):
             seen += [item.break_id for item in page]
             after = break_cursor(page[-1])
             await writer.write(
-                [told(n, 2, opened_at=10**15, resolved=True) for n in rng.sample(range(1, 60, 2), 5)]
-                + [told(fresh + n, 1, opened_at=10**15 + rng.randrange(8)) for n in range(5)]
+                [alert(n, 2, opened_at=10**15, resolved=True) for n in rng.sample(range(1, 60, 2), 5)]
+                + [alert(fresh + n, 1, opened_at=10**15 + rng.randrange(8)) for n in range(5)]
             )
             fresh += 5
         assert len(seen) == len(set(seen))
