@@ -197,3 +197,11 @@ def test_every_page_is_on_the_map() -> None:
     assert {path.name for path in DOCS.glob("*.md")} - {"README.md"} - linked == set()
     index = TEXTS["docs/decisions/README.md"]
     assert [path.name for path in (DOCS / "decisions").glob("0*.md") if f"({path.name})" not in index] == []
+
+
+def test_the_runbook_names_panels_of_the_dashboards() -> None:
+    named = re.findall(r"dashboard\s+\*(\w+)\*,\s+\"([^\"]+)\"", TEXTS["docs/runbook.md"], re.IGNORECASE)
+    assert len(named) > 4
+    for board, title in named:
+        text = (ROOT / "ops/deploy/grafana/dashboards" / f"{board}.json").read_text(encoding="utf-8")
+        assert f'"title": "{title}' in text, (board, title)
