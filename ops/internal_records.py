@@ -32,10 +32,10 @@ def _plain(thing: Any) -> Any:
 
 
 def _facts(unpack: Callable[[bytes], list[Any]], key: bytes | None, value: bytes | None) -> list[dict[str, Any]]:
-    return [fact_to_json(fact) if type(fact) in INPUT_TYPES else _untyped(fact) for fact in unpack(value or b"")]
+    return [fact_to_json(fact) if type(fact) in INPUT_TYPES else _internal_fact(fact) for fact in unpack(value or b"")]
 
 
-def _untyped(fact: msgspec.Struct) -> dict[str, Any]:
+def _internal_fact(fact: msgspec.Struct) -> dict[str, Any]:
     """A fact that exists on internal topics only; its tag is its type: `_part`."""
     return {"type": "_" + str(fact.__struct_config__.tag).lower(), **_plain(fact)}
 
@@ -57,7 +57,7 @@ def _state(unpack: Unpacker[Any], key: bytes | None, value: bytes | None) -> lis
             "key": name,
             "next_deadline": _instant(deadline_of(value)),
             "state": _plain(state),
-            "told": _plain(published),
+            "published": _plain(published),
         }
     ]
 

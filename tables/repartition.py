@@ -98,7 +98,7 @@ class Repartition:
         )
 
     def copy(self) -> Outcome:
-        """Steps 1 to 3.
+        """Copy states and unprocessed facts: steps 1 to 3.
 
         Raises:
             RepartitionFailed: a record was not written, or the new tallies differ from the old ones.
@@ -125,11 +125,11 @@ class Repartition:
         self._flush()
         return Outcome(keys, facts_moved)
 
-    def retire(self, marks: Mapping[bytes, Watermark]) -> dict[bytes, Watermark]:
-        """Step 4.
+    def retire(self, published: Mapping[bytes, Watermark]) -> dict[bytes, Watermark]:
+        """Retire the old topics: step 4.
 
         Args:
-            marks: the last watermark of each key of the old progress topic.
+            published: the last watermark of each key of the old progress topic.
 
         Returns:
             The watermarks for step 5.
@@ -141,22 +141,26 @@ class Repartition:
         self._flush()
         internal = {watermarks.key_of(source) for source in self._sources()}
         kept = {
-            key: mark for key, mark in marks.items() if key not in internal and not key.startswith(watermarks.MOVED)
+            key: watermark
+            for key, watermark in published.items()
+            if key not in internal and not key.startswith(watermarks.MOVED)
         }
         for facts in self._topology.tables_by_source:
-            of_topic = [marks.get(watermarks.key_of(source)) for source in self._sources() if source.topic is facts]
-            known = [mark for mark in of_topic if mark is not None]
+            of_topic = [published.get(watermarks.key_of(source)) for source in self._sources() if source.topic is facts]
+            known = [watermark for watermark in of_topic if watermark is not None]
             if len(known) < len(of_topic):
                 continue  # one has no watermark yet, so the new ones start without one
-            mark = Watermark(min(m.caught_up for m in known), 0, min(m.passed for m in known), self._after)
+            earliest = Watermark(
+                min(each.caught_up for each in known), 0, min(each.passed for each in known), self._after
+            )
             for number in range(self._after):
-                kept[watermarks.key_of(TopicPartition(facts, number))] = mark
+                kept[watermarks.key_of(TopicPartition(facts, number))] = earliest
         return kept
 
-    def mark(self, marks: Mapping[bytes, Watermark]) -> None:
-        """Step 5, once the new progress topic exists."""
-        for key, mark in marks.items():
-            self._send(self._new.topic(topics.PROGRESS), 0, key, watermarks.encode_watermark(mark))
+    def publish(self, new_watermarks: Mapping[bytes, Watermark]) -> None:
+        """Publish the watermarks: step 5, once the new progress topic exists."""
+        for key, watermark in new_watermarks.items():
+            self._send(self._new.topic(topics.PROGRESS), 0, key, watermarks.encode_watermark(watermark))
         self._flush()
 
     def _sources(self) -> list[TopicPartition]:

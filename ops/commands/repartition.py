@@ -1,4 +1,4 @@
-"""`rentmatch repartition`: the state into topics with another number of partitions."""
+"""`rentmatch repartition`: copy the state to topics with another number of partitions."""
 
 import re
 import shutil
@@ -29,22 +29,24 @@ NEW_TOPICS = (*moved(TOPOLOGY), topics.PROGRESS)
 _SUFFIX = re.compile(r"-p\d+$")
 
 
-@click.command(cls=Command, name="repartition", short_help="Move the state to another number of partitions.")
-@click.option("--partitions", type=click.IntRange(1, 10_000), required=True, help="How many there are to be.")
-@click.option("--again", is_flag=True, help="Delete what an interrupted run left of the new topics, and start anew.")
+@click.command(cls=Command, name="repartition", short_help="Copy the state to another number of partitions.")
+@click.option("--partitions", type=click.IntRange(1, 10_000), required=True, help="The new number.")
+@click.option("--again", is_flag=True, help="Delete the new topics of an interrupted run, and start again.")
 @click.option(
-    "--scratch", type=click.Path(file_okay=False, path_type=Path), help="Where to sort; needs the size of all states."
+    "--scratch",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for sorting; takes as much disk as all states.",
 )
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def command(partitions: int, again: bool, scratch: Path | None, yes: bool) -> None:
     """Copy the state into new internal topics and changelogs with another number of partitions.
 
-    For more workers than there are partitions, or fewer partitions to commit. All workers must be stopped. The new
-    topics are called like the old ones with -p and the number behind; their settings are printed on stdout, for the
-    workers' environment. Facts that were not processed yet move along. The old topics stay as they are until you delete
-    them, but no worker starts on them any more.
+    Use it to run more workers than there are partitions, or to commit fewer partitions. All workers must be stopped.
+    The new topics have the names of the old ones with -p and the number appended; their settings are printed on stdout,
+    for the workers' environment. Facts that no worker has processed yet are copied, too. The old topics stay unchanged
+    until you delete them, but no worker starts on them any more.
 
-    Inputs and outputs are not touched. The tallies behind the gauges are counted anew and must come out the same.
+    Inputs and outputs do not change. The tallies for the gauges are recounted, and must be equal to the old ones.
 
     Example:
       rentmatch repartition --partitions 32 > new-topics.env
@@ -57,7 +59,7 @@ def command(partitions: int, again: bool, scratch: Path | None, yes: bool) -> No
     _prepare(new, again)
     if not yes:
         click.confirm(
-            f"Copy the state of {counts[topics.PAYMENT_FACTS]} partitions into {partitions}?", abort=True, err=True
+            f"Copy the state of {counts[NEW_TOPICS[0]]} partitions into {partitions}?", abort=True, err=True
         )
     folder = Path(mkdtemp(prefix="rentmatch-repartition-", dir=scratch))
     try:
@@ -66,22 +68,22 @@ def command(partitions: int, again: bool, scratch: Path | None, yes: bool) -> No
         store = Store(folder, identity(old, TOPOLOGY.changelogs.values()))
         try:
             with meter("copying states") as drawn:
-                move = Repartition(old, new, (counts, partitions), store, drawn.step)
-                outcome = move.copy()
+                repartition = Repartition(old, new, (counts, partitions), store, drawn.step)
+                outcome = repartition.copy()
         finally:
             store.close()
         _refuse_members(old)
         if _offsets(old, counts) != before:
-            fail("a worker has run meanwhile. Stop them all, and run this again with --again.")
-        marks = move.retire(_marks(old))
+            fail("a worker has run meanwhile. Stop all workers, and run this again with --again.")
+        new_watermarks = repartition.retire(_watermarks(old))
         _create(new, (topics.PROGRESS,))
-        move.mark(marks)
+        repartition.publish(new_watermarks)
     except (RecoveryFailed, RepartitionFailed) as error:
-        fail(f"{error}. The old topics are as they were; mend the cause and run this again with --again.")
+        fail(f"{error}. The old topics are unchanged; fix the cause and run this again with --again.")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     keys = ", ".join(f"{number} keys of {name}" for name, number in outcome.keys.items())
-    say(f"moved {keys}, and {outcome.facts} facts that were not processed yet. Start the workers with:")
+    say(f"copied {keys}, and {outcome.facts} facts that were not processed yet. Start the workers with:")
     for topic in NEW_TOPICS:
         put_line(f"{PREFIX}{topic.setting.upper()}={getattr(new, topic.setting)}")
     put_line(f"{PREFIX}PARTITIONS={partitions}")
@@ -91,7 +93,7 @@ def _renamed(old: Settings, partitions: int) -> Settings:
     names = {t.setting: _SUFFIX.sub("", getattr(old, t.setting)) + f"-p{partitions}" for t in NEW_TOPICS}
     same = [name for setting, name in names.items() if name == getattr(old, setting)]
     if same:
-        misuse(f"{', '.join(same)}: the topics are called so already; nothing is to be moved")
+        misuse(f"{', '.join(same)}: the topics have these names already, so there is nothing to copy")
     return old.model_copy(update=names | {"partitions": partitions})
 
 
@@ -103,16 +105,16 @@ def _refuse_members(settings: Settings) -> None:
             found = admin.list_groups(settings.application_id, timeout=ANSWER_SECONDS_MAX)
         members = found[0].members if found else ()
     except KafkaException as error:
-        fail(f"the broker does not tell who is in the group {settings.application_id}: {error.args[0].str()}")
+        fail(f"the broker does not list the members of the group {settings.application_id}: {error.args[0].str()}")
     if members:
         fail(
             f"{len(members)} workers are in the group {settings.application_id}. Stop them all first (SIGTERM); one "
-            "that was killed is in the group until its session ends."
+            "that was killed stays in the group until its session times out."
         )
 
 
 def _offsets(settings: Settings, counts: Mapping[Topic, int]) -> Mapping[tuple[str, int], int]:
-    """What the group has committed, of every source."""
+    """The group's committed offsets of all sources."""
     log_offsets = LogOffsets(settings.kafka(), settings.application_id)
     try:
         return log_offsets.committed(
@@ -122,24 +124,24 @@ def _offsets(settings: Settings, counts: Mapping[Topic, int]) -> Mapping[tuple[s
         log_offsets.close()
 
 
-def _there(settings: Settings) -> list[Topic]:
+def _existing(settings: Settings) -> list[Topic]:
     _, cluster = connect(AdminClient, settings)
     return [t for t in NEW_TOPICS if (found := cluster.topics.get(settings.topic(t))) is not None and not found.error]
 
 
 def _prepare(new: Settings, again: bool) -> None:
-    """See that none of the new topics is there, or delete them: without a progress topic nobody has used them."""
-    there = _there(new)
-    if topics.PROGRESS in there:
+    """Check that no new topic exists, or delete them: without a progress topic no worker has used them."""
+    existing = _existing(new)
+    if topics.PROGRESS in existing:
         fail(
-            f"{new.topic(topics.PROGRESS)} is there: the state was moved to that number of partitions before. If "
-            "workers never ran on those topics, delete them by hand and run this again."
+            f"{new.topic(topics.PROGRESS)} exists: the state was copied to that number of partitions before. If no "
+            "worker ever ran on those topics, delete them by hand and run this again."
         )
-    if not there:
+    if not existing:
         return
-    names = [new.topic(topic) for topic in there]
+    names = [new.topic(topic) for topic in existing]
     if not again:
-        fail(f"{', '.join(names)} are there, left by a run that did not end. --again deletes them and starts anew.")
+        fail(f"{', '.join(names)} exist, left by an interrupted run. --again deletes them and starts again.")
     admin, _ = connect(AdminClient, new)
     for name, future in admin.delete_topics(names, request_timeout=3 * ANSWER_SECONDS_MAX).items():
         try:
@@ -151,20 +153,20 @@ def _prepare(new: Settings, again: bool) -> None:
 
 def _wait_until_gone(new: Settings) -> None:
     deadline = time.monotonic() + 3 * ANSWER_SECONDS_MAX
-    while _there(new):
+    while _existing(new):
         if time.monotonic() > deadline:
-            fail("the deleted topics are still there; run this again with --again in a moment")
+            fail("the deleted topics still exist; run this again with --again in a moment")
         time.sleep(0.2)
 
 
-def _create(new: Settings, wanted: tuple[Topic, ...]) -> None:
-    report = provision(new, only=wanted)
+def _create(new: Settings, chosen: tuple[Topic, ...]) -> None:
+    report = provision(new, only=chosen)
     if report.errors:
         fail("; ".join(report.errors))
 
 
-def _marks(old: Settings) -> Mapping[bytes, Watermark]:
-    names = {topic: old.topic(topic) for topic in topics.ALL}
+def _watermarks(old: Settings) -> Mapping[bytes, Watermark]:
+    names = {topic: old.topic(topic) for topic in TOPOLOGY.topics}
     recovery = Recovery(old.kafka(), old.application_id, names, lambda: False)
     try:
         records, _ = recovery.read_all(names[topics.PROGRESS])

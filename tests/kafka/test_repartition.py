@@ -59,7 +59,7 @@ def test_a_month_goes_on_in_other_partitions(kafka: str, topic_prefix: str, tmp_
         deployment.dismiss("a")
         again = repartition(deployment, "--partitions", str(partitions))
         assert again.returncode == 1
-        assert "was moved to that number of partitions before" in again.stderr
+        assert "was copied to that number of partitions before" in again.stderr
 
         deployment.env.update(renamed)
         for topic in ("payment-facts", "obligation-facts"):
