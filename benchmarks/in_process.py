@@ -42,9 +42,7 @@ class InProcess:
         settings = load({})
         self._counts = dict.fromkeys(topics.ALL, partitions) | {topics.PROGRESS: 1}
         self._logs: dict[TopicPartition, list[RawRecord]] = {
-            TopicPartition(topic, number): []
-            for topic in (*topics.INPUTS, topics.PAYMENT_FACTS, topics.OBLIGATION_FACTS)
-            for number in range(partitions)
+            TopicPartition(topic, number): [] for topic in TOPOLOGY.sources for number in range(partitions)
         }
         self._polls: deque[dict[TopicPartition, int]] = deque()
         """What is read at a time: the offsets up to which. In the order of arrival, as a worker reads a backlog."""

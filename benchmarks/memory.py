@@ -70,7 +70,7 @@ def bytes_decoded(values: dict[str, bytes], *, traced: bool) -> float:
 
 def bytes_cached(values: dict[str, bytes]) -> float:
     """Write payments to a store on disk, read all of them, and see what its cache holds for each."""
-    place = TablePartition(b"p", 0)
+    place = TablePartition(PAYMENTS.id, 0)
     keys = list(values)
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder), "benchmark", CACHE_MEBIBYTES)

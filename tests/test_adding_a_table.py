@@ -1,5 +1,6 @@
 """docs/adding-a-table.md is applied to a copy of the sources, and its own test is run there."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -13,7 +14,28 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGE = (ROOT / "docs/adding-a-table.md").read_text(encoding="utf-8")
 
 CHANGED_FILES_MAX = 3
-COPIED = ("agents", "domain", "schemas", "streams", "tables", "tests/kit")
+COPIED = ("agents", "domain", "ops", "schemas", "sinks", "streams", "tables", "tests/kit")
+
+DERIVED = """
+import json
+from ops.commands.topology import mermaid
+from ops.internal_records import describers
+from sinks.metrics import names_of
+from streams.broker.provisioning import desired_topics
+from streams.settings import load
+from streams.topology import TOPOLOGY
+from tables.repartition import moved
+settings = load({"RENTMATCH_TOPIC_RENT_ROLLS": "rolls"})
+print(json.dumps({
+    "created": [desired.name for desired in desired_topics(settings)],
+    "described": sorted(describers(TOPOLOGY)),
+    "moved": [topic.name for topic in moved(TOPOLOGY)],
+    "labels": names_of(TOPOLOGY)._asdict(),
+    "upstream": {topic.name: [before.name for before in found] for topic, found in TOPOLOGY.upstream.items()},
+    "ends": [topic.name for topic in TOPOLOGY.sinks],
+    "picture": mermaid(TOPOLOGY),
+}, default=list))
+"""
 
 _PLACE = re.compile(r"(New\s+file|Change)\s+`([^`]+)`:")
 _BLOCK = re.compile(r"```(python|json|diff)\n(.*?)```\n", re.DOTALL)
@@ -83,6 +105,19 @@ def test_it_takes_three_files_beside_the_domains_own() -> None:
 def test_the_table_lives_through_crash_and_recovery(copy: Path) -> None:
     printed = in_copy(copy, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/agents/test_rent_rolls.py")
     assert "9 passed" in printed, printed
+
+
+def test_the_rest_follows_from_the_graph(copy: Path) -> None:
+    derived = json.loads(in_copy(copy, "-c", DERIVED))
+    assert {"property-facts", "rent-rolls-changelog", "rolls"} <= set(derived["created"])
+    assert {"property-facts", "rent-rolls-changelog"} <= set(derived["described"])
+    assert {"property-facts", "rent-rolls-changelog"} <= set(derived["moved"])
+    assert "rent-rolls" in derived["labels"]["tables"]
+    assert "rent-rolls" in derived["labels"]["outputs"]
+    assert derived["upstream"]["property-facts"] == ["payment-initiated", "processor-settled", "ledger-events"]
+    assert derived["ends"] == ["obligation-facts", "property-facts"]
+    assert "    keep_rent_rolls <--> rent_rolls_table[(rent-rolls)]" in derived["picture"]
+    assert "    keep_rent_rolls --> rent_rolls[rent-rolls]" in derived["picture"]
 
 
 def test_the_code_of_the_page_is_formatted_and_linted(copy: Path) -> None:

@@ -58,9 +58,7 @@ def command(partitions: int, again: bool, scratch: Path | None, yes: bool) -> No
     _refuse_members(old)
     _prepare(new, again)
     if not yes:
-        click.confirm(
-            f"Copy the state of {counts[NEW_TOPICS[0]]} partitions into {partitions}?", abort=True, err=True
-        )
+        click.confirm(f"Copy the state of {counts[NEW_TOPICS[0]]} partitions into {partitions}?", abort=True, err=True)
     folder = Path(mkdtemp(prefix="rentmatch-repartition-", dir=scratch))
     try:
         before = _offsets(old, counts)

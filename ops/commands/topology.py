@@ -82,8 +82,8 @@ def mermaid(topology: Topology) -> list[str]:
     lines = ["flowchart LR"]
     shown: set[str] = set()
 
-    def node(name: str, shape: str) -> str:
-        node_id = name.replace("-", "_")
+    def node(name: str, shape: str, suffix: str = "") -> str:
+        node_id = name.replace("-", "_") + suffix
         if node_id in shown:
             return node_id
         shown.add(node_id)
@@ -98,7 +98,8 @@ def mermaid(topology: Topology) -> list[str]:
     for processor in topology.in_flow_order:
         lines += [f"    {topic_node(topic)} --> {processor_node(processor)}" for topic in processor.inputs]
         if processor.table is not None:
-            lines.append(f"    {processor_node(processor)} <--> {node(processor.table.name, '[({})]')}")
+            table = node(processor.table.name, "[({})]", "_table")  # a topic may have the same name
+            lines.append(f"    {processor_node(processor)} <--> {table}")
         lines += [f"    {processor_node(processor)} --> {topic_node(topic)}" for topic in processor.outputs]
     for topic in topology.runtime:
         if topic.role is Role.OUTPUT:

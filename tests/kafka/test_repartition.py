@@ -84,7 +84,7 @@ def test_what_an_interrupted_run_left_is_told_and_deleted_when_asked(
         create_topic(kafka, f"{topic_prefix}payments-changelog-p5", 5)
         refused = repartition(deployment, "--partitions", "5")
         assert refused.returncode == 1
-        assert "left by a run that did not end" in refused.stderr
+        assert "left by an interrupted run" in refused.stderr
         moved = repartition(deployment, "--partitions", "5", "--again")
         assert moved.returncode == 0, moved.stderr
         deployment.env.update(line.split("=", 1) for line in moved.stdout.splitlines())

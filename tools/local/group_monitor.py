@@ -20,10 +20,10 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
-from streams import topics
 from streams.settings import Settings
+from streams.topology import TOPOLOGY
 
-READ = tuple(topic.name for topic in (*topics.INPUTS, topics.PAYMENT_FACTS, topics.OBLIGATION_FACTS))
+READ = tuple(topic.name for topic in TOPOLOGY.sources)
 """The topics that the group reads, upstream first."""
 
 Place = tuple[str, int]
@@ -35,7 +35,7 @@ class GroupMonitor:
 
     def __init__(self, settings: Settings) -> None:
         self._group = settings.application_id
-        self._names = {topic.name: settings.topic(topic) for topic in topics.ALL}
+        self._names = {topic.name: settings.topic(topic) for topic in TOPOLOGY.topics}
         self._partitions: dict[str, int] = {}
         conf = settings.kafka(log_level=2)
         self._admin = AdminClient(conf)
