@@ -18,6 +18,9 @@ class Accepted(msgspec.Struct, array_like=True, gc=False):
 
     Fields that no view and no comparison reads (reasons, payout ids, references) are left out. In canonical order they
     come after every field that is kept, so they cannot decide which of two records is accepted in a way a view sees.
+
+    Each subclass has a `from_fact`. It passes the fields by position, since it is called for every fact, and keywords
+    cost more than the rest of it.
     """
 
     event_id: str

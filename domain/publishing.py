@@ -5,7 +5,7 @@ what consumers have received, so that nothing is published twice and every end i
 """
 
 from hashlib import blake2b
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar, assert_never
 
 import msgspec
 
@@ -86,7 +86,7 @@ def _digest(record: msgspec.Struct) -> bytes:
 
 
 def diff_record(published: Published, record: R, version: int) -> list[R]:
-    """The record under a new version, if it differs from the last one published for the key; else nothing.
+    """Give the record under a new version, if it differs from the last one published for the key; else nothing.
 
     Args:
         published: of the key; changed in place.
@@ -121,128 +121,97 @@ def diff(published: Published, view: PaymentView | ObligationView, at: Micros, v
     """
     outputs: list[Output] = []
     applications: list[PaymentApplication] = []
-    if view.reconciliation is not None:
-        outputs += diff_record(published, view.reconciliation, version)
+    reconciliation = view.reconciliation
+    if reconciliation is not None:
+        outputs += diff_record(published, reconciliation, version)
     if view.breaks or published.breaks:
-        _break_changes(outputs, published, view, at, version)
-    if isinstance(view, ObligationView):
-        if (view.late or published.late) and view.reconciliation is not None:
-            _late_changes(outputs, published, view.late, view.reconciliation, at=at, version=version)
-    else:
-        _application_changes(applications, published, view, version)
+        outputs += _diff_breaks(published, view, at, version)
+    match view:
+        case ObligationView():
+            if (view.late or published.late) and view.reconciliation is not None:
+                outputs += _diff_late(published, view.late, view.reconciliation, at, version)
+        case PaymentView():
+            applications += _diff_applications(published, view, version)
+        case _:
+            assert_never(view)
     if outputs or applications:
         published.version = version
     return Changes(outputs, applications)
 
 
-def _break_changes(
-    outputs: list[Output], published: Published, view: PaymentView | ObligationView, at: Micros, version: int
-) -> None:
-    key_kind, key = view.key_kind, view.key
+def _diff_breaks(
+    published: Published, view: PaymentView | ObligationView, at: Micros, version: int
+) -> list[MismatchAlert]:
+    alerts: list[MismatchAlert] = []
     open_breaks = published.breaks
     gone = dict(open_breaks)
     for one in view.breaks:
         previous = gone.pop(one.break_id, None)
         if previous is None:
-            open_breaks[one.break_id] = PublishedBreak(one, at)
-            outputs.append(
-                _mismatch(
-                    key_kind, key, one, version=version, lifecycle=BreakLifecycle.OPENED, opened_at=at, resolved_at=None
-                )
-            )
+            open_breaks[one.break_id] = opened = PublishedBreak(one, at)
+            alerts.append(_mismatch_alert(view, opened, BreakLifecycle.OPENED, version))
         elif previous.last != one:
-            open_breaks[one.break_id] = PublishedBreak(one, previous.opened_at)
-            outputs.append(
-                _mismatch(
-                    key_kind,
-                    key,
-                    one,
-                    version=version,
-                    lifecycle=BreakLifecycle.UPDATED,
-                    opened_at=previous.opened_at,
-                    resolved_at=None,
-                )
-            )
+            open_breaks[one.break_id] = updated = PublishedBreak(one, previous.opened_at)
+            alerts.append(_mismatch_alert(view, updated, BreakLifecycle.UPDATED, version))
     for break_id, previous in gone.items():
         del open_breaks[break_id]
-        outputs.append(
-            _mismatch(
-                key_kind,
-                key,
-                previous.last,
-                version=version,
-                lifecycle=BreakLifecycle.RESOLVED,
-                opened_at=previous.opened_at,
-                resolved_at=at,
-            )
-        )
+        alerts.append(_mismatch_alert(view, previous, BreakLifecycle.RESOLVED, version, resolved_at=at))
+    return alerts
 
 
-def _mismatch(
-    key_kind: str,
-    key: str,
-    one: Break,
-    *,
-    version: int,
+def _mismatch_alert(
+    view: PaymentView | ObligationView,
+    published: PublishedBreak,
     lifecycle: BreakLifecycle,
-    opened_at: Micros,
-    resolved_at: Micros | None,
+    version: int,
+    *,
+    resolved_at: Micros | None = None,
 ) -> MismatchAlert:
+    one = published.last
     return MismatchAlert(
-        one.break_id,
-        version,
-        key_kind,
-        key,
-        one.subject,
-        one.break_class,
-        CATALOGUE[one.break_class].priority,
-        lifecycle,
-        one.expected_minor,
-        one.actual_minor,
-        one.actual_minor - one.expected_minor,
-        one.currency,
-        one.due_at,
-        opened_at,
-        resolved_at,
-        one.event_ids,
+        break_id=one.break_id,
+        version=version,
+        key_kind=view.key_kind,
+        key=view.key,
+        subject=one.subject,
+        break_class=one.break_class,
+        priority=CATALOGUE[one.break_class].priority,
+        lifecycle=lifecycle,
+        expected_minor=one.expected_minor,
+        actual_minor=one.actual_minor,
+        drift_minor=one.actual_minor - one.expected_minor,
+        currency=one.currency,
+        due_at=one.due_at,
+        opened_at=published.opened_at,
+        resolved_at=resolved_at,
+        event_ids=one.event_ids,
     )
 
 
-def _late_changes(
-    outputs: list[Output],
+def _diff_late(
     published: Published,
     live: tuple[Late, ...],
     obligation: ObligationReconciliation,
-    *,
     at: Micros,
     version: int,
-) -> None:
+) -> list[LatePaymentAlert]:
+    alerts: list[LatePaymentAlert] = []
     live_alerts = published.late
     gone = dict(live_alerts)
     for late in live:
         previous = gone.pop(late.alert_id, None)
         if previous is None:
-            now_published = PublishedAlert(late, at, LateLifecycle.OPENED)
+            current = PublishedAlert(late, at, LateLifecycle.OPENED)
         elif previous.last == late:
             continue
+        elif _STAGE_ORDER[late.stage] > _STAGE_ORDER[previous.last.stage]:
+            current = PublishedAlert(late, previous.opened_at, LateLifecycle.ESCALATED)
         else:
-            further = _STAGE_ORDER[late.stage] > _STAGE_ORDER[previous.last.stage]
-            now_published = PublishedAlert(
-                late, previous.opened_at, LateLifecycle.ESCALATED if further else previous.lifecycle
-            )
-        live_alerts[late.alert_id] = now_published
-        outputs.append(
-            _late_alert(
-                obligation,
-                late,
-                version=version,
-                lifecycle=now_published.lifecycle,
-                opened_at=now_published.opened_at,
-                ended_at=None,
-            )
-        )
+            current = PublishedAlert(late, previous.opened_at, previous.lifecycle)
+        live_alerts[late.alert_id] = current
+        alerts.append(_late_alert(obligation, current, version))
     if not gone:
-        return
+        return alerts
     due = {(one.installment_id, one.due_date): one for one in obligation.installments if one.amount_minor}
     for alert_id, previous in gone.items():
         del live_alerts[alert_id]
@@ -256,47 +225,39 @@ def _late_changes(
                 paid_minor=sum(covered.paid.values()),
                 pending_minor=sum(covered.pending.values()),
             )
-        outputs.append(
-            _late_alert(
-                obligation, late, version=version, lifecycle=lifecycle, opened_at=previous.opened_at, ended_at=at
-            )
-        )
+        ended = PublishedAlert(late, previous.opened_at, lifecycle)
+        alerts.append(_late_alert(obligation, ended, version, ended_at=at))
+    return alerts
 
 
 def _late_alert(
-    obligation: ObligationReconciliation,
-    late: Late,
-    *,
-    version: int,
-    lifecycle: LateLifecycle,
-    opened_at: Micros,
-    ended_at: Micros | None,
+    obligation: ObligationReconciliation, published: PublishedAlert, version: int, *, ended_at: Micros | None = None
 ) -> LatePaymentAlert:
+    late = published.last
     return LatePaymentAlert(
-        late.alert_id,
-        version,
-        obligation.obligation_id,
-        late.installment_id,
-        obligation.lease_id,
-        obligation.tenant_id,
-        obligation.property_id,
-        obligation.period,
-        obligation.currency,
-        late.due_date,
-        late.amount_due_minor,
-        late.paid_minor,
-        late.pending_minor,
-        late.due_at,
-        late.stage,
-        lifecycle,
-        opened_at,
-        ended_at,
+        alert_id=late.alert_id,
+        version=version,
+        obligation_id=obligation.obligation_id,
+        installment_id=late.installment_id,
+        lease_id=obligation.lease_id,
+        tenant_id=obligation.tenant_id,
+        property_id=obligation.property_id,
+        period=obligation.period,
+        currency=obligation.currency,
+        due_date=late.due_date,
+        amount_due_minor=late.amount_due_minor,
+        paid_minor=late.paid_minor,
+        pending_minor=late.pending_minor,
+        due_at=late.due_at,
+        stage=late.stage,
+        lifecycle=published.lifecycle,
+        opened_at=published.opened_at,
+        ended_at=ended_at,
     )
 
 
-def _application_changes(
-    applications: list[PaymentApplication], published: Published, view: PaymentView, version: int
-) -> None:
+def _diff_applications(published: Published, view: PaymentView, version: int) -> list[PaymentApplication]:
+    changed: list[PaymentApplication] = []
     digests = published.applications
     gone = set(digests) if digests else None
     for application in view.applications:
@@ -305,24 +266,11 @@ def _application_changes(
         digest = _digest(application)
         if digests.get(application.obligation_id) != digest:
             digests[application.obligation_id] = digest
-            applications.append(msgspec.structs.replace(application, revision=version))
-    if not gone:
-        return
-    for obligation_id in sorted(gone):
-        del digests[obligation_id]
-        applications.append(
-            PaymentApplication(
-                view.key,
-                obligation_id,
-                version,
-                False,
-                0,
-                view.reconciliation.currency,
-                None,
-                0,
-                0,
-                None,
-                {},
-                FAR_PAST,
-            )
-        )
+            changed.append(msgspec.structs.replace(application, revision=version))
+    if gone:
+        currency = view.reconciliation.currency
+        for obligation_id in sorted(gone):
+            del digests[obligation_id]
+            emptied = PaymentApplication.of_postings(view.key, obligation_id, currency, {}, FAR_PAST)
+            changed.append(msgspec.structs.replace(emptied, revision=version))
+    return changed

@@ -54,11 +54,6 @@ LONG_POSITIONAL_CALLS = frozenset(
     {
         "domain/explain/explanation.py",
         "domain/explain/remedies.py",
-        "domain/obligations/state.py",
-        "domain/obligations/view.py",
-        "domain/payments/state.py",
-        "domain/payments/view.py",
-        "domain/publishing.py",
     }
 )
 CATCH_ALL_CASES = frozenset(

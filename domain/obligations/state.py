@@ -39,20 +39,20 @@ class Charge(Accepted, array_like=True, gc=False):
     def from_fact(cls, fact: ObligationCharged) -> Self:
         """Take the fields that a view can depend on."""
         return cls(
-            event_id=fact.event_id,
-            occurred_at=fact.occurred_at,
-            duplicate_event_ids=None,
-            conflict=False,
-            lease_id=fact.lease_id,
-            tenant_id=fact.tenant_id,
-            property_id=fact.property_id,
-            period=fact.period,
-            amount_minor=fact.amount_minor,
-            currency=fact.currency,
-            due_date=fact.due_date,
-            time_zone=fact.time_zone,
-            grace_days=fact.grace_days,
-            installments=in_order(fact.installments),
+            fact.event_id,
+            fact.occurred_at,
+            None,
+            False,
+            fact.lease_id,
+            fact.tenant_id,
+            fact.property_id,
+            fact.period,
+            fact.amount_minor,
+            fact.currency,
+            fact.due_date,
+            fact.time_zone,
+            fact.grace_days,
+            in_order(fact.installments),
         )
 
     def material_terms(self) -> tuple[object, ...]:
@@ -78,11 +78,11 @@ class Plan(Accepted, array_like=True, gc=False):
     def from_fact(cls, fact: PlanChanged) -> Self:
         """Take the fields that a view can depend on."""
         return cls(
-            event_id=fact.event_id,
-            occurred_at=fact.occurred_at,
-            duplicate_event_ids=None,
-            conflict=False,
-            installments=in_order(fact.installments),
+            fact.event_id,
+            fact.occurred_at,
+            None,
+            False,
+            in_order(fact.installments),
         )
 
     def material_terms(self) -> tuple[object, ...]:
@@ -100,12 +100,12 @@ class Adjustment(Accepted, array_like=True, gc=False):
     def from_fact(cls, fact: ObligationAdjusted) -> Self:
         """Take the fields that a view can depend on."""
         return cls(
-            event_id=fact.event_id,
-            occurred_at=fact.occurred_at,
-            duplicate_event_ids=None,
-            conflict=False,
-            amount_delta_minor=fact.amount_delta_minor,
-            currency=fact.currency,
+            fact.event_id,
+            fact.occurred_at,
+            None,
+            False,
+            fact.amount_delta_minor,
+            fact.currency,
         )
 
     def material_terms(self) -> tuple[object, ...]:
@@ -145,17 +145,17 @@ class Application(msgspec.Struct, array_like=True):
     def from_fact(cls, fact: PaymentApplication) -> Self:
         """Take all but the ids."""
         return cls(
-            revision=fact.revision,
-            initiated=fact.initiated,
-            initiated_at=fact.initiated_at,
-            currency=fact.currency,
-            installment_id=fact.installment_id,
-            standing_minor=fact.standing_minor,
-            in_flight_minor=fact.in_flight_minor,
-            pending_until=fact.pending_until,
-            posted=fact.posted,
-            rests_on=fact.rests_on,
-            initiation_event_id=fact.initiation_event_id,
+            fact.revision,
+            fact.initiated,
+            fact.initiated_at,
+            fact.currency,
+            fact.installment_id,
+            fact.standing_minor,
+            fact.in_flight_minor,
+            fact.pending_until,
+            fact.posted,
+            fact.rests_on,
+            fact.initiation_event_id,
         )
 
 

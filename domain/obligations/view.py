@@ -63,35 +63,40 @@ def _reconciliation(
     breaks: tuple[Break, ...],
 ) -> ObligationReconciliation:
     charge = totals.charge
+    version = 0
+    status = _status(state, totals, allocation, lateness)
+    installments = tuple(
+        [
+            InstallmentView(installment.installment_id, installment.due_date, amount, paid, pending)
+            for installment, amount, paid, pending in zip(
+                allocation.installments, allocation.amounts, allocation.paid, allocation.pending, strict=True
+            )
+        ]
+    )
+    open_breaks = tuple([one.break_id for one in breaks])
+    # Positional, in the order of the fields: 21 keywords cost 1.2 µs, a twelfth of a view (benchmarks, `profile`).
     return ObligationReconciliation(
-        obligation_id=state.obligation_id,
-        version=0,
-        lease_id=charge.lease_id,
-        tenant_id=charge.tenant_id,
-        property_id=charge.property_id,
-        period=charge.period,
-        status=_status(state, totals, allocation, lateness),
-        currency=charge.currency,
-        charged_minor=charge.amount_minor,
-        adjusted_minor=totals.adjusted_minor,
-        balance_minor=totals.balance_minor,
-        installments=tuple(
-            [
-                InstallmentView(installment.installment_id, installment.due_date, amount, paid, pending)
-                for installment, amount, paid, pending in zip(
-                    allocation.installments, allocation.amounts, allocation.paid, allocation.pending, strict=True
-                )
-            ]
-        ),
-        paid_minor=allocation.paid_minor,
-        pending_minor=allocation.pending_minor,
-        posted_minor=totals.posted_minor,
-        overpaid_minor=allocation.overpaid_minor,
-        next_due_date=lateness.next_due_date,
-        oldest_late_due_date=lateness.oldest_late_due_date,
-        ageing_bucket=lateness.ageing_bucket,
-        open_breaks=tuple([one.break_id for one in breaks]),
-        rests_on=totals.rests_on,
+        state.obligation_id,
+        version,
+        charge.lease_id,
+        charge.tenant_id,
+        charge.property_id,
+        charge.period,
+        status,
+        charge.currency,
+        charge.amount_minor,
+        totals.adjusted_minor,
+        totals.balance_minor,
+        installments,
+        allocation.paid_minor,
+        allocation.pending_minor,
+        totals.posted_minor,
+        allocation.overpaid_minor,
+        lateness.next_due_date,
+        lateness.oldest_late_due_date,
+        lateness.ageing_bucket,
+        open_breaks,
+        totals.rests_on,
     )
 
 

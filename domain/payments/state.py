@@ -40,18 +40,18 @@ class Initiation(Accepted, array_like=True, gc=False):
     def from_fact(cls, fact: PaymentInitiated) -> Self:
         """Take the fields that a view can depend on."""
         return cls(
-            event_id=fact.event_id,
-            occurred_at=fact.occurred_at,
-            duplicate_event_ids=None,
-            conflict=False,
-            tenant_id=fact.tenant_id,
-            property_id=fact.property_id,
-            obligation_id=fact.obligation_id,
-            installment_id=fact.installment_id,
-            amount_minor=fact.amount_minor,
-            currency=fact.currency,
-            method=fact.method,
-            processor=fact.processor,
+            fact.event_id,
+            fact.occurred_at,
+            None,
+            False,
+            fact.tenant_id,
+            fact.property_id,
+            fact.obligation_id,
+            fact.installment_id,
+            fact.amount_minor,
+            fact.currency,
+            fact.method,
+            fact.processor,
         )
 
     def material_terms(self) -> tuple[object, ...]:
@@ -84,16 +84,16 @@ class SettlementOutcome(Accepted, array_like=True, gc=False):
         """Take the fields that a view or a return rate can depend on."""
         is_return = fact.outcome == "RETURNED"
         return cls(
-            event_id=fact.event_id,
-            occurred_at=fact.occurred_at,
-            duplicate_event_ids=None,
-            conflict=False,
-            gross_minor=fact.gross_minor,
-            fee_minor=fact.fee_minor,
-            net_minor=fact.net_minor,
-            currency=fact.currency,
-            value_date=fact.value_date,
-            reason_code=fact.reason_code[:REASON_CHARACTERS] if is_return and fact.reason_code else None,
+            fact.event_id,
+            fact.occurred_at,
+            None,
+            False,
+            fact.gross_minor,
+            fact.fee_minor,
+            fact.net_minor,
+            fact.currency,
+            fact.value_date,
+            fact.reason_code[:REASON_CHARACTERS] if is_return and fact.reason_code else None,
         )
 
     def material_terms(self) -> tuple[object, ...]:
@@ -141,14 +141,14 @@ class Posting(Accepted, array_like=True, gc=False):
     def from_fact(cls, fact: PaymentPosted) -> Self:
         """Take the fields that a view can depend on."""
         return cls(
-            event_id=fact.event_id,
-            occurred_at=fact.occurred_at,
-            duplicate_event_ids=None,
-            conflict=False,
-            obligation_id=fact.obligation_id,
-            installment_id=fact.installment_id,
-            amount_minor=fact.amount_minor,
-            currency=fact.currency,
+            fact.event_id,
+            fact.occurred_at,
+            None,
+            False,
+            fact.obligation_id,
+            fact.installment_id,
+            fact.amount_minor,
+            fact.currency,
         )
 
     def material_terms(self) -> tuple[object, ...]:
@@ -168,14 +168,14 @@ class Reversal(Accepted, array_like=True, gc=False):
     def from_fact(cls, fact: PostingReversed) -> Self:
         """Take the fields that a view can depend on."""
         return cls(
-            event_id=fact.event_id,
-            occurred_at=fact.occurred_at,
-            duplicate_event_ids=None,
-            conflict=False,
-            obligation_id=fact.obligation_id,
-            posting_id=fact.posting_id,
-            amount_minor=fact.amount_minor,
-            currency=fact.currency,
+            fact.event_id,
+            fact.occurred_at,
+            None,
+            False,
+            fact.obligation_id,
+            fact.posting_id,
+            fact.amount_minor,
+            fact.currency,
         )
 
     def material_terms(self) -> tuple[object, ...]:

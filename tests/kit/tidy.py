@@ -73,6 +73,8 @@ POSITIONAL = {
     "st.one_of": "any number of alternatives",
     "asyncio.gather": "any number of awaitables",
     "_openssl": "a command line",
+    "cls": "from_fact of the domain's accepted records: called for every fact, in the order of the fact's fields",
+    "ObligationReconciliation": "keywords would cost a twelfth of a view",
 }
 """Calls that may have more positional arguments than POSITIONAL_MAX, with the reason."""
 
