@@ -11,20 +11,12 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 import msgspec
 from msgspec import Meta
 
-from domain.records import (
-    BreakClass,
-    LatePaymentAlert,
-    MismatchAlert,
-    ObligationReconciliation,
-    PaymentReconciliation,
-)
+from domain.records import BreakClass, Output
 from read_model.queries import CURRENCY, KeyKind
 from streams.codec.json_form import output_to_json
 
 PAGE_BYTES_MAX = 1 << 20
 """A page ends after this many bytes, whatever its limit: one obligation may have thousands of installments."""
-
-OUTPUTS = (PaymentReconciliation, ObligationReconciliation, MismatchAlert, LatePaymentAlert)
 
 T = TypeVar("T")
 
@@ -186,6 +178,6 @@ def encode(answer: object) -> bytes:
         return answer.body
     if isinstance(answer, ResultPage):
         return answer.encode()
-    if isinstance(answer, OUTPUTS):
+    if isinstance(answer, Output):
         return msgspec.json.encode(output_to_json(answer))
     return msgspec.json.encode(answer)

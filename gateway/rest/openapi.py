@@ -9,7 +9,7 @@ import msgspec
 from gateway.rest.answers import ExplanationJson, Live, LiveAnswer, OpenApi, ResultPage
 from gateway.rest.errors import CODES, HEADERS_OF, ErrorBody
 from gateway.rest.operations import Json, Operation
-from read_model.queries import CURRENCY, AgeingRow, Id
+from read_model.queries import CURRENCY, AgeingRow
 from streams.codec.json_schema import output_schemas
 
 _LIVE_NAMES = {
@@ -66,14 +66,14 @@ def _schemas() -> dict[str, Json]:
 
 
 def _described(operation: Operation, errors: Iterable[str]) -> Json:
-    (id_schema,), _ = msgspec.json.schema_components([Id])
     parameters = [
-        {"name": name, "in": "path", "required": True, "description": "percent-encoded", "schema": id_schema}
-        for name in operation.path_names
+        {"name": name, "in": "path", "required": True, "description": "percent-encoded", "schema": _bare(schema)}
+        for name, schema in operation.path_parameters.items()
     ]
-    for name, schema in operation.query.items():
-        bare = {key: value for key, value in schema.items() if key != "description"}
-        parameters.append({"name": name, "in": "query", "description": schema["description"], "schema": bare})
+    parameters += [
+        {"name": name, "in": "query", "description": schema["description"], "schema": _bare(schema)}
+        for name, schema in operation.query_parameters.items()
+    ]
     described: Json = {
         "operationId": operation.operation_id,
         "summary": operation.summary,
@@ -87,6 +87,11 @@ def _described(operation: Operation, errors: Iterable[str]) -> Json:
     if parameters:
         described["parameters"] = parameters
     return described
+
+
+def _bare(schema: Json) -> Json:
+    """The schema of a parameter, which has its own description."""
+    return {key: value for key, value in schema.items() if key != "description"}
 
 
 def _answer(type_: Any) -> Json:

@@ -32,7 +32,9 @@ class Parameters:
     query: Mapping[str, Json]
     """The JSON Schemas of its query parameters, by name."""
     in_path: Mapping[str, str]
-    """The names of its fields that are in the path: in the struct's JSON, by the name in the path."""
+    """Its fields that are in the path: their names in JSON, by their names in the path."""
+    path: Mapping[str, Json]
+    """The JSON Schemas of its path parameters, by their names in the path."""
 
     def convert(self, query: Mapping[str, str], path: Mapping[str, str]) -> Any:
         """The struct.
@@ -87,12 +89,13 @@ class Operation:
         return inspect.getdoc(self.handler) or ""
 
     @property
-    def path_names(self) -> list[str]:
-        """The names of the path parameters."""
-        return re.findall(r"\{(\w+)\}", self.path)
+    def path_parameters(self) -> dict[str, Json]:
+        """The JSON Schemas of the path parameters, by name."""
+        schemas = {name: _schema(type_) for name, type_ in self.ids.items()}
+        return schemas | {name: schema for struct in self.structs.values() for name, schema in struct.path.items()}
 
     @property
-    def query(self) -> dict[str, Json]:
+    def query_parameters(self) -> dict[str, Json]:
         """The JSON Schemas of the query parameters, by name."""
         return {name: schema for struct in self.structs.values() for name, schema in struct.query.items()}
 
@@ -108,7 +111,7 @@ class Operation:
             ApiError: a parameter is unknown, repeated or invalid.
 
         """
-        query = _unique(request.query.items(), sorted(self.query))
+        query = _unique(request.query.items(), sorted(self.query_parameters))
         arguments: dict[str, Any] = {"request": request} if self.takes_request else {}
         for name, type_ in self.ids.items():
             try:
@@ -162,7 +165,13 @@ def _parameters(struct: Any, path_names: Iterable[str]) -> Parameters:
 
     properties = components[reference["$ref"].rpartition("/")[2]]["properties"]
     query = {name: inlined(schema) for name, schema in properties.items() if name not in in_path.values()}
-    return Parameters(struct, query, in_path)
+    path = {name: properties[field] for name, field in in_path.items()}
+    return Parameters(struct, query, in_path, path)
+
+
+def _schema(type_: Any) -> Json:
+    (schema,), _ = msgspec.json.schema_components([type_])
+    return schema
 
 
 def _unique(given: Iterable[tuple[str, str]], known: list[str]) -> dict[str, str]:
