@@ -12,13 +12,13 @@ import msgspec
 
 from domain.time import micros_of
 from ops.console import Command, fail, meter, misuse, put_json, say
-from ops.producing import BulkProducer
+from ops.deliveries import DeliveryProducer
 from simulator.deliver import Delivery, value_of
 from simulator.scenario import DEFAULT_START, Scenario, simulate
 from simulator.truth import truth
 from streams import topics
 from streams.broker.reading import timestamp_text
-from streams.codec.codec import Codec, codec_of
+from streams.codec.codec import Codec
 from streams.codec.json_form import fact_to_json
 from streams.settings import Settings, load
 
@@ -60,29 +60,18 @@ def to_files(scenario: Scenario, folder: Path) -> list[Path]:
 
 
 def to_broker(deliveries: Iterable[Delivery], settings: Settings, total: int | None = None) -> int:
-    """Publish deliveries in their order to the input topics of an installation.
-
-    Returns:
-        How many the broker took; a failed delivery ends the command with exit status 1.
+    """Publish deliveries in order to the input topics of a deployment, and return their number.
 
     Raises:
-        BrokerError: no broker answers, or an input topic is missing.
+        BrokerError: no broker answers, an input topic is missing, or a record was not delivered.
 
     """
-    codec, producer = codec_of(settings), BulkProducer(settings)
-    names = {topic.name: settings.topic(topic) for topic in topics.INPUTS}
-    for name in names.values():
-        producer.require(name)
+    producer = DeliveryProducer(settings)
     with meter("publishing", total) as progress:
         for number, delivery in enumerate(deliveries, start=1):
-            value = value_of(delivery, lambda fact, topic: codec.encode_fact(fact, names[topic]))
-            producer.send(names[delivery.topic], delivery.key.encode("utf-8"), value, label=f"delivery {number}")
+            producer.send(delivery, number)
             progress.step()
-        delivered = producer.finish()
-    if producer.undelivered:
-        lost = producer.undelivered[0]
-        fail(f"{len(producer.undelivered)} records were not delivered; the first is {lost.label}: {lost.reason}")
-    return delivered
+        return producer.finish()
 
 
 def _instant(text: str) -> int:

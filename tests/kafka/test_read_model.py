@@ -163,23 +163,23 @@ def month(kafka: str, own_server: MongoServer, tmp_path_factory: pytest.TempPath
         projector = projection.projector()
         half = len(scenario.deliveries) // 2
         feed = Feed(deployment, scenario.deliveries[:half], 3, rng)
-        wait_until(lambda: projection.documents("payments") != [], 30, "documents", child=projector._child)
+        wait_until(lambda: projection.documents("payments") != [], 30, "documents", process=projector)
         projector.kill9()
         feed.finish()
         projector = projection.projector("another")
-        wait_until(lambda: "reading" in projector.log_tail(), 30, "its turn in the group", child=projector._child)
+        wait_until(lambda: "reading" in projector.log_tail(), 30, "its turn in the group", process=projector)
         feed = Feed(deployment, scenario.deliveries[half:], 3, rng)
         before = len(projection.documents("payments"))
-        wait_until(lambda: len(projection.documents("payments")) > before, 30, "more", child=projector._child)
+        wait_until(lambda: len(projection.documents("payments")) > before, 30, "more", process=projector)
         own_server.kill()
-        wait_until(lambda: "MongoDB" in unready(projector), 30, "readyz to tell", child=projector._child)
+        wait_until(lambda: "MongoDB" in unready(projector), 30, "readyz to tell", process=projector)
         assert probe(projector, "/livez")[0] == 200
         assert metrics_of(projector)["rentmatch_read_model_mongo_up"] == 0
         second = projection.projector("second")  # it starts while MongoDB is down, and waits
         feed.finish()
         deployment.wait_settled()  # the workers are not affected
         assert second.exit_code is None
-        wait_until(lambda: "MongoDB" in unready(second), 30, "the second to tell", child=second._child)
+        wait_until(lambda: "MongoDB" in unready(second), 30, "the second to tell", process=second)
         own_server.start()
         projection.wait_caught_up()
         assert projector.term() == 0
@@ -284,14 +284,14 @@ def test_projectors_continue_at_the_end_of_a_rebuild(kafka: str, topic_prefix: s
         mongo_server.fail(10107, "not primary")
         try:
             projector = projection.projector()
-            wait_until(lambda: "not primary" in projector.log_tail(), 30, "it to be told", child=projector._child)
+            wait_until(lambda: "not primary" in projector.log_tail(), 30, "it to be told", process=projector)
             assert probe(projector, "/readyz") == (503, "MongoDB: not primary")
             assert projection.documents("obligations") == []
             assert max(projection.committed().values()) < 0
             assert projector.term() == 0  # during a retry
             assert max(projection.committed().values()) < 0
             projector = projection.projector()
-            wait_until(lambda: "not primary" in projector.log_tail(), 30, "it to be told", child=projector._child)
+            wait_until(lambda: "not primary" in projector.log_tail(), 30, "it to be told", process=projector)
         finally:
             mongo_server.heal()
         projection.wait_caught_up()

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tools.local.processes import Child, free_ports, wait_until
+from tools.local.processes import Process, free_ports, wait_until
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -19,33 +19,22 @@ class MongoServer:
         self._folder = folder
         self._faults = folder / "faults.json"
         self._port = free_ports(1)[0]
-        self._child: Child | None = None
+        command = (sys.executable, "-m", "tests.kit.mongo_child", str(self._port), str(folder))
+        self.process = Process(command, folder / "mongo.log", cwd=REPOSITORY)
 
     @property
     def url(self) -> str:
         """Its connection string."""
         return f"mongodb://127.0.0.1:{self._port}/"
 
-    @property
-    def child(self) -> Child:
-        """Its process.
-
-        Raises:
-            RuntimeError: it was never started.
-        """
-        if self._child is None:
-            raise RuntimeError("this server was never started")
-        return self._child
-
     def start(self) -> None:
         """Start it, or start it again on what it has, and wait until it listens."""
-        command = (sys.executable, "-m", "tests.kit.mongo_child", str(self._port), str(self._folder))
-        self._child = Child(command, self._folder / "mongo.log", cwd=REPOSITORY)
-        wait_until(self._listens, 30, "MongoDB to listen", child=self._child)
+        self.process.start()
+        wait_until(self._listens, 30, "MongoDB to listen", process=self.process)
 
     def kill(self) -> None:
         """SIGKILL."""
-        self.child.kill()
+        self.process.kill()
 
     def refuse(self, text: str, *, code: int = 121, whole: bool = False) -> None:
         """From now on refuse documents whose `_id` holds the text; `whole`: together with all of their command."""

@@ -371,10 +371,10 @@ def test_every_query_raises_when_mongodb_is_away(tmp_path: Path, driver: Driver)
         assert time.monotonic() - began < 5
         server.start()
         await model.ping()
-        server.child.freeze()  # it accepts connections and does not answer
+        server.process.freeze()  # it accepts connections and does not answer
         with pytest.raises(ReadModelUnavailable):
             await model.get_payment("P")
-        server.child.thaw()
+        server.process.thaw()
         assert await model.get_payment("P") is None
         await model.close()
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from domain.time import DAY, SECOND
+from ops.breaks.from_api import default_url
 from simulator.deliver import value_of
 from simulator.scenario import simulate
 from streams.codec.codec import Codec
@@ -20,10 +21,11 @@ from streams.settings import load
 from tests.kit.command_line import Run
 from tests.kit.reading import read_all
 from tools.local import feeding, ports
-from tools.local.feeding import Fed, Progress
+from tools.local.feeding import Fed, FeedProgress
 from tools.local.folder import AlreadyRunningError, Folder
 from tools.local.processes import free_ports
 from tools.local.prometheus import write_config
+from tools.local.topology import LocalDeployment
 from tools.local.worker import REPOSITORY
 
 NOW = instant_from_text("2026-11-20T12:00:00Z")
@@ -63,7 +65,7 @@ def test_taken_ports_are_told_with_whose_they_would_be() -> None:
     ports.require_free(chosen)
     with socket.create_server(("127.0.0.1", chosen["mongo"])), pytest.raises(ports.PortError) as raised:
         ports.require_free(chosen)
-    assert f"taken by another process: {chosen['mongo']} (for mongo)." in str(raised.value)
+    assert f"in use: {chosen['mongo']} (for mongo)." in str(raised.value)
     assert f"--port mongo={chosen['mongo'] + 10_000}" in str(raised.value)
 
 
@@ -73,16 +75,16 @@ def test_taken_ports_are_told_with_whose_they_would_be() -> None:
 def test_only_one_may_hold_a_folder(tmp_path: Path) -> None:
     folder = Folder(tmp_path / "up")
     assert folder.runner() is None
-    with folder.held():
+    with folder.locked():
         assert folder.runner() == os.getpid()
-        with pytest.raises(AlreadyRunningError, match=f"run by process {os.getpid()}"), folder.held():
+        with pytest.raises(AlreadyRunningError, match=f"in process {os.getpid()}"), folder.locked():
             pass
     assert folder.runner() is None
 
 
 def test_wiping_leaves_nothing_but_the_lock(tmp_path: Path) -> None:
     folder = Folder(tmp_path / "up")
-    with folder.held():
+    with folder.locked():
         folder.data.mkdir()
         (folder.data / "kept").write_text("x")
         first = folder.token()
@@ -93,7 +95,7 @@ def test_wiping_leaves_nothing_but_the_lock(tmp_path: Path) -> None:
 
 def test_the_env_file_is_for_its_owner_alone_and_can_be_sourced(tmp_path: Path) -> None:
     folder = Folder(tmp_path / "it's")
-    with folder.held():
+    with folder.locked():
         folder.write_env({"RENTMATCH_BROKER": "a:1,b:2", "RENTMATCH_TOPIC_PREFIX": "it's $HOME"})
     assert folder.env.stat().st_mode & 0o777 == 0o600
     line = 'source "$1" && echo "$RENTMATCH_BROKER/$RENTMATCH_TOPIC_PREFIX"'
@@ -104,8 +106,18 @@ def test_the_env_file_is_for_its_owner_alone_and_can_be_sourced(tmp_path: Path) 
 def test_the_status_of_a_former_run_is_gone(tmp_path: Path) -> None:
     folder = Folder(tmp_path)
     folder.write_status({"is_well": True})
-    with folder.held():
+    with folder.locked():
         assert folder.status() is None
+
+
+def test_the_env_file_leads_to_the_api_on_any_port(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    local = LocalDeployment(folder, ports.chosen([], free=True))
+    folder.write_env(local.client_variables())
+    line = 'source "$1" && env -0'
+    printed = subprocess.run(["bash", "-c", line, "-", folder.env], capture_output=True, text=True, check=True).stdout
+    sourced = dict(pair.split("=", 1) for pair in printed.split("\0") if pair.startswith("RENTMATCH_"))
+    assert default_url(load(sourced)) == local.url("worker-1")
 
 
 # Feeding
@@ -164,7 +176,7 @@ def test_the_feeder_goes_on_where_it_was(run: Run, mock_broker: str, tmp_path: P
 
 def test_a_scenario_is_the_same_each_time() -> None:
     start = date(2026, 8, 1)
-    assert Progress(3, 8, start).scenario() == simulate(3, 8, start=start, months=feeding.MONTHS)
+    assert FeedProgress(3, 8, start).scenario() == simulate(3, 8, start=start, months=feeding.MONTHS)
 
 
 # Prometheus
@@ -191,8 +203,8 @@ def local(folder: Path, command: str, *words: str, **env: str) -> subprocess.Com
 
 def test_nothing_is_up(tmp_path: Path) -> None:
     down, status = local(tmp_path / "up", "down"), local(tmp_path / "up", "status")
-    assert (down.returncode, down.stderr) == (0, "nothing is up\n")
-    assert (status.returncode, status.stderr) == (1, "Error: nothing is up; `make up` starts it\n")
+    assert (down.returncode, down.stderr) == (0, "nothing is running\n")
+    assert (status.returncode, status.stderr) == (1, "Error: nothing is running; `make up` starts it\n")
     assert not (tmp_path / "up").exists()
 
 

@@ -32,7 +32,7 @@ from tests.kit.questioning import (
     faults_of_items,
     read_model_is_behind,
 )
-from tools.local.processes import Child, wait_until
+from tools.local.processes import Process, wait_until
 from tools.local.worker import REPOSITORY
 
 pytestmark = pytest.mark.kafka
@@ -57,9 +57,10 @@ class Topology:
         self.folder = folder
         settings = SETTINGS | {"CLOCK": rfc3339(clock)}
         words = [word for name, value in settings.items() for word in ("--set", f"RENTMATCH_{name}={value}")]
-        self.runner = Child(
+        self.runner = Process(
             self._line("up", "--free-ports", *words), folder.with_suffix(".log"), cwd=REPOSITORY, env=dict(os.environ)
         )
+        self.runner.start()
 
     def _line(self, *words: str) -> list[str]:
         return [sys.executable, "-m", "tools.local", words[0], "--folder", str(self.folder), *words[1:]]
@@ -81,7 +82,7 @@ class Topology:
         return dict(found)
 
     def wait_well(self) -> None:
-        wait_until(lambda: bool(self.status()["is_well"]), 90, "all to be well", child=self.runner)
+        wait_until(lambda: bool(self.status()["is_well"]), 90, "all to be well", process=self.runner)
 
     def variables(self) -> dict[str, str]:
         """What `source …/env` puts into a shell."""
@@ -149,7 +150,7 @@ def test_a_month_through_the_whole_topology(topology: Topology, scenario: Scenar
     assert topology.run("status").returncode == 0
     second = topology.run("up")
     assert second.returncode == 1
-    assert f"run by process {topology.runner.pid}" in second.stderr
+    assert f"in process {topology.runner.pid}" in second.stderr
 
     settings = load(topology.variables())
     check_replication(settings)
@@ -174,7 +175,7 @@ def kill_in_the_middle(topology: Topology, deployment: Attached, name: str) -> N
     deployment.wait_progress(1)
     os.kill(before["pid"], signal.SIGKILL)
     wait_until(lambda: topology.part(name)["starts"] == before["starts"] + 1, 20, f"{name} to be started again")
-    assert f"{name} killed by signal 9; it is started again in 1 s" in topology.runner.log.read_text()
+    assert f"{name} was killed by signal 9; it restarts in 1 s" in topology.runner.log.read_text()
     assert topology.part(name)["pid"] != before["pid"]
 
 
@@ -233,7 +234,7 @@ def bring_down(topology: Topology) -> None:
     # On a busy machine the last brokers may wait for a quorum longer than they are given; what they hold is on disk.
     assert [line for line in told.splitlines() if "is killed" in line and "kafka-" not in line] == []
     for worker in ("worker-1", "worker-2"):
-        assert f"{worker} has ended, status 0" in told
-    assert told.index("worker-2 has ended") < told.index("kafka-1 has ended")
+        assert f"{worker} has exited with status 0" in told
+    assert told.index("worker-2 has exited") < told.index("kafka-1 has exited")
     status = topology.run("status")
-    assert (status.returncode, "nothing is up" in status.stderr) == (1, True)
+    assert (status.returncode, "nothing is running" in status.stderr) == (1, True)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tools.local import supervisor as module
-from tools.local.processes import Child, wait_until
+from tools.local.processes import Process, wait_until
 from tools.local.supervisor import Health, Part, State, Supervisor
 
 SLEEPS = "import time; time.sleep(600)"
@@ -77,7 +77,7 @@ def test_a_part_starts_when_what_it_needs_is_well_and_ends_before_it(part: MakeP
     assert supervisor.parts["task"].state is State.DONE
     wait_until(lambda: all("ready" in one.log.read_text() for one in (base, user)), 10, "both to listen to signals")
     supervisor.stop()
-    assert told[-2:] == ["user has ended, status 0", "base has ended, status 0"]
+    assert told[-2:] == ["user has exited with status 0", "base has exited with status 0"]
     assert {one.state for one in supervisor.parts.values()} == {State.STOPPED}
 
 
@@ -88,8 +88,8 @@ def test_who_ends_is_started_again_and_waits_longer_each_time(part: MakePart, mo
     run_until(supervisor, lambda: supervisor.parts["weak"].failures == 3)
     ends = [sentence for sentence in told if "is healthy" not in sentence]  # if it was looked at while it ran
     assert len(ends) == 3
-    assert all("weak ended with status 3" in sentence and "out of paper" in sentence for sentence in ends)
-    waits = [re.search(r"started again in (\S+) s", sentence) for sentence in ends]
+    assert all("weak exited with status 3" in sentence and "out of paper" in sentence for sentence in ends)
+    waits = [re.search(r"restarts in (\S+) s", sentence) for sentence in ends]
     assert [found[1] for found in waits if found] == ["0.1", "0.3", "0.3"]
     assert not supervisor.is_well
     supervisor.stop()
@@ -106,7 +106,7 @@ def test_who_was_killed_comes_back(part: MakePart, monkeypatch: pytest.MonkeyPat
     run_until(supervisor, lambda: not supervisor.is_well)
     run_until(supervisor, lambda: supervisor.is_well)
     assert supervisor.parts["one"].pid not in (None, first)
-    assert any("one killed by signal 9" in sentence for sentence in told)
+    assert any("one was killed by signal 9" in sentence for sentence in told)
     supervisor.stop()
 
 
@@ -140,7 +140,7 @@ def test_who_does_not_end_in_time_is_killed(part: MakePart) -> None:
     supervisor = Supervisor([deaf], told.append)
     run_until(supervisor, lambda: supervisor.is_well and says_ready(deaf)().ready)
     supervisor.stop()
-    assert told[-2:] == ["deaf is killed", "deaf has ended, status -9"]
+    assert told[-2:] == ["deaf is killed", "deaf has exited with status -9"]
 
 
 def test_in_a_hurry_all_are_killed_at_once(part: MakePart) -> None:
@@ -182,9 +182,10 @@ def test_nothing_is_left_behind_when_the_supervisor_is_killed(tmp_path: Path) ->
         "    supervisor.tick(); time.sleep(0.05)\n"
         "    (folder / 'pid').write_text(f'{supervisor.parts[\"one\"].pid}\\n')\n"
     )
-    parent = Child([sys.executable, "-c", code, str(tmp_path)], tmp_path / "parent.log", cwd=Path.cwd())
+    parent = Process([sys.executable, "-c", code, str(tmp_path)], tmp_path / "parent.log", cwd=Path.cwd())
+    parent.start()
     told = tmp_path / "pid"
-    wait_until(lambda: told.exists() and told.read_text().endswith("\n"), 20, "the pid", child=parent)
+    wait_until(lambda: told.exists() and told.read_text().endswith("\n"), 20, "the pid", process=parent)
     status = Path("/proc", told.read_text().strip(), "status")
     assert status.exists()
     parent.kill()

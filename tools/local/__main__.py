@@ -1,13 +1,13 @@
-"""The whole topology on one machine: `python -m tools.local up|down|status`, which `make up` and the others run.
+"""All of rentmatch on one machine: `python -m tools.local up|down|status`, which `make up` and the others run.
 
-Exit status as that of `rentmatch`: 0 done; 1 it could not be done, or something is not well; 2 given wrongly.
+Exit status as that of `rentmatch`: 0 done; 1 it failed, or something is not healthy; 2 wrong usage.
 """
 
 import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,9 +21,9 @@ from streams.settings import SettingsError, load
 from tools.local import feeding, ports
 from tools.local.cache import MissingToolError
 from tools.local.folder import AlreadyRunningError, Folder
-from tools.local.rendering import Shown, rows_of, shown_on, table_of
+from tools.local.rendering import Display, rows_of, table_of
 from tools.local.supervisor import Supervisor
-from tools.local.topology import Plan, Simulation, parts_of, require_tools
+from tools.local.topology import LocalDeployment, Simulation, parts_of, require_tools
 
 TICK_S = 0.1
 STATUS_EVERY_S = 0.5
@@ -34,29 +34,18 @@ folder_option = click.option(
     type=click.Path(file_okay=False, path_type=Path),
     default=Path(".rentmatch/up"),
     show_default=True,
-    help="Where data, logs and status lie.",
+    help="Folder of the data, logs and status.",
 )
 
 
-class Asked:
-    """How often we were asked to end: Ctrl-C, SIGTERM, or the terminal's end."""
-
-    def __init__(self) -> None:
-        self.times = 0
-
-    def note(self, *_: object) -> None:
-        """Once more."""
-        self.times += 1
-
-
 @contextmanager
-def asked_to_end() -> Iterator[Asked]:
-    """Count the signals that ask for the end instead of being ended by them."""
-    asked = Asked()
+def _interrupts() -> Iterator[list[int]]:
+    """Collect the signals that ask us to stop: Ctrl-C, SIGTERM, the end of the terminal."""
+    received: list[int] = []
     signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {one: signal.signal(one, asked.note) for one in signals}
+    before = {one: signal.signal(one, lambda number, _: received.append(number)) for one in signals}
     try:
-        yield asked
+        yield received
     finally:
         for one, handler in before.items():
             signal.signal(one, handler)
@@ -64,27 +53,23 @@ def asked_to_end() -> Iterator[Asked]:
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 def cli() -> None:
-    """Run the whole topology on this machine, without containers.
+    """Run all of rentmatch on this machine, without containers.
 
-    Three Kafka brokers with every topic three times replicated, a schema registry, the read model's server, two
-    workers, Prometheus. Needs Linux, Java 17 or later, and Maven for what is fetched at the first start.
+    Three Kafka brokers, each topic replicated on all of them, a schema registry, the server of the read model, two
+    workers, the projector, Prometheus. Needs Linux, Java 17 or later, and Maven, which fetches Kafka and the registry.
     """
 
 
 @cli.command(cls=Command)
 @folder_option
-@click.option("--fresh", is_flag=True, help="Forget all data of before.")
-@click.option("--port", "given", multiple=True, metavar="NAME=PORT", help="Another port than usual, as registry=8085.")
-@click.option("--free-ports", is_flag=True, help="Any ports that are free, instead of the usual ones.")
-@click.option("--set", "settings", multiple=True, metavar="RENTMATCH_NAME=VALUE", help="A setting of all its workers.")
-@click.option("--simulate", is_flag=True, help="Feed made-up rent: four months, quickly up to now, then as it happens.")
-@click.option(
-    "--obligations", type=click.IntRange(1), default=2000, show_default=True, help="How much rent is made up."
-)
+@click.option("--fresh", is_flag=True, help="Delete all earlier data first.")
+@click.option("--port", "given", multiple=True, metavar="NAME=PORT", help="Use another port, as in registry=8085.")
+@click.option("--free-ports", is_flag=True, help="Use any free ports instead of the usual ones.")
+@click.option("--set", "settings", multiple=True, metavar="RENTMATCH_NAME=VALUE", help="A setting for all processes.")
+@click.option("--simulate", is_flag=True, help="Feed simulated rent: four months quickly up to now, then in real time.")
+@click.option("--obligations", type=click.IntRange(1), default=2000, show_default=True, help="Simulated obligations.")
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed makes the same rent.")
-@click.option(
-    "--catching-up", type=click.IntRange(1), default=120, show_default=True, help="Seconds for the past of it."
-)
+@click.option("--catching-up", type=click.IntRange(1), default=120, show_default=True, help="Seconds for its past.")
 def up(
     folder: Path,
     *,
@@ -99,119 +84,114 @@ def up(
 ) -> None:
     """Start everything, keep it running, and stop it at Ctrl-C.
 
-    Data survives: the next start goes on from there. What ends is started again. RENTMATCH_ variables of yours do not
-    reach what is started here; give them with --set.
+    Data is kept for the next start. A process that exits is restarted. RENTMATCH_ variables of your shell do not reach
+    the processes; use --set.
     """
     where = Folder(folder)
-    with asked_to_end() as asked, where.held():
+    with _interrupts() as received, where.locked():
         require_tools()
         chosen = ports.chosen(given, free=free_ports)
         ports.require_free(chosen)
         if fresh:
             where.wipe()
         simulation = Simulation(seed, obligations, catching_up) if simulate else None
-        plan = Plan(where, chosen, _settings(settings), simulation)
-        plan.load()
-        _run(plan, asked)
+        local = LocalDeployment(where, chosen, _settings(settings), simulation)
+        local.load()
+        with Display(Console(stderr=True)) as display:
+            _run(local, display, received)
 
 
 def _settings(given: tuple[str, ...]) -> dict[str, str]:
     pairs = {}
-    for words in given:
-        name, equals, value = words.partition("=")
+    for option in given:
+        name, equals, value = option.partition("=")
         if not equals:
-            raise Misuse(f"--set {words}: it takes RENTMATCH_NAME=VALUE")
+            raise Misuse(f"--set {option}: use RENTMATCH_NAME=VALUE")
         pairs[name] = value
     return pairs
 
 
-def _run(plan: Plan, asked: Asked) -> None:
-    folder = plan.folder
-    with shown_on(Console(stderr=True)) as shown:
-        supervisor = Supervisor(parts_of(plan), shown.tell)
-        folder.write_env(plan.variables())
-
-        def show() -> None:
-            rows = rows_of(supervisor.parts.values())
-            folder.write_status({"pid": os.getpid(), "is_well": supervisor.is_well, "parts": rows})
-            shown.update(rows)
-
-        try:
-            _keep_running(supervisor, plan, shown, show, asked)
-        finally:
-            shown.tell("stopping; Ctrl-C once more kills at once")
-            so_far = asked.times
-            supervisor.stop(lambda: asked.times > max(1, so_far), show)
-
-
-def _keep_running(supervisor: Supervisor, plan: Plan, shown: Shown, show: Callable[[], None], asked: Asked) -> None:
+def _run(local: LocalDeployment, display: Display, received: list[int]) -> None:
+    supervisor = Supervisor(parts_of(local), display.report)
+    local.folder.write_env(local.client_variables())
     started, shown_at, was_well = time.monotonic(), 0.0, False
-    while not asked.times:
-        supervisor.tick()
-        if time.monotonic() - shown_at > STATUS_EVERY_S:
-            shown_at = time.monotonic()
-            show()
-        if supervisor.is_well and not was_well:
-            was_well = True
-            shown.tell(f"all is well after {time.monotonic() - started:.0f} s")
-            shown.note(where_to_look(plan))
-        time.sleep(TICK_S)
+
+    def show() -> None:
+        rows = rows_of(supervisor.parts.values())
+        local.folder.write_status({"pid": os.getpid(), "is_well": supervisor.is_well, "parts": rows})
+        display.update(rows)
+
+    try:
+        while not received:
+            supervisor.tick()
+            if time.monotonic() - shown_at > STATUS_EVERY_S:
+                shown_at = time.monotonic()
+                show()
+            if supervisor.is_well and not was_well:
+                was_well = True
+                display.report(f"everything is healthy after {time.monotonic() - started:.0f} s")
+                display.note(next_steps(local))
+            time.sleep(TICK_S)
+    finally:
+        display.report("stopping; press Ctrl-C again to kill everything at once")
+        so_far = max(1, len(received))
+        supervisor.stop(lambda: len(received) > so_far, show)
 
 
-def where_to_look(plan: Plan) -> str:
-    """Say what can be done with it now."""
-    ask = f'curl -H "Authorization: Bearer $RENTMATCH_HTTP_TOKEN" {plan.url("worker-1")}'
-    lines = [
-        f"  source {_near(plan.folder.env)}, and then in the same shell:",
-        "    rentmatch simulate --to-broker          feeds a month of rent",
-        "    rentmatch exceptions list               the breaks that it brings",
-        "    rentmatch read late-payment-alerts --follow",
-        f"    {ask}/v1/exceptions",
-        f"  API          {plan.url('worker-1')}/v1/openapi.json",
-        f"  Prometheus   {plan.url('prometheus')}/alerts",
-        f"  logs         {_near(plan.folder.logs)}",
-        "  Ctrl-C, or `make down` elsewhere, stops it all; data stays for the next time.",
-    ]
-    return "\n".join(lines)
+def next_steps(local: LocalDeployment) -> str:
+    """Say what can be done with the running deployment."""
+    url = local.url("worker-1")
+    return "\n".join(
+        [
+            f"  source {_relative(local.folder.env)}, and then in the same shell:",
+            "    rentmatch simulate --to-broker          publishes a month of rent",
+            "    rentmatch exceptions list               lists its open breaks",
+            "    rentmatch read late-payment-alerts --follow",
+            f'    curl -H "Authorization: Bearer $RENTMATCH_HTTP_TOKEN" {url}/v1/exceptions',
+            f"  API          {url}/v1/openapi.json",
+            f"  Prometheus   {local.url('prometheus')}/alerts",
+            f"  logs         {_relative(local.folder.logs)}",
+            "  Ctrl-C, or `make down` in another shell, stops everything; data is kept.",
+        ]
+    )
 
 
-def _near(path: Path) -> str:
-    """Write a path as it is seen from here."""
+def _relative(path: Path) -> str:
     return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 @cli.command(cls=Command)
 @folder_option
 def down(folder: Path) -> None:
-    """Stop what `up` runs, and wait until all has ended. Data stays."""
+    """Stop what `up` runs, and wait until every process has exited. Data is kept."""
     where = Folder(folder)
     runner = where.runner()
     if runner is None:
-        say("nothing is up")
+        say("nothing is running")
         return
     os.kill(runner, signal.SIGTERM)
     until = time.monotonic() + DOWN_SECONDS_MAX
     while where.runner() == runner:
         if time.monotonic() > until:
-            raise Failure(f"process {runner} has not ended within {DOWN_SECONDS_MAX} s")
+            raise Failure(f"process {runner} has not exited within {DOWN_SECONDS_MAX} s")
         time.sleep(0.1)
-    say("all has ended")
+    say("everything has stopped")
 
 
 @cli.command(cls=Command)
 @folder_option
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def status(folder: Path, as_json: bool) -> None:
-    """Show how everything stands; exit status 1 if it is not up, or something in it is not well."""
+    """Show the state of every process; exit status 1 if nothing runs, or a process is not healthy."""
     where = Folder(folder)
-    told = where.status()
-    if where.runner() is None or told is None:
-        raise Failure("nothing is up; `make up` starts it")
+    found = where.status()
+    if where.runner() is None or found is None:
+        raise Failure("nothing is running; `make up` starts it")
     if as_json:
-        put_json(told)
+        put_json(found)
     else:
-        Console(width=None if sys.stdout.isatty() else 160).print(table_of(told["parts"]))
-    if not told["is_well"]:
+        Console(width=None if sys.stdout.isatty() else 160).print(table_of(found["parts"]))
+    if not found["is_well"]:
         raise click.exceptions.Exit(1)
 
 
@@ -221,26 +201,26 @@ def status(folder: Path, as_json: bool) -> None:
 @click.option("--obligations", type=int, required=True)
 @click.option("--catching-up", type=int, required=True)
 def feed(progress: Path, seed: int, obligations: int, catching_up: int) -> None:
-    """Feed made-up rent; `up --simulate` runs this."""
+    """Feed simulated rent; `up --simulate` runs this."""
     begun = feeding.begin(progress, seed, obligations, system_clock())
     count = feeding.feed(load(), progress, begun, catching_up_s=catching_up)
-    say(f"{count} events published; that was all")
+    say(f"{count} events published; the scenario is complete")
 
 
 def main() -> None:
-    """Run a command; what the person can mend is told without a traceback."""
+    """Run a command; errors that the user can fix are shown without a traceback."""
     try:
         sys.exit(cli(prog_name="python -m tools.local", standalone_mode=False))
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
     except (ports.PortError, SettingsError) as error:
-        _end(str(error), 2)
+        _exit(str(error), 2)
     except (AlreadyRunningError, MissingToolError, BrokerError) as error:
-        _end(str(error), 1)
+        _exit(str(error), 1)
 
 
-def _end(message: str, status: int) -> None:
+def _exit(message: str, status: int) -> None:
     click.echo(f"Error: {message}", err=True)
     sys.exit(status)
 

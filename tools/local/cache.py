@@ -1,4 +1,4 @@
-"""Where fetched programs are kept between runs, and how they get there whole."""
+"""The cache of fetched programs, each complete or absent."""
 
 import fcntl
 import hashlib
@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 folder: Path = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rentmatch"
-"""The cache. tests/conftest.py may point it elsewhere."""
+"""The cache's folder. tests/conftest.py may change it."""
 
 announce: Callable[[str], object] = print
-"""Where progress is told. tests/conftest.py points it past pytest's capture: a silent minute looks like a hang."""
+"""Prints progress. tests/conftest.py bypasses pytest's capture with it: a silent minute looks like a hang."""
 
 
 class MissingToolError(RuntimeError):
@@ -21,9 +21,9 @@ class MissingToolError(RuntimeError):
 
 
 def cached(kind: str, what: str, fill: Callable[[Path], None]) -> Path:
-    """Give the cache's folder for `what`; where it is not there yet, `fill(folder)` puts its content into an empty one.
+    """Return the cache's folder for `what`; if it is missing, `fill(folder)` first fills an empty one.
 
-    It is filled beside its place and renamed, so that a torn download is never taken for whole.
+    The folder is filled under another name and then renamed, so that an interrupted download is never used.
     """
     done = folder / f"{kind}-{hashlib.sha256(what.encode()).hexdigest()[:16]}"
     if done.exists():
@@ -44,7 +44,7 @@ def cached(kind: str, what: str, fill: Callable[[Path], None]) -> Path:
 
 @contextmanager
 def _only_one(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock on a file; the system lets go of it when a process dies."""
+    """Hold an exclusive lock on a file; the system releases it when the process dies."""
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -1,13 +1,12 @@
 """A real Apache Kafka on this machine: one node or three, each of which can be killed, frozen and started again.
 
-`Nodes` knows folders, ports and command lines and runs nothing that stays; `KafkaCluster` runs the nodes for tests and
-benchmarks, and tools/local/topology.py has its supervisor run them.
+`Nodes` has the folders, ports and command lines. `KafkaCluster` runs the nodes for tests and benchmarks; for `make up`
+the supervisor runs them (tools/local/topology.py).
 """
 
 import base64
 import os
 import subprocess
-import time
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,10 +16,10 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from tools.local import maven
-from tools.local.processes import Child, free_ports, wait_until
+from tools.local.processes import Process, free_ports, wait_until
 
 HEAP = ("-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
-"""Quick to start and small: for megabytes, not terabytes."""
+"""Starts quickly and stays small: enough for megabytes, not terabytes."""
 
 LOGGING = """\
 status = error
@@ -35,12 +34,11 @@ rootLogger.appenderRef.file.ref = file
 
 
 class Nodes:
-    """Nodes 0 to n - 1 of a cluster, each broker and controller at once (KRaft), on ports of 127.0.0.1.
+    """Nodes 0 to n - 1 of a cluster, each both broker and controller (KRaft), on ports of 127.0.0.1.
 
-    `extra_ports` are spare ones, one for each node, for a TLS or SASL listener. `extra_properties` go last into every
-    server.properties and so override. In their values `{port}`, `{controller_port}`, `{extra_port}`, `{node_id}` and
-    `{directory}` are filled in. `format_arguments` are handed to the storage tool, as
-    `("--add-scram", "SCRAM-SHA-512=[name=…,password=…]")`.
+    `extra_ports`, one for each node, are for a TLS or SASL listener. `extra_properties` override those of every node;
+    `{port}`, `{controller_port}`, `{extra_port}`, `{node_id}` and `{directory}` in their values are replaced.
+    `format_arguments` are passed to the storage tool, as `("--add-scram", "SCRAM-SHA-512=[name=…,password=…]")`.
 
     Raises:
         MissingToolError: there is no Java, or Kafka cannot be fetched.
@@ -67,7 +65,7 @@ class Nodes:
         self._classpath = ":".join(str(jar) for jar in maven.jars(maven.KAFKA))
 
     def __len__(self) -> int:
-        """How many nodes there are."""
+        """Return the number of nodes."""
         return len(self.ports)
 
     @property
@@ -76,22 +74,22 @@ class Nodes:
         return ",".join(f"127.0.0.1:{port}" for port in self.ports)
 
     def folder(self, node: int) -> Path:
-        """Where a node has its files: server.properties, server.log, console.log and, in `data`, its storage."""
+        """Return a node's folder: server.properties, server.log, console.log and, in `data`, its storage."""
         return self._directory / f"node-{node}"
 
     def command(self, node: int) -> list[str]:
-        """Run a node."""
+        """Return the command that runs a node."""
         return self._java_line(node, "kafka.Kafka", str(self.folder(node) / "server.properties"))
 
     def environment(self) -> dict[str, str]:
-        """Give a node a bare environment: KAFKA_ or JAVA_ options of the machine must not change what runs."""
+        """Return a bare environment: KAFKA_ or JAVA_ options of the machine must not change a node."""
         return {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
 
     def prepare(self) -> None:
-        """Write every node's properties, and format the storage of those that have none yet.
+        """Write every node's properties, and format the storage of new nodes.
 
         Raises:
-            RuntimeError: the storage tool failed; the message holds what it said.
+            RuntimeError: the storage tool failed; the message ends with its output.
 
         """
         for node in range(len(self)):
@@ -104,21 +102,21 @@ class Nodes:
             )
             for node in new
         ]
-        said = [process.communicate(timeout=120)[0] for process in running]
-        for process, told in zip(running, said, strict=True):
+        outputs = [process.communicate(timeout=120)[0] for process in running]
+        for process, output in zip(running, outputs, strict=True):
             if process.returncode != 0:
-                raise RuntimeError(f"Kafka's storage could not be formatted:\n{told}")
+                raise RuntimeError(f"Kafka's storage could not be formatted:\n{output}")
 
     def _meta(self, node: int) -> Path:
         return self.folder(node) / "data" / "meta.properties"
 
     def _cluster_id(self) -> str:
-        """The id of the cluster that a node is formatted for already, else a new one."""
+        """Return the id of the cluster for which a node has been formatted, else a new one."""
         for node in range(len(self)):
             if self._meta(node).exists():
                 lines = self._meta(node).read_text(encoding="utf-8").splitlines()
                 return next(line.partition("=")[2] for line in lines if line.startswith("cluster.id="))
-        # The first byte is 0, because an id that begins with a dash would be taken for an option by the storage tool.
+        # The first byte is 0: the storage tool would take an id that begins with a dash for an option.
         return base64.urlsafe_b64encode(b"\0" + uuid.uuid4().bytes[1:]).decode().rstrip("=")
 
     def _storage_tool(self, node: int, cluster_id: str) -> list[str]:
@@ -169,20 +167,20 @@ class Nodes:
             "share.coordinator.state.topic.min.isr": in_sync,
             "share.coordinator.state.topic.num.partitions": "1",
             "group.initial.rebalance.delay.ms": "0",
-            # Shorter than production's, so that a test of a worker's death need not wait for minutes.
-            # A node that was killed may only register again once its old registration has lapsed; 9 s by default.
+            # Shorter than in production, so that tests of a worker's death are quick. A killed node cannot register
+            # again before its old session has expired, by default after 9 s.
             "broker.session.timeout.ms": "4000",
             "broker.heartbeat.interval.ms": "500",
             "group.min.session.timeout.ms": "1000",
             "transaction.abort.timed.out.transaction.cleanup.interval.ms": "500",
             "transaction.max.timeout.ms": "900000",
-            # The default of 128 MiB does not go well with the small heap.
+            # The default of 128 MiB is too much for the small heap.
             "log.cleaner.dedupe.buffer.size": str(16 * 1024 * 1024),
         }
         for key, value in self._extra.items():
             filled = value
-            for mark, with_what in fill.items():
-                filled = filled.replace(mark, with_what)
+            for placeholder, replacement in fill.items():
+                filled = filled.replace(placeholder, replacement)
             properties[key] = filled
         return properties
 
@@ -211,16 +209,18 @@ class KafkaCluster:
             extra_properties=extra_properties,
             format_arguments=format_arguments,
         )
+        self.bootstrap = self._nodes.bootstrap
         self.ports = self._nodes.ports
         self.extra_ports = self._nodes.extra_ports
-        self._children: list[Child | None] = [None] * nodes
-        self.start_seconds: float | None = None
-        """How long `start` took, formatting included."""
-
-    @property
-    def bootstrap(self) -> str:
-        """The bootstrap servers, `host:port,…`."""
-        return self._nodes.bootstrap
+        self._processes = [
+            Process(
+                self._nodes.command(node),
+                self._nodes.folder(node) / "console.log",
+                cwd=self._nodes.folder(node),
+                env=self._nodes.environment(),
+            )
+            for node in range(nodes)
+        ]
 
     @property
     def nodes(self) -> int:
@@ -231,66 +231,45 @@ class KafkaCluster:
         """Format the storage, start all nodes and wait until each is in the cluster's metadata.
 
         Raises:
-            RuntimeError: a node could not be formatted or ended at once; the message holds the end of its log.
-            TimeoutError: the cluster did not form within a minute or so.
+            RuntimeError: a node could not be formatted or exited at once; the message ends with its log.
+            TimeoutError: the cluster did not form within 90 seconds.
 
         """
-        started = time.monotonic()
         self._nodes.prepare()
         try:
-            for node in range(self.nodes):
-                self._launch(node)
+            for process in self._processes:
+                process.start()
             for node in range(self.nodes):
                 self.wait_ready(node)
         except BaseException:
             self.kill_all()
             raise
-        self.start_seconds = time.monotonic() - started
-
-    def stop(self) -> None:
-        """SIGTERM to all nodes, as an orderly shutdown; frozen ones are thawed first."""
-        running = [child for child in self._children if child is not None and child.exit_code is None]
-        for child in running:
-            child.thaw()
-            child.ask_to_end()
-        # With every controller going down at once an orderly shutdown may wait for a quorum in vain, hence the limit.
-        for child in running:
-            try:
-                child.terminate(timeout_s=20)
-            except TimeoutError:
-                continue
 
     def kill_all(self) -> None:
-        """SIGKILL to all nodes."""
-        for child in self._children:
-            if child is not None:
-                child.kill()
+        """Kill all nodes."""
+        for process in self._processes:
+            process.kill()
 
     def kill(self, node: int = 0) -> None:
-        """SIGKILL to one node, as a power cut."""
-        self._child(node).kill()
+        """Kill one node, as a power cut would."""
+        self._processes[node].kill()
 
     def pause(self, node: int = 0) -> None:
-        """SIGSTOP to one node: its connections stay open and nothing answers."""
-        self._child(node).freeze()
+        """Freeze one node: its connections stay open and nothing answers."""
+        self._processes[node].freeze()
 
     def resume(self, node: int = 0) -> None:
-        """SIGCONT to one node."""
-        self._child(node).thaw()
+        """Thaw one node."""
+        self._processes[node].thaw()
 
     def restart(self, node: int = 0) -> None:
-        """Start a node again on its old port and data (it is killed first if it runs) and wait until it is ready."""
-        self._child(node).kill()
-        self._launch(node)
+        """Start a node again on its old port and data (killed first if it runs) and wait until it is ready."""
+        self.kill(node)
+        self._processes[node].start()
         self.wait_ready(node)
-
-    def pid(self, node: int = 0) -> int:
-        """The process id of a node."""
-        return self._child(node).pid
 
     def wait_ready(self, node: int = 0, timeout_s: float = 90) -> None:
         """Wait until the node answers and its metadata names every node that runs."""
-        child = self._child(node)
         admin = AdminClient({"bootstrap.servers": f"127.0.0.1:{self.ports[node]}", "log_level": 0})
 
         def answers() -> bool:
@@ -298,16 +277,15 @@ class KafkaCluster:
                 brokers = admin.list_topics(timeout=1).brokers
             except KafkaException:
                 return False
-            alive = {index + 1 for index, other in enumerate(self._children) if other and other.exit_code is None}
-            return alive <= set(brokers)
+            return {index + 1 for index, other in enumerate(self._processes) if other.is_running} <= set(brokers)
 
         try:
-            wait_until(answers, timeout_s, f"Kafka node {node} to be ready", child=child)
+            wait_until(answers, timeout_s, f"Kafka node {node} to be ready", process=self._processes[node])
         except (RuntimeError, TimeoutError) as error:
             raise type(error)(f"{error}\n{self.log_tail(node)}") from None
 
     def log_tail(self, node: int = 0, lines: int = 60) -> str:
-        """The last lines of a node's log."""
+        """Return the last lines of a node's log."""
         log = self._nodes.folder(node) / "server.log"
         if not log.exists():
             return f"--- Kafka node {node} logged nothing"
@@ -318,25 +296,14 @@ class KafkaCluster:
         """Create a topic, replicated on every node, and wait until the cluster knows it."""
         create_topic(self.bootstrap, name, partitions, self.nodes, config)
 
-    def _child(self, node: int) -> Child:
-        child = self._children[node]
-        if child is None:
-            raise RuntimeError(f"Kafka node {node} was never started")
-        return child
-
-    def _launch(self, node: int) -> None:
-        folder = self._nodes.folder(node)
-        command, environment = self._nodes.command(node), self._nodes.environment()
-        self._children[node] = Child(command, folder / "console.log", cwd=folder, env=environment)
-
 
 def create_topic(
     bootstrap: str, name: str, partitions: int = 1, replication: int = 1, config: Mapping[str, str] | None = None
 ) -> None:
-    """Create a topic and wait until the broker gives all its partitions a leader.
+    """Create a topic and wait until all its partitions have a leader.
 
     Raises:
-        KafkaException: the broker refused it.
+        KafkaException: the broker refused.
         TimeoutError: no leader within 30 seconds.
 
     """

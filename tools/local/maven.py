@@ -1,32 +1,33 @@
 """Fetches Java programs through Maven, once for each machine.
 
-Maven's own configuration knows where artifacts come from, so that no host is named here.
+The source is that of the machine's Maven configuration, so no host is named here.
 """
 
 import os
 import shutil
 import subprocess
 import tarfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from xml.sax.saxutils import escape
+
+import stamina
 
 from tools.local import cache
 from tools.local.cache import MissingToolError
 
 KAFKA = ("org.apache.kafka:kafka_2.13:4.1.1", "org.apache.logging.log4j:log4j-slf4j-impl:2.24.3")
-"""The broker, and the binding without which it logs nothing."""
+"""The broker, and the logging binding without which it logs nothing."""
 
 APICURIO = "io.apicurio:apicurio-registry-app:3.0.9:tar.gz:all"
-"""The last registry found to run on Java 17 (3.3 wants Java 21)."""
+"""The newest registry known to run on Java 17 (3.3 needs Java 21)."""
 
 ATTEMPTS = 4
 TIMEOUT_S = 420
 
 
 def java() -> str:
-    """The `java` to run.
+    """Return the path of `java`.
 
     Raises:
         MissingToolError: there is none.
@@ -42,10 +43,10 @@ def java() -> str:
 
 
 def jars(coordinates: Sequence[str]) -> list[Path]:
-    """The jars of these `group:artifact:version` and of all that they need at run time.
+    """Return the jars of these `group:artifact:version` and of all their run-time dependencies.
 
     Raises:
-        MissingToolError: Maven is not there or could not fetch them.
+        MissingToolError: Maven is missing or could not fetch them.
 
     """
     folder = cache.cached("jars", "\n".join(coordinates), lambda target: _copy_dependencies(coordinates, target))
@@ -53,10 +54,10 @@ def jars(coordinates: Sequence[str]) -> list[Path]:
 
 
 def unpacked(coordinate: str) -> Path:
-    """The folder of a `group:artifact:version:tar.gz:classifier`, unpacked.
+    """Return the folder with the unpacked `group:artifact:version:tar.gz:classifier`.
 
     Raises:
-        MissingToolError: Maven is not there or could not fetch it.
+        MissingToolError: Maven is missing or could not fetch it.
 
     """
     return cache.cached("unpacked", coordinate, lambda target: _copy_and_unpack(coordinate, target))
@@ -92,19 +93,16 @@ def _maven(*arguments: str, cwd: Path | None = None) -> None:
     command = shutil.which("mvn")
     if command is None:
         raise MissingToolError("no Maven: install it (on Debian and Ubuntu: apt install maven)")
-    # -U, since Maven otherwise remembers a failed look-up and does not ask again.
+    # -U: otherwise Maven remembers a failed look-up and does not ask again.
     line = [command, "-B", "-q", "-U", *arguments]
-    said = ""
-    for attempt in range(1, ATTEMPTS + 1):
-        if attempt > 1:
-            cache.announce(f"Maven failed, attempt {attempt} of {ATTEMPTS}")
-            time.sleep(2**attempt)
-        try:
-            done = subprocess.run(line, cwd=cwd, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
-        except subprocess.TimeoutExpired:
-            said = f"no answer within {TIMEOUT_S} s"
-            continue
-        if done.returncode == 0:
-            return
-        said = (done.stdout + done.stderr)[-3000:]
-    raise MissingToolError(f"Maven could not fetch what is needed, after {ATTEMPTS} attempts:\n{said}")
+    try:
+        for attempt in stamina.retry_context(
+            on=subprocess.SubprocessError, attempts=ATTEMPTS, timeout=None, wait_max=20
+        ):
+            with attempt:
+                subprocess.run(line, cwd=cwd, capture_output=True, text=True, timeout=TIMEOUT_S, check=True)
+    except subprocess.TimeoutExpired:
+        raise MissingToolError(f"Maven did not finish within {TIMEOUT_S} s, in {ATTEMPTS} attempts") from None
+    except subprocess.CalledProcessError as error:
+        output = (error.stdout + error.stderr)[-3000:]
+        raise MissingToolError(f"Maven failed, in {ATTEMPTS} attempts:\n{output}") from None

@@ -1,4 +1,4 @@
-"""The ports of the topology, all of 127.0.0.1: usual ones, each of which can be another."""
+"""The ports of `make up`, all of 127.0.0.1: usual ones, each of which can be changed."""
 
 from collections.abc import Iterable, Mapping
 
@@ -22,43 +22,40 @@ DEFAULTS: Mapping[str, int] = {
 
 
 class PortError(ValueError):
-    """A port cannot be had; the message says which and how to choose another."""
+    """A port cannot be used; the message names it and says how to choose another."""
 
 
 def chosen(given: Iterable[str], *, free: bool = False) -> dict[str, int]:
-    """Every port by its name: the given ones (`registry=8085`), else the defaults, or any that are free now.
+    """Return every port by name: the given ones (`registry=8085`), else the defaults, or any that are free now.
 
     Raises:
-        PortError: a name is unknown, a number is none, or two are the same.
+        PortError: a name is unknown, a number is invalid, or two ports are the same.
 
     """
     ports = dict(zip(DEFAULTS, free_ports(len(DEFAULTS)), strict=True)) if free else dict(DEFAULTS)
-    for words in given:
-        name, _, number = words.partition("=")
+    for option in given:
+        name, _, number = option.partition("=")
         if name not in DEFAULTS:
             raise PortError(f"no port is called {name!r}; there are {', '.join(DEFAULTS)}")
         if not number.isdecimal() or not 0 < int(number) < 65_536:
-            raise PortError(f"{words!r}: a port is a number from 1 to 65535, as in {name}={DEFAULTS[name]}")
+            raise PortError(f"{option!r}: a port is a number from 1 to 65535, as in {name}={DEFAULTS[name]}")
         ports[name] = int(number)
     names: dict[int, str] = {}
     for name, port in ports.items():
-        if port in names:
+        if names.setdefault(port, name) != name:
             raise PortError(f"{names[port]} and {name} cannot both have port {port}")
-        names[port] = name
     return ports
 
 
 def require_free(ports: Mapping[str, int]) -> None:
-    """See that nobody listens on any of them.
+    """Check that no process listens on any of the ports.
 
     Raises:
-        PortError: somebody does; the message names all that are taken.
+        PortError: some are taken; the message names them all.
 
     """
     taken = {name: port for name, port in ports.items() if not is_free(port)}
     if taken:
-        told = ", ".join(f"{port} (for {name})" for name, port in taken.items())
+        listed = ", ".join(f"{port} (for {name})" for name, port in taken.items())
         name, port = next(iter(taken.items()))
-        raise PortError(
-            f"taken by another process: {told}. End it, or choose another port for each: --port {name}={port + 10_000}"
-        )
+        raise PortError(f"in use: {listed}. Stop their processes, or choose other ports: --port {name}={port + 10_000}")

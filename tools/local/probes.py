@@ -1,8 +1,9 @@
-"""How the parts are asked whether they are well. A probe answers within two seconds and raises nothing."""
+"""Health probes of the parts. A probe answers within two seconds and raises nothing."""
 
 import json
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from typing import Any
 
 from confluent_kafka import KafkaException
@@ -14,73 +15,68 @@ from tools.local.supervisor import Health
 
 TIMEOUT_S = 2
 
+Probe = Callable[[], Health]
 
-class KafkaNode:
-    """A broker that answers and knows itself to be in the cluster."""
 
-    def __init__(self, port: int, node_id: int) -> None:
-        self._address = f"127.0.0.1:{port}"
-        self._id = node_id
-        self._admin: Any = None
+def kafka_node(port: int, node_id: int) -> Probe:
+    """Healthy if the broker answers and its metadata lists itself."""
+    admins: list[Any] = []
 
-    def __call__(self) -> Health:
-        """Ask for the cluster's metadata."""
-        if self._admin is None:
-            self._admin = AdminClient({"bootstrap.servers": self._address, "log_level": 0})
+    def probe() -> Health:
+        if not admins:  # connects only once the node is to be probed
+            admins.append(AdminClient({"bootstrap.servers": f"127.0.0.1:{port}", "log_level": 0}))
         try:
-            brokers = self._admin.list_topics(timeout=TIMEOUT_S).brokers
+            brokers = admins[0].list_topics(timeout=TIMEOUT_S).brokers
         except KafkaException as error:
             return Health(False, error.args[0].str())
-        return Health(self._id in brokers, f"{len(brokers)} brokers in the cluster")
+        return Health(node_id in brokers, f"{len(brokers)} brokers in the cluster")
+
+    return probe
 
 
-class HttpAnswers:
-    """A page that answers 200."""
+def http_ok(url: str) -> Probe:
+    """Healthy if the page answers 200."""
 
-    def __init__(self, url: str) -> None:
-        self._url = url
-
-    def __call__(self) -> Health:
-        """Ask for it."""
-        status, why = _get(self._url)
+    def probe() -> Health:
+        status, why = _get(url)
         return Health(status == 200, "answers" if status == 200 else why)
 
+    return probe
 
-class Rentmatch:
-    """A process of rentmatch's, by its /readyz and /livez."""
 
-    def __init__(self, url: str) -> None:
-        self._url = url
+def rentmatch(url: str) -> Probe:
+    """Probe a process of rentmatch by its /readyz and /livez."""
 
-    def __call__(self) -> Health:
-        """Ask both."""
-        status, why = _get(f"{self._url}/readyz")
-        if status == 200:
+    def probe() -> Health:
+        ready, why = _get(f"{url}/readyz")
+        if ready == 200:
             return Health(True, why)
-        alive, why_not = _get(f"{self._url}/livez")
-        # No answer may only mean that it starts; to say no, it must have been able to.
-        return Health(False, why, is_alive=True) if alive != 503 else Health(False, why_not, is_alive=False)
+        alive, why_not = _get(f"{url}/livez")
+        # No answer may only mean that it is starting; only an explicit 503 calls for a restart.
+        return Health(False, why) if alive != 503 else Health(False, why_not, is_alive=False)
+
+    return probe
 
 
-class MongoPing:
-    """A server that answers a ping in MongoDB's protocol."""
+def mongo(url: str) -> Probe:
+    """Healthy if the server answers a ping in MongoDB's protocol."""
+    timeout_ms = TIMEOUT_S * 1000
+    client: MongoClient[dict[str, Any]] = MongoClient(
+        url, serverSelectionTimeoutMS=timeout_ms, socketTimeoutMS=timeout_ms, connect=False
+    )
 
-    def __init__(self, url: str) -> None:
-        self._client: MongoClient[dict[str, Any]] = MongoClient(
-            url, serverSelectionTimeoutMS=TIMEOUT_S * 1000, socketTimeoutMS=TIMEOUT_S * 1000, connect=False
-        )
-
-    def __call__(self) -> Health:
-        """Ping it."""
+    def probe() -> Health:
         try:
-            self._client.admin.command("ping")
+            client.admin.command("ping")
         except PyMongoError as error:
             return Health(False, f"no answer: {str(error)[:80]}")
         return Health(True, "answers")
 
+    return probe
+
 
 def _get(url: str) -> tuple[int | None, str]:
-    """Status and reason; the reason is what the page itself gives as `why`, where it does."""
+    """Return the status, and the reason: the page's own `why` if it has one."""
     try:
         with urllib.request.urlopen(url, timeout=TIMEOUT_S) as response:
             return response.status, _why(response.read())
@@ -92,7 +88,6 @@ def _get(url: str) -> tuple[int | None, str]:
 
 def _why(body: bytes) -> str:
     try:
-        told = json.loads(body)
-    except ValueError:
+        return str(json.loads(body)["why"])
+    except (ValueError, KeyError, TypeError):
         return ""
-    return str(told.get("why", "")) if isinstance(told, dict) else ""

@@ -1,4 +1,4 @@
-"""Child processes that are started, stopped, frozen and killed: never left behind, whatever ends us (Linux only)."""
+"""Child processes that can be killed, frozen and started again, and that never outlive this process (Linux only)."""
 
 import ctypes
 import os
@@ -6,6 +6,8 @@ import random
 import signal
 import subprocess
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -16,116 +18,148 @@ _PR_SET_PDEATHSIG = 1
 
 
 def _die_with_parent() -> None:
-    # Linux sends this signal when the parent dies, so that not even a SIGKILL of ours leaves a broker running.
-    # It does so when the thread that forked ends: start children from a thread that lives as long as they may.
+    # Linux sends this signal when the parent dies, so that not even a SIGKILL leaves a broker running. The parent is
+    # the thread that forked: start processes from a thread that lives as long as they may.
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-class Child:
-    """A process with its output in a file. All signals go to this one process, by its id."""
+class Process:
+    """A command that runs with its output in a file. Signals go to this one process, by its id."""
 
     def __init__(self, command: Sequence[str], log: Path, *, cwd: Path, env: Mapping[str, str] | None = None) -> None:
         self.log = log
-        with log.open("ab") as output:
+        self._command, self._cwd = tuple(command), cwd
+        self._env = None if env is None else dict(env)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, or start it again after it has exited; its log is appended to.
+
+        Raises:
+            RuntimeError: it is running.
+
+        """
+        if self.is_running:
+            raise RuntimeError(f"{self._command} is running already")
+        with self.log.open("ab") as output:
             self._process = subprocess.Popen(
-                command,
+                self._command,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
-                cwd=cwd,
-                env=None if env is None else dict(env),
-                process_group=0,  # Ctrl-C is for us; children are ended in order
+                cwd=self._cwd,
+                env=self._env,
+                process_group=0,  # Ctrl-C reaches only this process, which stops its children in order
                 preexec_fn=_die_with_parent,  # noqa: PLW1509  # one system call, takes no lock another thread may hold
             )
 
     @property
+    def is_running(self) -> bool:
+        """Whether it was started and has not exited."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
     def pid(self) -> int:
         """The process id."""
-        return self._process.pid
+        return self._started().pid
 
     @property
     def exit_code(self) -> int | None:
         """The exit status, minus the signal's number if one ended it; None while it runs."""
-        return self._process.poll()
+        return self._started().poll()
 
     def kill(self) -> None:
-        """SIGKILL, and wait until it is gone. Works on a frozen process too."""
-        if self.exit_code is None:
+        """Send SIGKILL if it runs, frozen or not, and wait until it is gone."""
+        if self._process is not None:
             self._process.kill()
-        self._process.wait(30)
+            self._process.wait(30)
 
     def ask_to_end(self) -> None:
-        """SIGTERM, without waiting."""
-        if self.exit_code is None:
-            self._process.terminate()
+        """Send SIGTERM without waiting."""
+        self._started().terminate()
 
     def terminate(self, timeout_s: float = 30) -> int:
-        """SIGTERM, wait, and give the exit status.
+        """Send SIGTERM, wait, and return the exit status.
 
         Raises:
-            TimeoutError: it was still there after `timeout_s`; it has been killed.
+            TimeoutError: it had not exited after `timeout_s`; it has been killed.
 
         """
         self.ask_to_end()
         try:
-            return self._process.wait(timeout_s)
+            return self._started().wait(timeout_s)
         except subprocess.TimeoutExpired:
             self.kill()
-            raise TimeoutError(f"did not end within {timeout_s} s of SIGTERM\n{self.tail()}") from None
+            raise TimeoutError(f"did not exit within {timeout_s} s of SIGTERM\n{self.tail()}") from None
 
-    def wait(self, timeout_s: float) -> int:
-        """Wait for its own end and give the exit status.
+    def wait(self, timeout_s: float = 60) -> int:
+        """Wait until it exits by itself, and return the exit status.
 
         Raises:
             TimeoutError: it still runs after `timeout_s`.
 
         """
         try:
-            return self._process.wait(timeout_s)
+            return self._started().wait(timeout_s)
         except subprocess.TimeoutExpired:
             raise TimeoutError(f"still runs after {timeout_s} s\n{self.tail()}") from None
 
     def freeze(self) -> None:
-        """SIGSTOP, as a long garbage collection or a suspended machine would."""
+        """Send SIGSTOP: it then behaves as in a long garbage collection or on a suspended machine."""
         os.kill(self.pid, signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """SIGCONT."""
+        """Send SIGCONT."""
         os.kill(self.pid, signal.SIGCONT)
 
-    def tail(self, lines: int = 40) -> str:
-        """The last lines of its output, under a heading."""
+    def tail(self, lines: int = 60) -> str:
+        """Return the last lines of its log, under a heading."""
         if not self.log.exists():
             return f"--- {self.log.name}: no output"
         text = self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:]
-        return "\n".join([f"--- the last lines of {self.log.name} (exit status {self.exit_code})", *text])
+        status = None if self._process is None else self._process.poll()
+        return "\n".join([f"--- the last lines of {self.log.name} (exit status {status})", *text])
+
+    def _started(self) -> "subprocess.Popen[bytes]":
+        if self._process is None:
+            raise RuntimeError(f"{self._command} was never started")
+        return self._process
 
 
-def wait_until(holds: Callable[[], bool], timeout_s: float, what: str, *, child: Child | None = None) -> None:
-    """Poll until `holds()`.
+def wait_until(holds: Callable[[], bool], timeout_s: float, what: str, *, process: Process | None = None) -> None:
+    """Poll until `holds()`; `what` completes "waited for …".
 
     Raises:
         TimeoutError: it did not hold within `timeout_s`.
-        RuntimeError: the child ended before it held.
+        RuntimeError: the process exited first.
 
     """
     until = time.monotonic() + timeout_s
     while not holds():
-        if child is not None and child.exit_code is not None:
-            raise RuntimeError(f"ended before {what}\n{child.tail()}")
+        if process is not None and process.exit_code is not None:
+            raise RuntimeError(f"exited before {what}\n{process.tail()}")
         if time.monotonic() > until:
-            raise TimeoutError(f"waited {timeout_s} s in vain for {what}" + (f"\n{child.tail()}" if child else ""))
+            raise TimeoutError(f"waited {timeout_s} s in vain for {what}" + (f"\n{process.tail()}" if process else ""))
         time.sleep(0.05)
 
 
-def free_ports(count: int) -> list[int]:
-    """Distinct TCP ports that nobody listens on now.
+def answers_200(url: str) -> bool:
+    """Return whether a page answers 200 within two seconds."""
+    try:
+        with urllib.request.urlopen(url, timeout=2) as response:
+            return bool(response.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
 
-    They are taken from below the range from which Linux numbers outgoing connections (32768 up): a port from within it
-    could be lost to a passing client while a killed broker is down, and the broker must come back on its own.
+
+def free_ports(count: int) -> list[int]:
+    """Return distinct TCP ports that are free now.
+
+    They lie below the range from which Linux numbers outgoing connections (32768 up): a passing client could take a
+    port of that range while a killed broker is down, and the broker could not come back.
     """
     ports: list[int] = []
-    # The operating system's randomness: two test runs at once must not walk the same ports.
+    # The operating system's randomness: two test runs must not try the same ports.
     order = random.SystemRandom()
     while len(ports) < count:
         port = order.randrange(15_000, 32_000)

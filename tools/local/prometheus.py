@@ -1,4 +1,4 @@
-"""Prometheus for the topology: where it finds whom, with the alert rules that operators use."""
+"""Prometheus for `make up`, with the alert rules that operators use."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -9,14 +9,14 @@ from tools.local import debian
 DEPLOY = Path(__file__).resolve().parents[2] / "ops" / "deploy"
 SCRAPE_INTERVAL = "5s"
 EVALUATION_INTERVAL = "30s"
-"""As in ops/deploy/prometheus/prometheus.yml: the limits of silence count evaluations."""
+"""As in ops/deploy/prometheus/prometheus.yml: some rules count evaluations."""
 
 
 def command_of(port: int, config: Path, data: Path) -> list[str]:
-    """Run it on a port of 127.0.0.1, with this configuration.
+    """Return the command that runs it on a port of 127.0.0.1.
 
     Raises:
-        MissingToolError: it is not on this machine, and cannot be fetched as a Debian package.
+        MissingToolError: it is not installed, and cannot be fetched as a Debian package.
 
     """
     program = debian.find(debian.PROMETHEUS)
@@ -30,9 +30,9 @@ def command_of(port: int, config: Path, data: Path) -> list[str]:
 
 
 def write_config(path: Path, targets: Mapping[str, Sequence[int]]) -> None:
-    """Write a configuration: job name -> ports of 127.0.0.1, and the rules of ops/deploy/prometheus.
+    """Write a configuration with the rules of ops/deploy/prometheus, and targets by job name: ports of 127.0.0.1.
 
-    It is JSON, which YAML takes as well.
+    It is JSON, which is valid YAML.
     """
     rules = sorted(str(file) for file in (DEPLOY / "prometheus" / "rules").glob("*.yml"))
     jobs = [

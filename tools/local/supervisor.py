@@ -1,7 +1,7 @@
-"""Keeps processes running: each is started when what it needs is healthy, and again when it ends or is not alive.
+"""Keeps processes running: starts each when its dependencies are healthy, and restarts it when it exits or hangs.
 
-Everything but the probes happens in the thread that calls `tick` and `stop`: Linux ends a child with the thread that
-forked it. Nothing is printed here; what happens is told to a callback.
+Only the probes run in threads of their own: Linux ends a child with the thread that forked it, so one thread must call
+both `tick` and `stop`. Nothing is printed here; events are reported to a callback.
 """
 
 import time
@@ -11,59 +11,59 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from tools.local.processes import Child
+from tools.local.processes import Process
 
 PROBE_EVERY_S = 0.5
 BACKOFF_S = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
-"""How long a part that ended is left alone: the first time, the second, …; from then on the last."""
+"""The pause before the first restart, the second, …; from then on the last."""
 STEADY_AFTER_S = 60.0
-"""Who was healthy for this long begins with the first of them again."""
+"""After this long in health the pauses begin with the first again."""
 
 
 class State(StrEnum):
-    """How a part stands."""
+    """The state of a part."""
 
     WAITING = "waiting"
-    """What it needs is not healthy yet."""
+    """A dependency is not healthy yet."""
     STARTING = "starting"
     HEALTHY = "healthy"
     UNHEALTHY = "unhealthy"
     """It runs, was healthy, and is not any more."""
     DONE = "done"
-    """It had one thing to do and did it."""
+    """A task that has succeeded."""
     FAILED = "failed"
-    """It ended, and is started again soon."""
+    """It exited, and is restarted after a pause."""
     STOPPED = "stopped"
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What a probe found."""
+    """The result of a probe."""
 
     ready: bool
     why: str
     is_alive: bool = True
-    """False: it says itself that only a new start helps."""
+    """False: it reports that only a restart helps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """A process and how to tell that it is well."""
+    """A process and how to tell whether it is healthy."""
 
     name: str
     what: str
     command: Sequence[str]
     directory: Path
-    """Its working directory; made if it is not there."""
+    """Its working directory; created if missing."""
     log: Path
     environment: Mapping[str, str]
-    """All of it: nothing is inherited."""
+    """Its whole environment: nothing is inherited."""
     probe: Callable[[], Health] | None = None
-    """Asked from another thread, twice a second."""
+    """Called in another thread, twice a second."""
     is_task: bool = False
-    """It has one thing to do: exit status 0 says that it is done, and it is not started again."""
+    """It has one thing to do: it is done with exit status 0, and not restarted."""
     needs: Sequence[str] = ()
-    """Parts that must be healthy, or done, before it starts, and that outlive it when all are stopped."""
+    """Parts that must be healthy or done before it starts, and that are stopped after it."""
     address: str = ""
     stopping_s: float = 30
     """From SIGTERM to SIGKILL."""
@@ -71,44 +71,48 @@ class Part:
 
 @dataclass
 class Supervised:
-    """A part as it stands."""
+    """A part with its process and state."""
 
     part: Part
-    child: Child | None = None
+    process: Process
     state: State = State.WAITING
     why: str = ""
     starts: int = 0
     since: float = field(default_factory=time.monotonic)
-    """When it got into its state, by the monotonic clock."""
+    """When it entered its state, by the monotonic clock."""
     failures: int = 0
     start_at: float = 0.0
     probing: Future[Health] | None = None
     probed_at: float = 0.0
-    end_by: float | None = None
-    """When it will be killed, once it has been asked to end."""
+    kill_at: float | None = None
+    """When it is killed, after it has been asked to stop."""
 
     @property
     def is_well(self) -> bool:
-        """Others may build on it."""
+        """Whether its dependents may start."""
         return self.state in (State.HEALTHY, State.DONE)
-
-    @property
-    def is_running(self) -> bool:
-        """There is a process."""
-        return self.child is not None and self.child.exit_code is None
 
     @property
     def pid(self) -> int | None:
         """Its process id; None while there is no process."""
-        return self.child.pid if self.child is not None and self.is_running else None
+        return self.process.pid if self.process.is_running else None
+
+    def turn(self, state: State, why: str = "") -> None:
+        """Enter a state."""
+        self.why = why
+        if self.state is not state:
+            self.state, self.since = state, time.monotonic()
 
 
 class Supervisor:
-    """Runs parts; `tell` is given a sentence for everything that happens."""
+    """Runs parts; `report` receives a sentence for each event."""
 
-    def __init__(self, parts: Sequence[Part], tell: Callable[[str], object]) -> None:
-        self.parts = {part.name: Supervised(part) for part in parts}
-        self._tell = tell
+    def __init__(self, parts: Sequence[Part], report: Callable[[str], object]) -> None:
+        self.parts = {
+            part.name: Supervised(part, Process(part.command, part.log, cwd=part.directory, env=part.environment))
+            for part in parts
+        }
+        self._report = report
         self._probes = ThreadPoolExecutor(max_workers=max(1, len(parts)), thread_name_prefix="probe")
         unknown = {need for part in parts for need in part.needs} - set(self.parts)
         if unknown:
@@ -116,113 +120,95 @@ class Supervisor:
 
     @property
     def is_well(self) -> bool:
-        """Every part is healthy, or done."""
+        """Whether every part is healthy or done."""
         return all(one.is_well for one in self.parts.values())
 
     def tick(self) -> None:
-        """Look at every part once and do what is to be done; returns at once. Call it a few times a second."""
+        """Start, restart and probe parts as due, without waiting. Call it a few times a second."""
         for one in self.parts.values():
-            if one.child is None:
+            if one.state in (State.WAITING, State.FAILED):
                 self._start_if_due(one)
-            elif one.child.exit_code is not None:
-                self._ended(one, one.child.exit_code)
-            else:
-                self._probe(one)
+            elif one.state is not State.DONE and not one.process.is_running:
+                self._exited(one)
+            elif one.state is not State.DONE and one.part.probe is not None:
+                self._probe(one, one.part.probe)
 
     def stop(self, hurry: Callable[[], bool] = lambda: False, shown: Callable[[], object] = lambda: None) -> None:
-        """End all, each only after what needs it has ended: SIGTERM, and SIGKILL for who does not end in time.
+        """Stop all parts, each after its dependents: SIGTERM, and SIGKILL for those that do not exit in time.
 
         Args:
-            hurry: once it says True, all that is left is killed at once.
+            hurry: once it returns True, everything left is killed at once.
             shown: called a few times a second.
 
         """
-        while running := [one for one in self.parts.values() if one.is_running]:
+        while running := [one for one in self.parts.values() if one.process.is_running]:
             needed = {need for one in running for need in one.part.needs}
             for one in running:
-                if hurry() or (one.end_by is not None and time.monotonic() > one.end_by):
-                    self._tell(f"{one.part.name} is killed")
-                    self._child(one).kill()
-                elif one.end_by is None and one.part.name not in needed:
-                    one.end_by = time.monotonic() + one.part.stopping_s
-                    self._child(one).thaw()
-                    self._child(one).ask_to_end()
-                    one.why = "asked to end"
+                if hurry() or (one.kill_at is not None and time.monotonic() > one.kill_at):
+                    self._report(f"{one.part.name} is killed")
+                    one.process.kill()
+                elif one.kill_at is None and one.part.name not in needed:
+                    one.kill_at = time.monotonic() + one.part.stopping_s
+                    one.process.thaw()
+                    one.process.ask_to_end()
+                    one.why = "asked to stop"
             shown()
             time.sleep(0.05)
             for one in running:
-                if not one.is_running:
-                    self._turn(one, State.STOPPED, "")
-                    self._tell(f"{one.part.name} has ended, status {self._child(one).exit_code}")
+                if not one.process.is_running:
+                    self._report(f"{one.part.name} has exited with status {one.process.exit_code}")
         for one in self.parts.values():
-            self._turn(one, State.STOPPED, "")
+            one.turn(State.STOPPED)
         self._probes.shutdown(wait=False, cancel_futures=True)
         shown()
 
     def _start_if_due(self, one: Supervised) -> None:
-        if one.state is State.DONE or time.monotonic() < one.start_at:
+        if time.monotonic() < one.start_at:
             return
         missing = [need for need in one.part.needs if not self.parts[need].is_well]
         if missing:
             if one.state is State.WAITING:
                 one.why = f"for {', '.join(missing)}"
             return
-        part = one.part
-        part.directory.mkdir(parents=True, exist_ok=True)
-        part.log.parent.mkdir(parents=True, exist_ok=True)
-        one.child = Child(part.command, part.log, cwd=part.directory, env=part.environment)
+        one.part.directory.mkdir(parents=True, exist_ok=True)
+        one.part.log.parent.mkdir(parents=True, exist_ok=True)
+        one.process.start()
         one.probing = None
         one.starts += 1
-        self._turn(one, State.STARTING, "")
+        one.turn(State.STARTING)
 
-    def _ended(self, one: Supervised, status: int) -> None:
-        ended, one.child = one.child, None
+    def _exited(self, one: Supervised) -> None:
+        status = one.process.exit_code or 0
         if one.part.is_task and status == 0:
-            self._turn(one, State.DONE, "")
-            self._tell(f"{one.part.name} is done")
+            one.turn(State.DONE)
+            self._report(f"{one.part.name} is done")
             return
         if one.state is State.HEALTHY and time.monotonic() - one.since > STEADY_AFTER_S:
             one.failures = 0
         wait_s = BACKOFF_S[min(one.failures, len(BACKOFF_S) - 1)]
         one.failures += 1
         one.start_at = time.monotonic() + wait_s
-        how = f"killed by signal {-status}" if status < 0 else f"ended with status {status}"
-        self._turn(one, State.FAILED, how)
-        last = ended.tail(1).splitlines()[-1] if ended is not None else ""
-        self._tell(f"{one.part.name} {how}; it is started again in {wait_s:g} s ({one.part.log}: {last[:200]})")
+        how = f"was killed by signal {-status}" if status < 0 else f"exited with status {status}"
+        one.turn(State.FAILED, how)
+        last_line = one.process.tail(1).splitlines()[-1][:200]
+        self._report(f"{one.part.name} {how}; it restarts in {wait_s:g} s ({one.part.log}: {last_line})")
 
-    def _probe(self, one: Supervised) -> None:
-        if one.part.probe is None:
-            return
+    def _probe(self, one: Supervised, probe: Callable[[], Health]) -> None:
         if one.probing is None:
             if time.monotonic() - one.probed_at >= PROBE_EVERY_S:
                 one.probed_at = time.monotonic()
-                one.probing = self._probes.submit(one.part.probe)
+                one.probing = self._probes.submit(probe)
             return
         if not one.probing.done():
             return
         found, one.probing = one.probing.result(), None
         if not found.is_alive:
-            self._tell(f"{one.part.name} is not alive ({found.why}); it is killed")
-            self._child(one).kill()
-        elif found.ready:
-            if one.state is not State.HEALTHY:
-                self._tell(f"{one.part.name} is healthy after {time.monotonic() - one.since:.1f} s")
-                self._turn(one, State.HEALTHY, "")
-            one.why = found.why
-        else:
-            if one.state is State.HEALTHY:
-                self._tell(f"{one.part.name} is not healthy any more: {found.why}")
-                self._turn(one, State.UNHEALTHY, found.why)
-            one.why = found.why
-
-    def _turn(self, one: Supervised, state: State, why: str) -> None:
-        one.why = why
-        if one.state is not state:
-            one.state, one.since = state, time.monotonic()
-
-    @staticmethod
-    def _child(one: Supervised) -> Child:
-        if one.child is None:
-            raise RuntimeError(f"{one.part.name} does not run")
-        return one.child
+            self._report(f"{one.part.name} is not alive ({found.why}); it is killed")
+            one.process.kill()
+        elif found.ready and one.state is not State.HEALTHY:
+            self._report(f"{one.part.name} is healthy after {time.monotonic() - one.since:.1f} s")
+            one.turn(State.HEALTHY)
+        elif not found.ready and one.state is State.HEALTHY:
+            self._report(f"{one.part.name} is not healthy any more: {found.why}")
+            one.turn(State.UNHEALTHY)
+        one.why = found.why

@@ -1,4 +1,4 @@
-"""Which processes make up the whole topology, how each is started, and who needs whom."""
+"""The processes of `make up`: how each is started and probed, and what it needs."""
 
 import os
 import shutil
@@ -6,20 +6,20 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from streams.settings import PREFIX, Settings, load
-from tools.local import apicurio, debian, maven, prometheus
+from tools.local import apicurio, debian, maven, probes, prometheus
 from tools.local.cache import MissingToolError
 from tools.local.feeding import Fed
 from tools.local.folder import Folder
 from tools.local.kafka import Nodes
-from tools.local.probes import HttpAnswers, KafkaNode, MongoPing, Rentmatch
 from tools.local.supervisor import Part
 from tools.local.worker import REPOSITORY
 
 NODES = (1, 2, 3)
 WORKERS = (1, 2)
-PROVISION = "provision"
+BROKERS = tuple(f"kafka-{node}" for node in NODES)
 
 
 @dataclass(frozen=True)
@@ -29,37 +29,32 @@ class Simulation:
     seed: int
     obligations: int
     catching_up_s: int
-    """Within so many seconds all that is past is fed."""
+    """The span within which everything past is fed."""
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What is to be run, and where."""
+class LocalDeployment:
+    """The folder, ports and settings of what `make up` runs."""
 
     folder: Folder
     ports: Mapping[str, int]
     settings: Mapping[str, str] = field(default_factory=dict)
-    """RENTMATCH_ variables beside those that the topology needs, for every process of rentmatch."""
+    """Further RENTMATCH_ variables for every process of rentmatch."""
     simulation: Simulation | None = None
 
-    @property
-    def bootstrap(self) -> str:
-        """The brokers."""
-        return ",".join(f"127.0.0.1:{self.ports[f'kafka-{node}']}" for node in NODES)
-
     def url(self, name: str) -> str:
-        """The root of a part's web server."""
+        """Return the root of a part's web server."""
         return f"http://127.0.0.1:{self.ports[name]}"
 
     @property
     def mongo_url(self) -> str:
-        """Where the read model lies."""
+        """The read model's connection string."""
         return f"mongodb://127.0.0.1:{self.ports['mongo']}"
 
     def variables(self) -> dict[str, str]:
-        """The RENTMATCH_ variables by which any command reaches this topology."""
+        """Return the RENTMATCH_ variables that every process of rentmatch gets."""
         own = {
-            "BROKER": self.bootstrap,
+            "BROKER": ",".join(f"127.0.0.1:{self.ports[broker]}" for broker in BROKERS),
             "SCHEMA_REGISTRY_URL": apicurio.url_of(self.ports["registry"]),
             "REPLICATION_FACTOR": str(len(NODES)),
             "MONGO_URL": self.mongo_url,
@@ -67,210 +62,190 @@ class Plan:
         }
         return {**self.settings, **{PREFIX + name: value for name, value in own.items()}}
 
+    def client_variables(self) -> dict[str, str]:
+        """Return the RENTMATCH_ variables by which commands in a shell reach the deployment, its API included."""
+        return self.variables() | {PREFIX + "HTTP_PORT": str(self.ports["worker-1"])}
+
     def load(self) -> Settings:
-        """Load the settings that a process of rentmatch would.
+        """Load the settings as a process of rentmatch would.
 
         Raises:
-            SettingsError: one that was given is unknown or cannot be used.
+            SettingsError: a given one is unknown or invalid.
 
         """
         return load(self.variables())
 
 
 def require_tools() -> None:
-    """See at once that all is here, or fetch it.
+    """Find or fetch everything that is needed.
 
     Raises:
-        MissingToolError: something is not; the message says what to install.
+        MissingToolError: something is missing; the message says what to install.
 
     """
     if not sys.platform.startswith("linux"):
-        raise MissingToolError("the topology runs on Linux alone: its processes must end with whoever started them")
-    lacks = []
+        raise MissingToolError("`make up` runs on Linux only: its processes must end with their parent")
+    missing = []
     finds: list[Callable[[], object]] = [
         maven.java,
         lambda: maven.jars(maven.KAFKA),
         lambda: maven.unpacked(maven.APICURIO),
         lambda: debian.find(debian.PROMETHEUS),
+        _mongo_server,
     ]
     for find in finds:
         try:
             find()
         except MissingToolError as error:
-            lacks.append(str(error))
-    if _mongo_server() is None:
-        lacks.append("no nx-27017, the server in MongoDB's protocol: pip install -e '.[dev]'")
-    if lacks:
-        raise MissingToolError("\n".join(dict.fromkeys(lacks)))
+            missing.append(str(error))
+    if missing:
+        raise MissingToolError("\n".join(dict.fromkeys(missing)))
 
 
-def _mongo_server() -> str | None:
+def _mongo_server() -> str:
     beside = Path(sys.executable).with_name("nx-27017")
-    return str(beside) if beside.exists() else shutil.which("nx-27017")
+    found = str(beside) if beside.exists() else shutil.which("nx-27017")
+    if found is None:
+        raise MissingToolError("no nx-27017, the server in MongoDB's protocol: pip install -e '.[dev]'")
+    return found
 
 
-def parts_of(plan: Plan) -> list[Part]:
-    """Give every process of the topology, in the order in which they are told; prepares what lies on the disk.
+def parts_of(local: LocalDeployment) -> list[Part]:
+    """Return every process in the order in which they are shown, and prepare their files.
 
     Raises:
-        MissingToolError: something is not here and cannot be fetched.
+        MissingToolError: something is missing and cannot be fetched.
         RuntimeError: Kafka's storage could not be formatted.
 
     """
-    return [*_kafka(plan), *_stores(plan), *_rentmatch(plan), *_watchers(plan), *_simulator(plan)]
+    return [*_kafka(local), *_stores(local), *_rentmatch(local), _prometheus(local), *_simulator(local)]
 
 
-def _kafka(plan: Plan) -> list[Part]:
+def _part(local: LocalDeployment, name: str, what: str, command: list[str], **more: Any) -> Part:
+    defaults: dict[str, Any] = {
+        "directory": REPOSITORY,
+        "log": local.folder.logs / f"{name}.log",
+        "environment": _inherited(),
+    }
+    return Part(name=name, what=what, command=command, **(defaults | more))
+
+
+def _kafka(local: LocalDeployment) -> list[Part]:
     nodes = Nodes(
-        plan.folder.data / "kafka",
-        ports=[plan.ports[f"kafka-{node}"] for node in NODES],
-        controller_ports=[plan.ports[f"controller-{node}"] for node in NODES],
+        local.folder.data / "kafka",
+        ports=[local.ports[f"kafka-{node}"] for node in NODES],
+        controller_ports=[local.ports[f"controller-{node}"] for node in NODES],
     )
     nodes.prepare()
     return [
-        Part(
-            name=f"kafka-{node}",
-            what="Kafka broker and controller",
-            command=nodes.command(index),
+        _part(
+            local, BROKERS[index], "Kafka broker and controller", nodes.command(index),
             directory=nodes.folder(index),
-            log=plan.folder.logs / f"kafka-{node}.log",
             environment=nodes.environment(),
-            probe=KafkaNode(plan.ports[f"kafka-{node}"], node),
-            address=f"127.0.0.1:{plan.ports[f'kafka-{node}']}",
-            # The last ones to go wait for a quorum in vain; what they hold is on the other disks too, and on theirs.
+            probe=probes.kafka_node(nodes.ports[index], node),
+            address=f"127.0.0.1:{nodes.ports[index]}",
+            # The last nodes to stop wait for a quorum in vain; their data is safe on all disks.
             stopping_s=10,
         )
         for index, node in enumerate(NODES)
-    ]
+    ]  # fmt: skip
 
 
-def _stores(plan: Plan) -> list[Part]:
-    data, logs, inherited = plan.folder.data, plan.folder.logs, _inherited()
-    registry, mongo = data / "registry", data / "mongo"
-    server = _mongo_server()
-    if server is None:
-        raise MissingToolError("no nx-27017")
+def _stores(local: LocalDeployment) -> list[Part]:
+    data, logs = local.folder.data, local.folder.logs
+    registry_url, port = apicurio.url_of(local.ports["registry"]), str(local.ports["mongo"])
+    mongo = [_mongo_server(), "--data-dir", str(data / "mongo"), "--port", port]
+    mongo += ["--log-file", str(logs / "mongo-server.log"), "--pid-file", str(data / "mongo.pid")]
     return [
-        Part(
-            name="registry",
-            what="schema registry (Apicurio)",
-            command=apicurio.command_of(plan.ports["registry"], registry),
-            directory=registry,
-            log=logs / "registry.log",
-            environment=inherited,
-            probe=HttpAnswers(f"{apicurio.url_of(plan.ports['registry'])}/subjects"),
-            address=apicurio.url_of(plan.ports["registry"]),
+        _part(
+            local, "registry", "schema registry (Apicurio)",
+            apicurio.command_of(local.ports["registry"], data / "registry"),
+            directory=data / "registry",
+            probe=probes.http_ok(f"{registry_url}/subjects"),
+            address=registry_url,
         ),
-        Part(
-            name="mongo",
-            what="read model's server",
-            command=[server, "--data-dir", str(mongo), "--port", str(plan.ports["mongo"]),
-                     "--log-file", str(logs / "mongo-server.log"), "--pid-file", str(data / "mongo.pid")],
-            directory=mongo,
-            log=logs / "mongo.log",
-            environment=inherited,
-            probe=MongoPing(plan.mongo_url),
-            address=plan.mongo_url,
+        _part(
+            local, "mongo", "server of the read model", mongo,
+            directory=data / "mongo",
+            probe=probes.mongo(local.mongo_url),
+            address=local.mongo_url,
         ),
     ]  # fmt: skip
 
 
-def _rentmatch(plan: Plan) -> list[Part]:
-    brokers = [f"kafka-{node}" for node in NODES]
-    provision = Part(
-        name=PROVISION,
-        what="creates the topics",
-        command=_command(PROVISION),
-        directory=REPOSITORY,
-        log=plan.folder.logs / f"{PROVISION}.log",
-        environment=_inherited() | plan.variables(),
-        is_task=True,
-        needs=brokers,
-    )
-    workers = [
-        _server(plan, f"worker-{number}", "worker", "rentmatch worker", [PROVISION, "registry", *brokers])
-        for number in WORKERS
-    ]
-    needed = [PROVISION, "registry", "mongo", *brokers]
-    projector = _server(plan, "projector", "project-read-model", "keeps the read model", needed)
-    return [provision, *workers, projector]
+def _rentmatch(local: LocalDeployment) -> list[Part]:
+    environment = _inherited() | local.variables()
 
+    def server(name: str, command: str, what: str, *needs: str) -> Part:
+        own = {
+            "WORKER_ID": name,
+            "STATE_DIR": str(local.folder.data / "state"),
+            "HTTP_PORT": str(local.ports[name]),
+        }
+        return _part(
+            local, name, what, _python("ops.cli", command),
+            environment=environment | {PREFIX + setting: value for setting, value in own.items()},
+            probe=probes.rentmatch(local.url(name)),
+            needs=["provision", "registry", *BROKERS, *needs],
+            address=local.url(name),
+        )  # fmt: skip
 
-def _server(plan: Plan, name: str, command: str, what: str, needs: list[str]) -> Part:
-    own = {
-        "WORKER_ID": name,
-        "STATE_DIR": str(plan.folder.data / "state"),
-        "HTTP_PORT": str(plan.ports[name]),
-    }
-    return Part(
-        name=name,
-        what=what,
-        command=_command(command),
-        directory=REPOSITORY,
-        log=plan.folder.logs / f"{name}.log",
-        environment=_inherited() | plan.variables() | {PREFIX + setting: value for setting, value in own.items()},
-        probe=Rentmatch(plan.url(name)),
-        needs=needs,
-        address=plan.url(name),
-    )
-
-
-def _watchers(plan: Plan) -> list[Part]:
-    config, data = plan.folder.data / "prometheus.yml", plan.folder.data / "prometheus"
-    targets = {
-        "rentmatch-worker": [plan.ports[f"worker-{number}"] for number in WORKERS],
-        "rentmatch-projector": [plan.ports["projector"]],
-    }
-    prometheus.write_config(config, targets)
     return [
-        Part(
-            name="prometheus",
-            what="metrics and alert rules",
-            command=prometheus.command_of(plan.ports["prometheus"], config, data),
-            directory=data,
-            log=plan.folder.logs / "prometheus.log",
-            environment=_inherited(),
-            probe=HttpAnswers(f"{plan.url('prometheus')}/-/ready"),
-            address=plan.url("prometheus"),
-        )
-    ]
+        _part(
+            local, "provision", "creates the topics", _python("ops.cli", "provision"),
+            environment=environment, is_task=True, needs=BROKERS,
+        ),
+        *(server(f"worker-{number}", "worker", "rentmatch worker") for number in WORKERS),
+        server("projector", "project-read-model", "maintains the read model", "mongo"),
+    ]  # fmt: skip
 
 
-def _simulator(plan: Plan) -> list[Part]:
-    if plan.simulation is None:
+def _prometheus(local: LocalDeployment) -> Part:
+    config, data = local.folder.data / "prometheus.yml", local.folder.data / "prometheus"
+    prometheus.write_config(
+        config,
+        {
+            "rentmatch-worker": [local.ports[f"worker-{number}"] for number in WORKERS],
+            "rentmatch-projector": [local.ports["projector"]],
+        },
+    )
+    return _part(
+        local, "prometheus", "metrics and alert rules",
+        prometheus.command_of(local.ports["prometheus"], config, data),
+        directory=data,
+        probe=probes.http_ok(f"{local.url('prometheus')}/-/ready"),
+        address=local.url("prometheus"),
+    )  # fmt: skip
+
+
+def _simulator(local: LocalDeployment) -> list[Part]:
+    if local.simulation is None:
         return []
-    told = plan.folder.data / "simulated.json"
-    words = {
-        "--progress": str(told),
-        "--seed": str(plan.simulation.seed),
-        "--obligations": str(plan.simulation.obligations),
-        "--catching-up": str(plan.simulation.catching_up_s),
+    progress = local.folder.data / "simulated.json"
+    options = {
+        "--progress": progress,
+        "--seed": local.simulation.seed,
+        "--obligations": local.simulation.obligations,
+        "--catching-up": local.simulation.catching_up_s,
     }
     return [
-        Part(
-            name="simulator",
-            what="feeds made-up rent",
-            command=[*_python("tools.local"), "feed", *(word for pair in words.items() for word in pair)],
-            directory=REPOSITORY,
-            log=plan.folder.logs / "simulator.log",
-            environment=_inherited() | plan.variables(),
-            probe=Fed(told),
+        _part(
+            local, "simulator", "feeds simulated rent",
+            _python("tools.local", "feed", *(str(word) for option in options.items() for word in option)),
+            environment=_inherited() | local.variables(),
+            probe=Fed(progress),
             is_task=True,
-            needs=[PROVISION, "registry", *(f"kafka-{node}" for node in NODES)],
-            address=str(told),
+            needs=["provision", "registry", *BROKERS],
+            address=str(progress),
         )
-    ]
+    ]  # fmt: skip
 
 
-def _command(name: str) -> list[str]:
-    return [*_python("ops.cli"), name]
-
-
-def _python(module: str) -> list[str]:
-    return [sys.executable, "-P", "-m", module]
+def _python(module: str, *words: str) -> list[str]:
+    return [sys.executable, "-P", "-m", module, *words]
 
 
 def _inherited() -> dict[str, str]:
-    """Our environment without the user's own settings: a forgotten one must not change what runs here."""
+    """Return our environment without the user's own settings, which must not change what runs here."""
     mine = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     return mine | {"PYTHONUNBUFFERED": "1"}
