@@ -62,9 +62,8 @@ format: $(DEV) ## lay the code out, and mend what can be mended safely
 	@$(BIN)/ruff format .
 
 .PHONY: types
-types: $(DEV) ## types, strictly; the test infrastructure too, because other tests stand on it
+types: $(DEV) ## types, strictly; also those of the benchmarks and of what tests share
 	@$(BIN)/mypy
-	@$(BIN)/mypy tests/conftest.py $(addprefix tests/kit/,certificates.py environment.py faulty_worker.py mongo.py mongo_child.py mongo_front.py reading.py)
 
 .PHONY: audit
 audit: $(CREATED) ## ask the advisory database about every pinned package; fails where it cannot be asked

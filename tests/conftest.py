@@ -165,7 +165,7 @@ def schema_registry_url(pytestconfig: pytest.Config, tmp_path_factory: pytest.Te
         registry.start()
         yield registry.url
     finally:
-        registry.stop()
+        registry.kill()
 
 
 @pytest.fixture(scope="session")

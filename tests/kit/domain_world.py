@@ -100,7 +100,7 @@ class World:
             for a in last.values()
             if isinstance(a, MismatchAlert) and a.lifecycle is not BreakLifecycle.RESOLVED
         }
-        views = [*self.payment_views.values(), *self.obligation_views.values()]
+        views: list[PaymentView | ObligationView] = [*self.payment_views.values(), *self.obligation_views.values()]
         assert open_breaks == {
             (v.key_kind, v.key, b.subject, b.break_class, b.expected_minor, b.actual_minor, b.event_ids)
             for v in views

@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from domain.facts import (
     Installment,
+    Method,
     ObligationAdjusted,
     ObligationCancelled,
     ObligationCharged,
@@ -28,7 +29,7 @@ currencies = st.sampled_from(["USD", "USD", "USD", "USD", "USD", "CAD"])
 payments = st.sampled_from(["P1", "P1", "P2", "P3"])
 obligations = st.sampled_from(["O1", "O1", "O2"])
 names = st.sampled_from([None, None, "A1", "A2", "O1", "Z"])
-methods = st.sampled_from(["ACH_DEBIT", "CARD", "INSTANT", "CHECK", "CASH"])
+methods: st.SearchStrategy[Method] = st.sampled_from(["ACH_DEBIT", "CARD", "INSTANT", "CHECK", "CASH"])
 outcomes = st.sampled_from(
     ["SETTLED", "SETTLED", "SETTLED", "FAILED", "RETURNED", "REFUNDED", "CHARGEBACK", "CHARGEBACK_REVERSED"]
 )
@@ -153,7 +154,7 @@ def lives(draw: st.DrawFn) -> list[Fact]:
                 )
             )
         if "back" in steps:
-            outcome = draw(st.sampled_from(["FAILED", "RETURNED", "REFUNDED", "CHARGEBACK"]))
+            outcome: Outcome = draw(st.sampled_from(["FAILED", "RETURNED", "REFUNDED", "CHARGEBACK"]))
             hours = draw(st.sampled_from([29, 30, 100]))
             told.append(_leg(event_id(), at + hours * HOUR, name, "R1", outcome, amount))
         if "reversed" in steps:

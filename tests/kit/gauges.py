@@ -75,12 +75,13 @@ def _add_legs_and_entries(found: Counter[Sample], deliveries: Iterable[Delivery]
     by_payment: dict[str, list[PaymentInitiated | ProcessorSettled | PaymentPosted | PostingReversed]] = {}
     for delivery in deliveries:
         fact = delivery.fact
-        told = isinstance(fact, PaymentInitiated | ProcessorSettled | PaymentPosted | PostingReversed)
-        if told and not delivery.is_bad:
+        if delivery.is_bad:
+            continue
+        if isinstance(fact, PaymentInitiated | ProcessorSettled | PaymentPosted | PostingReversed):
             by_payment.setdefault(fact.payment_id, []).append(fact)
     for payment_id, facts in by_payment.items():
-        told_by = {LEG_OF_RECORD.get(type(fact), "posted") for fact in facts}
-        legs = "_".join(leg for leg in ("initiated", "settled", "posted") if leg in told_by)
+        sources = {LEG_OF_RECORD.get(type(fact), "posted") for fact in facts}
+        legs = "_".join(leg for leg in ("initiated", "settled", "posted") if leg in sources)
         found["rentmatch_payments_by_legs", (legs,)] += 1
         held = known_of(payment_id, facts).held
         if not any(isinstance(fact, PaymentInitiated) and fact.method == "ACH_DEBIT" for fact in held):

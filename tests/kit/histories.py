@@ -8,8 +8,9 @@ import random
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
-from domain.records import BreakLifecycle, LateLifecycle, LatePaymentAlert, MismatchAlert
+from domain.records import BreakLifecycle, LateLifecycle, LatePaymentAlert, MismatchAlert, Output
 from domain.tally import recounted
 from domain.time import DAY, HOUR
 from simulator.compare import compare, found_from_records
@@ -283,7 +284,7 @@ class History:
         records = {topic: self.world.emitted(topic) for topic in topics.OUTPUTS}
         for topic, emitted in records.items():
             self._versions_rise(topic, emitted)
-        self._lives_are_told_in_order(records[topics.MISMATCH_ALERTS], records[topics.LATE_PAYMENT_ALERTS])
+        self._lifecycles_are_in_order([*records[topics.MISMATCH_ALERTS], *records[topics.LATE_PAYMENT_ALERTS]])
         expected = truth(self.scenario, self.world.now)
         found = found_from_records(record for emitted in records.values() for record in emitted)
         differences = compare(expected, found)
@@ -297,20 +298,20 @@ class History:
     def _tallies_are_what_the_keys_come_to(self, member: Member) -> None:
         """What was added and taken back step by step, held to what the histories on this worker's disk add up to."""
         for state, table in member.worker.tables.items():
-            unpack = Unpacker(state)
+            unpack: Unpacker[Any] = Unpacker(state)
             for number, tally in table.tallies.committed.items():
                 told = [unpack(value)[1] for _, value in member.store.items(TablePartition(table.spec.id, number))]
                 assert tally == recounted(state, told, tally.ach.forgotten), f"{table.spec.changelog.name}[{number}]"
 
     def _gauges(self) -> dict[gauges.Sample, int]:
         """The sums over all workers."""
-        families = []
+        families: list[Any] = []
         for member in self.members:
             tallies = {t.spec.name: list(t.tallies.committed.values()) for t in member.worker.tables.values()}
             families += state_metrics(tallies, self.world.now // DAY)
         return gauges.told(families)
 
-    def _versions_rise(self, topic: topics.Topic, emitted: list) -> None:
+    def _versions_rise(self, topic: topics.Topic, emitted: list[Any]) -> None:
         seen: dict[str, int] = {}
         for record in emitted:
             key = record.__struct_fields__[0]
@@ -318,19 +319,20 @@ class History:
             assert record.version > seen.get(name, 0), f"{topic.name} {name}: a version came twice or went back"
             seen[name] = record.version
 
-    def _lives_are_told_in_order(self, breaks: list[MismatchAlert], lates: list[LatePaymentAlert]) -> None:
+    def _lifecycles_are_in_order(self, alerts: list[Output]) -> None:
         open_: set[str] = set()
-        for record in [*breaks, *lates]:
-            is_break = isinstance(record, MismatchAlert)
-            name = record.break_id if is_break else record.alert_id
+        for record in alerts:
+            if not isinstance(record, MismatchAlert | LatePaymentAlert):
+                raise TypeError(record)
+            name = record.break_id if isinstance(record, MismatchAlert) else record.alert_id
             ended = (BreakLifecycle.RESOLVED, LateLifecycle.CURED, LateLifecycle.CANCELLED)
             if record.lifecycle in (BreakLifecycle.OPENED, LateLifecycle.OPENED) and name not in open_:
                 open_.add(name)
             elif record.lifecycle in ended:
-                assert name in open_, f"{name} ended and was never told open"
+                assert name in open_, f"{name} ended without having been opened"
                 open_.discard(name)
             else:
-                assert name in open_, f"{name} changed and was never told open"
+                assert name in open_, f"{name} changed without having been opened"
 
 
 if __name__ == "__main__":

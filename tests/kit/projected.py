@@ -12,6 +12,7 @@ from typing import Any
 
 from domain.records import ObligationReconciliation, Output
 from domain.time import DAY
+from read_model.documents import DocumentKind
 from read_model.mongo import Document, Mongo
 from read_model.writer import ReceivedRecord
 from simulator.compare import Found
@@ -24,7 +25,7 @@ from tests.kit import wire
 from tests.kit.driver import Driver
 from tests.kit.memory import State
 
-TOPICS = {
+TOPICS: dict[DocumentKind, topics.Topic] = {
     "payments": topics.PAYMENT_RECONCILIATIONS,
     "obligations": topics.OBLIGATION_RECONCILIATIONS,
     "breaks": topics.MISMATCH_ALERTS,
@@ -51,7 +52,7 @@ def month(seed: int, obligations: int, looks: int) -> Month:
     opens_at = scenario.closes_at - 40 * DAY
     driver = Driver(partitions=2, now=opens_at)
     for look in range(looks):
-        driver.pipe(*(d.fact for d in deliveries[look::looks]))
+        driver.pipe(*(d.fact for d in deliveries[look::looks] if d.fact is not None))
         driver.advance(opens_at + (scenario.closes_at - opens_at) * (look + 1) // looks)
     return Month(tuple(_arrived(driver)), truth(replace_deliveries(scenario, deliveries), scenario.closes_at))
 

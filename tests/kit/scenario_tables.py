@@ -8,10 +8,11 @@ and late installments that are listed. The words are explained by `scenarios/REA
 import re
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 from domain.facts import (
     Installment,
+    Method,
     ObligationAdjusted,
     ObligationCancelled,
     ObligationCharged,
@@ -84,7 +85,7 @@ def _fact(at: Micros, words: list[str], event: str) -> Fact:
     currency = next((word for word in plain if re.fullmatch("[A-Z]{3}", word)), "USD")
     match verb:
         case "initiated":
-            method = next((w for w in plain if w in {"ACH_DEBIT", "CARD", "INSTANT", "CHECK", "CASH"}), "ACH_DEBIT")
+            method: Method = next((method for method in get_args(Method) if method in plain), "ACH_DEBIT")
             return PaymentInitiated(
                 event_id=event,
                 occurred_at=at,

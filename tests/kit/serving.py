@@ -44,10 +44,17 @@ from tools.local.processes import free_ports
 
 TOKEN = "a-token-of-some-length"
 DESCRIPTION = msgspec.to_builtins(describe(OPERATIONS, "0"))
-TOPIC_OF = {PaymentReconciliation: topics.PAYMENT_RECONCILIATIONS, MismatchAlert: topics.MISMATCH_ALERTS,
-            ObligationReconciliation: topics.OBLIGATION_RECONCILIATIONS,
-            LatePaymentAlert: topics.LATE_PAYMENT_ALERTS}  # fmt: skip
-KEY_OF = {PaymentReconciliation: "payment_id", ObligationReconciliation: "obligation_id", MismatchAlert: "break_id"}
+TOPIC_OF: dict[type[Any], topics.Topic] = {
+    PaymentReconciliation: topics.PAYMENT_RECONCILIATIONS,
+    MismatchAlert: topics.MISMATCH_ALERTS,
+    ObligationReconciliation: topics.OBLIGATION_RECONCILIATIONS,
+    LatePaymentAlert: topics.LATE_PAYMENT_ALERTS,
+}
+KEY_OF: dict[type[Any], str] = {
+    PaymentReconciliation: "payment_id",
+    ObligationReconciliation: "obligation_id",
+    MismatchAlert: "break_id",
+}
 
 
 class MemoryReadModel:
@@ -59,7 +66,7 @@ class MemoryReadModel:
         self.wait_s = 0.0
         self.closed = False
 
-    async def _last(self, record: type) -> dict[str, Any]:
+    async def _last(self, record: type[Any]) -> dict[str, Any]:
         await asyncio.sleep(self.wait_s)
         if self.fail is not None:
             raise self.fail
@@ -77,7 +84,7 @@ class MemoryReadModel:
     async def get_late_alert(self, alert_id: str) -> Any:
         return (await self._last(LatePaymentAlert)).get(alert_id)
 
-    async def list_versions(self, record: type, key: str, *, after: str | None, limit: int) -> list[Any]:
+    async def list_versions(self, record: type[Any], key: str, *, after: str | None, limit: int) -> list[Any]:
         await self._last(record)
         mine = [one for one in self._driver.emitted(TOPIC_OF[record]) if getattr(one, KEY_OF[record]) == key]
         older = [one for one in mine if after is None or one.version < int(after)]
