@@ -1,1 +1,1 @@
-"""What rentmatch costs, measured on a real Kafka: `python -m benchmarks --help`."""
+"""The cost of rentmatch, measured on a real Kafka: `python -m benchmarks --help`."""

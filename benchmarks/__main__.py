@@ -32,7 +32,7 @@ PAYMENTS = 200_000
 FAILOVER_KEYS = 400_000
 
 EVERYTHING = ("naive", "backlog", "recovery", "latency", "memory", "scaling", "failover", "rolling", "profile")
-"""In this order; backlog tells its ratio to naive where both are run."""
+"""In this order; backlog reports its ratio to naive if both run."""
 
 RATIO = 100.0
 
@@ -58,7 +58,7 @@ def arguments(given: list[str] | None) -> argparse.Namespace:
 
 @contextmanager
 def a_broker(running: str | None, directory: Path) -> Iterator[Callable[[], str]]:
-    """Give the bootstrap servers when they are asked for: not every benchmark needs a broker."""
+    """Provides the bootstrap servers on demand: not every benchmark needs a broker."""
     started: list[KafkaCluster] = []
 
     @cache
@@ -78,8 +78,8 @@ def a_broker(running: str | None, directory: Path) -> Iterator[Callable[[], str]
 
 
 def run(options: argparse.Namespace, directory: Path, console: Console) -> list[Result]:
-    """Run what was asked for, and show the results."""
-    wanted = EVERYTHING if not options.which or "all" in options.which else tuple(options.which)
+    """Run the requested benchmarks and show the results."""
+    requested = EVERYTHING if not options.which or "all" in options.which else tuple(options.which)
 
     @cache
     def backlog() -> Backlog:
@@ -98,7 +98,7 @@ def run(options: argparse.Namespace, directory: Path, console: Console) -> list[
             "rolling": lambda own: run_rolling(broker(), own, rate=options.gap_rate),
             "profile": lambda own: run_profile(make_backlog(options.profile_events)),
         }
-        names = [name for name in EVERYTHING if name in wanted]
+        names = [name for name in EVERYTHING if name in requested]
         rounds: dict[str, list[Result]] = {name: [] for name in names}
         # In turn, so that what else the machine does while they run weighs on all of them alike.
         for number in range(options.rounds):
@@ -117,7 +117,7 @@ def run(options: argparse.Namespace, directory: Path, console: Console) -> list[
 
 
 def compare(ours: Result, naive: Result) -> None:
-    """Add what rentmatch does for what the naive job needs."""
+    """Add the ratio of rentmatch to the naive job."""
     faster = ours.value("throughput") / naive.value("throughput")
     cheaper = naive.value("CPU a million events") / ours.value("CPU a million events")
     ours.add("throughput against naive", faster, "times", ">= 100", faster >= RATIO)

@@ -1,4 +1,4 @@
-"""A backlog, exactly once from zero, by one worker; and by two, for what another worker brings."""
+"""A backlog read exactly once from the beginning, by one worker and by two."""
 
 from pathlib import Path
 

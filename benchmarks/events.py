@@ -1,4 +1,4 @@
-"""The backlog that is measured: a simulated month of rent, encoded as its sources would, published in order."""
+"""The measured backlog: a simulated month of rent, encoded as its sources would, published in order."""
 
 import gc
 from collections import defaultdict
@@ -14,7 +14,7 @@ from streams import topics
 from streams.codec.codec import Codec
 
 EVENTS_AN_OBLIGATION = 13.18
-"""What the simulator makes of an obligation on average, bad input and redeliveries included."""
+"""Events that the simulator makes for an obligation on average, bad input and redeliveries included."""
 
 CHUNK = 5_000
 
@@ -28,15 +28,15 @@ class Backlog:
     records: list[tuple[str, bytes, bytes]]
     """Default name of the topic, key, value."""
     closes_at: Micros
-    """The end of the recording: where a clock that stands still is set."""
+    """The end of the recording: the instant for a fixed clock."""
 
     def first(self, events: int) -> "Backlog":
-        """The first so many of them."""
+        """Return the first `count` of them."""
         return Backlog(self.records[:events], self.closes_at)
 
 
 def make_backlog(events: int, seed: int = 1) -> Backlog:
-    """Simulate about so many events and cut off what is too much."""
+    """Simulate about `count` events and cut off the surplus."""
     gc.disable()  # millions of records that stay: every collection would look at all of them in vain
     try:
         scenario = simulate(seed, round(events / EVENTS_AN_OBLIGATION * 1.01) + 20)

@@ -1,11 +1,11 @@
-"""A worker of two dies for good: how long is nothing told of its keys, with and without a standby of its state?"""
+"""One of two workers dies: the longest gap in the outputs of its keys, with and without a standby replica."""
 
 import re
 import time
 from pathlib import Path
 
 from benchmarks.deployment import MeasuredDeployment
-from benchmarks.gaps import Gap, under_load, wait_heard
+from benchmarks.gaps import Gap, under_load, wait_for_outputs
 from benchmarks.recovery import Templates, write_changelogs
 from benchmarks.report import Result
 from benchmarks.running import RECOVERED, wait_for
@@ -13,8 +13,8 @@ from benchmarks.running import RECOVERED, wait_for
 WARM = re.compile(r"standby of (\d+) partitions is warm")
 
 QUIET_S = 1.0
-"""The dead worker's keys are those of which nothing is told between this after its death and this before the session
-ends; the others go on until then."""
+"""Keys without output from this long after the death to this long before the session expires are the dead worker's; the
+other worker's keys continue until then."""
 
 
 def run_failover(broker: str, directory: Path, *, keys: int, rate: int, session_s: float = 6.0) -> Result:
@@ -41,7 +41,7 @@ def run_failover(broker: str, directory: Path, *, keys: int, rate: int, session_
 
 
 class _Gap:
-    """A partition's longest gap, and whether the dead worker kept it."""
+    """A partition's longest gap, and whether it belonged to the dead worker."""
 
     def __init__(self, gap: Gap, quiet_since: float, quiet_until: float) -> None:
         self.gap = gap
@@ -74,7 +74,7 @@ def _one(
             killed = time.monotonic()
             dies.kill9()
             found = wait_for(stays, RECOVERED, 120, log_start)
-            wait_heard(reader, time.monotonic(), 60)
+            wait_for_outputs(reader, time.monotonic(), 60)
             time.sleep(1)
             gaps = reader.longest(killed, time.monotonic() - 0.1)
     finally:

@@ -1,4 +1,4 @@
-"""How long nothing comes out, as a reader downstream sees it, while workers are killed or restarted one by one.
+"""The longest gaps in the outputs, as a consumer downstream sees them, while workers are killed or restarted.
 
 A steady load touches every partition many times a second. A gap is the time between two outputs that follow each other
 of the keys of one partition of a table (of those that one worker keeps together); the longest is what counts.
@@ -34,12 +34,12 @@ class Gap(NamedTuple):
 
     @property
     def seconds(self) -> float:
-        """How long it was."""
+        """Its length."""
         return self.ended - self.began
 
 
 class Load(threading.Thread):
-    """Sends rents at a steady rate, open loop, until it is told to stop."""
+    """Sends rents at a steady rate, open loop, until `stop`."""
 
     def __init__(self, deployment: MeasuredDeployment, rate: int, seconds: int) -> None:
         super().__init__(name="load", daemon=True)
@@ -81,7 +81,7 @@ class Load(threading.Thread):
 
 
 class GapReader(threading.Thread):
-    """Reads both reconciliation topics read_committed, from their ends, and notes when what was told of."""
+    """Reads both reconciliation topics read_committed, from their ends, and notes when each partition had an output."""
 
     def __init__(self, deployment: MeasuredDeployment) -> None:
         super().__init__(name="reader", daemon=True)
@@ -97,44 +97,44 @@ class GapReader(threading.Thread):
             [TopicPartition(name, number, OFFSET_END) for name in self._kinds for number in range(self._partitions)]
         )
         self._stopping = threading.Event()
-        self._told: dict[Place, list[float]] = {place: [] for place in self.places()}
+        self._outputs_at: dict[Place, list[float]] = {place: [] for place in self.places()}
 
     def places(self) -> Iterable[Place]:
-        """All that is listened for."""
+        """Return the partitions that are read."""
         return [(kind, number) for kind in KINDS.values() for number in range(self._partitions)]
 
     def run(self) -> None:
-        """Until told to stop."""
+        """Read until `stop`."""
         while not self._stopping.is_set():
             for message in self._consumer.consume(1_000, 0.02):
                 if message.error() is None:
                     kind = self._kinds[message.topic() or ""]
                     # Not the output's own partition: the one in which a worker keeps the key.
                     number = partition_of((message.key() or b"").decode(), self._partitions)
-                    self._told[kind, number].append(time.monotonic())
+                    self._outputs_at[kind, number].append(time.monotonic())
         self._consumer.close()
 
     def stop(self) -> None:
-        """End it."""
+        """Stop reading."""
         self._stopping.set()
         self.join(30)
 
-    def heard_everywhere(self, since: float) -> bool:
-        """Whether each partition has been told of since then."""
-        return all(told and told[-1] > since for told in self._told.values())
+    def has_output_everywhere(self, since: float) -> bool:
+        """Return whether every partition has had an output since then."""
+        return all(times and times[-1] > since for times in self._outputs_at.values())
 
     def longest(self, since: float, until: float) -> list[Gap]:
-        """Of each partition the longest gap that touches this time, the longest of all first."""
-        return sorted((self._longest(place, since, until) for place in self._told), key=lambda gap: -gap.seconds)
+        """Return the longest gap of each partition that overlaps this span, the longest first."""
+        return sorted((self._longest(place, since, until) for place in self._outputs_at), key=lambda gap: -gap.seconds)
 
     def _longest(self, place: Place, since: float, until: float) -> Gap:
-        told = self._told[place]
+        times = self._outputs_at[place]
         # A gap that was open at `since` began before, with the last output before.
-        first = max((at for at in told if at <= since), default=since)
+        first = max((at for at in times if at <= since), default=since)
         edges = [
             first,
-            *(at for at in told if since < at < until),
-            min((at for at in told if at >= until), default=until),
+            *(at for at in times if since < at < until),
+            min((at for at in times if at >= until), default=until),
         ]
         began, ended = max(pairwise(edges), key=lambda gap: gap[1] - gap[0])
         return Gap(place, began, ended)
@@ -142,10 +142,10 @@ class GapReader(threading.Thread):
 
 @contextmanager
 def under_load(deployment: MeasuredDeployment, rate: int, seconds: int) -> Iterator[GapReader]:
-    """Load, and a reader of what comes of it, from the moment on when all partitions are told of.
+    """Run the load and a reader of its outputs; yield once every partition has had an output.
 
     Raises:
-        TimeoutError: nothing comes of some partitions.
+        TimeoutError: some partitions have no output.
 
     """
     reader = GapReader(deployment)
@@ -153,7 +153,7 @@ def under_load(deployment: MeasuredDeployment, rate: int, seconds: int) -> Itera
     load = Load(deployment, rate, seconds)
     load.start()
     try:
-        wait_heard(reader, time.monotonic(), 60)
+        wait_for_outputs(reader, time.monotonic(), 60)
         yield reader
         load.stop()
     finally:
@@ -161,15 +161,15 @@ def under_load(deployment: MeasuredDeployment, rate: int, seconds: int) -> Itera
         reader.stop()
 
 
-def wait_heard(reader: GapReader, since: float, timeout_s: float) -> None:
-    """Wait until each partition has been told of since then.
+def wait_for_outputs(reader: GapReader, since: float, timeout_s: float) -> None:
+    """Wait until every partition has had an output since then.
 
     Raises:
-        TimeoutError: one was not.
+        TimeoutError: a partition had none.
 
     """
     until = time.monotonic() + timeout_s
-    while not reader.heard_everywhere(since):
+    while not reader.has_output_everywhere(since):
         if time.monotonic() > until:
-            raise TimeoutError(f"some partitions were not told of for {timeout_s:.0f} s")
+            raise TimeoutError(f"some partitions had no output for {timeout_s:.0f} s")
         time.sleep(0.02)

@@ -1,4 +1,4 @@
-"""The worker's inside without Kafka and Faust: the real stages, engine and store, fed from lists.
+"""The inside of a worker without Kafka and Faust: the real stages, engine and store, fed from lists.
 
 It shows where Python's time goes, which a profile of the worker process would smear over its threads.
 """
@@ -29,14 +29,14 @@ from tables.store import Store
 from tables.worker import GC_THRESHOLDS
 
 POLL = 1_000
-"""Records of a poll, as the fetcher has it."""
+"""Records of a poll, as in the fetcher."""
 
 
 EPOCH = 1
 
 
 class InProcess:
-    """One worker's pipeline over a backlog. What it writes is counted, and kept only where it is read again."""
+    """One worker's pipeline over a backlog. Its output is counted, and kept only if it is read again."""
 
     def __init__(self, backlog: Backlog, folder: Path, partitions: int = 8) -> None:
         settings = load({})
@@ -73,11 +73,11 @@ class InProcess:
 
     @classmethod
     def over(cls, backlog: Backlog, folder: str, partitions: int = 8) -> Self:
-        """A pipeline whose store is in a folder that is made below `folder`."""
+        """Return a pipeline whose store is in a new folder below `folder`."""
         return cls(backlog, Path(tempfile.mkdtemp(dir=folder)), partitions)
 
     def run(self) -> None:
-        """Until everything is read and every deadline up to the clock is dealt with."""
+        """Run until everything is read and every deadline up to the clock has fired."""
         gc.collect()
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
@@ -129,7 +129,7 @@ class InProcess:
 def timed(
     calls: dict[str, float], name: str, call: Callable[..., Any], clock: Callable[[], float]
 ) -> Callable[..., Any]:
-    """A call that adds the time it takes to `calls[name]`."""
+    """Return the call, wrapped to add its duration to `calls[name]`."""
 
     def wrapper(*arguments: Any) -> Any:
         begin = clock()

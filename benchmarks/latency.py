@@ -1,7 +1,7 @@
-"""How long it takes from an event to the record that tells of it, at a steady pace.
+"""Latency from an event to the first output that includes it, at a steady rate.
 
-Open loop: when each event is due is fixed beforehand, whatever the service does, and its latency counts from that
-instant. `occurred_at` is that instant too, so an output whose `rests_on` has reached it is the first that knows of
+Open loop: the instant of each event is fixed in advance, whatever the service does, and its latency counts from
+then. `occurred_at` is that instant too, so an output whose `rests_on` has reached it is the first that knows of
 the event. Both are read on one clock.
 """
 
@@ -33,32 +33,32 @@ STEPS = 4
 """Events of a rent: charge, initiation, settlement, posting."""
 
 LEAD_S = 3
-"""Between making the plan and its first event."""
+"""Between making the plan and sending its first event."""
 
 TICK_S = 0.002
 
 Planned = tuple[Micros, Topic, bytes, bytes]
-"""When it is due, its topic, key and value."""
+"""The instant at which it is due, its topic, key and value."""
 
 
-class Heard(NamedTuple):
-    """An output record as the listener met it."""
+class ReceivedOutput(NamedTuple):
+    """An output record as the listener received it."""
 
     at: Micros
     written_at: Micros
-    """When the worker handed it to its producer; it is to be seen only when the transaction holds."""
+    """When the worker handed it to its producer; it becomes visible when the transaction commits."""
     value: bytes
 
 
 class Latency(NamedTuple):
-    """Of one event."""
+    """The latency of one event."""
 
     whole: Micros
     until_written: Micros
 
 
 Waiting = dict[tuple[str, str], deque[Micros]]
-"""By kind and key: the events that no output has told of yet, in order."""
+"""By kind and key: the instants of events that no output includes yet, in order."""
 
 
 def facts_of(number: int, step: int, at: Micros) -> tuple[Topic, str, InputFact]:
@@ -130,7 +130,7 @@ def facts_of(number: int, step: int, at: Micros) -> tuple[Topic, str, InputFact]
 
 
 def plan(begins_at: Micros, rate: int, seconds: int) -> tuple[list[Planned], Waiting]:
-    """Events evenly spread: in each second a quarter of them are charges, and their payments follow a second a step."""
+    """Plan evenly spread events: a quarter of each second's are charges, and their payments follow a second a step."""
     encode = Codec().encode_fact
     planned: list[Planned] = []
     waiting: Waiting = {}
@@ -151,11 +151,11 @@ def plan(begins_at: Micros, rate: int, seconds: int) -> tuple[list[Planned], Wai
 
 
 class OutputListener(threading.Thread):
-    """Reads the two reconciliation topics as a consumer downstream does, and notes when what came."""
+    """Reads the two reconciliation topics as a consumer downstream does, and notes when each output arrived."""
 
     def __init__(self, deployment: MeasuredDeployment) -> None:
         super().__init__(daemon=True)
-        self.heard: list[Heard] = []
+        self.received: list[ReceivedOutput] = []
         self.stopping = threading.Event()
         self._consumer = Consumer(
             deployment.kafka(
@@ -176,18 +176,18 @@ class OutputListener(threading.Thread):
         )
 
     def run(self) -> None:
-        """Until told to stop."""
+        """Read until `stopping` is set."""
         while not self.stopping.is_set():
             message = self._consumer.poll(0.1)
             if message is not None and message.error() is None:
-                self.heard.append(
-                    Heard(time.time_ns() // 1_000, message.timestamp()[1] * 1_000, message.value() or b"")
+                self.received.append(
+                    ReceivedOutput(time.time_ns() // 1_000, message.timestamp()[1] * 1_000, message.value() or b"")
                 )
         self._consumer.close()
 
 
 class Sender:
-    """Sends each event when it is due, and notes what that took on the sender's own side."""
+    """Sends each event when it is due, and measures the sender's own share of the latency."""
 
     def __init__(self, deployment: MeasuredDeployment) -> None:
         self._names = {topic: deployment.topic(topic) for topic in topics.INPUTS}
@@ -198,9 +198,9 @@ class Sender:
             )
         )
         self.late_max: Micros = 0
-        """By how much it handed an event to its producer too late."""
+        """The longest delay in handing an event to the producer."""
         self.delivered: list[Micros] = []
-        """From there until the broker had it, of each event."""
+        """From there to the broker's acknowledgement, for each event."""
 
     def send(self, planned: list[Planned]) -> None:
         """Send all.
@@ -226,11 +226,11 @@ class Sender:
             self.delivered.append(round(message.latency() * SECOND))
 
 
-def latencies(heard: list[Heard], waiting: Waiting) -> dict[str, list[Latency]]:
-    """The latency of each event that an output told of, by kind; told ones leave `waiting`."""
+def latencies(received: list[ReceivedOutput], waiting: Waiting) -> dict[str, list[Latency]]:
+    """Return the latency of each event that an output includes, by kind, and remove it from `waiting`."""
     decode = Codec().decode_output
     found: dict[str, list[Latency]] = {"payment": [], "obligation": []}
-    for came_at, written_at, value in heard:
+    for came_at, written_at, value in received:
         record = decode(value)
         kind = "payment" if hasattr(record, "payment_id") else "obligation"
         events = waiting.get((kind, getattr(record, f"{kind}_id")))
@@ -241,15 +241,15 @@ def latencies(heard: list[Heard], waiting: Waiting) -> dict[str, list[Latency]]:
 
 
 def percentile(values: list[Micros], share: float) -> float:
-    """In milliseconds."""
+    """Return the percentile in milliseconds."""
     return sorted(values)[min(len(values) - 1, int(len(values) * share))] / 1_000
 
 
 def run_latency(broker: str, directory: Path, *, rate: int, seconds: int, commit_ms: int = 100) -> Result:
-    """Measure at a steady pace of `rate` events a second.
+    """Measure at a steady rate of `rate` events a second.
 
     Raises:
-        RuntimeError: some events were never told of.
+        RuntimeError: some events are in no output.
 
     """
     deployment = MeasuredDeployment(broker, RENTMATCH_COMMIT_INTERVAL_MS=str(commit_ms))
@@ -267,9 +267,9 @@ def run_latency(broker: str, directory: Path, *, rate: int, seconds: int, commit
         sender.send(planned)
         busy = (usage.cpu_seconds(worker.pid) - before_s) / (time.monotonic() - began - LEAD_S)
         until = time.monotonic() + AFTER_S
-        heard_of = -1
-        while time.monotonic() < until and len(listener.heard) != heard_of:
-            heard_of = len(listener.heard)
+        received_before = -1
+        while time.monotonic() < until and len(listener.received) != received_before:
+            received_before = len(listener.received)
             time.sleep(2)
         listener.stopping.set()
         listener.join(30)
@@ -277,10 +277,10 @@ def run_latency(broker: str, directory: Path, *, rate: int, seconds: int, commit
     finally:
         worker.close()
         deployment.remove()
-    found = latencies(listener.heard, waiting)
+    found = latencies(listener.received, waiting)
     missing = counted - sum(map(len, found.values()))
     if missing:
-        raise RuntimeError(f"{missing} of {counted} events were never told of")
+        raise RuntimeError(f"{missing} of {counted} events are in no output")
     result = Result("latency", f"{rate:,} events/s for {seconds} s, commit interval {commit_ms} ms, read_committed")
     for kind, name in (("payment", "payment events"), ("obligation", "ledger events")):
         whole = [latency.whole for latency in found[kind]]
@@ -293,6 +293,6 @@ def run_latency(broker: str, directory: Path, *, rate: int, seconds: int, commit
     result.add("events counted", counted, "")
     result.add("the worker used", busy * 100, "% of a core")
     result.add("the sender was late by at most", sender.late_max / 1_000, "ms")
-    result.add("of it all: until the broker had the event, p50", percentile(sender.delivered, 0.5), "ms")
-    result.add("of it all: until the broker had the event, p99", percentile(sender.delivered, 0.99), "ms")
+    result.add("of which until the broker had the event, p50", percentile(sender.delivered, 0.5), "ms")
+    result.add("of which until the broker had the event, p99", percentile(sender.delivered, 0.99), "ms")
     return result

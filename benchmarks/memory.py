@@ -1,4 +1,4 @@
-"""What a payment takes: as objects while a transaction touches it, packed in the store's cache between them."""
+"""The memory of a payment: as objects while a transaction touches it, packed in the store's cache between them."""
 
 import gc
 import json
@@ -22,19 +22,19 @@ from tables.store import Store, TablePartition
 ROOT = Path(__file__).resolve().parents[1]
 
 CACHE_MEBIBYTES = 4_096
-"""Room for all: how much of it is used tells what a payment takes."""
+"""Large enough for all payments: its use shows the size of a payment."""
 
 CHUNK = 1_000
 
 
 class Shelf:
-    """Stands for the local store: packed states in a dict, which are there before anything is measured."""
+    """Stands for the local store: packed states in a dict, allocated before the measurement."""
 
     def __init__(self, values: dict[str, bytes]) -> None:
         self.values = values
 
     def tally(self, place: TablePartition) -> bytes | None:
-        """None was kept."""
+        """There is none."""
         return None
 
     def get_many(self, place: object, keys: list[str]) -> list[bytes | None]:
@@ -43,14 +43,14 @@ class Shelf:
 
 
 def packed_payments(count: int) -> dict[str, bytes]:
-    """So many payments of a simulated month, as the store holds them."""
+    """Return `count` payments of a simulated month, packed as in the store."""
     templates = Templates()
     templates.kept = [one for one in templates.kept if one[0] is topics.PAYMENTS_CHANGELOG]
     return {key: value for _, key, value in templates.multiplied(count)}
 
 
 def bytes_decoded(values: dict[str, bytes], *, traced: bool) -> float:
-    """Load payments into a table, as it does when their next fact comes, and see what each takes.
+    """Load payments into a table, as it does when their next fact comes, and measure the memory of each.
 
     Traced: by what Python allocates; else by how the process grows.
     """
@@ -69,7 +69,7 @@ def bytes_decoded(values: dict[str, bytes], *, traced: bool) -> float:
 
 
 def bytes_cached(values: dict[str, bytes]) -> float:
-    """Write payments to a store on disk, read all of them, and see what its cache holds for each."""
+    """Write payments to a store on disk, read all of them, and measure its cache for each."""
     place = TablePartition(PAYMENTS.id, 0)
     keys = list(values)
     with tempfile.TemporaryDirectory() as folder:
@@ -96,7 +96,7 @@ def measure(way: str, payments: int) -> dict[str, float]:
 
 
 def run_memory(payments: int) -> Result:
-    """Measure in processes of their own, so that no way of measuring is in another's."""
+    """Measure each way in a process of its own."""
     found = {}
     for way in ("cached", "traced", "resident"):
         command = [sys.executable, "-m", "benchmarks.memory", way, str(payments)]

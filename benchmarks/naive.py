@@ -5,7 +5,7 @@ partitioning cannot be trusted. Two agents keep a Faust table each, learn with t
 at each record, and send what changed. One awaited send an output. No deadlines are fired and nothing is exactly once:
 it does a little less than rentmatch does.
 
-Run by benchmarks/naive_run.py: `python -m benchmarks.naive worker`, told by variables BENCH_….
+Run by benchmarks/naive_run.py: `python -m benchmarks.naive worker`, configured by variables BENCH_….
 """
 
 import io
@@ -43,7 +43,7 @@ TOPIC_OF: dict[type, Topic] = {
 
 
 def without_logical_types(schema: Any) -> Any:
-    """A schema whose dates and instants are plain numbers, as the domain has them: fastavro is faster so."""
+    """A schema whose dates and instants are plain numbers, as the domain has them: which is faster in fastavro."""
     if isinstance(schema, list):
         return [without_logical_types(one) for one in schema]
     if isinstance(schema, dict):
@@ -86,7 +86,7 @@ class Avro:
 
 
 def fact_maker(struct: type[Any]) -> Callable[[dict[str, Any]], InputFact]:
-    """How a decoded dict becomes the domain's fact."""
+    """Return the conversion of a decoded dict into the domain's fact."""
     if "installments" not in struct.__struct_fields__:
         return lambda fields: struct(**fields)
 
@@ -112,7 +112,7 @@ def as_plain(value: Any) -> Any:
 
 
 def create_app(broker: str, name: str, inputs: str, partitions: int) -> faust.App:
-    """Put the job together; the topics have been made."""
+    """Build the job; the topics must exist."""
     app = faust.App(
         name,
         broker=f"kafka://{broker}",
@@ -161,9 +161,9 @@ def create_app(broker: str, name: str, inputs: str, partitions: int) -> faust.Ap
     for topic in topics.INPUTS:
         app.agent(raw(topic, inputs), name=f"route_{topic.name}")(route)
 
-    async def tell(view: Any, told: Published) -> publishing.Changes:
+    async def publish(view: Any, published: Published) -> publishing.Changes:
         now = time.time_ns() // 1_000
-        changes = publishing.diff(told, view, now, max(told.version + 1, now))
+        changes = publishing.diff(published, view, now, max(published.version + 1, now))
         for output in changes.outputs:
             await outputs[type(output)].send(
                 key=getattr(output, TOPIC_OF[type(output)].key).encode(), value=avro.encode(output)
@@ -175,28 +175,28 @@ def create_app(broker: str, name: str, inputs: str, partitions: int) -> faust.Ap
         async for key, value in stream.items():
             fact = unpack_payment_fact(value)
             packed = payments.get(key)
-            state, told = (
+            state, published = (
                 (payment.new_payment(fact.payment_id), Published()) if packed is None else unpack_payment(packed)
             )
             if payment.apply(state, fact):
-                changes = await tell(payment.view(state, NOT_CAUGHT_UP, policy), told)
+                changes = await publish(payment.view(state, NOT_CAUGHT_UP, policy), published)
                 for application in changes.applications:
                     await obligation_facts.send(key=application.obligation_id.encode(), value=pack(application))
-                payments[key] = pack((state, told))
+                payments[key] = pack((state, published))
 
     @app.agent(obligation_facts)  # type: ignore[untyped-decorator]
     async def allocate_installments(stream: Any) -> None:
         async for key, value in stream.items():
             fact = unpack_obligation_fact(value)
             packed = obligations.get(key)
-            state, told = (
+            state, published = (
                 (obligation.new_obligation(fact.obligation_id), Published())
                 if packed is None
                 else unpack_obligation(packed)
             )
             if obligation.apply(state, fact):
-                await tell(obligation.view(state, NOT_CAUGHT_UP, policy), told)
-                obligations[key] = pack((state, told))
+                await publish(obligation.view(state, NOT_CAUGHT_UP, policy), published)
+                obligations[key] = pack((state, published))
 
     return app
 

@@ -19,7 +19,7 @@ def run_naive(broker: str, directory: Path, backlog: Backlog) -> Result:
     """Measure one worker of the naive job."""
     events = len(backlog.records)
     deployment = MeasuredDeployment(broker)
-    told = {
+    env = {
         "BENCH_BROKER": broker,
         "BENCH_NAME": deployment.name,
         "BENCH_INPUTS": deployment.inputs,
@@ -38,7 +38,7 @@ def run_naive(broker: str, directory: Path, backlog: Backlog) -> Result:
     )
     try:
         publish(deployment, backlog)
-        worker = WorkerProcess(directory / "naive", told, command=command)
+        worker = WorkerProcess(directory / "naive", env, command=command)
         cost = run_until_read(deployment, [worker], started=READY, settles=False)
     finally:
         deployment.remove()

@@ -21,7 +21,7 @@ Function = tuple[str, int, str]
 
 
 def room_of(function: Function) -> str:
-    """The room that a profiled function's file lies in: `streams codec` is told apart, other libraries are `other`."""
+    """Return the room of a profiled function's file; `streams codec` counts apart, other libraries are `other`."""
     path = function[0]
     try:
         parts = Path(path).relative_to(ROOT).parts
@@ -38,7 +38,7 @@ def room_of(function: Function) -> str:
 
 
 def seconds_by_room(stats: dict[Function, Any]) -> dict[str, float]:
-    """The own time of each room; what is built in, or a library's, counts for the room that calls it."""
+    """Return the own time of each room; built-in and library functions count for the room that calls them."""
     rooms: dict[str, float] = defaultdict(float)
     for function, (_, _, own_s, _, callers) in stats.items():
         room = room_of(function)
@@ -51,7 +51,7 @@ def seconds_by_room(stats: dict[Function, Any]) -> dict[str, float]:
 
 
 def run_profile(backlog: Backlog) -> Result:
-    """Run the pipeline twice: once with a watch on the stages alone, once under cProfile."""
+    """Run the pipeline twice: once timing the stages only, once under cProfile."""
     events = len(backlog.records)
     result = Result(
         "profile", f"{events:,} events in process: stages, engine and store are real, Kafka and Faust not there"

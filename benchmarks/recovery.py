@@ -1,4 +1,4 @@
-"""A worker that finds a million keys in its changelogs: from nothing, and again on the same disk."""
+"""Recovery of a million keys from the changelogs: with an empty disk, and again with the same disk."""
 
 import tempfile
 import time
@@ -30,7 +30,7 @@ ChangelogRecord = tuple[Topic, str, bytes]
 
 
 class Templates:
-    """What a worker's tables hold after a simulated month, to be multiplied under other ids."""
+    """The content of a worker's tables after a simulated month, to be multiplied under other ids."""
 
     def __init__(self, partitions: int = 8) -> None:
         backlog = make_backlog(TEMPLATE_EVENTS)
@@ -50,7 +50,7 @@ class Templates:
         return [(key, value) for topic, key, value in self.kept if topic is changelog]
 
     def multiplied(self, keys: int) -> Iterator[ChangelogRecord]:
-        """So many keys: the templates over and over, each under an id of its own, packed as tables/keyed.py packs."""
+        """Yield `keys` keys: the templates over and over, each under its own id, packed as by tables/keyed.py."""
         encode = msgspec.msgpack.Encoder().encode
         keys_of = {table.changelog: table.key for table in TOPOLOGY.tables}
         unpackers = {table.changelog: Unpacker(table.state) for table in TOPOLOGY.tables}

@@ -13,17 +13,17 @@ from rich.table import Table
 
 @dataclass(frozen=True)
 class Figure:
-    """Something that was measured, in a unit; and what it should be, where there is a target."""
+    """A measured value with its unit, and its target if there is one."""
 
     name: str
     value: float
     unit: str
     target: str = ""
-    met: bool | None = None
-    """None where there is no target, or where this machine cannot tell."""
+    is_met: bool | None = None
+    """None if there is no target, or if this machine cannot decide it."""
     low: float | None = None
     high: float | None = None
-    """The least and the most of several rounds; `value` is the median then."""
+    """Minimum and maximum of several rounds; `value` is then their median."""
 
 
 @dataclass
@@ -32,14 +32,14 @@ class Result:
 
     benchmark: str
     what: str
-    """What was measured, in a sentence."""
+    """A sentence about the measurement."""
     figures: list[Figure] = field(default_factory=list)
     details: dict[str, Any] = field(default_factory=dict)
-    """What else may be of use to who reads the JSON."""
+    """Further details for readers of the JSON."""
 
-    def add(self, name: str, value: float, unit: str, target: str = "", met: bool | None = None) -> None:
+    def add(self, name: str, value: float, unit: str, target: str = "", is_met: bool | None = None) -> None:
         """Add a figure."""
-        self.figures.append(Figure(name, value, unit, target, met))
+        self.figures.append(Figure(name, value, unit, target, is_met))
 
     def value(self, name: str) -> float:
         """The value of a figure."""
@@ -47,7 +47,7 @@ class Result:
 
 
 def median_of(rounds: list[Result]) -> Result:
-    """Several rounds of one benchmark as one: of each figure the median, with the least and the most beside it."""
+    """Merge several rounds of a benchmark: the median of each figure, with minimum and maximum."""
     result = Result(rounds[0].benchmark, rounds[0].what, details={"rounds": [one.details for one in rounds]})
     for figures in zip(*(one.figures for one in rounds), strict=True):
         in_order = sorted(figures, key=lambda figure: figure.value)
@@ -57,7 +57,7 @@ def median_of(rounds: list[Result]) -> Result:
 
 
 def text_of(value: float) -> str:
-    """A number with three digits that count, or all of a whole one."""
+    """Format a number with three significant digits, or all digits of a whole number."""
     if value >= 100 or value == int(value):
         return f"{value:,.0f}"
     return f"{value:,.2f}" if value >= 1 else f"{value:.3g}"
@@ -74,7 +74,7 @@ def show(result: Result, console: Console) -> None:
         table.add_column("least to most")
     table.add_column("target")
     for figure in result.figures:
-        mark = {None: "", True: " met", False: " missed"}[figure.met]
+        mark = {None: "", True: " met", False: " missed"}[figure.is_met]
         cells = [figure.name, text_of(figure.value), figure.unit]
         if spread:
             known = figure.low is not None and figure.high is not None
@@ -84,7 +84,7 @@ def show(result: Result, console: Console) -> None:
 
 
 def write_json(results: list[Result], path: Path) -> None:
-    """Write all results, and on what they were measured, to a file."""
+    """Write all results and a description of the machine to a file."""
     machine = {
         "cores": os.cpu_count(),
         "machine": platform.machine(),

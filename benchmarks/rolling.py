@@ -1,18 +1,18 @@
-"""Three workers under a steady load are restarted one after the other: how long is nothing told of a partition?"""
+"""A rolling restart of three workers under a steady load: the longest gap in the outputs of a partition."""
 
 import statistics
 import time
 from pathlib import Path
 
 from benchmarks.deployment import MeasuredDeployment
-from benchmarks.gaps import Gap, under_load, wait_heard
+from benchmarks.gaps import Gap, under_load, wait_for_outputs
 from benchmarks.report import Result
 from benchmarks.running import RECOVERED, wait_for
 
 WORKERS = 3
 
 SETTLE_S = 3.0
-"""Between two strikes, so that each one's gaps are its own."""
+"""Pause between two restarts, so that their gaps do not overlap."""
 
 
 def run_rolling(broker: str, directory: Path, *, rate: int) -> Result:
@@ -41,8 +41,8 @@ def run_rolling(broker: str, directory: Path, *, rate: int) -> Result:
                 if status != 0:
                     raise RuntimeError(f"a worker ended with {status}\n{worker.log_tail()}")
                 stops.append(time.monotonic() - asked)
-                # Those that remain take over before it comes back, as when a machine is patched meanwhile.
-                wait_heard(reader, time.monotonic(), 60)
+                # The others take over before it restarts, as when a machine is patched.
+                wait_for_outputs(reader, time.monotonic(), 60)
                 time.sleep(SETTLE_S)
                 leaving += reader.longest(asked, time.monotonic() - 0.1)
                 log_start = worker.log.stat().st_size
@@ -50,7 +50,7 @@ def run_rolling(broker: str, directory: Path, *, rate: int) -> Result:
                 worker.start()
                 wait_for(worker, RECOVERED, 60, log_start)
                 starts.append(time.monotonic() - started)
-                wait_heard(reader, time.monotonic(), 60)
+                wait_for_outputs(reader, time.monotonic(), 60)
                 time.sleep(SETTLE_S)
                 joining += reader.longest(started, time.monotonic() - 0.1)
             whole = time.monotonic() - began

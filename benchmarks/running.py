@@ -1,4 +1,4 @@
-"""Runs worker processes over what is published, and measures them from outside."""
+"""Runs worker processes over published inputs and measures them from outside."""
 
 import re
 import time
@@ -17,7 +17,7 @@ LOOK_EVERY_S = 0.25
 
 @dataclass(frozen=True)
 class Cost:
-    """What some workers took to read everything, from the moment when all were recovered."""
+    """The cost of reading everything, from the moment when all workers had recovered."""
 
     seconds: float
     cpu_s: float
@@ -25,16 +25,16 @@ class Cost:
     """From the start of the processes until all were recovered."""
     start_cpu_s: float
     peak_bytes: int
-    """Of the process that held most."""
+    """Of the largest process."""
     cpu_by_thread: dict[str, float]
-    """Of the whole life of the processes."""
+    """Over the whole life of the processes."""
 
 
 def wait_for(process: WorkerProcess, pattern: "re.Pattern[str]", timeout_s: float, start: int = 0) -> "re.Match[str]":
     """Wait for a line in a worker's log, from a position in it.
 
     Raises:
-        RuntimeError: the worker ended first.
+        RuntimeError: the worker exited first.
         TimeoutError: it did not come.
 
     """
@@ -44,7 +44,7 @@ def wait_for(process: WorkerProcess, pattern: "re.Pattern[str]", timeout_s: floa
         if found:
             return found
         if process.exit_code is not None:
-            raise RuntimeError(f"a worker ended with {process.exit_code}\n{process.log_tail()}")
+            raise RuntimeError(f"a worker exited with {process.exit_code}\n{process.log_tail()}")
         if time.monotonic() > until:
             raise TimeoutError(f"no line like {pattern.pattern!r}\n{process.log_tail()}")
         time.sleep(0.01)
@@ -58,12 +58,12 @@ def run_until_read(
     settles: bool = True,
     timeout_s: float = 3_600,
 ) -> Cost:
-    """Start workers, wait until the group has read everything, and end them.
+    """Start workers, wait until the group has read everything, and stop them.
 
-    With `settles`, also until each says at /readyz that all deadlines up to its clock are dealt with.
+    With `settles`, also until each says at /readyz that all deadlines up to its clock have fired.
 
     Raises:
-        RuntimeError: a worker ended.
+        RuntimeError: a worker exited.
         TimeoutError: it took too long.
 
     """
@@ -100,7 +100,7 @@ def _wait_until_read(
             return
         for worker in workers:
             if worker.exit_code is not None:
-                raise RuntimeError(f"a worker ended with {worker.exit_code}\n{worker.log_tail()}")
+                raise RuntimeError(f"a worker exited with {worker.exit_code}\n{worker.log_tail()}")
         if time.monotonic() > until:
             tails = "\n".join(worker.log_tail() for worker in workers)
             raise TimeoutError(f"not everything was read\n{tails}")

@@ -1,4 +1,4 @@
-"""What a process has used, as Linux counts it."""
+"""CPU time and memory of a process, as Linux counts them."""
 
 import os
 from pathlib import Path
@@ -7,7 +7,7 @@ TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 
 
 def cpu_seconds(pid: int) -> float:
-    """CPU seconds, user and system, of all threads of a process since it started, ended ones included."""
+    """CPU seconds, user and system, of all threads of a process since it started, exited ones included."""
     return _cpu_seconds(Path(f"/proc/{pid}/stat"))
 
 
@@ -36,17 +36,17 @@ def cpu_seconds_by_thread(pid: int) -> dict[str, float]:
 
 
 def peak_bytes(pid: int) -> int:
-    """The most memory that a process has held at a time (VmHWM)."""
+    """The most memory that a process has had at a time (VmHWM)."""
     return _status_bytes(pid, "VmHWM")
 
 
 def resident_bytes(pid: int) -> int:
-    """The memory that a process holds now (VmRSS)."""
+    """The memory of a process now (VmRSS)."""
     return _status_bytes(pid, "VmRSS")
 
 
 def _cpu_seconds(stat: Path) -> float:
-    # The name, in parentheses, may hold blanks: count from behind it. utime and stime are fields 14 and 15.
+    # The name, in parentheses, may contain blanks: count from after it. utime and stime are fields 14 and 15.
     fields = stat.read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICKS_A_SECOND
 
