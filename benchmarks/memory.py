@@ -12,6 +12,7 @@ from pathlib import Path
 from benchmarks import usage
 from benchmarks.recovery import Templates
 from benchmarks.report import Result
+from domain.payments.state import PaymentState
 from domain.time import FAR_FUTURE
 from streams import topics
 from streams.topology import PAYMENTS
@@ -54,7 +55,7 @@ def bytes_decoded(values: dict[str, bytes], *, traced: bool) -> float:
 
     Traced: by what Python allocates; else by how the process grows.
     """
-    table = KeyedTable(PAYMENTS, Shelf(values))  # type: ignore[arg-type]
+    table: KeyedTable[PaymentState] = KeyedTable(PAYMENTS, Shelf(values))  # type: ignore[arg-type]
     table.assigned([0])
     keys = list(values)
     gc.collect()

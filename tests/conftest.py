@@ -36,18 +36,18 @@ class MakeCluster(Protocol):
 
 
 def go_without(config: pytest.Config, what: str, error: Exception) -> NoReturn:
-    """Skip, loudly, or fail where nothing may be skipped."""
+    """Skip visibly, or fail if RENTMATCH_REQUIRE_KAFKA is set."""
     if REQUIRE_KAFKA:
-        pytest.fail(f"RENTMATCH_REQUIRE_KAFKA=1, and {what} cannot be had: {error}", pytrace=False)
+        pytest.fail(f"RENTMATCH_REQUIRE_KAFKA=1, and {what} is not available: {error}", pytrace=False)
     config.stash.setdefault(_MISSING, {})[what] = str(error)
-    pytest.skip(f"{what} cannot be had: {error}")
+    pytest.skip(f"{what} is not available: {error}")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let downloads tell their progress while a fixture runs."""
+    """Show the progress of downloads while a fixture runs."""
 
     def announce(text: str) -> None:
-        # Looked up when something is told: neither plugin need be registered when this conftest is configured.
+        # Looked up late: the plugin may not be registered yet when this conftest is configured.
         capture = config.pluginmanager.getplugin("capturemanager")
         if capture is not None:
             with capture.global_and_fixture_disabled():
@@ -60,37 +60,37 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests that watch how quickly workers react in one process, one after the other (pytest-xdist)."""
+    """Run the tests that measure reaction times in one process, one after the other (pytest-xdist)."""
     for item in items:
         if {"kafka", "faults", "soak"} & set(item.path.relative_to(TESTS).parts):
             item.add_marker(pytest.mark.xdist_group("kafka"))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Tell the process that reports what was missing in this one."""
+    """Report what was missing to the controlling process (pytest-xdist)."""
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["missing"] = session.config.stash.get(_MISSING, {})
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """Hear from a process that pytest-xdist started."""
+    """Collect what was missing in a process that pytest-xdist started."""
     node.config.stash.setdefault(_MISSING, {}).update(getattr(node, "workeroutput", {}).get("missing", {}))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """A skip among hundreds of dots is overlooked, so say it again in capitals at the end."""
+    """Repeat skips in capitals at the end, where they are not overlooked."""
     for what, why in config.stash.get(_MISSING, {}).items():
         terminalreporter.write_sep("!", f"TESTS WITH {what.upper()} WERE SKIPPED", red=True, bold=True)
         terminalreporter.write_line(why)
         terminalreporter.write_line(
-            "RENTMATCH_TEST_BROKER=host:port uses a broker that is there, RENTMATCH_REQUIRE_KAFKA=1 makes it a failure."
+            "RENTMATCH_TEST_BROKER=host:port uses an existing broker, RENTMATCH_REQUIRE_KAFKA=1 turns the skip into a failure."
         )
 
 
 @pytest.fixture(scope="session")
 def kafka(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The bootstrap servers of a real Kafka that all tests share; make topics under `topic_prefix`."""
+    """The bootstrap servers of a real Kafka shared by all tests; create topics under `topic_prefix`."""
     if TEST_BROKER:
         yield TEST_BROKER
         return
@@ -148,7 +148,7 @@ def kafka_cluster_factory(
 
 
 def _discard(cluster: KafkaCluster, directory: Path) -> None:
-    # Nothing is asked of this broker again, so it need not go down in order. Its logs stay: a failure may need them.
+    # The broker is not needed again, so it need not shut down in order. Its logs are kept for failures.
     cluster.kill_all()
     for data in directory.glob("node-*/data"):
         shutil.rmtree(data, ignore_errors=True)
@@ -156,7 +156,7 @@ def _discard(cluster: KafkaCluster, directory: Path) -> None:
 
 @pytest.fixture(scope="session")
 def schema_registry_url(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The Confluent-compatible root of a real schema registry that all tests share; use subjects of your own."""
+    """The Confluent-compatible root of a real schema registry shared by all tests; use subjects of your own."""
     try:
         registry = ApicurioRegistry(tmp_path_factory.mktemp("apicurio"))
     except MissingToolError as error:
@@ -170,7 +170,7 @@ def schema_registry_url(pytestconfig: pytest.Config, tmp_path_factory: pytest.Te
 
 @pytest.fixture(scope="session")
 def mongo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MongoServer]:
-    """A server that speaks MongoDB's protocol, which all tests share; use a `mongo_database` of your own."""
+    """A server with MongoDB's protocol, shared by all tests; use a `mongo_database` of your own."""
     server = MongoServer(tmp_path_factory.mktemp("mongo"))
     server.start()
     yield server
@@ -210,7 +210,7 @@ def _debian_program(config: pytest.Config, program: debian.Program) -> Path:
 
 @pytest.fixture
 def worker_factory(tmp_path: Path) -> Iterator[Callable[[Mapping[str, str]], WorkerProcess]]:
-    """Makes worker processes (not yet started), each with a folder of its own; all are gone after the test."""
+    """Makes worker processes (not yet started), each with a folder of its own; all are killed after the test."""
     made: list[WorkerProcess] = []
 
     def make(env: Mapping[str, str]) -> WorkerProcess:
@@ -225,7 +225,7 @@ def worker_factory(tmp_path: Path) -> Iterator[Callable[[Mapping[str, str]], Wor
 
 @pytest.fixture
 def topology_tools(pytestconfig: pytest.Config) -> None:
-    """All that `make up` needs is here: Java, the fetched programs, the server of the read model."""
+    """Everything that `make up` needs is available: Java, the fetched programs, the server of the read model."""
     try:
         require_tools()
     except MissingToolError as error:

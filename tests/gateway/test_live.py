@@ -314,7 +314,7 @@ def test_a_watermark_received_before_the_store_is_written_opens_no_false_break()
     seen = []
 
     def late(commit: Any) -> None:
-        keeper.hear()
+        keeper.read_watermarks()
         seen.append(look(committed, "P"))
         write(commit)
 

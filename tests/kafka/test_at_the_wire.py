@@ -42,8 +42,8 @@ def test_rentmatch_read_prints_what_the_auditor_reads(kafka: str, topic_prefix: 
         for topic in KEYS:
             printed = [from_iso(line) for line in rentmatch(deployment, "read", topic, "--json", "--metadata")]
             by_place = {(row["_kafka"]["partition"], row["_kafka"]["offset"]): row for row in printed}
-            assert len(by_place) == len(printed) == len(outputs.told[topic])
-            for record in outputs.told[topic]:
+            assert len(by_place) == len(printed) == len(outputs.records[topic])
+            for record in outputs.records[topic]:
                 row = by_place[record.partition, record.offset]
                 assert {name: row[name] for name in record.row} == record.row
         last = [line for topic in KEYS for line in rentmatch(deployment, "read", topic, "--last", "--json")]

@@ -109,7 +109,7 @@ def shares(deployment: AuditedDeployment) -> list[float]:
 def counters_tell_what_was_committed(deployment: AuditedDeployment, scenario: Scenario) -> None:
     """Of the processes that still run; the one that was killed took its counts along."""
     of = [samples(url) for url in running(deployment)]
-    told = deployment.outputs().told
+    told = deployment.outputs().records
     for topic, records in told.items():
         counted = sum(each["rentmatch_outputs_total", (topic,)] for each in of)
         assert 0 < counted <= len(records)

@@ -201,8 +201,8 @@ def test_the_collections_match_the_topics_and_the_truth(month: Projection):
     outputs = month.deployment.check()
     assert month.faults(outputs) == []
     for topic, kind in KINDS.items():
-        assert len(month.documents(kind)) == len({record.key for record in outputs.told[topic]}) > 10
-        assert len(month.documents(f"{kind}_history")) == len(outputs.told[topic])
+        assert len(month.documents(kind)) == len({record.key for record in outputs.records[topic]}) > 10
+        assert len(month.documents(f"{kind}_history")) == len(outputs.records[topic])
     assert month.documents("poisoned") == []
     payments = month.documents("payments")
     truth = truth_of_deliveries(month.deployment.deliveries, month.deployment.clock)

@@ -90,8 +90,8 @@ def test_what_an_interrupted_run_left_is_told_and_deleted_when_asked(
         deployment.env.update(line.split("=", 1) for line in moved.stdout.splitlines())
         for topic in ("payment-facts", "obligation-facts"):
             deployment.monitor.move(topic, deployment.name(f"{topic}-p5"), 5)
-        before = deployment.outputs().told
+        before = deployment.outputs().records
         deployment.worker("a")
         deployment.wait_settled()
-        assert deployment.outputs().told == before  # nobody is told anything again
+        assert deployment.outputs().records == before  # nothing is published again
         deployment.check(scenario)

@@ -1,6 +1,6 @@
-"""A rentmatch deployment for tests: topics of its own on a real broker, workers as processes, and an auditor.
+"""A deployment for tests: topics of its own on a real broker, workers as processes, and an auditor.
 
-Everything is watched from outside: offsets at the broker, /readyz at the workers, records on the output topics.
+Everything is observed from outside: offsets at the broker, /readyz of the workers, records on the output topics.
 """
 
 import json
@@ -30,13 +30,13 @@ from tools.local.worker import COMMAND, WorkerProcess
 FAULTY = (sys.executable, "-m", "tests.kit.faulty_worker", "worker")
 
 WRITTEN = (*KEYS, "dead-letter")
-"""The topics that a reader downstream reads."""
+"""The topics that consumers downstream read."""
 
 SLICE = 40
 """Records that a Feed publishes at a time."""
 
 SETTLED_TWICE_S = 0.2
-"""Settled means: looked settled twice, so far apart."""
+"""A deployment has settled if it looks settled twice, this far apart."""
 
 
 class AuditedDeployment(Deployment):
@@ -67,7 +67,7 @@ class AuditedDeployment(Deployment):
             "application_id": self.group,
             "clock": "system" if clock is None else rfc3339(clock),
             "partitions": partitions,
-            # A death costs the session and the transaction that it left open: short, so that tests need not wait.
+            # After a death the session and the open transaction must time out: short, so that tests need not wait.
             "session_timeout_ms": 4_000,
             "transaction_timeout_ms": 5_000,
             "progress_interval_ms": 200,
@@ -78,16 +78,16 @@ class AuditedDeployment(Deployment):
         self.published: dict[Place, Published] = {}
         self.workers: dict[str, WorkerProcess] = {}
         self.supervised: set[str] = set()
-        """Workers that are started again when they end with an error, as a container's restart policy does."""
+        """Workers that are restarted when they exit with an error, as by a container's restart policy."""
         self.deaths: list[tuple[str, int]] = []
-        """Who ended with which status and was started again."""
+        """The ids and exit statuses of workers that were restarted."""
         self.monitor = GroupMonitor(self.settings)
         self._producer = Producer(
             {
                 "bootstrap.servers": bootstrap,
                 "log_level": 2,
                 "enable.idempotence": True,
-                # The topics were made a moment ago: with more on the way the first records may be lost (KAFKA-15591).
+                # The topics are new: with more requests in flight the first records may be lost (KAFKA-15591).
                 "max.in.flight": 1,
                 "linger.ms": 5,
                 "message.max.bytes": 16 << 20,
@@ -215,7 +215,7 @@ class AuditedDeployment(Deployment):
             self.worker(worker_id, supervised=True)
 
     def watch(self, seconds: float) -> None:
-        """Let time pass, and start again who ends meanwhile."""
+        """Wait, and restart supervised workers that exit."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             self.supervise()
@@ -224,14 +224,14 @@ class AuditedDeployment(Deployment):
     # Watching
 
     def wait_members(self, count: int, timeout_s: float = 60) -> None:
-        """Wait until the group has so many members."""
+        """Wait until the group has `count` members."""
         until = time.monotonic() + timeout_s
         while (found := self.monitor.members()) != count:
             assert time.monotonic() < until, f"the group has {found} members, not {count}, for {timeout_s} s"
             self.watch(0.1)
 
     def caught_up_to(self) -> Micros | None:
-        """The latest instant up to which a running worker says that all is reconciled."""
+        """Return the latest instant up to which a running worker reports everything reconciled."""
         found = [self._caught_up(worker) for worker in self.workers.values() if worker.exit_code is None]
         return max((at for at in found if at is not None), default=None)
 
@@ -244,10 +244,10 @@ class AuditedDeployment(Deployment):
             return None
 
     def wait_settled(self, timeout_s: float = 120) -> None:
-        """Wait until all that is published is read and derived, and every deadline up to the clock has been looked at.
+        """Wait until everything published is processed and every deadline up to the clock has fired.
 
         Raises:
-            AssertionError: a worker ended that should not have, or it took longer; the message holds the logs.
+            AssertionError: a worker exited unexpectedly, or it took longer; the message contains the logs.
         """
         at = time.time_ns() // 1_000 if self.clock is None else self.clock
         until = time.monotonic() + timeout_s
@@ -268,23 +268,23 @@ class AuditedDeployment(Deployment):
             time.sleep(0.1)
 
     def _unsettled(self, at: Micros) -> str:
-        """Why it is not settled; empty if it is."""
+        """Return why it has not settled; empty if it has."""
         try:
-            behind = self.monitor.lag()
+            lag = self.monitor.lag()
         except KafkaException as error:
-            return f"the broker does not tell the offsets: {error}"
-        if behind:
-            return f"offsets before the end: {behind}"
+            return f"the broker does not report the offsets: {error}"
+        if lag:
+            return f"unread: {lag}"
         caught_up = self.caught_up_to()
         if caught_up is None or caught_up < at:
             return f"caught up to {caught_up}, not yet to {at}"
-        # A commit holds before its markers are in all partitions; a reader must not be asked before they are.
+        # A transaction is committed before its markers are in all partitions; a reader needs the markers.
         if self.monitor.ends(WRITTEN, stable=True) != self.monitor.ends(WRITTEN):
             return "a transaction is open on the output topics"
         return ""
 
     def wait_progress(self, records: int, timeout_s: float = 60) -> None:
-        """Wait until so many offsets of the inputs are committed: somewhere in the middle of the work."""
+        """Wait until `records` offsets of the inputs are committed."""
         until = time.monotonic() + timeout_s
         while True:
             self.supervise()
@@ -303,13 +303,13 @@ class AuditedDeployment(Deployment):
     # Auditing
 
     def outputs(self) -> Outputs:
-        """All that a reader downstream sees."""
+        """Return everything that a consumer downstream sees."""
         return read_outputs(self.bootstrap, self.name, self.settings.schema_registry_url)
 
     def check(
         self, scenario: Scenario | None = None, *, at: Micros | None = None, dead_letter_times: int = 1
     ) -> Outputs:
-        """Hold the outputs to the truth about all that was published (or about a scenario), and give them.
+        """Compare the outputs with the truth about everything published (or about a scenario), and return them.
 
         Raises:
             AssertionError: something is not as it must be.
@@ -328,7 +328,7 @@ class AuditedDeployment(Deployment):
 def wait_log(
     deployment: AuditedDeployment, worker_id: str, pattern: "re.Pattern[str]", since: int, timeout_s: float = 60
 ) -> "re.Match[str]":
-    """Wait for a line in a worker's log behind a position."""
+    """Wait for a line in a worker's log after a position."""
     worker = deployment.workers[worker_id]
     until = time.monotonic() + timeout_s
     while True:
@@ -342,7 +342,7 @@ def wait_log(
 
 
 class Feed(threading.Thread):
-    """Publishes slice after slice in the background, so that there is always something going on to be disturbed."""
+    """Publishes slices in the background, so that faults strike while there is work."""
 
     def __init__(
         self,
@@ -371,7 +371,7 @@ class Feed(threading.Thread):
             self._error = error
 
     def finish(self, *, hurry: bool = False) -> None:
-        """Wait until all is published; with `hurry` what is left goes without a pause.
+        """Wait until everything is published; with `hurry` the rest is published without pauses.
 
         Raises:
             RuntimeError: it could not be published.

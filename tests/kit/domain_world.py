@@ -58,8 +58,8 @@ class World:
         return self.obligations.setdefault(obligation_id, obligation.new_obligation(obligation_id))
 
     def _changes(self, view: PaymentView | ObligationView, now: Micros) -> list[PaymentApplication]:
-        told = self.histories.setdefault((view.key_kind, view.key), Published())
-        changes = publishing.diff(told, view, now, self.version)
+        published = self.histories.setdefault((view.key_kind, view.key), Published())
+        changes = publishing.diff(published, view, now, self.version)
         self.outputs += changes.outputs
         return changes.applications
 
@@ -118,5 +118,5 @@ class World:
         }
         for view in views:
             if view.reconciliation is not None:
-                told = last[view.key_kind, view.key]
-                assert msgspec.structs.replace(told, version=0) == view.reconciliation
+                record = last[view.key_kind, view.key]
+                assert msgspec.structs.replace(record, version=0) == view.reconciliation

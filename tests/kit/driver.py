@@ -102,7 +102,7 @@ class Worker:
             policy=world.settings.policy,
             clocks=Clocks(lambda: world.now, world.version),
             codec=world.codec,
-            store=self.store,  # type: ignore[arg-type]
+            store=self.store,
             names={topic: topic.name for topic in world.topology.topics},
             partitions=world.broker.partitions,
             version="0",
@@ -116,7 +116,7 @@ class Worker:
         self._heard = 0
 
     def assign(self, sources: Iterable[TopicPartition], generation: int) -> None:
-        """What a rebalance does: recover from the changelogs, hear the marks, read on from the committed offsets."""
+        """Rebalance: recover from the changelogs, read the watermarks, continue from the committed offsets."""
         broker = self.world.broker
         mine = list(sources)
         broker.stable_offsets(mine)  # only then the changelogs' ends
@@ -131,7 +131,7 @@ class Worker:
         everywhere = {source: broker.offsets.get(source, 0) for source in all_sources(self.world)}
         self.engine.assigned(generation, broker.stable_offsets(mine), everywhere)
 
-    def hear(self) -> None:
+    def read_watermarks(self) -> None:
         """Read on in the progress topic."""
         self._take_in(self.world.broker.read(MARKS, 0, self._heard, 1 << 30))
 
@@ -174,7 +174,7 @@ class Worker:
     def run_until_idle(self, most: int = 1_000) -> None:
         """Read, commit and let time pass until nothing is left to do."""
         while True:
-            self.hear()
+            self.read_watermarks()
             self.ask()
             moved = [self.read(source, most) for source in list(self.engine.expected)]
             if not (self.commit() or any(moved)):

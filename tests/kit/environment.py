@@ -1,4 +1,4 @@
-"""What the environment tells the tests, taken once.
+"""The environment variables of the tests, read once.
 
 These variables are for the tests alone. They are removed from the environment, because the service refuses to start
 with a RENTMATCH_ variable that is none of its settings. Processes that pytest-xdist starts find them by another name.

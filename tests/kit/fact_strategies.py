@@ -1,4 +1,4 @@
-"""Facts for Hypothesis: few ids, few amounts and few instants, so that everything meets everything."""
+"""Facts for Hypothesis: few ids, few amounts and few instants, so that facts often collide."""
 
 from hypothesis import strategies as st
 
@@ -89,17 +89,17 @@ noise = st.lists(facts, max_size=6)
 @st.composite
 def lives(draw: st.DrawFn) -> list[Fact]:
     """Draw obligations and payments as they mostly go, with event ids of their own, and a little noise."""
-    told: list[Fact] = []
+    facts_: list[Fact] = []
 
     def event_id() -> str:
-        return f"own{len(told)}"
+        return f"own{len(facts_)}"
 
     for name in draw(st.sampled_from([["O1"], ["O1", "O2"]])):
         installments = draw(plans)
         owed = sum(one.amount_minor for one in installments) or draw(amounts)
         due = draw(st.integers(FIRST_DUE, FIRST_DUE + 20))
         zone, grace = draw(st.sampled_from(["America/New_York", "Asia/Beirut"])), draw(st.sampled_from([0, 3, 40]))
-        told.append(
+        facts_.append(
             ObligationCharged(
                 event_id=event_id(),
                 occurred_at=draw(instants),
@@ -122,7 +122,7 @@ def lives(draw: st.DrawFn) -> list[Fact]:
         if steps != {"reversed"}:
             steps.add("initiated")
         if "initiated" in steps:
-            told.append(
+            facts_.append(
                 PaymentInitiated(
                     event_id=event_id(),
                     occurred_at=at,
@@ -139,9 +139,9 @@ def lives(draw: st.DrawFn) -> list[Fact]:
                 )
             )
         if "settled" in steps:
-            told.append(_leg(event_id(), at + 30 * HOUR, name, "R1", "SETTLED", amount))
+            facts_.append(_leg(event_id(), at + 30 * HOUR, name, "R1", "SETTLED", amount))
         if "posted" in steps:
-            told.append(
+            facts_.append(
                 PaymentPosted(
                     event_id=event_id(),
                     occurred_at=at + 31 * HOUR,
@@ -156,9 +156,9 @@ def lives(draw: st.DrawFn) -> list[Fact]:
         if "back" in steps:
             outcome: Outcome = draw(st.sampled_from(["FAILED", "RETURNED", "REFUNDED", "CHARGEBACK"]))
             hours = draw(st.sampled_from([29, 30, 100]))
-            told.append(_leg(event_id(), at + hours * HOUR, name, "R1", outcome, amount))
+            facts_.append(_leg(event_id(), at + hours * HOUR, name, "R1", outcome, amount))
         if "reversed" in steps:
-            told.append(
+            facts_.append(
                 PostingReversed(
                     event_id=event_id(),
                     occurred_at=at + 130 * HOUR,
@@ -172,8 +172,8 @@ def lives(draw: st.DrawFn) -> list[Fact]:
                 )
             )
         if "again" in steps:
-            told.append(_leg(event_id(), at + 120 * HOUR, name, "R2", "SETTLED", amount))
-            told.append(
+            facts_.append(_leg(event_id(), at + 120 * HOUR, name, "R2", "SETTLED", amount))
+            facts_.append(
                 PaymentPosted(
                     event_id=event_id(),
                     occurred_at=at + 121 * HOUR,
@@ -185,7 +185,7 @@ def lives(draw: st.DrawFn) -> list[Fact]:
                     currency="USD",
                 )
             )
-    return told + draw(st.one_of(st.just([]), noise))
+    return facts_ + draw(st.one_of(st.just([]), noise))
 
 
 def _leg(event_id: str, at: int, payment_id: str, reference: str, outcome: Outcome, gross: int) -> ProcessorSettled:

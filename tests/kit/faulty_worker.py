@@ -2,15 +2,15 @@
 
 The fault is put in from outside, where the service lets its parts be handed over; the service knows nothing of it.
 
-- `FAULT=kill:offsets:3` dies by SIGKILL the third time that a transaction has got behind the step `offsets`
-- `FAULT=kill:flushed:3` behind `flushed`: the broker has all records of it, the transaction is open there
+- `FAULT=kill:offsets:3` dies by SIGKILL the third time that a transaction has passed the step `offsets`
+- `FAULT=kill:flushed:3` after `flushed`: the broker has all records of it, the transaction is open there
 - `FAULT=kill:flushed:1:last` the same, but counts only transactions of the last stage alone: those that write a
   changelog and nothing that is read on, so that they hold nobody up
 - `FAULT=stop:offsets:3` freezes there by SIGSTOP instead, with the transaction open
 - `FAULT=stop:offsets:1:apart` the same, with records that leave the worker only when they are waited for, and counts
   only transactions that change the states of payments of which it reads no facts: who takes those over has no offsets
   to wait for
-- `FAULT=wait:produce:/some/file` waits behind `produce` as long as that file is there
+- `FAULT=wait:produce:/some/file` waits after `produce` while that file exists
 - `FAULT=raise:P-0000007` fails with an exception whenever it derives the view of that payment
 """
 
@@ -68,7 +68,7 @@ def hold_records_back() -> None:
 
 
 def behind_each_step(act: Callable[[Commit, str], None]) -> None:
-    """Have something done behind each step of each transaction that the writer writes."""
+    """Run a callback after each step of each transaction."""
     write = Writer._write
 
     def write_and_act(self: Writer, commit: Commit, membership: Membership) -> None:
@@ -78,28 +78,28 @@ def behind_each_step(act: Callable[[Commit, str], None]) -> None:
     setattr(Writer, "_write", write_and_act)  # noqa: B010 - mypy lets nobody assign to a method
 
 
-def signal_at(wanted: str, times: int, counted: Callable[[Commit], bool], signal_: signal.Signals) -> None:
-    """Have the writer send the signal to this process behind a step of a transaction, the given time it gets there."""
+def signal_at(awaited: str, times: int, counted: Callable[[Commit], bool], signal_: signal.Signals) -> None:
+    """Send the signal to this process after a step of a transaction, the n-th time that the writer gets there."""
     passed = 0
 
     def act(commit: Commit, step: str) -> None:
         nonlocal passed
-        if step != wanted or not counted(commit):
+        if step != awaited or not counted(commit):
             return
         passed += 1
         if passed == times:
             places = sorted((topic.name, number) for topic, number in commit.records)
-            sys.stderr.write(f"{signal_.name} behind {wanted}: {sorted(map(str, commit.offsets))} {places}\n")
+            sys.stderr.write(f"{signal_.name} after {awaited}: {sorted(map(str, commit.offsets))} {places}\n")
             os.kill(os.getpid(), signal_)
 
     behind_each_step(act)
 
 
-def wait_at(wanted: str, file: Path) -> None:
-    """Have the writer wait behind a step of each transaction for a file to be gone."""
+def wait_at(awaited: str, file: Path) -> None:
+    """Let the writer wait after a step of each transaction until a file is deleted."""
 
     def act(commit: Commit, step: str) -> None:
-        while step == wanted and file.exists():
+        while step == awaited and file.exists():
             time.sleep(0.05)
 
     behind_each_step(act)

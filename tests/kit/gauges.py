@@ -103,7 +103,7 @@ def _recent(occurred_at: Micros, at: Micros) -> bool:
     return at // DAY - 59 <= occurred_at // DAY <= at // DAY
 
 
-def told(families: Iterable[Metric]) -> dict[Sample, int]:
+def samples_of(families: Iterable[Metric]) -> dict[Sample, int]:
     """What these families of gauges say of the state; what is 0 is left out."""
     found: Counter[Sample] = Counter()
     for family in families:
@@ -116,12 +116,12 @@ def told(families: Iterable[Metric]) -> dict[Sample, int]:
 
 
 def scraped(urls: Iterable[str]) -> dict[Sample, int]:
-    """The sums over what these workers tell at /metrics."""
-    return told(family for url in urls for family in families_at(url))
+    """The sums over these workers' /metrics."""
+    return samples_of(family for url in urls for family in families_at(url))
 
 
 def families_at(url: str) -> list[Metric]:
-    """All that a worker tells."""
+    """All metric families of a worker."""
     with urllib.request.urlopen(f"{url}/metrics", timeout=5) as response:
         assert response.status == 200
         assert response.headers["Content-Type"].startswith("text/plain; version=")

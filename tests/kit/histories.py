@@ -1,5 +1,5 @@
-"""Whole histories of a group of workers, drawn from a seed: batches, commits step by step, deaths behind each step,
-rebalances, zombies, lost disks, clocks that go on; and what must be true behind each of them.
+"""Whole histories of a group of workers, drawn from a seed: batches, commits step by step, deaths after each step,
+rebalances, zombies, lost disks, moving clocks; and the invariants that must hold after each.
 
 A history is a function of its seed: `python -m tests.kit.histories SEED` plays one again.
 """
@@ -60,7 +60,7 @@ class History:
     obligations: int = 4
     steps: int = 300
     order: tuple[str, ...] = RECORDS_FIRST
-    told: list[str] = field(default_factory=list)
+    log: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.rng = random.Random(self.seed)
@@ -125,7 +125,7 @@ class History:
 
     def _read(self) -> None:
         member = self.rng.choice(self.members)
-        member.worker.hear()
+        member.worker.read_watermarks()
         sources = list(member.worker.engine.expected)
         if sources:
             member.worker.read(self.rng.choice(sources), self.rng.randint(1, 12))
@@ -163,7 +163,7 @@ class History:
                 member.worker.engine.committed(commit)
                 member.frozen = member.transaction = None
         except (FencedError, AbortedError) as error:
-            self.told.append(type(error).__name__)
+            self.log.append(type(error).__name__)
             if transaction.state is State.OPEN:
                 broker.finish(transaction, State.ABORTED)
             self._bury(member)
@@ -193,14 +193,14 @@ class History:
 
     def _ask(self) -> None:
         for member in self.members:
-            member.worker.hear()
+            member.worker.read_watermarks()
             member.worker.ask()
 
     def _go_on(self) -> None:
         self.world.now += self.rng.choice([HOUR // 60, HOUR, DAY, 3 * DAY])
 
     def _die(self) -> None:
-        """SIGKILL behind some step of a commit, or before the first; the others, or a new one, take over.
+        """SIGKILL after some step of a commit, or before the first; the others, or a new one, take over.
 
         A transaction that was open then stays open.
         """
@@ -209,7 +209,7 @@ class History:
         for _ in range(self.rng.randint(0, len(member.left))):
             if member.frozen is not None:
                 self._step(member)
-        self.told.append(f"died, left {', '.join(member.left) or 'nothing'}")
+        self.log.append(f"died, left {', '.join(member.left) or 'nothing'}")
         self._bury(member)
         self._rebalance(self.rng.choice([1, 2]))
 
@@ -230,14 +230,14 @@ class History:
         for _ in range(self.rng.randint(0, max(0, len(zombie.left) - 2))):
             self._step(zombie)
         zombie.zombie = True
-        self.told.append("zombie")
+        self.log.append("zombie")
         self._rebalance(len(alive) - 1)
 
     def _lose_a_disk(self) -> None:
         self.disks = [MemoryStore() for _ in self.disks]
 
     def _rebalance(self, size: int) -> None:
-        """Those who are alive commit what is open, and the partitions are shared out anew."""
+        """The living members commit, and the partitions are reassigned."""
         for member in self._alive():
             self._write_all(member)
             member.worker.engine.revoked()
@@ -274,7 +274,7 @@ class History:
             busy = False
             for member in self.members:
                 worker = member.worker
-                worker.hear()
+                worker.read_watermarks()
                 worker.ask()
                 moved = [worker.read(source, 50) for source in list(worker.engine.expected)]
                 busy |= worker.commit() | any(moved)
@@ -300,8 +300,10 @@ class History:
         for state, table in member.worker.tables.items():
             unpack: Unpacker[Any] = Unpacker(state)
             for number, tally in table.tallies.committed.items():
-                told = [unpack(value)[1] for _, value in member.store.items(TablePartition(table.spec.id, number))]
-                assert tally == recounted(state, told, tally.ach.forgotten), f"{table.spec.changelog.name}[{number}]"
+                published = [unpack(value)[1] for _, value in member.store.items(TablePartition(table.spec.id, number))]
+                assert tally == recounted(state, published, tally.ach.forgotten), (
+                    f"{table.spec.changelog.name}[{number}]"
+                )
 
     def _gauges(self) -> dict[gauges.Sample, int]:
         """The sums over all workers."""
@@ -309,7 +311,7 @@ class History:
         for member in self.members:
             tallies = {t.spec.name: list(t.tallies.committed.values()) for t in member.worker.tables.values()}
             families += state_metrics(tallies, self.world.now // DAY)
-        return gauges.told(families)
+        return gauges.samples_of(families)
 
     def _versions_rise(self, topic: topics.Topic, emitted: list[Any]) -> None:
         seen: dict[str, int] = {}
@@ -339,4 +341,4 @@ if __name__ == "__main__":
     for seed in map(int, sys.argv[1:]):
         history = History(seed)
         history.play()
-        sys.stdout.write(f"history {seed}: {history.sent} deliveries, {history.told}\n")
+        sys.stdout.write(f"history {seed}: {history.sent} deliveries, {history.log}\n")

@@ -2,7 +2,7 @@
 
 They keep the rules that the transport leans on: a transaction is whole or not at all; while it is open its records have
 offsets and nobody reads past the first of them; its markers take offsets and hold nothing; offsets are fenced by the
-group's generation when they are sent, and by nothing later; a disk that was not told of a commit does not know it.
+group's generation when they are sent, and by nothing later; a disk without a commit does not contain it.
 """
 
 from collections import defaultdict
@@ -190,8 +190,8 @@ class MemoryBroker:
         return {record.key or b"": record.value or b"" for record in self.records(topic)}
 
 
-class MemoryStore:
-    """What tables/store.py does, on a disk that is a dict; tests/tables/test_store.py tests both."""
+class MemoryStore(Store):
+    """The store with a dict for its disk; tests/tables/test_store.py tests both."""
 
     def __init__(self) -> None:
         self._values: dict[TablePartition, dict[str, bytes]] = defaultdict(dict)
@@ -235,8 +235,6 @@ class MemoryStore:
                         self._index[place].add((deadline, key))
             self._offsets[place] = offset
         self._tallies.update(tallies or {})
-
-    apply = Store.apply
 
     def recover(self, place: TablePartition, records: Iterable[tuple[bytes, bytes | None]], offset: int) -> None:
         for key, value in records:

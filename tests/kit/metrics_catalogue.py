@@ -71,7 +71,7 @@ _SELECTOR = re.compile(r"\{([^{}]*)\}")
 
 
 def unknown(expression: str, names_recorded: frozenset[str]) -> list[str]:
-    """What an expression asks for and nobody tells, as findings."""
+    """Findings for metrics that an expression needs and no process exports."""
     findings = [f"{name} is not recorded" for name in recorded(expression) if name not in names_recorded]
     for name, selector in used(expression):
         if name not in SERIES:

@@ -3,7 +3,7 @@
 Run as `python -m tests.kit.mongo_child PORT FOLDER`. It is taught:
 
 - `renameCollection` with `dropTarget`, in one step for every client (nx-27017 serves a database one command at a time);
-- to refuse, as told by FOLDER/faults.json: `{"refuse": {"text": "X", "code": 121, "whole": false}}` refuses each
+- to refuse as FOLDER/faults.json says: `{"refuse": {"text": "X", "code": 121, "whole": false}}` refuses each
   document whose `_id` holds the text, as a single write error or (`whole`) with the whole command that it came in;
   `{"fail": {"code": 10107, "message": "not primary"}}` refuses every write.
 """

@@ -97,8 +97,12 @@ class MongoFront:
         signed = f"{first_bare},{server_first},{without_proof}".encode()
         client_key = hmac.digest(self._salted, b"Client Key", "sha256")
         signature = hmac.digest(hashlib.sha256(client_key).digest(), signed, "sha256")
-        wanted = base64.b64encode(bytes(a ^ b for a, b in zip(client_key, signature, strict=True)))
-        if f"n={self._user}," not in first_bare or f"r={nonce}" not in without_proof or proof.encode() != wanted:
+        expected_proof = base64.b64encode(bytes(a ^ b for a, b in zip(client_key, signature, strict=True)))
+        if (
+            f"n={self._user}," not in first_bare
+            or f"r={nonce}" not in without_proof
+            or proof.encode() != expected_proof
+        ):
             return None
         server_key = hmac.digest(self._salted, b"Server Key", "sha256")
         return base64.b64encode(hmac.digest(server_key, signed, "sha256"))
@@ -129,7 +133,7 @@ def _exactly(peer: socket.socket, size: int) -> bytes | None:
 
 def _command(message: bytes) -> dict[str, Any]:
     is_message = struct.unpack_from("<i", message, 12)[0] == _OP_MSG
-    # Behind header, flags and the kind of the first section; in a first handshake's OP_QUERY behind flags and name.
+    # After header, flags and the kind of the first section; in a first handshake's OP_QUERY after flags and name.
     start = 21 if is_message else message.index(b"\0", 20) + 9
     size = struct.unpack_from("<i", message, start)[0]
     decoded: dict[str, Any] = bson.decode(message[start : start + size])

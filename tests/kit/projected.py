@@ -38,7 +38,7 @@ MAPS = frozenset({"by_obligation", "paid", "pending"})
 
 @dataclass(frozen=True)
 class Month:
-    """All that a worker told in a month, oldest version first, and the truth at its end."""
+    """Everything a worker published in a month, oldest version first, and the truth at its end."""
 
     arrived: tuple[ReceivedRecord, ...]
     truth: Truth
@@ -46,7 +46,7 @@ class Month:
 
 @cache
 def month(seed: int, obligations: int, looks: int) -> Month:
-    """A simulated month; the worker commits so many times over it, so that most keys have several versions."""
+    """A simulated month; the worker commits `looks` times, so that most keys have several versions."""
     scenario = simulate(seed, obligations)
     deliveries = [delivery for delivery in scenario.deliveries if not delivery.is_bad]
     opens_at = scenario.closes_at - 40 * DAY
@@ -66,8 +66,8 @@ def _arrived(driver: Driver) -> Iterable[ReceivedRecord]:
         for number in range(driver.world.broker.partitions[topic]):
             for offset, record in enumerate(driver.world.broker.logs[topic, number]):
                 if record is not None and record.state is State.COMMITTED:
-                    told = driver.world.codec.decode_output(record.value)
-                    yield ReceivedRecord(kind, topic.name, number, offset, record.key, record.value, told)
+                    output = driver.world.codec.decode_output(record.value)
+                    yield ReceivedRecord(kind, topic.name, number, offset, record.key, record.value, output)
 
 
 def row_of(document: Document) -> Row:
@@ -99,10 +99,10 @@ def rows_of(arrived: Iterable[ReceivedRecord]) -> dict[str, list[Row]]:
 async def faults_of(mongo: Mongo, rows: dict[str, list[Row]], *, whole_history: bool = True) -> list[str]:
     """Where the collections differ from the last row of each key, and the histories from all rows."""
     faults = []
-    for kind, told in rows.items():
+    for kind, published in rows.items():
         key = KEYS[kind]
         newest: dict[str, Row] = {}
-        for row in told:
+        for row in published:
             if row[key] not in newest or newest[row[key]]["version"] < row["version"]:
                 newest[row[key]] = row
         documents = {document["_id"]: document for document in await mongo.find(kind, {})}
@@ -117,7 +117,7 @@ async def faults_of(mongo: Mongo, rows: dict[str, list[Row]], *, whole_history: 
                 if document["obligation_ids"] != touched:
                     faults.append(f"{kind} {at}: obligation_ids are {document['obligation_ids']}")
         history = {document["_id"]: document for document in await mongo.find(f"{kind}_history", {})}
-        versions = {f"{row[key]}@{row['version']}": row for row in told}
+        versions = {f"{row[key]}@{row['version']}": row for row in published}
         found = {at: row_of(document["record"]) for at, document in history.items()}
         if not whole_history:
             found = {at: row for at, row in found.items() if at in versions}
@@ -163,7 +163,7 @@ def record_of_kind(arrived: Iterable[ReceivedRecord], kind: str) -> Output:
 
 
 def obligation(key: str = "O-1", version: int = 1, **changes: Any) -> ReceivedRecord:
-    """A record of an obligation, told at the offset of its version."""
+    """A record of an obligation, published at the offset of its version."""
     fields: dict[str, Any] = {
         "obligation_id": key, "version": version, "lease_id": "L", "tenant_id": "T", "property_id": "H",
         "period": "2026-07", "status": "open", "currency": "USD", "charged_minor": 1_000, "adjusted_minor": 0,

@@ -92,9 +92,9 @@ def check_lists(questions: Questions, truth: Truth) -> None:
         by_value: dict[Any, set[str]] = defaultdict(set)
         for row in truth.open_breaks.values():
             by_value[row[name]].add(row["break_id"])
-        for value, wanted in by_value.items():
+        for value, expected in by_value.items():
             found = questions.all_of(f"exceptions?state=open&{name}={value}")
-            assert {one["break_id"] for one in found} == wanted, (name, value)
+            assert {one["break_id"] for one in found} == expected, (name, value)
     found = questions.all_of("exceptions?state=open")
     drift = {row["break_id"]: row["drift_minor"] for row in truth.open_breaks.values()}
     assert {one["break_id"]: one["drift_minor"] for one in found} == drift
@@ -102,9 +102,9 @@ def check_lists(questions: Questions, truth: Truth) -> None:
         of: dict[str, set[str]] = defaultdict(set)
         for row in truth.obligations.values():
             of[row[field]].add(row["obligation_id"])
-        for key, wanted in of.items():
+        for key, expected in of.items():
             items = questions.all_of(f"{path}/{quoted(key)}/obligations")
-            assert {one["obligation_id"] for one in items} == wanted, key
+            assert {one["obligation_id"] for one in items} == expected, key
     check_ageing(questions, truth)
     assert questions.ask("exceptions", token=None)[0] == 401
     assert questions.ask("exceptions", token="wrong-" * 4)[0] == 401
@@ -115,9 +115,9 @@ def check_ageing(questions: Questions, truth: Truth) -> None:
     for row in truth.obligations.values():
         by_property[row["property_id"]].append(row)
     for property_id, rows in by_property.items():
-        wanted: dict[tuple[str, str], list[int]] = {}
+        expected: dict[tuple[str, str], list[int]] = {}
         for row in rows:
-            sums = wanted.setdefault((row["currency"], row["ageing_bucket"]), [0, 0, 0, 0, 0])
+            sums = expected.setdefault((row["currency"], row["ageing_bucket"]), [0, 0, 0, 0, 0])
             amounts = (1, row["balance_minor"], row["paid_minor"], row["pending_minor"])
             owed = max(0, row["balance_minor"] - row["paid_minor"])
             for at, amount in enumerate((*amounts, owed)):
@@ -125,7 +125,7 @@ def check_ageing(questions: Questions, truth: Truth) -> None:
         names = ("obligations", "balance_minor", "paid_minor", "pending_minor", "outstanding_minor")
         items = questions.good(f"properties/{quoted(property_id)}/ageing")["items"]
         found = {(one["currency"], one["ageing_bucket"]): [one[name] for name in names] for one in items}
-        assert found == wanted, property_id
+        assert found == expected, property_id
 
 
 def check_explanations(questions: Questions, truth: Truth) -> None:
@@ -135,8 +135,8 @@ def check_explanations(questions: Questions, truth: Truth) -> None:
         if row["class"] in seen:
             continue
         seen.add(row["class"])
-        told = questions.good(f"exceptions/{row['break_id']}/explanation")
-        assert told["break_id"] == row["break_id"]
-        assert told["class"] == row["class"]
-        assert told["story"]
+        explained = questions.good(f"exceptions/{row['break_id']}/explanation")
+        assert explained["break_id"] == row["break_id"]
+        assert explained["class"] == row["class"]
+        assert explained["story"]
     assert len(seen) > 8

@@ -21,7 +21,7 @@ class Read:
 
 
 def read_all(bootstrap: str, topic: str, *, isolation: str = "read_committed", timeout_s: float = 60) -> list[Read]:
-    """Every record of every partition, in order within a partition, up to the end as the consumer meets it.
+    """Every record of every partition, in order within a partition, up to the end at the time of reading.
 
     Under read_committed the end of a partition is its last stable offset: what follows a transaction that is still open
     is not there yet.

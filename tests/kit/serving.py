@@ -225,7 +225,7 @@ class InProcessLiveState(LiveState):
 
     def __init__(self, worker: Worker, name: str, url: str, shares: dict[str, dict[str, list[int]]]) -> None:
         world = worker.world
-        self.committed = CommittedReader(worker.store, worker.engine, world.broker.partitions, world.settings.policy)  # type: ignore[arg-type]
+        self.committed = CommittedReader(worker.store, worker.engine, world.broker.partitions, world.settings.policy)
         self.recovered = True
         self.advertised_url = url
         super().__init__(

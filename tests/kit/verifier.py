@@ -25,10 +25,10 @@ ENDS = {
     "mismatch-alerts": frozenset({"resolved"}),
     "late-payment-alerts": frozenset({"cured", "cancelled"}),
 }
-"""The lifecycles behind which nothing is open any more."""
+"""The lifecycles after which nothing is open."""
 
 SHOWN = 12
-"""So many findings are told; one cause as a rule has many."""
+"""The number of findings shown; one cause usually has many."""
 
 Place = tuple[str, int, int]
 """Topic (default name), partition, offset of an input record."""
@@ -50,7 +50,7 @@ class Published:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class OutputRecord:
     """An output record with its place."""
 
     partition: int
@@ -63,20 +63,20 @@ class Told:
 class Outputs:
     """Every committed record of the output topics, in the order of their offsets."""
 
-    told: dict[str, list[Told]] = field(default_factory=dict)
+    records: dict[str, list[OutputRecord]] = field(default_factory=dict)
     dead_letters: list[Read] = field(default_factory=list)
 
     def last(self) -> Found:
-        """What a reader who keeps the last record of each key holds."""
+        """Return the state of a reader that keeps the last record of each key."""
         found = Found()
-        for records in self.told.values():
+        for records in self.records.values():
             for record in records:
                 found.take(record.row)
         return found
 
     def of(self, topic: str) -> list[Row]:
         """The rows of one topic, by its default name."""
-        return [record.row for record in self.told[topic]]
+        return [record.row for record in self.records[topic]]
 
 
 def read_outputs(bootstrap: str, name_of: Callable[[str], str], registry_url: str | None = None) -> Outputs:
@@ -84,8 +84,8 @@ def read_outputs(bootstrap: str, name_of: Callable[[str], str], registry_url: st
     outputs = Outputs()
     for topic in KEYS:
         records = sorted(read_all(bootstrap, name_of(topic)), key=lambda record: (record.partition, record.offset))
-        outputs.told[topic] = [
-            Told(
+        outputs.records[topic] = [
+            OutputRecord(
                 record.partition,
                 record.offset,
                 (record.key or b"").decode(),
@@ -100,8 +100,8 @@ def read_outputs(bootstrap: str, name_of: Callable[[str], str], registry_url: st
 def faults_of_versions(outputs: Outputs) -> list[str]:
     """Each key lives in one partition and is what its record says; its versions rise, none comes twice or goes back."""
     faults = []
-    for topic, records in outputs.told.items():
-        at: dict[str, Told] = {}
+    for topic, records in outputs.records.items():
+        at: dict[str, OutputRecord] = {}
         for record in records:
             before, version = at.get(record.key), record.row["version"]
             if record.row[KEYS[topic]] != record.key:
@@ -110,7 +110,7 @@ def faults_of_versions(outputs: Outputs) -> list[str]:
                 faults.append(f"{topic} {record.key}: in partitions {before.partition} and {record.partition}")
             if version <= (before.row["version"] if before is not None else 0):
                 faults.append(
-                    f"{topic} {record.key}: version {version} at {record.partition}:{record.offset} behind "
+                    f"{topic} {record.key}: version {version} at {record.partition}:{record.offset} after "
                     f"{before.row['version'] if before is not None else 0}"
                 )
             at[record.key] = record
@@ -122,11 +122,11 @@ def faults_of_lives(outputs: Outputs) -> list[str]:
     faults = []
     for topic, ends in ENDS.items():
         alive: set[str] = set()
-        for record in outputs.told[topic]:
+        for record in outputs.records[topic]:
             lifecycle = record.row["lifecycle"]
             where = f"{topic} {record.key} at {record.partition}:{record.offset}"
             if lifecycle == "opened":
-                # Told again under the lifecycle last told when amounts change at the same stage (docs/contract.md).
+                # Published again under the same lifecycle when amounts change at the same stage (docs/contract.md).
                 if record.key in alive and topic == "mismatch-alerts":
                     faults.append(f"{where}: opened while open")
                 alive.add(record.key)
@@ -177,7 +177,7 @@ def check(
     """Hold all that came out to the truth and to what a reader may rely on.
 
     Raises:
-        AssertionError: something is not as it must be; the message tells the first findings of each kind.
+        AssertionError: something is not as it must be; the message lists the first findings of each kind.
     """
     findings = {
         "versions": faults_of_versions(outputs),
@@ -185,6 +185,6 @@ def check(
         "dead letters": faults_of_dead_letters(outputs, published, name_of, dead_letter_times),
         "final state against the truth": [str(difference) for difference in compare(truth, outputs.last())],
     }
-    told = [f"{kind}: {len(faults)}\n  " + "\n  ".join(faults[:SHOWN]) for kind, faults in findings.items() if faults]
-    if told:
-        raise AssertionError("\n".join(told))
+    lines = [f"{kind}: {len(faults)}\n  " + "\n  ".join(faults[:SHOWN]) for kind, faults in findings.items() if faults]
+    if lines:
+        raise AssertionError("\n".join(lines))

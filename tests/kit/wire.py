@@ -62,7 +62,7 @@ def decode(value: bytes, registry_url: str | None = None) -> Row:
 
     Raises:
         KeyError: no schema of the contract has this fingerprint, or the framing is not single-object encoding.
-        ValueError: bytes are left over behind the record, or the framing is not Confluent's.
+        ValueError: bytes are left over after the record, or the framing is not Confluent's.
     """
     if registry_url is None:
         schema, body = _by_frame()[value[:10]], io.BytesIO(value[10:])
@@ -72,7 +72,7 @@ def decode(value: bytes, registry_url: str | None = None) -> Row:
         raise ValueError(f"not Confluent's framing: {value[:10]!r}")
     row = cast(Row, fastavro.schemaless_reader(body, schema, None))
     if body.read(1):
-        raise ValueError(f"bytes are left over behind {row!r}")
+        raise ValueError(f"bytes are left over after {row!r}")
     return row
 
 

@@ -74,7 +74,7 @@ def test_every_commit_carries_offsets_even_when_only_the_clock_moved():
     driver.world.now = JUNE_1 + 2 * DAY
     commits = 0
     while True:
-        driver.worker.hear()
+        driver.worker.read_watermarks()
         driver.worker.ask()
         commit = driver.worker.engine.prepare_commit()
         if commit is None:
@@ -96,7 +96,7 @@ def test_no_deadline_passes_while_an_input_partition_is_not_read():
     world.broker.publish(topics.PROCESSOR_SETTLED, b"k", b"what is in here is not known yet", 1)
 
     def turn():
-        worker.hear()
+        worker.read_watermarks()
         worker.ask()
         for source in list(worker.engine.expected):
             if source != stalled:
@@ -174,7 +174,7 @@ def test_a_backlog_a_week_old_in_which_all_was_paid_raises_nothing():
     # In the worst order: what is owed first, everything else last, a little at a time.
     for _ in range(4):
         driver.worker.ask()
-        driver.worker.hear()
+        driver.worker.read_watermarks()
         driver.worker.read(LEDGER, 7)
         driver.worker.commit()
         driver.crash(Crash.BEFORE_STORE)
@@ -194,7 +194,7 @@ def test_a_jump_of_the_clock_is_worked_off_in_commits_of_bounded_size(monkeypatc
     driver.world.now = JUNE_1 + 10 * DAY
     sizes = []
     while driver.worker.engine.watermarks.min_watermark() != JUNE_1 + 10 * DAY:
-        driver.worker.hear()
+        driver.worker.read_watermarks()
         driver.worker.ask()
         before = len(driver.emitted(topics.LATE_PAYMENT_ALERTS))
         for source in list(driver.worker.engine.expected):
@@ -212,7 +212,7 @@ def test_what_was_told_late_is_not_taken_back_by_a_crash_halfway_through_a_jump_
     driver.run()
     driver.world.now = JUNE_1 + 10 * DAY
     while not driver.emitted(topics.LATE_PAYMENT_ALERTS):
-        driver.worker.hear()
+        driver.worker.read_watermarks()
         driver.worker.ask()
         driver.worker.commit()
     told = {alert.obligation_id for alert in driver.emitted(topics.LATE_PAYMENT_ALERTS)}
@@ -259,4 +259,4 @@ def test_an_internal_topic_must_keep_its_partitions():
     driver.worker.engine.watermarks.repartitioned(driver.world.broker.partitions | {topics.PAYMENT_FACTS: 3})
     driver.worker._heard = 0
     with pytest.raises(watermarks.Repartitioned, match="payment-facts had 2 partitions and now has 3"):
-        driver.worker.hear()
+        driver.worker.read_watermarks()
