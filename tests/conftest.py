@@ -84,7 +84,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.write_sep("!", f"TESTS WITH {what.upper()} WERE SKIPPED", red=True, bold=True)
         terminalreporter.write_line(why)
         terminalreporter.write_line(
-            "RENTMATCH_TEST_BROKER=host:port uses an existing broker, RENTMATCH_REQUIRE_KAFKA=1 turns the skip into a failure."
+            "RENTMATCH_TEST_BROKER=host:port uses an existing broker; RENTMATCH_REQUIRE_KAFKA=1 makes this a failure."
         )
 
 

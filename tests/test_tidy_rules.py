@@ -31,7 +31,7 @@ from tests.kit.tidy import (
         ("streams", "from tables.store import Store"),
         ("streams", "def late():\n    import app"),
         ("agents", "from sinks import metrics"),
-        ("sinks", "from streams.topics import Topic"),
+        ("sinks", "from agents import route_inputs"),
         ("simulator", "from domain import allocation"),
         ("simulator", "from domain.payments.view import view"),
         ("simulator", "import domain"),
