@@ -25,7 +25,7 @@ def run(kafka: str, path: Path, which: str) -> dict[str, dict[str, float]]:
 
 
 @pytest.mark.kafka
-def test_the_backlog_is_held_against_the_naive_job(kafka: str, tmp_path: Path) -> None:
+def test_the_backlog_is_compared_with_the_naive_job(kafka: str, tmp_path: Path) -> None:
     found = run(kafka, tmp_path, "naive backlog")
     assert found["naive"]["events"] == 300
     assert found["backlog"]["events"] == 3000
@@ -43,7 +43,7 @@ def test_recovery_reads_every_key_once_and_none_on_the_same_disk(kafka: str, tmp
 
 
 @pytest.mark.kafka
-def test_every_event_is_told_of_within_the_latency_run(kafka: str, tmp_path: Path) -> None:
+def test_every_event_has_an_output_in_the_latency_run(kafka: str, tmp_path: Path) -> None:
     found = run(kafka, tmp_path, "latency")["latency"]
     assert found["events counted"] == 200 * 3
     assert 0 < found["payment events: p50"] <= found["payment events: p99"] <= found["payment events: max"]
@@ -65,13 +65,13 @@ def test_memory_and_profile_need_no_broker(tmp_path: Path) -> None:
     assert found["profile"]["share of domain"] > 1
 
 
-def test_figures_are_rounded_to_what_counts() -> None:
+def test_figures_are_rounded_to_significant_digits() -> None:
     assert [text_of(value) for value in (0.01234, 1.239, 45.678, 123.4, 2_000_000)] == [
         "0.0123", "1.24", "45.68", "123", "2,000,000",
     ]  # fmt: skip
 
 
-def test_ratios_say_whether_the_target_is_met() -> None:
+def test_ratios_show_whether_the_target_is_met() -> None:
     ours, naive = Result("backlog", ""), Result("naive", "")
     for result, throughput, cpu_s in ((ours, 50_000.0, 20.0), (naive, 400.0, 1_900.0)):
         result.add("throughput", throughput, "events/s")
@@ -83,7 +83,7 @@ def test_ratios_say_whether_the_target_is_met() -> None:
     ]
 
 
-def test_several_rounds_are_told_by_their_median_and_their_spread() -> None:
+def test_several_rounds_are_summed_up_by_median_and_spread() -> None:
     rounds = []
     for value in (90.0, 40.0, 55.0):
         result = Result("backlog", "some events", details={"value": value})

@@ -128,7 +128,7 @@ def classes_by_fault(deployment: AuditedDeployment, outputs: Outputs) -> set[tup
     return found
 
 
-def test_every_kind_on_every_input_is_set_aside_and_the_good_ones_behind_come_through(
+def test_every_kind_of_bad_input_becomes_a_dead_letter_and_later_records_are_processed(
     kafka: str, topic_prefix: str, tmp_path: Path
 ) -> None:
     scenario = simulate(3, 150)
@@ -149,7 +149,7 @@ def test_every_kind_on_every_input_is_set_aside_and_the_good_ones_behind_come_th
     assert {found for kind, found in told if kind == "truncated"} <= {"truncated", "undecodable"}
 
 
-def test_what_is_legal_but_extreme_comes_out(kafka: str, topic_prefix: str, tmp_path: Path) -> None:
+def test_extreme_but_valid_input_is_reconciled(kafka: str, topic_prefix: str, tmp_path: Path) -> None:
     """10,000 installments with their payments, the longest ids, the greatest amounts, the first and the last year."""
     plan = tuple(Installment(f"I-{number}", number, 100, 20_500 + number // 100) for number in range(10_000))
     facts: list[InputFact] = [charged("O-large", 1_000_000, plan)]

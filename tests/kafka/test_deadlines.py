@@ -23,7 +23,7 @@ def last_month_recorded(now: datetime) -> date:
     return next(month for month in months if month + timedelta(days=RECORDED_DAYS + 7) <= now.date())
 
 
-def test_a_backlog_in_which_all_was_paid_on_time_raises_nothing(kafka: str, topic_prefix: str, tmp_path: Path) -> None:
+def test_a_backlog_of_rent_paid_on_time_opens_no_break(kafka: str, topic_prefix: str, tmp_path: Path) -> None:
     now = datetime.now(UTC)
     scenario = simulate(5, 300, start=last_month_recorded(now), anomalies=NONE)
     with AuditedDeployment(kafka, topic_prefix, tmp_path, clock=None, progress_interval_ms=20) as deployment:
@@ -53,7 +53,7 @@ def test_a_backlog_in_which_all_was_paid_on_time_raises_nothing(kafka: str, topi
 
 
 @pytest.mark.parametrize("silent", ["processor-settled", "payment-initiated", "ledger-events"])
-def test_while_one_partition_of_an_input_is_silent_no_deadline_fires(
+def test_a_silent_input_partition_holds_the_watermark_back(
     kafka: str, topic_prefix: str, tmp_path: Path, silent: str
 ) -> None:
     scenario = simulate(6, 80)

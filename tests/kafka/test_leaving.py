@@ -14,9 +14,7 @@ pytestmark = pytest.mark.kafka
 LEAVES_WITHIN_S = 5.0
 
 
-def test_a_worker_leaves_at_once_while_the_group_waits_for_another(
-    kafka: str, topic_prefix: str, tmp_path: Path
-) -> None:
+def test_a_worker_leaves_the_group_at_once_during_a_rebalance(kafka: str, topic_prefix: str, tmp_path: Path) -> None:
     """A member that does not answer holds up a rebalance until its session ends; who is ended meanwhile is not held."""
     scenario = simulate(1, 20)
     with AuditedDeployment(

@@ -25,7 +25,7 @@ SEED = TEST_SEED or 1
 SOON_S = 15
 
 
-def test_the_sums_over_all_workers_are_the_truth(kafka: str, topic_prefix: str, tmp_path: Path) -> None:
+def test_the_gauges_summed_over_all_workers_equal_the_truth(kafka: str, topic_prefix: str, tmp_path: Path) -> None:
     scenario = simulate(SEED, 500)
     rng = random.Random(SEED)
     expected = gauges.expected(truth(scenario, scenario.closes_at), scenario.deliveries)
@@ -145,7 +145,7 @@ def machinery_is_told(deployment: AuditedDeployment) -> None:
     assert now["rentmatch_recovery_seconds", ()] > 0
 
 
-def test_health_and_metrics_answer_as_they_are_asked(kafka: str, topic_prefix: str, tmp_path: Path) -> None:
+def test_health_and_metrics_endpoints(kafka: str, topic_prefix: str, tmp_path: Path) -> None:
     """OpenMetrics is told to whom asks for it."""
     scenario = simulate(SEED, 1)
     with installation_of(kafka, topic_prefix, tmp_path, scenario) as deployment:

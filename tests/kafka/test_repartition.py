@@ -24,7 +24,7 @@ def repartition(deployment: AuditedDeployment, *words: str) -> subprocess.Comple
 
 
 @pytest.mark.parametrize("partitions", [pytest.param(1, marks=pytest.mark.soak), 7])
-def test_a_month_goes_on_in_other_partitions(kafka: str, topic_prefix: str, tmp_path: Path, partitions: int) -> None:
+def test_repartition_in_the_middle_of_a_month(kafka: str, topic_prefix: str, tmp_path: Path, partitions: int) -> None:
     scenario = simulate(partitions, 250)
     half = len(scenario.deliveries) // 2
     with AuditedDeployment(
@@ -70,7 +70,7 @@ def test_a_month_goes_on_in_other_partitions(kafka: str, topic_prefix: str, tmp_
         deployment.check(scenario)
 
 
-def test_what_an_interrupted_run_left_is_told_and_deleted_when_asked(
+def test_topics_of_an_interrupted_repartition_are_reported_and_deleted_on_request(
     kafka: str, topic_prefix: str, tmp_path: Path
 ) -> None:
     scenario = simulate(5, 30)

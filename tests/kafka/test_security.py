@@ -61,7 +61,7 @@ def settings_of(guarded: KafkaCluster, authority: Authority) -> dict[str, Any]:
     }
 
 
-def test_a_month_through_tls_and_sasl_and_what_is_wrong_is_told(
+def test_a_month_through_tls_and_sasl_and_errors_of_wrong_credentials(
     guarded: KafkaCluster, authority: Authority, topic_prefix: str, tmp_path: Path
 ) -> None:
     scenario = simulate(8, 60)

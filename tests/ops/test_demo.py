@@ -57,7 +57,7 @@ def test_a_month_is_exact_whatever_the_users_settings_say() -> None:
     assert "worker stopped with SIGTERM, exit status 0" in err
 
 
-def test_stopped_by_sigterm_it_takes_the_worker_along() -> None:
+def test_sigterm_stops_the_worker_too() -> None:
     process = started()
     assert process.stderr is not None
     for line in process.stderr:
@@ -124,7 +124,7 @@ def shown(scenario: Scenario, judgement: Judgement) -> str:
     return text.getvalue()
 
 
-def test_what_is_right_is_exact_and_what_is_wrong_is_told(scenario: Scenario, at: int) -> None:
+def test_correct_results_are_exact_and_differences_are_reported(scenario: Scenario, at: int) -> None:
     judge, follower = Judge(scenario, at, load({})), reconciled(scenario, at)
     judgement = judge.judge(follower)
     assert judgement.differences == []
@@ -169,7 +169,7 @@ def test_wrong_counts_stand_out(scenario: Scenario, at: int) -> None:
         assert re.search(rf"^{stage} +0{mark} +{live[stage]} ", text, re.MULTILINE), text
 
 
-def test_every_status_class_and_stage_has_its_words() -> None:
+def test_every_status_and_stage_has_a_description() -> None:
     assert set(rendering.PAYMENT_WORDS) == set(PaymentStatus)
     assert set(rendering.OBLIGATION_WORDS) == set(ObligationStatus)
     assert set(rendering.STAGE_WORDS) == set(LateStage)
@@ -186,14 +186,16 @@ def test_top_alerts_are_three_and_none_where_nothing_is_open(scenario: Scenario,
     assert rendering.top_alerts(judge.judge(follower)) == []
 
 
-def test_the_embedded_broker_says_what_is_too_much_for_it(bare_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_obligations_for_the_embedded_broker_are_refused(
+    bare_run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(demo, "EMBEDDED_BYTES_MAX", 300_000)
     result = bare_run("demo", "--obligations", "300")
     assert result.exit_code == 2
     assert re.search(r"300 obligations make \d\.\d MB.*Use at most about 100 .*--broker host:port", result.stderr)
 
 
-def test_records_that_the_broker_threw_away_are_noticed(run: Run, mock_broker: str) -> None:
+def test_records_dropped_by_the_broker_are_detected(run: Run, mock_broker: str) -> None:
     follower = Follower(load({"RENTMATCH_BROKER": mock_broker, "RENTMATCH_TOPIC_PREFIX": "here."}))
     assert follower.truncated_topics() == []
     producer = Producer({"bootstrap.servers": mock_broker, "log_level": 2})
@@ -204,7 +206,7 @@ def test_records_that_the_broker_threw_away_are_noticed(run: Run, mock_broker: s
     follower.close()
 
 
-def test_a_worker_that_dies_is_told_with_its_log(bare_run: Run, mock_broker: str, tmp_path: Path) -> None:
+def test_a_dying_worker_is_reported_with_its_log(bare_run: Run, mock_broker: str, tmp_path: Path) -> None:
     (tmp_path / "state").write_text("where a folder should be")
     scenario = simulate(1, 5)
     deployment = demo_deployment(
@@ -216,7 +218,7 @@ def test_a_worker_that_dies_is_told_with_its_log(bare_run: Run, mock_broker: str
     assert "state directory" in caught.value.message
 
 
-def test_mistakes_are_told_with_what_to_do(bare_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wrong_options_are_explained(bare_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "set RENTMATCH_BROKER" in bare_run("demo", "--broker").stderr
     assert bare_run("demo", "--broker").exit_code == 2
     assert bare_run("demo", "--broker", "kafka-1").exit_code == 2
@@ -228,7 +230,9 @@ def test_mistakes_are_told_with_what_to_do(bare_run: Run, monkeypatch: pytest.Mo
     assert "no Kafka broker answers at 127.0.0.1:1" in result.stderr
 
 
-def test_a_real_broker_is_spoken_to_as_the_user_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_real_broker_is_used_with_the_security_settings_of_the_user(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("RENTMATCH_SECURITY_PROTOCOL", "SSL")
     monkeypatch.setenv("RENTMATCH_APPLICATION_ID", "theirs")
     first = demo_deployment(broker_variables("kafka:1"), tmp_path, 0, is_embedded=False).settings

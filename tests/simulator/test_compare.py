@@ -104,7 +104,7 @@ def test_a_perfect_service_read_as_json_has_no_difference() -> None:
     assert compare(TRUTH, found_from_json({"topic": "t", "key": "k", "value": line} for line in lines)) == []
 
 
-def test_each_field_of_each_record_is_held_against_the_truth() -> None:
+def test_each_field_of_each_record_is_compared_with_the_truth() -> None:
     for kind, rows in (
         ("payments", TRUTH.payments),
         ("obligations", TRUTH.obligations),
@@ -184,6 +184,6 @@ def test_dead_letters_compare_only_where_they_were_counted() -> None:
     assert [difference.key for difference in compare(TRUTH, found)] == ["ledger-events"]
 
 
-def test_what_is_no_output_record_is_refused() -> None:
+def test_other_records_than_outputs_are_refused() -> None:
     with pytest.raises(ValueError, match="no output record"):
         found_from_json([{"tenant_id": "T-1"}])

@@ -23,7 +23,7 @@ def test_raw_bytes_go_untouched() -> None:
     assert value_of(Delivery("ledger-events", "O-1", 0, raw=b"", fault="empty"), encode) == b""
 
 
-def test_damage_cuts_off_the_end_or_leaves_something_behind_it() -> None:
+def test_damage_truncates_or_appends_bytes() -> None:
     cut = value_of(Delivery("payment-initiated", "P-1", 0, FACT, damage="truncated", fault="truncated"), encode)
     assert GOOD.startswith(cut)
     assert 0 < len(cut) < len(GOOD)

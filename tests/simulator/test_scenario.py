@@ -57,7 +57,7 @@ def test_every_class_stage_and_status_occurs(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_what_was_put_in_on_purpose_is_open_when_the_recording_closes(seed: int) -> None:
+def test_injected_breaks_are_open_when_the_recording_closes(seed: int) -> None:
     found = {(row["class"], row["key"]) for row in closing_truth(seed).open_breaks.values()}
     injected = {(name, key) for name, keys in scenario(seed).injected.items() for key in keys}
     assert injected - found == set()
@@ -80,7 +80,7 @@ def test_a_rate_moves_what_it_names_and_nothing_else() -> None:
     assert 0.07 < len(told.open_breaks) / len(told.payments) < 0.13
 
 
-def test_a_tale_nobody_knows_is_refused() -> None:
+def test_an_unknown_case_is_refused() -> None:
     with pytest.raises(ValueError, match="duplicate_postings"):
         Anomalies(payments={"duplicate_postings": 0.1})
 

@@ -92,7 +92,7 @@ def test_the_same_plan_in_another_order_is_no_conflict() -> None:
     assert conflicts(truth) == []
 
 
-def test_one_event_id_for_two_identities_of_a_key_counts_both_and_is_told() -> None:
+def test_one_event_id_for_two_identities_of_a_key_counts_both_and_is_a_conflict() -> None:
     truth = seen(LATER, charged(), initiated(), outcome(event_id="E-x"), posted(event_id="E-x"))
     assert conflicts(truth) == [("payment", "P-1", "event", "E-x")]
     (row,) = [row for row in truth.open_breaks.values() if row["key_kind"] == "payment"]
@@ -100,7 +100,7 @@ def test_one_event_id_for_two_identities_of_a_key_counts_both_and_is_told() -> N
     assert truth.payments["P-1"]["posted"]["net_minor"] == 85_000
 
 
-def test_one_event_id_under_two_keys_is_nobodys_business() -> None:
+def test_one_event_id_under_two_keys_is_no_conflict() -> None:
     truth = seen("2026-06-01T15:00Z", charged(event_id="E-y"), initiated(event_id="E-y"))
     assert conflicts(truth) == []
 

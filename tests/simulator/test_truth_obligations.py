@@ -114,7 +114,7 @@ def test_the_difference_is_carried_by_the_last_and_a_shortage_goes_backwards() -
     assert (obligation(below)["balance_minor"], obligation(below)["status"]) == (-5_000, "paid")
 
 
-def test_a_plan_that_does_not_add_up_is_told_after_the_grace() -> None:
+def test_a_plan_that_does_not_add_up_is_a_break_after_the_grace() -> None:
     facts = (charged(85_000, *THREE), adjusted(5_000))
     assert breaks(seen("2026-05-27T12:29:59Z", *facts)) == {}
     assert breaks(seen("2026-05-27T12:30Z", *facts)) == {"plan_sum_mismatch": (90_000, 85_000)}
@@ -190,7 +190,7 @@ def test_a_cancelled_obligation_owes_nothing_and_what_was_paid_is_too_much() -> 
     assert truth.live_alerts == {}
 
 
-def test_another_currency_is_told_and_not_counted() -> None:
+def test_another_currency_is_a_break_and_not_counted() -> None:
     facts = (initiated(currency="CAD"), outcome(currency="CAD"), posted(currency="CAD"))
     truth = seen("2026-06-04T00:00Z", charged(85_000, due="2026-06-15"), *facts, adjusted(-5, currency="CAD"))
     row = obligation(truth)
@@ -203,7 +203,7 @@ def test_another_currency_is_told_and_not_counted() -> None:
     assert truth.payments["P-1"]["status"] == "reconciled"
 
 
-def test_an_installment_nobody_ever_planned_is_told_and_its_money_counts_as_unnamed() -> None:
+def test_an_unplanned_installment_is_a_break_and_its_money_counts_as_unnamed() -> None:
     facts = (charged(85_000, *THREE), *paid("P-1", 30_000, installment_id="I-9"))
     assert breaks(seen("2026-06-01T14:29Z", *facts)) == {}
     truth = seen("2026-06-04T00:00Z", *facts)
@@ -218,7 +218,7 @@ def test_an_installment_of_an_older_plan_is_known_but_no_longer_filled_by_name()
     assert poured(truth) == [{"P-1": 40_000}, {"P-1": 10_000}]
 
 
-def test_posted_counts_whoever_initiated_it() -> None:
+def test_posted_money_counts_without_an_initiation() -> None:
     stray = (
         initiated("P-7", obligation_id="O-7", amount=9_000),
         outcome(amount=9_000, payment="P-7"),

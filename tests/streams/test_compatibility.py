@@ -74,7 +74,7 @@ def test_faust_serves_no_page_of_its_own():
     assert list(ours.web_app.router.routes()) == []
 
 
-def test_the_assignor_tells_every_member_who_reads_what():
+def test_the_assignor_publishes_the_owner_of_every_partition():
     app = faust.App("shares", broker="memory://", autodiscover=False, canonical_url="http://w1:1")
     assignor = app.assignor
     shares = {"http://w1:1": {"facts": [0]}, "http://w2:1": {"facts": [1]}}
@@ -100,6 +100,6 @@ def test_the_metadata_bytes_are_librdkafkas():
 
 
 @pytest.mark.parametrize("membership", [Membership("g", -1, "me"), Membership("g", 3, "")])
-def test_without_a_membership_nothing_is_committed(membership):
+def test_fencing_nothing_is_committed_without_a_group_membership(membership):
     with pytest.raises(TransactionFailed, match="without fencing"):
         membership.metadata()

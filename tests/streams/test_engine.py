@@ -39,7 +39,7 @@ def worker_of(world):
     return worker
 
 
-def test_a_batch_seen_already_is_dropped_and_a_gap_is_told():
+def test_a_stale_batch_is_dropped_and_a_gap_is_reported():
     world = World(partitions=1)
     worker = worker_of(world)
     for number in range(5):
@@ -57,7 +57,7 @@ def test_a_batch_seen_already_is_dropped_and_a_gap_is_told():
     assert len(world.emitted(topics.OBLIGATION_RECONCILIATIONS)) == 5
 
 
-def test_after_revocation_nothing_is_taken():
+def test_after_a_revoking_rebalance_no_batch_is_processed():
     world = World(partitions=1)
     worker = worker_of(world)
     world.pipe(charge())
@@ -67,7 +67,7 @@ def test_after_revocation_nothing_is_taken():
     assert worker.engine.buffered() == 0
 
 
-def test_every_commit_carries_offsets_even_when_only_the_clock_moved():
+def test_every_commit_carries_offsets_even_if_only_deadlines_fired():
     driver = Driver(partitions=1, now=JUNE_1)
     driver.pipe(charge())
     driver.run()
@@ -88,7 +88,7 @@ def test_every_commit_carries_offsets_even_when_only_the_clock_moved():
     assert [alert.stage for alert in driver.emitted(topics.LATE_PAYMENT_ALERTS)] == ["past_due"]
 
 
-def test_no_deadline_passes_while_an_input_partition_is_not_read():
+def test_no_deadline_fires_while_the_watermark_of_an_input_partition_is_behind():
     world = World(partitions=2, now=JUNE_1 + 10 * DAY)
     worker = worker_of(world)
     world.pipe(charge())
@@ -112,7 +112,7 @@ def test_no_deadline_passes_while_an_input_partition_is_not_read():
     assert [alert.stage for alert in world.emitted(topics.LATE_PAYMENT_ALERTS)] == ["fee_eligible"]
 
 
-def test_the_caught_up_time_outlives_a_crash_and_not_a_group_that_is_set_back():
+def test_the_watermark_survives_a_crash_but_not_a_reset_of_the_group():
     driver = Driver(partitions=1, now=JUNE_1 + 10 * DAY)
     driver.pipe(charge())
     driver.run()
@@ -125,7 +125,7 @@ def test_the_caught_up_time_outlives_a_crash_and_not_a_group_that_is_set_back():
     assert driver.worker.engine.watermarks.of(topics.OBLIGATION_FACTS) == {0: NOT_CAUGHT_UP}
 
 
-def test_a_backlog_a_week_old_in_which_all_was_paid_raises_nothing():
+def test_a_week_old_backlog_of_paid_rent_opens_no_break():
     driver = Driver(partitions=3, now=JUNE_1 + 7 * DAY)
     for number in range(30):
         due = JUNE_1 - 5 * HOUR
@@ -186,7 +186,7 @@ def test_a_backlog_a_week_old_in_which_all_was_paid_raises_nothing():
     assert {record.status for record in driver.last(topics.PAYMENT_RECONCILIATIONS).values()} == {"reconciled"}
 
 
-def test_a_jump_of_the_clock_is_worked_off_in_commits_of_bounded_size(monkeypatch):
+def test_a_clock_jump_fires_deadlines_in_commits_of_bounded_size(monkeypatch):
     monkeypatch.setattr("tables.keyed.DEADLINES_MAX", 7)
     driver = Driver(partitions=1, now=JUNE_1)
     driver.pipe(*(charge(number) for number in range(60)))
@@ -205,7 +205,7 @@ def test_a_jump_of_the_clock_is_worked_off_in_commits_of_bounded_size(monkeypatc
     assert max(sizes) == 7
 
 
-def test_what_was_told_late_is_not_taken_back_by_a_crash_halfway_through_a_jump_of_the_clock(monkeypatch):
+def test_a_late_alert_survives_a_crash_during_a_clock_jump(monkeypatch):
     monkeypatch.setattr("tables.keyed.DEADLINES_MAX", 7)
     driver = Driver(partitions=1, now=JUNE_1)
     driver.pipe(*(charge(number) for number in range(20)))
@@ -241,7 +241,7 @@ def test_what_was_told_late_is_not_taken_back_by_a_crash_halfway_through_a_jump_
     }
 
 
-def test_an_input_that_is_given_partitions_holds_deadlines_back_until_they_are_read():
+def test_new_input_partitions_hold_the_watermark_back_until_they_are_read():
     world = World(partitions=1, now=JUNE_1 + 10 * DAY)
     worker = worker_of(world)
     more = world.broker.partitions | {topics.PROCESSOR_SETTLED: 2}

@@ -27,7 +27,7 @@ def test_all_clones_of_a_topic_share_its_queue() -> None:
     assert topic.clone(is_iterator=True).clone(is_iterator=False).queue is topic.queue
 
 
-def test_a_rebalance_clears_no_batch() -> None:
+def test_a_rebalance_keeps_queued_batches() -> None:
     faust_app = app()
     topic = BatchTopic(faust_app, topics=["ledger"])
     deliver(BATCHES, {topics.LEDGER_EVENTS: topic.queue})

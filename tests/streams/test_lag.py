@@ -69,7 +69,7 @@ def test_lag_falls_as_records_are_processed_and_idleness_begins_when_none_is_lef
     assert asked.lag_monitor.idle_at > began
 
 
-def test_what_cannot_be_read_is_lag_but_no_work() -> None:
+def test_unreadable_offsets_count_as_lag_but_not_as_work() -> None:
     asked = Asked()
     asked.driver.pipe(*map(charge, range(5)))
     asked.hidden = 5
@@ -77,9 +77,7 @@ def test_what_cannot_be_read_is_lag_but_no_work() -> None:
     assert (asked.lag_monitor.lag()[topics.LEDGER_EVENTS], asked.lag_monitor.unread()) == (5, 0)
 
 
-def test_an_old_answer_says_nothing_about_now(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_an_outdated_answer_is_ignored(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     asked = Asked()
     assert asked.lag_monitor.silent_s() is None
     asked.driver.pipe(*map(charge, range(5)))

@@ -77,7 +77,7 @@ POSTED_TEXT = OURS["PaymentPosted"].text
 VALUE = framing.confluent(42) + Codec().encode_fact(samples.POSTED, "any")[10:]
 
 
-def test_a_schema_is_asked_for_once(server: FakeRegistry) -> None:
+def test_a_schema_is_fetched_once(server: FakeRegistry) -> None:
     server.answers["GET /schemas/ids/42"] = (200, {"schema": POSTED_TEXT})
     codec = Codec(SchemaRegistry(server.url + "/"))
     for _ in range(3):
@@ -150,7 +150,7 @@ def test_an_answer_without_an_avro_schema_is_bad_input(server: FakeRegistry, ans
         ((200, {"schema": "{}", "references": [7]}), "schema 42"),
     ],
 )
-def test_a_registry_that_is_away_says_nothing_about_the_record(
+def test_an_unreachable_registry_does_not_make_a_record_bad_input(
     server: FakeRegistry, answer: tuple[int, Any], says: str
 ) -> None:
     server.answers["GET /schemas/ids/42"] = answer
@@ -225,7 +225,7 @@ def test_an_invalid_url() -> None:
         SchemaRegistry("localhost:8081")
 
 
-def test_a_second_address_is_tried_when_the_first_is_away(server: FakeRegistry) -> None:
+def test_a_second_registry_is_tried_when_the_first_is_unreachable(server: FakeRegistry) -> None:
     server.answers["GET /schemas/ids/42"] = (200, {"schema": POSTED_TEXT})
     assert SchemaRegistry(f"http://127.0.0.1:1,{server.url}").schema(42).identity == OURS["PaymentPosted"].identity
 

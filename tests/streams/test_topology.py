@@ -58,7 +58,7 @@ def build(topics=(), tables=(TABLE,), processors=(ROUTE, MATCH), without=(), run
     return Topology(tuple(t for t in declared if t not in without) + tuple(topics), tables, processors, runtime)
 
 
-def test_what_follows_from_the_declarations():
+def test_derived_properties_of_a_topology():
     assert TOPOLOGY.in_flow_order == (ROUTE_INPUTS, MATCH_PAYMENTS, ALLOCATE_INSTALLMENTS)
     assert TOPOLOGY.inputs == topics.INPUTS
     assert TOPOLOGY.outputs == topics.OUTPUTS

@@ -69,7 +69,7 @@ def test_the_broker_has_all_records_before_the_offsets_are_sent(broker: str, wri
     assert ends == {"flushed": 3, "offsets": 3}
 
 
-def test_records_of_one_partition_go_in_parts_and_none_is_left_out(broker: str, writer: Writer) -> None:
+def test_records_of_a_partition_are_produced_in_parts_completely(broker: str, writer: Writer) -> None:
     parts: list[int] = []
     flush = writer._flush
 
@@ -103,7 +103,7 @@ def test_a_part_is_one_batch(sizes: list[int], parts: list[int]) -> None:
     assert [message for piece in made for message in piece] == messages
 
 
-def test_a_commit_that_holds_is_let_go_of_without_the_collector(writer: Writer) -> None:
+def test_a_completed_commit_is_freed_without_the_garbage_collector(writer: Writer) -> None:
     record = Record(key=b"key", value=b"value")
     gone = weakref.ref(record)
     commit = Commit()

@@ -5,7 +5,7 @@ import pytest
 from tables import slots
 
 
-def test_each_takes_the_first_free_slot_and_gets_it_again(tmp_path):
+def test_each_worker_takes_the_first_free_slot_and_keeps_it(tmp_path):
     first = slots.take(tmp_path, "app", None)
     second = slots.take(tmp_path, "app", None)
     assert first.folder != second.folder

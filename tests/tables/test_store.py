@@ -21,7 +21,7 @@ def value(deadline, text):
     return instant_bytes(deadline) + text
 
 
-def test_what_is_written_is_found_by_place_and_key(store):
+def test_a_written_value_is_found_by_partition_and_key(store):
     store.write(
         [(HERE, [StateChange("a", b"1", 5, FAR_FUTURE)], 10), (THERE, [StateChange("a", b"2", 6, FAR_FUTURE)], 20)]
     )
@@ -47,7 +47,7 @@ def test_a_deadline_that_moves_is_in_the_index_once(store):
     assert store.due(HERE, 100, 1_000) == []
 
 
-def test_recovery_takes_values_as_they_are_and_a_null_forgets(store):
+def test_recovery_stores_changelog_values_and_a_tombstone_deletes(store):
     store.recover(HERE, [(b"a", value(5, b"x")), (b"b", value(FAR_FUTURE, b"y")), (b"c", value(1, b"z"))], 30)
     store.recover(HERE, [(b"a", value(8, b"w")), (b"c", None)], 40)
     assert store.get_many(HERE, ["a", "b", "c"]) == [value(8, b"w"), value(FAR_FUTURE, b"y"), None]
@@ -58,7 +58,7 @@ def test_recovery_takes_values_as_they_are_and_a_null_forgets(store):
     assert store.due(HERE, 100, 1_000) == [(8, "a")]
 
 
-def test_forgetting_a_partition_leaves_the_others(store):
+def test_dropping_a_partition_keeps_the_others(store):
     neighbour = TablePartition(b"p", 4)
     for place in (HERE, neighbour, THERE):
         store.write([(place, [StateChange("key ÿ", b"1", 5, FAR_FUTURE)], 10)])
@@ -73,7 +73,7 @@ def test_forgetting_a_partition_leaves_the_others(store):
         assert store.offset(place) == 10
 
 
-def test_a_tally_is_kept_beside_the_keys_and_is_none_of_them(store):
+def test_a_tally_is_stored_apart_from_the_keys(store):
     assert store.tally(HERE) is None
     last = StateChange("\U0010ffff", b"1", FAR_FUTURE, FAR_FUTURE)
     store.write([(HERE, [last], 10)], {HERE: value(FAR_FUTURE, b"t1")})
@@ -91,7 +91,7 @@ def test_a_tally_is_kept_beside_the_keys_and_is_none_of_them(store):
     assert store.tally(HERE) is None
 
 
-def test_the_disk_keeps_it_and_refuses_a_second_owner(tmp_path):
+def test_the_store_is_durable_and_refuses_a_second_process(tmp_path):
     first = Store(tmp_path / "s", "changelogs")
     first.write([(HERE, [StateChange("a", b"1", 5, FAR_FUTURE)], 10)])
     with pytest.raises(Exception, match=r"(?i)lock"):
@@ -103,7 +103,7 @@ def test_the_disk_keeps_it_and_refuses_a_second_owner(tmp_path):
     again.close()
 
 
-def test_all_that_is_due_is_found_whatever_else_is_allocated_meanwhile(store):
+def test_due_deadlines_are_found_after_unrelated_allocations(store):
     for start in range(0, 3_000, 100):
         numbers = range(start, start + 100)
         store.write([(HERE, [StateChange(f"P-{n:07}", b"x" * 300, n, FAR_FUTURE) for n in numbers], start)])

@@ -44,7 +44,7 @@ def test_a_killed_node_comes_back_with_its_data(kafka_cluster_factory: MakeClust
     }
 
 
-def test_three_nodes_go_on_without_one_and_a_frozen_one_wakes(kafka_cluster_factory: MakeCluster) -> None:
+def test_three_nodes_tolerate_a_killed_and_a_frozen_one(kafka_cluster_factory: MakeCluster) -> None:
     cluster = kafka_cluster_factory(nodes=3)
     cluster.create_topic("replicated", partitions=3)
     produce(cluster.bootstrap, "replicated", range(50))
@@ -59,7 +59,7 @@ def test_three_nodes_go_on_without_one_and_a_frozen_one_wakes(kafka_cluster_fact
     assert sorted(int(record.value or b"") for record in read_all(cluster.bootstrap, "replicated")) == list(range(110))
 
 
-def test_what_a_transaction_aborted_or_left_open_is_not_read(kafka: str, topic_prefix: str) -> None:
+def test_aborted_and_open_transactions_are_not_read(kafka: str, topic_prefix: str) -> None:
     topic = topic_prefix + "transactions"
     create_topic(kafka, topic)
     producer = Producer({"bootstrap.servers": kafka, "transactional.id": topic_prefix})
@@ -107,7 +107,7 @@ def test_extra_properties_reach_the_broker(kafka_cluster_factory: MakeCluster) -
         Producer(conf | {"sasl.password": "wrong", "log_level": 0}).list_topics(timeout=3)
 
 
-def test_the_registry_gives_a_schema_back_by_its_id(schema_registry_url: str, topic_prefix: str) -> None:
+def test_the_registry_returns_a_schema_by_its_id(schema_registry_url: str, topic_prefix: str) -> None:
     schema = json.dumps({"type": "record", "name": "R", "fields": [{"name": "a", "type": "long"}]})
     request = urllib.request.Request(
         f"{schema_registry_url}/subjects/{topic_prefix}value/versions",

@@ -34,7 +34,7 @@ NOW = instant_from_text("2026-11-20T12:00:00Z")
 # Ports
 
 
-def test_ports_are_the_usual_ones_unless_others_are_given() -> None:
+def test_default_ports_can_be_overridden() -> None:
     assert ports.chosen([]) == dict(ports.DEFAULTS)
     assert ports.chosen(["registry=8085"]) == dict(ports.DEFAULTS) | {"registry": 8085}
 
@@ -55,12 +55,12 @@ def test_free_ports_are_all_different() -> None:
         ("registry=9092", "kafka-1 and registry cannot both have port 9092"),
     ],
 )
-def test_a_wrong_port_is_told(given: str, message: str) -> None:
+def test_an_invalid_port_is_an_error(given: str, message: str) -> None:
     with pytest.raises(ports.PortError, match=message):
         ports.chosen([given])
 
 
-def test_taken_ports_are_told_with_whose_they_would_be() -> None:
+def test_ports_in_use_are_reported_with_their_parts() -> None:
     chosen = ports.chosen([], free=True)
     ports.require_free(chosen)
     with socket.create_server(("127.0.0.1", chosen["mongo"])), pytest.raises(ports.PortError) as raised:
@@ -72,7 +72,7 @@ def test_taken_ports_are_told_with_whose_they_would_be() -> None:
 # The folder
 
 
-def test_only_one_may_hold_a_folder(tmp_path: Path) -> None:
+def test_a_folder_is_locked_by_one_process(tmp_path: Path) -> None:
     folder = Folder(tmp_path / "up")
     assert folder.runner() is None
     with folder.locked():
@@ -82,7 +82,7 @@ def test_only_one_may_hold_a_folder(tmp_path: Path) -> None:
     assert folder.runner() is None
 
 
-def test_wiping_leaves_nothing_but_the_lock(tmp_path: Path) -> None:
+def test_wiping_keeps_only_the_lock(tmp_path: Path) -> None:
     folder = Folder(tmp_path / "up")
     with folder.locked():
         folder.data.mkdir()
@@ -93,7 +93,7 @@ def test_wiping_leaves_nothing_but_the_lock(tmp_path: Path) -> None:
         assert folder.token() != first
 
 
-def test_the_env_file_is_for_its_owner_alone_and_can_be_sourced(tmp_path: Path) -> None:
+def test_the_env_file_is_private_and_can_be_sourced(tmp_path: Path) -> None:
     folder = Folder(tmp_path / "it's")
     with folder.locked():
         folder.write_env({"RENTMATCH_BROKER": "a:1,b:2", "RENTMATCH_TOPIC_PREFIX": "it's $HOME"})
@@ -103,14 +103,14 @@ def test_the_env_file_is_for_its_owner_alone_and_can_be_sourced(tmp_path: Path) 
     assert told == "a:1,b:2/it's $HOME\n"
 
 
-def test_the_status_of_a_former_run_is_gone(tmp_path: Path) -> None:
+def test_the_status_of_an_earlier_run_is_deleted(tmp_path: Path) -> None:
     folder = Folder(tmp_path)
     folder.write_status({"is_well": True})
     with folder.locked():
         assert folder.status() is None
 
 
-def test_the_env_file_leads_to_the_api_on_any_port(tmp_path: Path) -> None:
+def test_the_env_file_has_the_address_of_the_api(tmp_path: Path) -> None:
     folder = Folder(tmp_path)
     local = LocalDeployment(folder, ports.chosen([], free=True))
     folder.write_env(local.client_variables())
@@ -123,7 +123,7 @@ def test_the_env_file_leads_to_the_api_on_any_port(tmp_path: Path) -> None:
 # Feeding
 
 
-def test_what_is_past_is_spread_over_the_time_to_catch_up_and_the_rest_comes_in_its_time() -> None:
+def test_past_deliveries_are_spread_over_the_catching_up_and_later_ones_keep_their_time() -> None:
     progress = feeding.begin(Path("nowhere"), 3, 40, NOW)
     scenario = progress.scenario()
     assert progress.start == date(2026, 8, 1)
@@ -139,7 +139,7 @@ def test_what_is_past_is_spread_over_the_time_to_catch_up_and_the_rest_comes_in_
     assert all(at == arrives_at for at, arrives_at in later)
 
 
-def test_the_feeder_goes_on_where_it_was(run: Run, mock_broker: str, tmp_path: Path) -> None:
+def test_the_feeder_resumes(run: Run, mock_broker: str, tmp_path: Path) -> None:
     settings = load({"RENTMATCH_BROKER": mock_broker, "RENTMATCH_TOPIC_PREFIX": "here."})
     told = tmp_path / "simulated.json"
     progress = feeding.begin(told, 3, 20, NOW)
@@ -182,7 +182,7 @@ def test_a_scenario_is_the_same_each_time() -> None:
 # Prometheus
 
 
-def test_prometheus_is_told_whom_to_ask(tmp_path: Path) -> None:
+def test_the_configuration_of_prometheus_lists_the_targets(tmp_path: Path) -> None:
     write_config(tmp_path / "prometheus.yml", {"rentmatch-worker": [6066, 6067]})
     told = json.loads((tmp_path / "prometheus.yml").read_text())
     assert told["scrape_configs"] == [
@@ -201,21 +201,21 @@ def local(folder: Path, command: str, *words: str, **env: str) -> subprocess.Com
     )
 
 
-def test_nothing_is_up(tmp_path: Path) -> None:
+def test_down_and_status_when_nothing_is_running(tmp_path: Path) -> None:
     down, status = local(tmp_path / "up", "down"), local(tmp_path / "up", "status")
     assert (down.returncode, down.stderr) == (0, "nothing is running\n")
     assert (status.returncode, status.stderr) == (1, "Error: nothing is running; `make up` starts it\n")
     assert not (tmp_path / "up").exists()
 
 
-def test_without_java_it_says_what_to_install(tmp_path: Path) -> None:
+def test_without_java_the_error_names_the_package_to_install(tmp_path: Path) -> None:
     done = local(tmp_path / "up", "up", JAVA_HOME=str(tmp_path / "none"))
     assert done.returncode == 1
     assert "no Java: install Java 17 or later" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_wrong_words_are_told(topology_tools: None, tmp_path: Path) -> None:
+def test_wrong_options_are_reported(topology_tools: None, tmp_path: Path) -> None:
     port = free_ports(1)[0]
     with socket.create_server(("127.0.0.1", port)):
         taken = local(tmp_path / "up", "up", "--free-ports", "--port", f"registry={port}")

@@ -62,7 +62,7 @@ def says_ready(part: Part) -> Callable[[], Health]:
     return lambda: Health(part.log.exists() and "ready" in part.log.read_text(), "")
 
 
-def test_a_part_starts_when_what_it_needs_is_well_and_ends_before_it(part: MakePart) -> None:
+def test_a_part_starts_after_its_dependencies_and_stops_before_them(part: MakePart) -> None:
     told: list[str] = []
     gate = {"open": False}
     base = part("base", OBEYS_SLOWLY, probe=lambda: Health(gate["open"], "opens later"))
@@ -81,7 +81,7 @@ def test_a_part_starts_when_what_it_needs_is_well_and_ends_before_it(part: MakeP
     assert {one.state for one in supervisor.parts.values()} == {State.STOPPED}
 
 
-def test_who_ends_is_started_again_and_waits_longer_each_time(part: MakePart, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_part_that_exits_is_restarted_with_back_off(part: MakePart, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "BACKOFF_S", (0.1, 0.3))
     told: list[str] = []
     supervisor = Supervisor([part("weak", "print('out of paper'); raise SystemExit(3)")], told.append)
@@ -95,7 +95,7 @@ def test_who_ends_is_started_again_and_waits_longer_each_time(part: MakePart, mo
     supervisor.stop()
 
 
-def test_who_was_killed_comes_back(part: MakePart, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_part_is_restarted(part: MakePart, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "BACKOFF_S", (0.1,))
     told: list[str] = []
     supervisor = Supervisor([part("one", SLEEPS)], told.append)
@@ -110,7 +110,7 @@ def test_who_was_killed_comes_back(part: MakePart, monkeypatch: pytest.MonkeyPat
     supervisor.stop()
 
 
-def test_who_is_not_alive_is_killed_and_started_again(part: MakePart, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_part_that_is_not_alive_is_killed_and_restarted(part: MakePart, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "BACKOFF_S", (0.1,))
     found = {"is_alive": False}
     stuck = part("stuck", SLEEPS, probe=lambda: Health(found["is_alive"], "stuck", is_alive=found["is_alive"]))
@@ -122,7 +122,7 @@ def test_who_is_not_alive_is_killed_and_started_again(part: MakePart, monkeypatc
     supervisor.stop()
 
 
-def test_who_loses_its_health_is_not_well_and_runs_on(part: MakePart) -> None:
+def test_an_unhealthy_part_keeps_running(part: MakePart) -> None:
     told: list[str] = []
     found = {"ready": True}
     supervisor = Supervisor([part("one", SLEEPS, probe=lambda: Health(found["ready"], "so so"))], told.append)
@@ -134,7 +134,7 @@ def test_who_loses_its_health_is_not_well_and_runs_on(part: MakePart) -> None:
     supervisor.stop()
 
 
-def test_who_does_not_end_in_time_is_killed(part: MakePart) -> None:
+def test_a_part_that_ignores_sigterm_is_killed(part: MakePart) -> None:
     told: list[str] = []
     deaf = part("deaf", IGNORES, stopping_s=0.3)
     supervisor = Supervisor([deaf], told.append)
@@ -143,7 +143,7 @@ def test_who_does_not_end_in_time_is_killed(part: MakePart) -> None:
     assert told[-2:] == ["deaf is killed", "deaf has exited with status -9"]
 
 
-def test_in_a_hurry_all_are_killed_at_once(part: MakePart) -> None:
+def test_a_hurried_stop_kills_everything_at_once(part: MakePart) -> None:
     told: list[str] = []
     deaf = part("deaf", IGNORES)
     other = part("other", IGNORES, needs=["deaf"])
@@ -155,7 +155,7 @@ def test_in_a_hurry_all_are_killed_at_once(part: MakePart) -> None:
     assert {"deaf is killed", "other is killed"} <= set(told)
 
 
-def test_a_frozen_part_can_still_be_ended(part: MakePart) -> None:
+def test_a_frozen_part_can_be_stopped(part: MakePart) -> None:
     obedient = part("obedient", OBEYS_SLOWLY)
     supervisor = Supervisor([obedient], lambda _: None)
     run_until(supervisor, lambda: supervisor.is_well and says_ready(obedient)().ready)
@@ -166,12 +166,12 @@ def test_a_frozen_part_can_still_be_ended(part: MakePart) -> None:
     assert supervisor.parts["obedient"].state is State.STOPPED
 
 
-def test_a_need_that_is_no_part_is_an_error(part: MakePart) -> None:
+def test_an_unknown_dependency_is_an_error(part: MakePart) -> None:
     with pytest.raises(ValueError, match="needed, but no part: nobody"):
         Supervisor([part("one", SLEEPS, needs=["nobody"])], lambda _: None)
 
 
-def test_nothing_is_left_behind_when_the_supervisor_is_killed(tmp_path: Path) -> None:
+def test_parts_die_with_a_killed_supervisor(tmp_path: Path) -> None:
     code = (
         "import os, sys, time; from pathlib import Path; from tools.local.supervisor import *\n"
         "folder = Path(sys.argv[1])\n"

@@ -35,7 +35,7 @@ def test_its_settings_are_only_those_given(worker: WorkerProcess) -> None:
     assert f"RENTMATCH variables: {expected}" in worker.log_tail()
 
 
-def test_kill_and_start_again(worker: WorkerProcess) -> None:
+def test_a_killed_worker_can_be_restarted(worker: WorkerProcess) -> None:
     worker.kill9()
     assert worker.exit_code == -9
     worker.start()
@@ -43,11 +43,11 @@ def test_kill_and_start_again(worker: WorkerProcess) -> None:
     assert worker.exit_code is None
 
 
-def test_term_gives_the_exit_status(worker: WorkerProcess) -> None:
+def test_terminate_returns_the_exit_status(worker: WorkerProcess) -> None:
     assert worker.term() == 7
 
 
-def test_a_frozen_worker_is_not_ready_until_it_wakes(worker: WorkerProcess) -> None:
+def test_a_frozen_worker_is_not_ready_until_thawed(worker: WorkerProcess) -> None:
     worker.stop_cont(frozen=True)
     with pytest.raises(TimeoutError):
         worker.wait_ready(timeout_s=0.5)
@@ -55,7 +55,7 @@ def test_a_frozen_worker_is_not_ready_until_it_wakes(worker: WorkerProcess) -> N
     worker.wait_ready()
 
 
-def test_an_early_end_is_told_with_the_log(tmp_path: Path) -> None:
+def test_an_early_exit_is_reported_with_the_log(tmp_path: Path) -> None:
     worker = WorkerProcess(tmp_path, {}, command=(sys.executable, "-c", "raise SystemExit('no broker')"))
     worker.start()
     with pytest.raises(RuntimeError, match="no broker"):
