@@ -14,7 +14,7 @@ from read_model.metrics import ReadModelMetrics
 from read_model.mongo import Mongo, MongoUnavailable
 from read_model.retrying import UNAVAILABLE, reason_of, retry_forever
 from read_model.writer import ReadModelWriter, ReceivedRecord
-from sinks.health import Verdict
+from sinks.health import HealthVerdict
 from streams.codec.codec import Codec
 from streams.codec.dead_letters import BadInput
 from streams.topics import Topic
@@ -66,25 +66,25 @@ class Projector:
 
     # Health
 
-    def live(self) -> Verdict:
+    def live(self) -> HealthVerdict:
         """Whether it works or waits for MongoDB."""
         idle_s = time.monotonic() - self._active_at
         if idle_s > STALLED_AFTER_S:
-            return Verdict(False, "stalled", f"no activity for {idle_s:.0f} s")
-        return Verdict(True, "working", "working")
+            return HealthVerdict(False, "stalled", f"no activity for {idle_s:.0f} s")
+        return HealthVerdict(True, "working", "working")
 
-    def ready(self) -> Verdict:
+    def ready(self) -> HealthVerdict:
         """Whether records are being written."""
         why = self._write_error or self._ping_error
         if why is not None:
-            return Verdict(False, "waiting_for_mongo", why)
+            return HealthVerdict(False, "waiting_for_mongo", why)
         if not self._prepared:
-            return Verdict(False, "preparing", "creating indexes")
+            return HealthVerdict(False, "preparing", "creating indexes")
         if self._source.error is not None:
-            return Verdict(False, "waiting_for_broker", f"Kafka: {self._source.error}")
+            return HealthVerdict(False, "waiting_for_broker", f"Kafka: {self._source.error}")
         if not self._source.joined:
-            return Verdict(False, "joining", "joining the consumer group")
-        return Verdict(True, "projecting", "projecting")
+            return HealthVerdict(False, "joining", "joining the consumer group")
+        return HealthVerdict(True, "projecting", "projecting")
 
     # Work
 

@@ -1,6 +1,7 @@
 """How facts arrive: late, twice, restamped, out of order, before their time."""
 
 from random import Random
+from typing import assert_never
 
 import msgspec
 
@@ -8,7 +9,9 @@ from domain.facts import (
     InputFact,
     ObligationAdjusted,
     ObligationCancelled,
+    ObligationCharged,
     PaymentInitiated,
+    PaymentPosted,
     PlanChanged,
     PostingReversed,
     ProcessorSettled,
@@ -26,8 +29,12 @@ def topic_and_key(fact: InputFact) -> tuple[InputTopic, str]:
             return "payment-initiated", fact.payment_id
         case ProcessorSettled():
             return "processor-settled", fact.payment_id
-        case _:
+        case PaymentPosted() | PostingReversed():
             return "ledger-events", fact.obligation_id
+        case ObligationCharged() | PlanChanged() | ObligationAdjusted() | ObligationCancelled():
+            return "ledger-events", fact.obligation_id
+        case _:
+            assert_never(fact)
 
 
 def restamped(rng: Random, recording: Recording, fact: InputFact) -> InputFact:
@@ -44,8 +51,10 @@ def restamped(rng: Random, recording: Recording, fact: InputFact) -> InputFact:
             return msgspec.structs.replace(again, installments=again.installments[::-1])
         case ObligationAdjusted() | ObligationCancelled() | PostingReversed():
             return msgspec.structs.replace(again, reason="reworded")
-        case _:
+        case PaymentInitiated() | PaymentPosted() | ObligationCharged():
             return again
+        case _:
+            assert_never(again)
 
 
 def lag(rng: Random, anomalies: Anomalies) -> Micros:

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from random import Random
-from typing import Any
+from typing import Any, assert_never
 
 import msgspec
 
 from domain.facts import (
     InputFact,
     ObligationAdjusted,
+    ObligationCancelled,
     ObligationCharged,
     PaymentInitiated,
     PaymentPosted,
@@ -66,8 +67,10 @@ def wrong_amount(fact: InputFact) -> InputFact | None:
             return changed(fact, amount_minor=-1)
         case ObligationAdjusted():
             return changed(fact, amount_delta_minor=0)
-        case _:
+        case PlanChanged() | ObligationCancelled():
             return None
+        case _:
+            assert_never(fact)
 
 
 def negative_amount(fact: InputFact) -> InputFact | None:
@@ -79,8 +82,10 @@ def negative_amount(fact: InputFact) -> InputFact | None:
             return changed(fact, fee_minor=-1)
         case ObligationCharged():
             return changed(fact, grace_days=-1)
-        case _:
+        case PlanChanged() | ObligationAdjusted() | ObligationCancelled():
             return None
+        case _:
+            assert_never(fact)
 
 
 def installment_twice(fact: InputFact) -> InputFact | None:

@@ -1,8 +1,10 @@
 """The payments that end in a break, each noted as injected under its class (contract section 7)."""
 
+from typing import assert_never
+
 import msgspec
 
-from domain.facts import InputFact, PaymentInitiated, PaymentPosted, PostingReversed, ProcessorSettled
+from domain.facts import Outcome, PaymentInitiated, PaymentPosted, PostingReversed, ProcessorSettled
 from domain.time import DAY, HOUR, MINUTE, SECOND, Micros
 from simulator.payments import FOREIGN, Intent, PaymentCase, PaymentScript, by
 
@@ -56,15 +58,8 @@ def reversed_after_posting(script: PaymentScript, intent: Intent) -> None:
         return
     intent = by(intent, "CARD" if variant == 1 else "ACH_DEBIT")
     at, _ = script.settle_and_post(intent)
-    match variant:
-        case 1:
-            script.comes_back(intent, "CHARGEBACK", at)
-        case 2:
-            script.comes_back(intent, "RETURNED", at)
-        case 3:
-            script.comes_back(intent, "REFUNDED", at)
-        case _:
-            script.comes_back(intent, "FAILED", at)
+    outcomes: tuple[Outcome, ...] = ("CHARGEBACK", "RETURNED", "REFUNDED", "FAILED")
+    script.comes_back(intent, outcomes[variant - 1], at)
 
 
 def duplicate_posting(script: PaymentScript, intent: Intent) -> None:
@@ -137,7 +132,7 @@ def conflicting_payment_fact(script: PaymentScript, intent: Intent) -> None:
     at = script.settles_at(intent)
     settled = script.outcome(intent, "SETTLED", at)
     posted = script.post(intent, at)
-    choices: list[InputFact] = [initiated, settled, posted]
+    choices: list[PaymentInitiated | ProcessorSettled | PaymentPosted | PostingReversed] = [initiated, settled, posted]
     if script.rng.random() < 0.3:
         reversal = script.reverse(posted, at)
         script.post(intent, reversal.occurred_at, number=2)
@@ -146,7 +141,9 @@ def conflicting_payment_fact(script: PaymentScript, intent: Intent) -> None:
     script.recording.inject("conflicting_fact", intent.payment_id)
 
 
-def contradict(script: PaymentScript, fact: InputFact) -> None:
+def contradict(
+    script: PaymentScript, fact: PaymentInitiated | ProcessorSettled | PaymentPosted | PostingReversed
+) -> None:
     """Record a payment's fact again with other money or routing, later or (so that the repetition wins) earlier."""
     changes: dict[str, int | str]
     routing = script.rng.random() < 0.3
@@ -160,7 +157,7 @@ def contradict(script: PaymentScript, fact: InputFact) -> None:
         case PaymentPosted() | PostingReversed():
             changes = {"amount_minor": fact.amount_minor + 100}
         case _:
-            raise TypeError(f"no payment's record: {fact}")
+            assert_never(fact)
     away: Micros = script.recording.between(1 * SECOND, 20 * SECOND)
     at = fact.occurred_at + (away if script.rng.random() < 0.7 else -away)
     script.recording.record(

@@ -229,9 +229,8 @@ def conflicting_obligation_fact(ledger: Ledger, draft: Draft) -> Parts:
             parts = ledger.replan(draft, 1, draft.amount_minor, spread(draft.due_date, 3))
             ledger.contradict(ledger.change_plan(draft, charge.occurred_at, 1, parts))
             return parts
-        case _:
-            ledger.contradict(ledger.adjust(draft, charge.occurred_at, ledger.repair_credit(draft)))
-            return draft.parts
+    ledger.contradict(ledger.adjust(draft, charge.occurred_at, ledger.repair_credit(draft)))
+    return draft.parts
 
 
 def event_id_reused(ledger: Ledger, draft: Draft) -> Parts:

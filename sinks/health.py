@@ -45,7 +45,7 @@ class Vitals(NamedTuple):
     """The time up to which everything is reconciled, microseconds since 1970; None before the first watermark."""
 
 
-class Verdict(NamedTuple):
+class HealthVerdict(NamedTuple):
     """An answer and its reason."""
 
     good: bool
@@ -58,45 +58,45 @@ class Verdict(NamedTuple):
         return {"ok": self.good, "state": self.state, "why": self.why}
 
 
-def live(vitals: Vitals) -> Verdict:
+def live(vitals: Vitals) -> HealthVerdict:
     """Whether the worker makes progress, has nothing to do, or waits for what a restart would wait for too."""
     if not vitals.opened:
-        return Verdict(True, "starting", "starting")
+        return HealthVerdict(True, "starting", "starting")
     if vitals.broken:
-        return Verdict(False, "failed", "stopped by an error")
+        return HealthVerdict(False, "failed", "stopped by an error")
     if vitals.writing_s is not None and vitals.writing_s > NOTICED_AFTER_S:
         if vitals.writing_s > vitals.write_timeout_s + STALLED_AFTER_S:
-            return Verdict(False, "stalled", f"a commit has been in flight for {vitals.writing_s:.0f} s")
-        return Verdict(
+            return HealthVerdict(False, "stalled", f"a commit has been in flight for {vitals.writing_s:.0f} s")
+        return HealthVerdict(
             True, "waiting_for_broker",
             f"the broker has not acknowledged a commit for {vitals.writing_s:.0f} s; the worker ends after "
             f"{vitals.write_timeout_s:.0f} s",
         )  # fmt: skip
     if vitals.recovering:
-        return Verdict(True, "recovering", _recovering(vitals))
+        return HealthVerdict(True, "recovering", _recovering(vitals))
     if vitals.pending and vitals.uncommitted_s > STALLED_AFTER_S:
-        return Verdict(
+        return HealthVerdict(
             False, "stalled",
             f"{vitals.pending} keys and records wait for a commit; the last was {vitals.uncommitted_s:.0f} s ago",
         )  # fmt: skip
     if vitals.unread and vitals.unread_s > STALLED_AFTER_S:
-        return Verdict(
+        return HealthVerdict(
             False, "stalled", f"{vitals.unread} records wait to be read; the last was read {vitals.unread_s:.0f} s ago"
         )
     if vitals.silent_s is not None and vitals.silent_s > SILENT_AFTER_S:
-        return Verdict(True, "waiting_for_broker", f"the broker has not answered for {vitals.silent_s:.0f} s")
-    return Verdict(True, "working", "working")
+        return HealthVerdict(True, "waiting_for_broker", f"the broker has not answered for {vitals.silent_s:.0f} s")
+    return HealthVerdict(True, "working", "working")
 
 
-def ready(vitals: Vitals) -> Verdict:
+def ready(vitals: Vitals) -> HealthVerdict:
     """Whether recovery is done and the pipeline has a watermark, so that deadlines fire (contract section 9)."""
     if vitals.opened and vitals.broken:
-        return Verdict(False, "failed", "stopped by an error")
+        return HealthVerdict(False, "failed", "stopped by an error")
     if not vitals.opened or vitals.recovering:
-        return Verdict(False, "recovering", _recovering(vitals))
+        return HealthVerdict(False, "recovering", _recovering(vitals))
     if vitals.caught_up_to is None:
-        return Verdict(False, "catching_up", "catching up: not every input has been read to its end yet")
-    return Verdict(True, "reconciling", "reconciling")
+        return HealthVerdict(False, "catching_up", "catching up: not every input has been read to its end yet")
+    return HealthVerdict(True, "reconciling", "reconciling")
 
 
 def _recovering(vitals: Vitals) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 from aiohttp import web
 from prometheus_client.core import Metric
 
-from sinks.health import Verdict
+from sinks.health import HealthVerdict
 from sinks.metrics import answer
 
 
@@ -17,8 +17,8 @@ def _no_details() -> Mapping[str, Any]:
 def add_pages(
     application: web.Application,
     *,
-    live: Callable[[], Verdict],
-    ready: Callable[[], Verdict],
+    live: Callable[[], HealthVerdict],
+    ready: Callable[[], HealthVerdict],
     families: Callable[[], list[Metric]],
     details: Callable[[], Mapping[str, Any]] = _no_details,
 ) -> None:
@@ -33,7 +33,7 @@ def add_pages(
 
     """
 
-    def health(judge: Callable[[], Verdict]) -> Callable[[web.Request], Awaitable[web.Response]]:
+    def health(judge: Callable[[], HealthVerdict]) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def page(_: web.Request) -> web.Response:
             verdict = judge()
             return web.json_response({**verdict.as_json(), **details()}, status=200 if verdict.good else 503)
