@@ -141,6 +141,7 @@ class Projector:
                 continue
             if stop.is_set():
                 retrying.cancel()
+                await asyncio.wait({retrying})
                 return False
             await asyncio.to_thread(self._source.keep_alive)
         retrying.result()
