@@ -1,8 +1,8 @@
-# rentmatch in a container: `docker build -t rentmatch .`; one image for workers, the projector and every command.
-# The versions of both bases are pinned; every package comes from requirements.lock, with its hash.
+# rentmatch in a container: `docker build -t rentmatch .`. One image for workers, the projector and every command.
+# Both base images are pinned; every package comes from requirements.lock, with its hash.
 
 FROM python:3.11.14-slim-bookworm AS build
-# The compiler builds the optional twin of the Avro codec; nothing of it is in the final image.
+# The compiler builds the optional C codec; the final image has no compiler.
 RUN apt-get update \
     && apt-get install -y --no-install-recommends gcc libc6-dev \
     && rm -rf /var/lib/apt/lists/*
@@ -29,7 +29,7 @@ VOLUME /var/lib/rentmatch
 EXPOSE 6066
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=6 \
     CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:6066/livez', timeout=4)"]
-# The exec form: SIGTERM reaches Python, which commits what is done and leaves the group.
+# The exec form, so that SIGTERM reaches Python: the worker then commits and leaves the group.
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["rentmatch"]
 CMD ["worker"]

@@ -8,7 +8,7 @@ from domain.time import Micros, rfc3339
 from ops.deployment import Deployment
 from streams import topics
 from streams.topics import Topic
-from tools.local.group_monitor import GroupMonitor
+from tools.group_monitor import GroupMonitor
 from tools.local.worker import WorkerProcess
 
 

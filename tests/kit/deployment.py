@@ -24,7 +24,7 @@ from simulator.scenario import Scenario
 from simulator.truth import truth_of_deliveries
 from tests.kit import wire
 from tests.kit.verifier import KEYS, Outputs, Place, Published, check, read_outputs
-from tools.local.group_monitor import READ, GroupMonitor
+from tools.group_monitor import READ, GroupMonitor
 from tools.local.worker import COMMAND, WorkerProcess
 
 FAULTY = (sys.executable, "-m", "tests.kit.faulty_worker", "worker")

@@ -1,4 +1,4 @@
-"""Monitors a group and its topics from outside, as an operator's tools would: members, offsets, lag."""
+"""Monitors a consumer group and its topics from outside, as an operator's tools would: members, offsets, lag."""
 
 import warnings
 from collections.abc import Iterable
