@@ -1,7 +1,7 @@
-"""Days and deadlines: the Federal Reserve's banking days, and where a local day begins and ends.
+"""Calendar days: the Federal Reserve's banking days, and when a local day begins and ends.
 
-Nothing here reads a clock or raises for an instant of 64 bits or a day of the years 1 to 9999: what a calendar cannot
-express is answered with the rule of the nearest year that it can, and no instant leaves the range of 64 bits.
+Nothing here reads a clock, and nothing raises for an instant of 64 bits or a day of the years 1 to 9999. Beyond the
+years that `datetime` can express, the rule of the nearest such year applies; results are clamped to 64 bits.
 """
 
 from datetime import MAXYEAR, MINYEAR, UTC, date, datetime, timedelta
@@ -11,11 +11,11 @@ from zoneinfo import ZoneInfo
 from domain.time import DAY, EPOCH, EPOCH_ORDINAL, FAR_FUTURE, FAR_PAST, HOUR, SECOND, Day, Micros, micros_of
 
 _NEW_YORK = "America/New_York"
-# The last and the first day of which every zone's offset can be asked, with room for the offset itself.
+# The first and the last day whose offset can be computed in every zone, with room for the offset itself.
 _FIRST_DAY = date(MINYEAR, 1, 3).toordinal() - EPOCH_ORDINAL
 _LAST_DAY = date(MAXYEAR, 12, 29).toordinal() - EPOCH_ORDINAL
 _EPOCH_NAIVE = datetime(1970, 1, 1)
-# Until then New York kept local mean time, 4:56:02 behind Greenwich; since then its clocks change on full hours UTC.
+# Until then New York kept local mean time, 4:56:02 behind UTC; since then its offset changes on full hours of UTC.
 _NEW_YORK_FULL_HOURS: Micros = micros_of(datetime(1883, 11, 18, 17, tzinfo=UTC))
 
 
@@ -38,8 +38,8 @@ def _nth(year: int, month: int, weekday: int, n: int) -> date:
 def fed_holidays(year: int) -> frozenset[Day]:
     """Give the days of a year on which the Federal Reserve Banks are closed, besides weekends.
 
-    The rule is that of the Fed's published holiday schedules (frbservices.org), as it stands since Juneteenth became
-    a holiday in 2021; earlier years are answered by the same rule without Juneteenth.
+    Source: the Fed's published holiday schedules (frbservices.org), as of 2021, when Juneteenth became a holiday. For
+    earlier years the same rule applies without Juneteenth.
     """
     last_of_may = date(year, 5, 31)
     days = [
@@ -60,7 +60,7 @@ def fed_holidays(year: int) -> frozenset[Day]:
 
 
 def is_banking_day(day: Day) -> bool:
-    """Tell whether the Federal Reserve Banks are open on a day."""
+    """Whether the Federal Reserve Banks are open on a day."""
     if (day + 3) % 7 >= 5:  # day 0 was a Thursday
         return False
     if not _FIRST_DAY <= day <= _LAST_DAY:
@@ -74,7 +74,7 @@ def _zone(name: str) -> ZoneInfo:
 
 
 def _offset(zone: ZoneInfo, local: datetime) -> int:
-    """Tell what the zone's clocks are ahead of UTC at a local time, in microseconds."""
+    """Give a zone's offset from UTC at a local time, in microseconds."""
     offset = local.replace(tzinfo=zone).utcoffset()
     assert offset is not None  # a ZoneInfo always has one; this tells mypy
     return (offset.days * 86_400 + offset.seconds) * SECOND
@@ -84,7 +84,7 @@ def _offset(zone: ZoneInfo, local: datetime) -> int:
 def start_of_day(day: Day, zone: str) -> Micros:
     """Give the instant at which a local day begins, as java.time's `LocalDate.atStartOfDay(zone)` does.
 
-    Where midnight does not exist, it is the end of the gap; where it happens twice, the earlier.
+    If midnight does not exist, it is the end of the gap; if it occurs twice, the earlier.
 
     Args:
         day: days since 1970-01-01.
@@ -96,13 +96,13 @@ def start_of_day(day: Day, zone: str) -> Micros:
     midnight = _EPOCH_NAIVE + timedelta(days=clamped)
     before, after = _offset(where, midnight), _offset(where, midnight.replace(fold=1))
     start = clamped * DAY - before
-    if before < after:  # midnight lies in a gap: fold 0 has the offset before it, fold 1 the one after
+    if before < after:  # midnight is in a gap: fold 0 has the offset before it, fold 1 the one after
         start = _end_of_gap(where, clamped * DAY - after, start)
     return max(FAR_PAST, min(start + (day - clamped) * DAY, FAR_FUTURE))
 
 
 def _end_of_gap(zone: ZoneInfo, inside_before: Micros, at_or_after: Micros) -> Micros:
-    """Find the second at which the clocks are put forward, between two instants around it."""
+    """Find the second at which the clocks go forward, between two instants around it."""
     old = _utc_offset(zone, inside_before)
     low, high = inside_before // SECOND, at_or_after // SECOND
     while high - low > 1:
@@ -115,7 +115,7 @@ def _end_of_gap(zone: ZoneInfo, inside_before: Micros, at_or_after: Micros) -> M
 
 
 def _utc_offset(zone: ZoneInfo, instant: Micros) -> int:
-    """Tell what the zone's clocks are ahead of UTC at an instant that `datetime` can express, in microseconds."""
+    """Give a zone's offset from UTC at an instant that `datetime` can express, in microseconds."""
     offset = (EPOCH + timedelta(microseconds=instant)).astimezone(zone).utcoffset()
     assert offset is not None
     return (offset.days * 86_400 + offset.seconds) * SECOND
@@ -127,7 +127,7 @@ def end_of_day(day: Day, zone: str) -> Micros:
 
 
 def local_date(instant: Micros, zone: str) -> Day:
-    """Give the day that a calendar on the wall shows in a zone at an instant."""
+    """Give the local day of an instant in a zone."""
     clamped = max(_FIRST_DAY * DAY, min(instant, _LAST_DAY * DAY))
     return (instant + _utc_offset(_zone(zone), clamped)) // DAY
 
@@ -149,10 +149,10 @@ def _deadline_from(day: Day, banking_days: int) -> Micros:
 
 
 def banking_deadline(start: Micros, banking_days: int) -> Micros:
-    """Give the exclusive end, in New York, of the day that lies some banking days after an instant.
+    """Give the exclusive end, in New York, of the day a number of banking days after an instant (contract section 4).
 
-    Contract section 4: counted from the date in New York; a start on a non-banking day counts as the next banking day.
+    They are counted from the date in New York; a start on a non-banking day counts as the next banking day.
     """
-    # An hour of UTC lies in one New York day, so that a table of hours answers nearly every call.
+    # An hour of UTC is within one day of New York, so a cache by hour answers nearly every call.
     day = _new_york_day(start // HOUR) if start >= _NEW_YORK_FULL_HOURS else local_date(start, _NEW_YORK)
     return _deadline_from(day, banking_days)

@@ -1,8 +1,8 @@
-"""The facts rentmatch learns: the input records of contract section 2, and what a payment tells an obligation.
+"""The facts: the input records of contract section 2, and the application of a payment to an obligation.
 
-Units: money is whole minor units (`*_minor`) of an upper-case ISO 4217 currency; instants are microseconds since
-1970-01-01T00:00:00Z; calendar days are days since 1970-01-01. All records are frozen and compare by value.
-They are packed as arrays with a tag, so a field may only ever be appended, with a default.
+Money is integer minor units (`*_minor`) of an upper-case ISO 4217 currency; instants are UTC microseconds; calendar
+days are days since 1970-01-01. All records are frozen and compare by value. They are packed as arrays with a tag:
+fields may only be appended, with a default.
 """
 
 from typing import Literal, Self
@@ -16,14 +16,14 @@ Outcome = Literal["SETTLED", "FAILED", "RETURNED", "REFUNDED", "CHARGEBACK", "CH
 
 
 class Fact(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What every input record has: the id of the event that told it and when that says it happened."""
+    """The fields of every input record: the id of the event that reported it, and when it occurred."""
 
     event_id: str
     occurred_at: Micros
 
 
 class PaymentInitiated(Fact, frozen=True, array_like=True, gc=False, tag="PI"):
-    """A tenant set a payment going (`payment-initiated`). One a payment."""
+    """A tenant initiated a payment (`payment-initiated`). Identity: the payment."""
 
     payment_id: str
     tenant_id: str
@@ -38,7 +38,7 @@ class PaymentInitiated(Fact, frozen=True, array_like=True, gc=False, tag="PI"):
 
 
 class ProcessorSettled(Fact, frozen=True, array_like=True, gc=False, tag="PS"):
-    """A processor tells the outcome of an attempt (`processor-settled`). Identity: processor, reference, outcome."""
+    """A processor reported the outcome of an attempt (`processor-settled`). Identity: processor, reference, outcome."""
 
     payment_id: str
     processor: str
@@ -54,7 +54,7 @@ class ProcessorSettled(Fact, frozen=True, array_like=True, gc=False, tag="PS"):
 
 
 class Installment(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A part of an obligation with a due date of its own."""
+    """A part of an obligation with its own due date."""
 
     installment_id: str
     sequence: int
@@ -63,7 +63,7 @@ class Installment(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class ObligationCharged(Fact, frozen=True, array_like=True, gc=False, tag="OC"):
-    """The ledger charges a month of rent. One an obligation; its installments are plan version 0."""
+    """The ledger charged a month of rent. Identity: the obligation. Its installments are plan version 0."""
 
     obligation_id: str
     lease_id: str
@@ -79,7 +79,7 @@ class ObligationCharged(Fact, frozen=True, array_like=True, gc=False, tag="OC"):
 
 
 class PlanChanged(Fact, frozen=True, array_like=True, gc=False, tag="PC"):
-    """The ledger splits an obligation anew. Identity: plan_version."""
+    """The ledger replaced the installments of an obligation. Identity: plan_version."""
 
     obligation_id: str
     plan_version: int
@@ -87,7 +87,7 @@ class PlanChanged(Fact, frozen=True, array_like=True, gc=False, tag="PC"):
 
 
 class ObligationAdjusted(Fact, frozen=True, array_like=True, gc=False, tag="OA"):
-    """A credit (below 0) or a further charge (above 0). Identity: adjustment_id."""
+    """The ledger credited (below 0) or charged (above 0) an amount. Identity: adjustment_id."""
 
     obligation_id: str
     adjustment_id: str
@@ -97,14 +97,14 @@ class ObligationAdjusted(Fact, frozen=True, array_like=True, gc=False, tag="OA")
 
 
 class ObligationCancelled(Fact, frozen=True, array_like=True, gc=False, tag="OX"):
-    """The obligation is void: its balance is 0. One an obligation."""
+    """The ledger cancelled an obligation: its balance is 0. Identity: the obligation."""
 
     obligation_id: str
     reason: str
 
 
 class PaymentPosted(Fact, frozen=True, array_like=True, gc=False, tag="PP"):
-    """The ledger posts a payment to an obligation. Identity: posting_id."""
+    """The ledger posted a payment to an obligation. Identity: posting_id."""
 
     obligation_id: str
     posting_id: str
@@ -115,7 +115,7 @@ class PaymentPosted(Fact, frozen=True, array_like=True, gc=False, tag="PP"):
 
 
 class PostingReversed(Fact, frozen=True, array_like=True, gc=False, tag="PR"):
-    """The ledger takes a posting back, wholly or in part. Identity: reversal_id."""
+    """The ledger reversed a posting, in full or in part. Identity: reversal_id."""
 
     obligation_id: str
     reversal_id: str

@@ -1,4 +1,4 @@
-"""Amounts, instants and lists in words, for people who work with money and do not read code."""
+"""Text for people: amounts, instants, lists and counts."""
 
 from collections.abc import Iterable
 
@@ -21,7 +21,7 @@ def amount_text(minor: int, currency: str) -> str:
 
 
 def instant_text(at: Micros) -> str:
-    """Write an instant as a person reads it: `2026-07-08 04:00 UTC`, with seconds only where there are any."""
+    """Write an instant for a person: `2026-07-08 04:00 UTC`, with seconds only if they are not 0."""
     day, rest = divmod(at, DAY)
     if not FIRST_DAY <= day <= LAST_DAY:
         return "never"
@@ -39,11 +39,11 @@ def end_of_day_text(at: Micros, zone: str) -> str:
 
 
 def listed(words: Iterable[str]) -> str:
-    """Join words as a sentence does: `a`, `a and b`, `a, b and c`."""
+    """Join words: `a`, `a and b`, `a, b and c`."""
     *most, last = list(words) or [""]
     return f"{', '.join(most)} and {last}" if most else last
 
 
 def counted(number: int, thing: str) -> str:
-    """Say how many there are: `1 banking day`, `5 banking days`."""
+    """Write a count: `1 banking day`, `5 banking days`."""
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

@@ -1,4 +1,4 @@
-"""The ids that rentmatch makes (contract section 1): the first 32 hex digits of SHA-256 over netstrings."""
+"""The ids that rentmatch assigns (contract section 1): the first 32 hex digits of SHA-256 over netstrings."""
 
 from hashlib import sha256
 
@@ -6,7 +6,7 @@ from domain.time import Day, iso_date
 
 
 def _hashed(*parts: str) -> str:
-    # A netstring says how long each part is, so that ("a", "bc") and ("ab", "c") cannot meet in one id.
+    # A netstring starts with the length of each part, so ("a", "bc") and ("ab", "c") have different ids.
     netstrings = bytearray()
     for part in parts:
         text = part.encode()
@@ -15,7 +15,7 @@ def _hashed(*parts: str) -> str:
 
 
 def break_id(key_kind: str, key: str, subject: tuple[str, ...]) -> str:
-    """Name a break (contract section 7) without its class, so that a reclassified break keeps its history.
+    """Give the id of a break (contract section 7). The class is not part of it: a reclassified break keeps its id.
 
     Args:
         key_kind: `payment` or `obligation`.
@@ -27,7 +27,7 @@ def break_id(key_kind: str, key: str, subject: tuple[str, ...]) -> str:
 
 
 def alert_id(obligation_id: str, installment_id: str, due_date: Day) -> str:
-    """Name a late-payment alert (contract section 8): a moved installment is another alert.
+    """Give the id of a late-payment alert (contract section 8). A moved installment is another alert.
 
     Raises:
         ValueError: the due date is outside the years 1 to 9999, which no decoded fact is.

@@ -1,4 +1,4 @@
-"""The deadlines that rentmatch holds money to (contract section 4). Each is a setting."""
+"""The deadlines of contract section 4. Each is a setting."""
 
 import msgspec
 
@@ -6,7 +6,7 @@ from domain.time import MINUTE
 
 
 class Policy(msgspec.Struct, frozen=True):
-    """Deadlines by which money that is on its way must have arrived. Defaults are the contract's."""
+    """How long settlement, posting and initiation may take. Defaults are the contract's."""
 
     settlement_banking_days_ach_debit: int = 5
     settlement_banking_days_card: int = 2

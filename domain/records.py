@@ -1,8 +1,7 @@
-"""The records rentmatch emits (contract sections 6 to 8), as the domain makes them.
+"""The output records (contract sections 6 to 8).
 
-Field names and meanings are the contract's and those of `schemas/avro/`. Instants are microseconds since
-1970-01-01T00:00:00Z, days are days since 1970-01-01, money is whole minor units.
-`version` is 0 until `domain.publishing` numbers the record for its key.
+Field names and meanings are those of the contract and of `schemas/avro/`. Instants are UTC microseconds, days are days
+since 1970-01-01, money is integer minor units. `version` is 0 until `domain.publishing` numbers the record for its key.
 """
 
 from enum import StrEnum
@@ -14,7 +13,7 @@ from domain.time import Day, Micros
 
 
 class PaymentStatus(StrEnum):
-    """Contract section 4, in the order in which the first that applies holds."""
+    """Contract section 4, in order: the first that applies is the status."""
 
     EXCEPTION = "exception"
     INITIATED = "initiated"
@@ -27,7 +26,7 @@ class PaymentStatus(StrEnum):
 
 
 class ObligationStatus(StrEnum):
-    """Contract section 5, in the order in which the first that applies holds."""
+    """Contract section 5, in order: the first that applies is the status."""
 
     CANCELLED = "cancelled"
     OVERPAID = "overpaid"
@@ -48,7 +47,7 @@ class AgeingBucket(StrEnum):
 
 
 class BreakClass(StrEnum):
-    """Contract section 7; within a subject the first that applies holds."""
+    """Contract section 7, in order within each subject: the first that applies is the class."""
 
     POSTING_WITHOUT_SETTLEMENT = "posting_without_settlement"
     DUPLICATE_SETTLEMENT = "duplicate_settlement"
@@ -71,7 +70,7 @@ class BreakClass(StrEnum):
 
 
 class BreakLifecycle(StrEnum):
-    """What a mismatch alert tells of its break."""
+    """The lifecycle of a break, in mismatch alerts."""
 
     OPENED = "opened"
     UPDATED = "updated"
@@ -89,7 +88,7 @@ class LateStage(StrEnum):
 
 
 class LateLifecycle(StrEnum):
-    """What a late-payment alert tells of its installment."""
+    """The lifecycle of a late-payment alert."""
 
     OPENED = "opened"
     ESCALATED = "escalated"
@@ -98,7 +97,7 @@ class LateLifecycle(StrEnum):
 
 
 class Initiated(msgspec.Struct, frozen=True, array_like=True):
-    """What the initiation says (part of a payment reconciliation)."""
+    """The initiation, in a payment reconciliation."""
 
     obligation_id: str
     installment_id: str | None
@@ -107,7 +106,7 @@ class Initiated(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Settled(msgspec.Struct, frozen=True, array_like=True):
-    """What the processors say. Gross, fee and net are sums over SETTLED; returned includes voided."""
+    """The processors' totals. Gross, fee and net are sums over SETTLED; returned includes voided."""
 
     gross_minor: int
     fee_minor: int
@@ -119,14 +118,14 @@ class Settled(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Posted(msgspec.Struct, frozen=True, array_like=True):
-    """What the ledger says: live postings in the payment's currency, net of reversals."""
+    """The ledger's totals: live postings in the payment's currency, net of reversals."""
 
     net_minor: int
     by_obligation: dict[str, int]
 
 
 class PaymentReconciliation(msgspec.Struct, frozen=True, array_like=True):
-    """A payment as it stands (`payment-reconciliations`)."""
+    """The reconciliation of a payment (`payment-reconciliations`)."""
 
     payment_id: str
     version: int
@@ -140,7 +139,7 @@ class PaymentReconciliation(msgspec.Struct, frozen=True, array_like=True):
 
 
 class InstallmentView(msgspec.Struct, frozen=True, array_like=True):
-    """An installment after the difference is carried, with the money poured into it by payment."""
+    """An installment after it absorbed the plan's difference, with the money allocated to it by payment."""
 
     installment_id: str
     due_date: Day
@@ -150,7 +149,7 @@ class InstallmentView(msgspec.Struct, frozen=True, array_like=True):
 
 
 class ObligationReconciliation(msgspec.Struct, frozen=True, array_like=True):
-    """An obligation as it stands (`obligation-reconciliations`)."""
+    """The reconciliation of an obligation (`obligation-reconciliations`)."""
 
     obligation_id: str
     version: int
@@ -185,7 +184,7 @@ class MismatchAlert(msgspec.Struct, frozen=True, array_like=True):
     key: str
     """The payment_id or obligation_id."""
     subject: tuple[str, ...]
-    """The subject and its parts, as the break id is made of them."""
+    """The subject and its parts, as in the break id."""
     break_class: BreakClass
     """Named `class` in the Avro record."""
     priority: int
@@ -202,7 +201,7 @@ class MismatchAlert(msgspec.Struct, frozen=True, array_like=True):
 
 
 class LatePaymentAlert(msgspec.Struct, frozen=True, array_like=True):
-    """An installment whose due day ended before it was covered (`late-payment-alerts`)."""
+    """An installment that was not covered when its due day ended (`late-payment-alerts`)."""
 
     alert_id: str
     version: int

@@ -20,7 +20,7 @@ DAY: Micros = 24 * HOUR
 FAR_PAST: Micros = -(2**63)
 """Before every instant of a record."""
 FAR_FUTURE: Micros = 2**63 - 1
-"""The last instant of 64 bits. A deadline at it never passes: it stands for no deadline."""
+"""The last instant of 64 bits. A deadline at it never passes, so it means "no deadline"."""
 NOT_CAUGHT_UP: Micros = -(2**62)
 """The watermark of a partition that was not read to its end yet: no deadline has passed for its keys."""
 

@@ -1,1 +1,1 @@
-"""Obligations: what is owed, how money is allocated to it, what is late, its breaks and its view."""
+"""Obligations: state, totals, allocation, lateness, breaks and view."""

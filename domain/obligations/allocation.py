@@ -33,7 +33,7 @@ class Allocation(msgspec.Struct, frozen=True):
     uncovered: list[int]
     """What is left of the amounts after paid and pending money."""
     paid_minor: int
-    """All net settled money, with what is overpaid."""
+    """All net settled money, including the overpaid part."""
     pending_minor: int
     """All allocated pending money. Pending money never overpays: what has no place is left out."""
     overpaid_minor: int

@@ -1,1 +1,1 @@
-"""Payments: what is known of each, its totals, its breaks and its view."""
+"""Payments: state, totals, breaks and view."""

@@ -1,4 +1,4 @@
-"""The totals of a payment (contract section 4): what was collected, what of it is left, what is posted where."""
+"""The totals of a payment (contract section 4): money collected, money left of it, and postings by obligation."""
 
 import msgspec
 
@@ -186,7 +186,7 @@ def _gross(reported: SettlementOutcome, currency: str) -> int:
 
 
 def _add_settlement(totals: PaymentTotals, attempt: Attempt) -> None:
-    """Add what one attempt collected, and what it took back."""
+    """Add the settlement of one attempt, and its return or void."""
     settled, failed, returned = attempt.settled, attempt.failed, attempt.returned
     if settled is None and failed is None and returned is None:
         return
