@@ -26,13 +26,13 @@ def test_the_example_has_the_shown_result(tmp_path: Path) -> None:
     table = tmp_path / "example.txt"
     table.write_text("== the README's example\n" + found[1])
     (scenario,) = read(table)
-    (look,) = scenario.looks
-    assert (len(look.facts), len(look.expected)) == (5, 3)
+    (expectation,) = scenario.expectations
+    assert (len(expectation.facts), len(expectation.expected)) == (5, 3)
     world = World()
-    for fact in look.facts:
+    for fact in expectation.facts:
         world.apply(fact)
-    world.look(look.now)
-    check(look, world)
+    world.publish(expectation.now)
+    check(expectation, world)
 
 
 def test_every_path_in_the_readme_exists() -> None:

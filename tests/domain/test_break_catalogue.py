@@ -28,11 +28,11 @@ def scenario_breaks() -> list[tuple[str, Break]]:
     found = []
     for path in sorted(FOLDER.glob("*.txt")):
         for scenario in read(path) if path.stem != "README" else ():
-            for look in scenario.looks:
+            for expectation in scenario.expectations:
                 world = World()
-                for fact in look.facts:
+                for fact in expectation.facts:
                     world.apply(fact)
-                world.look(look.now)
+                world.publish(expectation.now)
                 views = (*world.payment_views.values(), *world.obligation_views.values())
                 found += [(view.key_kind, one) for view in views for one in view.breaks]
     return found

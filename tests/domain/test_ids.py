@@ -7,7 +7,7 @@ from domain.time import iso_date
 from tests.kit.scenario_tables import day
 
 
-def test_a_break_id_is_made_of_key_kind_key_and_subject() -> None:
+def test_a_break_id_hashes_key_kind_key_and_subject() -> None:
     text = b"5:break,7:payment,2:P1,3:fee,4:acme,2:R1,"
     assert break_id("payment", "P1", ("fee", "acme", "R1")) == hashlib.sha256(text).hexdigest()[:32]
 
@@ -22,7 +22,7 @@ def test_an_alert_id_has_the_due_date_as_iso_text() -> None:
     assert alert_id("O1", "A1", day("2026-03-01")) == hashlib.sha256(text).hexdigest()[:32]
 
 
-def test_parts_do_not_run_into_each_other() -> None:
+def test_parts_of_an_id_cannot_run_together() -> None:
     assert break_id("payment", "P1", ("fee", "a", "bc")) != break_id("payment", "P1", ("fee", "ab", "c"))
 
 

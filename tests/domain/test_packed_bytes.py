@@ -1,6 +1,6 @@
-"""The packed bytes of states, histories, tallies and internal facts are on disks and in changelogs: they stay readable.
+"""Packed states, `Published`, tallies and internal facts lie on disks and in changelogs: their bytes must not change.
 
-`packed/*.hex` were written before the structs were last renamed. Field order and tags are the format; names are not.
+Field order and tags are the format; names are not. `packed/*.hex` holds the bytes.
 """
 
 from pathlib import Path
@@ -42,33 +42,33 @@ MORE = """
 2026-01-09 13:00  O1 replanned 1 event e13 plan A1:150.00:2026-01-03 A2:140.00:2026-01-04
 2026-01-09 14:00  O1 adjusted -20.00 as D1 event e14
 """
-LOOKS = (instant("2026-01-08 16:00"), instant("2026-01-10 12:00"))
+INSTANTS = (instant("2026-01-08 16:00"), instant("2026-01-10 12:00"))
 
 
 def packed_now() -> dict[str, bytes]:
     world = World()
     payments, obligations = Tally(), Tally()
-    histories = {"P1": Published(), "O1": Published()}
+    published = {"P1": Published(), "O1": Published()}
     facts = []
-    for text, at in zip((FACTS, MORE), LOOKS, strict=True):
+    for text, at in zip((FACTS, MORE), INSTANTS, strict=True):
         for fact in read_facts(text):
             facts.append(fact)
             world.apply(fact)
-        world.look(at)
+        world.publish(at)
         paid, owed = world.payments["P1"], world.obligations["O1"]
         for key, view in (
             ("P1", payment.view(paid, at, Policy())),
             ("O1", obligation.view(owed, at, Policy())),
         ):
             if isinstance(view, payment.PaymentView):
-                count_payment(payments, histories[key], paid, view, at // DAY)
+                count_payment(payments, published[key], paid, view, at // DAY)
             else:
-                count_obligation(obligations, histories[key], owed, view, at // DAY)
-            publishing.diff(histories[key], view, at, world.version)
+                count_obligation(obligations, published[key], owed, view, at // DAY)
+            publishing.diff(published[key], view, at, world.version)
     (bundle,) = bundles.pack([*facts, *world.applications])
     return {
-        "payment": pack(LOOKS[1], world.payments["P1"], histories["P1"]),
-        "obligation": pack(LOOKS[1], world.obligations["O1"], histories["O1"]),
+        "payment": pack(INSTANTS[1], world.payments["P1"], published["P1"]),
+        "obligation": pack(INSTANTS[1], world.obligations["O1"], published["O1"]),
         "payments-tally": pack_tally(payments),
         "obligations-tally": pack_tally(obligations),
         "internal-facts": bundle,
@@ -84,12 +84,12 @@ def test_the_packed_bytes_are_those_on_disk(name: str) -> None:
     assert packed_now()[name].hex() == golden(name).hex()
 
 
-def test_what_is_on_disk_unpacks_and_packs_to_the_same() -> None:
+def test_packed_bytes_survive_a_round_trip() -> None:
     for name, unpack in (("payment", Unpacker(PaymentState)), ("obligation", Unpacker(ObligationState))):
-        state, history = unpack(golden(name))
-        assert pack(LOOKS[1], state, history) == golden(name)
-        assert history.breaks
-        assert history.counted
+        state, published = unpack(golden(name))
+        assert pack(INSTANTS[1], state, published) == golden(name)
+        assert published.breaks
+        assert published.counted
     assert Unpacker(ObligationState)(golden("obligation"))[1].late
     assert Unpacker(PaymentState)(golden("payment"))[1].applications
     for name in ("payments-tally", "obligations-tally"):

@@ -1,4 +1,4 @@
-"""What holds whatever happens: no order, no duplicate and no packing matters; deadlines are honest; money adds up."""
+"""Invariants over generated facts: order, duplicates and packing do not matter; deadlines are exact; money adds up."""
 
 import copy
 import random
@@ -24,7 +24,7 @@ LITTLE_TIME = settings(deadline=None, max_examples=200)
 
 
 def repacked(world: World) -> None:
-    """Put all that is remembered through its packed form, and check that this changes nothing."""
+    """Pack and unpack every state and `Published`, and check that nothing changes."""
     for book, kind in (
         (world.payments, PaymentState),
         (world.obligations, ObligationState),
@@ -37,16 +37,16 @@ def repacked(world: World) -> None:
 
 
 def views(world: World) -> dict[str, PaymentView | ObligationView]:
-    # An obligation that was only ever told empty parts is known to the world, but nothing is told of it.
-    told = {k: v for k, v in world.obligation_views.items() if v.reconciliation is not None or v.breaks}
-    return {**world.payment_views, **told}
+    # An obligation that only ever received empty applications has a state, but nothing is published of it.
+    known = {k: v for k, v in world.obligation_views.items() if v.reconciliation is not None or v.breaks}
+    return {**world.payment_views, **known}
 
 
 def settled(facts: list[Fact], now: Micros) -> World:
     world = World()
     for fact in facts:
         world.apply(fact)
-    world.look(now)
+    world.publish(now)
     return world
 
 
@@ -58,23 +58,23 @@ def test_order_duplicates_batches_and_packing_do_not_matter(
     reference = settled(facts, now)
 
     again = data.draw(st.lists(st.sampled_from(facts), max_size=10))
-    told = data.draw(st.permutations(facts + again))
-    looks = data.draw(st.sets(st.integers(0, len(told)), max_size=4))
-    packs = data.draw(st.sets(st.integers(0, len(told)), max_size=2))
+    delivered = data.draw(st.permutations(facts + again))
+    publishes = data.draw(st.sets(st.integers(0, len(delivered)), max_size=4))
+    packs = data.draw(st.sets(st.integers(0, len(delivered)), max_size=2))
     world = World()
-    for index, fact in enumerate(told):
+    for index, fact in enumerate(delivered):
         world.apply(fact)
-        if index in looks:
-            world.look(min(now, START + index * HOUR))
+        if index in publishes:
+            world.publish(min(now, START + index * HOUR))
         if index in packs:
             repacked(world)
-    world.look(now)
+    world.publish(now)
     assert views(world) == views(reference)
 
 
 @LITTLE_TIME
 @given(facts=histories)
-def test_learning_twice_changes_nothing(facts: list[Fact]) -> None:
+def test_applying_a_fact_twice_changes_nothing(facts: list[Fact]) -> None:
     world = World()
     for fact in facts:
         world.apply(fact)
@@ -86,13 +86,13 @@ def test_learning_twice_changes_nothing(facts: list[Fact]) -> None:
 
 @LITTLE_TIME
 @given(facts=histories)
-def test_learning_says_whether_a_view_can_have_changed(facts: list[Fact]) -> None:
+def test_apply_returns_whether_a_view_can_have_changed(facts: list[Fact]) -> None:
     world = World()
     for fact in facts:
-        world.look(FAR)
+        world.publish(FAR)
         before = views(world)
         changed = world.apply(fact)
-        world.look(FAR)
+        world.publish(FAR)
         assert changed or views(world) == before
 
 
@@ -151,7 +151,7 @@ def test_money_adds_up(facts: list[Fact], now: Micros) -> None:
         assert record.paid_minor == sum(standing.values())
         for pid, stands in standing.items():
             assert sum(one.paid.get(pid, 0) for one in record.installments) <= stands
-        # Nothing is overpaid while an installment lacks standing money.
+        # Nothing is overpaid while an installment lacks net settled money.
         assert not record.overpaid_minor or placed == max(0, record.balance_minor)
         event(f"status: {record.status}")
 
@@ -173,30 +173,32 @@ def test_a_key_and_subject_has_one_break_and_the_record_lists_it(facts: list[Fac
 
 
 @LITTLE_TIME
-@given(facts=histories, looks=st.lists(instants_to_look_at, max_size=6), chance=st.randoms(use_true_random=False))
-def test_parts_may_come_in_any_order(facts: list[Fact], looks: list[Micros], chance: random.Random) -> None:
+@given(facts=histories, publishes=st.lists(instants_to_look_at, max_size=6), chance=st.randoms(use_true_random=False))
+def test_applications_may_arrive_in_any_order(
+    facts: list[Fact], publishes: list[Micros], chance: random.Random
+) -> None:
     world = World()
     for index, fact in enumerate(facts):
         world.apply(fact)
         if index % 3 == 0:
-            world.look(looks[index % len(looks)] if looks else NOT_CAUGHT_UP)
-    world.look(FAR)
+            world.publish(publishes[index % len(publishes)] if publishes else NOT_CAUGHT_UP)
+    world.publish(FAR)
 
     late_reader = World()
-    told: list[Fact | PaymentApplication] = [*world.applications, *world.applications]
-    told += [fact for fact in facts if hasattr(fact, "lease_id") or not hasattr(fact, "payment_id")]
-    chance.shuffle(told)
-    for fact in told:
-        obligation.apply(late_reader.remembered(fact.obligation_id), fact)
-    late_reader.look(FAR)
+    delivered: list[Fact | PaymentApplication] = [*world.applications, *world.applications]
+    delivered += [fact for fact in facts if hasattr(fact, "lease_id") or not hasattr(fact, "payment_id")]
+    chance.shuffle(delivered)
+    for fact in delivered:
+        obligation.apply(late_reader.obligation_state(fact.obligation_id), fact)
+    late_reader.publish(FAR)
     assert late_reader.obligation_views == world.obligation_views
 
 
 @LITTLE_TIME
 @given(facts=histories, now=instants_to_look_at)
 @example(facts=[], now=NOT_CAUGHT_UP)
-def test_looking_again_tells_nothing(facts: list[Fact], now: Micros) -> None:
+def test_an_unchanged_view_publishes_nothing(facts: list[Fact], now: Micros) -> None:
     world = settled(facts, now)
     emitted, applications = len(world.outputs), len(world.applications)
-    world.look(now)
+    world.publish(now)
     assert (len(world.outputs), len(world.applications)) == (emitted, applications)

@@ -1,4 +1,4 @@
-"""What consumers are told: each change once, under rising versions, and that what ended has ended."""
+"""Publishing: each change once, under rising versions, and every end."""
 
 import msgspec
 import pytest
@@ -47,12 +47,12 @@ def test_a_break_keeps_its_id_and_opening_when_it_is_reclassified_and_is_resolve
     world = World()
     for fact in facts[:4]:
         world.apply(fact)
-    world.look(instant("2026-01-06 17:00"))
+    world.publish(instant("2026-01-06 17:00"))
     world.apply(facts[4])
-    world.look(instant("2026-01-09 05:00"))
+    world.publish(instant("2026-01-09 05:00"))
     for fact in facts[5:]:
         world.apply(fact)
-    world.look(instant("2026-01-10 12:00"))
+    world.publish(instant("2026-01-10 12:00"))
 
     opened, updated, resolved = [one for one in mismatches(world) if one.key == "P1"]
     assert (opened.break_class, opened.lifecycle) == (BreakClass.DUPLICATE_POSTING, BreakLifecycle.OPENED)
@@ -69,24 +69,24 @@ def test_a_break_keeps_its_id_and_opening_when_it_is_reclassified_and_is_resolve
     assert opened.version < updated.version < resolved.version
 
 
-def test_what_opens_and_closes_between_two_looks_is_not_told() -> None:
+def test_a_break_that_opens_and_closes_between_two_views_is_not_published() -> None:
     world = World()
     for fact in read_facts(ISSUES):
         world.apply(fact)
-    world.look(instant("2026-02-01 00:00"))
+    world.publish(instant("2026-02-01 00:00"))
     assert mismatches(world) == []
 
 
-def test_nothing_changed_nothing_told_and_the_version_stands() -> None:
+def test_an_unchanged_key_publishes_nothing_and_keeps_its_version() -> None:
     world = World()
     for fact in read_facts(ISSUES):
         world.apply(fact)
-        world.look(NOT_CAUGHT_UP)
-    versions = {key: told.version for key, told in world.histories.items()}
+        world.publish(NOT_CAUGHT_UP)
+    versions = {key: published.version for key, published in world.histories.items()}
     emitted = len(world.outputs)
-    world.look(NOT_CAUGHT_UP)
+    world.publish(NOT_CAUGHT_UP)
     assert len(world.outputs) == emitted
-    assert {key: told.version for key, told in world.histories.items()} == versions
+    assert {key: published.version for key, published in world.histories.items()} == versions
 
 
 def test_every_record_of_one_change_has_the_version_given() -> None:
@@ -94,12 +94,17 @@ def test_every_record_of_one_change_has_the_version_given() -> None:
     state = payment.new_payment("P1")
     assert isinstance(initiated, PaymentInitiated)
     payment.apply(state, initiated)
-    told = Published()
-    changes = publishing.diff(told, payment.view(state, instant("2026-02-01 00:00"), Policy()), 77, 1234)
+    published = Published()
+    changes = publishing.diff(published, payment.view(state, instant("2026-02-01 00:00"), Policy()), 77, 1234)
     record, alert = changes.outputs
     assert isinstance(record, PaymentReconciliation)
     assert isinstance(alert, MismatchAlert)
-    assert (record.version, alert.version, changes.applications[0].revision, told.version) == (1234, 1234, 1234, 1234)
+    assert (record.version, alert.version, changes.applications[0].revision, published.version) == (
+        1234,
+        1234,
+        1234,
+        1234,
+    )
     assert record.open_breaks == (alert.break_id,)
     assert (alert.key_kind, alert.key, alert.subject) == ("payment", "P1", ("settlement",))
     assert alert.opened_at == 77
@@ -110,26 +115,26 @@ LATE = """
 """
 
 
-def test_a_late_alert_is_opened_escalated_told_again_and_cured() -> None:
+def test_a_late_alert_is_opened_escalated_published_again_and_cured() -> None:
     world = World()
     for fact in read_facts(LATE):
         world.apply(fact)
-    world.look(instant("2026-02-02 04:59"))
+    world.publish(instant("2026-02-02 04:59"))
     assert lates(world) == []
-    world.look(instant("2026-02-02 05:00"))
+    world.publish(instant("2026-02-02 05:00"))
     for fact in read_facts("2026-02-02 06:00  P1 initiated 40.00 INSTANT for O1\n2026-02-02 06:01  P1 SETTLED 40.00"):
         world.apply(fact)
-    world.look(instant("2026-02-02 07:00"))
-    world.look(instant("2026-02-07 05:00"))
+    world.publish(instant("2026-02-02 07:00"))
+    world.publish(instant("2026-02-07 05:00"))
     for fact in read_facts("2026-02-08 06:00  P2 initiated 10.00 CARD for O1"):
         world.apply(fact)
-    world.look(instant("2026-02-08 07:00"))
+    world.publish(instant("2026-02-08 07:00"))
     for fact in read_facts("2026-02-09 06:00  P3 initiated 60.00 INSTANT for O1\n2026-02-09 06:00  P3 SETTLED 60.00"):
         world.apply(fact)
-    world.look(instant("2026-02-09 07:00"))
+    world.publish(instant("2026-02-09 07:00"))
 
-    told = [(one.lifecycle, one.stage, one.paid_minor, one.pending_minor) for one in lates(world)]
-    assert told == [
+    published = [(one.lifecycle, one.stage, one.paid_minor, one.pending_minor) for one in lates(world)]
+    assert published == [
         (LateLifecycle.OPENED, LateStage.PAST_DUE, 0, 0),
         (LateLifecycle.OPENED, LateStage.PAST_DUE, 4000, 0),
         (LateLifecycle.ESCALATED, LateStage.FEE_ELIGIBLE, 4000, 0),
@@ -146,21 +151,21 @@ def test_a_late_alert_is_opened_escalated_told_again_and_cured() -> None:
     assert last.due_at == instant("2026-02-02 05:00")
 
 
-def test_a_reopened_alert_keeps_its_id_and_opens_at_the_stage_of_the_clock() -> None:
+def test_a_reopened_alert_keeps_its_id_and_opens_at_the_current_stage() -> None:
     world = World()
     for fact in read_facts(LATE + "2026-02-01 15:00  P1 initiated 100.00 for O1\n2026-02-03 15:00  P1 SETTLED 100.00"):
         world.apply(fact)
-    world.look(instant("2026-02-03 16:00"))
+    world.publish(instant("2026-02-03 16:00"))
     assert lates(world) == []
     for fact in read_facts("2026-03-10 13:00  P1 RETURNED 100.00"):
         world.apply(fact)
-    world.look(instant("2026-03-10 13:00"))
+    world.publish(instant("2026-03-10 13:00"))
     for fact in read_facts("2026-03-11 13:00  P2 initiated 100.00 INSTANT for O1\n2026-03-11 13:00  P2 SETTLED 100.00"):
         world.apply(fact)
-    world.look(instant("2026-03-11 14:00"))
+    world.publish(instant("2026-03-11 14:00"))
     for fact in read_facts("2026-04-20 13:00  P2 CHARGEBACK 100.00"):
         world.apply(fact)
-    world.look(instant("2026-04-20 14:00"))
+    world.publish(instant("2026-04-20 14:00"))
     assert [(one.lifecycle, one.stage) for one in lates(world)] == [
         (LateLifecycle.OPENED, LateStage.DAYS_30),
         (LateLifecycle.CURED, LateStage.DAYS_30),
@@ -182,10 +187,10 @@ def test_an_alert_is_cancelled_when_its_installment_is(what: str, fact: str) -> 
     world = World()
     for one in read_facts(LATE):
         world.apply(one)
-    world.look(instant("2026-02-02 12:00"))
+    world.publish(instant("2026-02-02 12:00"))
     for one in read_facts(fact):
         world.apply(one)
-    world.look(instant("2026-02-03 13:00"))
+    world.publish(instant("2026-02-03 13:00"))
     first = lates(world)[0]
     of_first = [one for one in lates(world) if one.alert_id == first.alert_id]
     assert [one.lifecycle for one in of_first] == [LateLifecycle.OPENED, LateLifecycle.CANCELLED], what
@@ -199,17 +204,17 @@ def test_a_moved_installment_that_is_late_again_is_another_alert() -> None:
     world = World()
     for one in read_facts(LATE):
         world.apply(one)
-    world.look(instant("2026-02-02 12:00"))
+    world.publish(instant("2026-02-02 12:00"))
     for one in read_facts("2026-02-03 12:00  O1 replanned 1 plan A1:100.00:2026-02-10"):
         world.apply(one)
-    world.look(instant("2026-02-11 12:00"))
-    opened, opened_anew, cancelled = lates(world)
-    assert cancelled.alert_id == opened.alert_id != opened_anew.alert_id
+    world.publish(instant("2026-02-11 12:00"))
+    opened, opened_again, cancelled = lates(world)
+    assert cancelled.alert_id == opened.alert_id != opened_again.alert_id
     assert cancelled.lifecycle == LateLifecycle.CANCELLED
-    assert opened_anew.lifecycle == LateLifecycle.OPENED
+    assert opened_again.lifecycle == LateLifecycle.OPENED
 
 
-def test_an_obligation_that_a_payment_no_longer_touches_is_told_so() -> None:
+def test_an_obligation_that_a_payment_no_longer_touches_gets_an_empty_application() -> None:
     late_one, early_one, settled = read_facts(
         "2026-01-05 15:00  P1 initiated 100.00 CARD for O2\n"
         "2026-01-05 14:00  P1 initiated 100.00 CARD for O1\n"
@@ -218,17 +223,17 @@ def test_an_obligation_that_a_payment_no_longer_touches_is_told_so() -> None:
     assert isinstance(late_one, PaymentInitiated)
     assert isinstance(early_one, PaymentInitiated)
     assert isinstance(settled, ProcessorSettled)
-    state, told = payment.new_payment("P1"), Published()
+    state, published = payment.new_payment("P1"), Published()
 
-    def tell(version: int) -> Changes:
-        return publishing.diff(told, payment.view(state, NOT_CAUGHT_UP, Policy()), 0, version)
+    def publish(version: int) -> Changes:
+        return publishing.diff(published, payment.view(state, NOT_CAUGHT_UP, Policy()), 0, version)
 
     payment.apply(state, late_one)
-    assert [(application.obligation_id, application.in_flight_minor) for application in tell(1).applications] == [
+    assert [(application.obligation_id, application.in_flight_minor) for application in publish(1).applications] == [
         ("O2", 10000)
     ]
     payment.apply(state, early_one)
-    moved, emptied = tell(2).applications
+    moved, emptied = publish(2).applications
     assert (moved.obligation_id, moved.in_flight_minor, moved.revision) == ("O1", 10000, 2)
     assert emptied == PaymentApplication(
         payment_id="P1",
@@ -245,10 +250,10 @@ def test_an_obligation_that_a_payment_no_longer_touches_is_told_so() -> None:
         rests_on=FAR_PAST,
     )
     payment.apply(state, settled)
-    assert [application.obligation_id for application in tell(3).applications] == ["O1"]
+    assert [application.obligation_id for application in publish(3).applications] == ["O1"]
 
 
-def test_an_obligation_rests_no_longer_on_a_payment_that_was_taken_back() -> None:
+def test_an_obligation_no_longer_rests_on_a_payment_that_left_it() -> None:
     world = World()
     facts = read_facts(
         "2026-01-01 12:00  O2 charged 100.00 due 2026-02-01\n"
@@ -258,7 +263,7 @@ def test_an_obligation_rests_no_longer_on_a_payment_that_was_taken_back() -> Non
     rests_on = []
     for fact in facts:
         world.apply(fact)
-        world.look(NOT_CAUGHT_UP)
+        world.publish(NOT_CAUGHT_UP)
         record = world.obligation_views["O2"].reconciliation
         assert record is not None
         rests_on.append(record.rests_on)
@@ -269,37 +274,37 @@ def test_an_obligation_without_a_charge_has_breaks_but_no_record() -> None:
     world = World()
     for fact in read_facts("2026-01-05 15:00  P1 initiated 100.00 CARD for O1"):
         world.apply(fact)
-    world.look(instant("2026-01-05 16:00"))
+    world.publish(instant("2026-01-05 16:00"))
     assert [one.break_class for one in mismatches(world)] == [BreakClass.OBLIGATION_UNKNOWN]
     assert not any(isinstance(one, ObligationReconciliation) for one in world.outputs)
     for fact in read_facts("2026-01-06 15:00  O1 charged 100.00 due 2026-02-01"):
         world.apply(fact)
-    world.look(instant("2026-01-06 16:00"))
+    world.publish(instant("2026-01-06 16:00"))
     assert [one.lifecycle for one in mismatches(world)] == [BreakLifecycle.OPENED, BreakLifecycle.RESOLVED]
     assert any(isinstance(one, ObligationReconciliation) for one in world.outputs)
 
 
-def test_a_history_is_small_and_packs() -> None:
+def test_published_is_small_and_survives_packing() -> None:
     world = World()
     for fact in read_facts(ISSUES + LATE):
         world.apply(fact)
-    world.look(instant("2026-03-01 00:00"))
-    for told in world.histories.values():
-        packed = msgspec.msgpack.encode(told)
-        assert msgspec.msgpack.decode(packed, type=Published) == told
+    world.publish(instant("2026-03-01 00:00"))
+    for published in world.histories.values():
+        packed = msgspec.msgpack.encode(published)
+        assert msgspec.msgpack.decode(packed, type=Published) == published
         assert len(packed) < 200
 
 
-def test_a_charge_that_turns_out_to_be_another_moves_its_alert() -> None:
+def test_an_earlier_charge_moves_the_alert() -> None:
     (first,) = read_facts("2026-01-20 12:00  O1 charged 100.00 due 2026-02-01")
     (earlier,) = read_facts("2026-01-20 11:00  O1 charged 100.00 due 2026-02-02")
     assert isinstance(first, ObligationCharged)
     assert isinstance(earlier, ObligationCharged)
-    state, told = obligation.new_obligation("O1"), Published()
+    state, published = obligation.new_obligation("O1"), Published()
     now = instant("2026-02-10 00:00")
     obligation.apply(state, first)
-    publishing.diff(told, obligation.view(state, now, Policy()), now, 1)
+    publishing.diff(published, obligation.view(state, now, Policy()), now, 1)
     obligation.apply(state, earlier)
-    outputs = publishing.diff(told, obligation.view(state, now, Policy()), now, 2).outputs
+    outputs = publishing.diff(published, obligation.view(state, now, Policy()), now, 2).outputs
     alerts = [(one.lifecycle, one.due_date) for one in outputs if isinstance(one, LatePaymentAlert)]
     assert alerts == [(LateLifecycle.OPENED, earlier.due_date), (LateLifecycle.CANCELLED, first.due_date)]

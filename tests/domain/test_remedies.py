@@ -158,12 +158,12 @@ def test_of_every_scenario() -> None:
     tried: Counter[tuple[str, BreakClass]] = Counter()
     for path in sorted(FOLDER.glob("*.txt")):
         for scenario in read(path) if path.stem != "README" else ():
-            for look in scenario.looks:
+            for expectation in scenario.expectations:
                 world = World(POLICY)
-                for fact in look.facts:
+                for fact in expectation.facts:
                     world.apply(fact)
-                world.look(look.now)
-                tried += check(world, look.now)
+                world.publish(expectation.now)
+                tried += check(world, expectation.now)
     assert set(tried) == EVERY_CLASS, "a class of the catalogue occurs in no scenario"
 
 
@@ -173,7 +173,7 @@ def test_of_every_break_of_a_month() -> None:
     for delivery in scenario.deliveries:
         if delivery.fact is not None and not delivery.is_bad:
             world.apply(delivery.fact)
-    world.look(scenario.closes_at)
+    world.publish(scenario.closes_at)
     tried = check(world, scenario.closes_at)
     assert {name for _, name in tried} >= set(map(BreakClass, scenario.injected))
     assert set(tried) == EVERY_CLASS
@@ -187,7 +187,7 @@ def test_of_whatever_happens(facts: list[Fact], now: Micros) -> None:
         world.apply(fact)
     # Remedies come after what has happened.
     now = max([now, *(fact.occurred_at for fact in facts)]) + 1
-    world.look(now)
+    world.publish(now)
     for _, name in check(world, now):
         event(f"tried: {name}")
 
@@ -195,14 +195,14 @@ def test_of_whatever_happens(facts: list[Fact], now: Micros) -> None:
 def test_a_wrong_remedy_would_be_noticed() -> None:
     world = World(POLICY)
     scenario = next(each for each in read(FOLDER / "payment_breaks.txt") if each.title == "posting_missing")
-    look = scenario.looks[-1]
-    for fact in look.facts:
+    expectation = scenario.expectations[-1]
+    for fact in expectation.facts:
         world.apply(fact)
-    world.look(look.now)
-    (one,) = (each for each in explained(world, look.now) if each.key_kind == "payment")
+    world.publish(expectation.now)
+    (one,) = (each for each in explained(world, expectation.now) if each.key_kind == "payment")
     ((posting,),) = (each["events"] for each in one.explanation["resolutions"])
-    assert is_resolved(world, one, [built(posting, "right", look.now)], look.now)
+    assert is_resolved(world, one, [built(posting, "right", expectation.now)], expectation.now)
     short = {**posting, "fields": {**posting["fields"], "amount_minor": posting["fields"]["amount_minor"] - 1}}
-    assert not is_resolved(world, one, [built(short, "short", look.now)], look.now)
+    assert not is_resolved(world, one, [built(short, "short", expectation.now)], expectation.now)
     with pytest.raises(ValueError, match="amount_minor"):
-        built({**posting, "fields": {**posting["fields"], "amount_minor": 0}}, "bad", look.now)
+        built({**posting, "fields": {**posting["fields"], "amount_minor": 0}}, "bad", expectation.now)

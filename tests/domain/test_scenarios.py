@@ -1,4 +1,4 @@
-"""Every scenario comes out as its table says, whatever the order of the facts, and with each fact told twice."""
+"""Every scenario gives the result of its table, in any order of the facts, and with each fact delivered twice."""
 
 import random
 
@@ -14,31 +14,31 @@ SCENARIOS = [
 
 @pytest.mark.parametrize("scenario", [s for _, s in SCENARIOS], ids=[f"{stem}: {s.title}" for stem, s in SCENARIOS])
 class TestScenario:
-    def test_told_in_order(self, scenario: Scenario) -> None:
+    def test_in_order(self, scenario: Scenario) -> None:
         world = World()
         known = 0
-        for look in scenario.looks:
-            for fact in look.facts[known:]:
+        for expectation in scenario.expectations:
+            for fact in expectation.facts[known:]:
                 world.apply(fact)
-                world.look()
-            known = len(look.facts)
-            world.look(look.now)
-            check(look, world)
+                world.publish()
+            known = len(expectation.facts)
+            world.publish(expectation.now)
+            check(expectation, world)
 
     @pytest.mark.parametrize("seed", range(4))
-    def test_told_in_any_order_and_twice(self, scenario: Scenario, seed: int) -> None:
-        for look in scenario.looks:
+    def test_in_any_order_and_delivered_twice(self, scenario: Scenario, seed: int) -> None:
+        for expectation in scenario.expectations:
             world = World()
-            told = [*look.facts, *look.facts]
-            random.Random(seed).shuffle(told)
+            delivered = [*expectation.facts, *expectation.facts]
+            random.Random(seed).shuffle(delivered)
             if seed == 0:
-                told = list(reversed(look.facts))
-            for fact in told:
+                delivered = list(reversed(expectation.facts))
+            for fact in delivered:
                 world.apply(fact)
                 if seed % 2:
-                    world.look()
-            world.look(look.now)
-            check(look, world)
+                    world.publish()
+            world.publish(expectation.now)
+            check(expectation, world)
 
 
 def test_titles_are_unique() -> None:

@@ -1,4 +1,4 @@
-"""What is remembered: the first record of an identity, small, quick to learn, and the same in any order."""
+"""States: the first record of each identity, small, applied fast, and the same in any order."""
 
 import time
 from itertools import permutations
@@ -131,7 +131,9 @@ def conflicting(state: PaymentState | ObligationState) -> set[tuple[str, ...]]:
     ],
 )
 @pytest.mark.parametrize("event", ["e1", "e0", "e9"])
-def test_what_two_initiations_may_differ_in(changed: dict[str, object], conflicts: bool, event: str) -> None:
+def test_which_differences_between_two_initiations_conflict(
+    changed: dict[str, object], conflicts: bool, event: str
+) -> None:
     one, other = initiated(), initiated(event_id=event, **changed)
     expected = {("fact", "PaymentInitiated")} if conflicts else set()
     assert conflicting(payment_of(one, other)) == conflicting(payment_of(other, one)) == expected
@@ -150,7 +152,7 @@ def test_what_two_initiations_may_differ_in(changed: dict[str, object], conflict
         ({"occurred_at": AT + 1}, False),
     ],
 )
-def test_what_two_outcomes_may_differ_in(changed: dict[str, object], conflicts: bool) -> None:
+def test_which_differences_between_two_outcomes_conflict(changed: dict[str, object], conflicts: bool) -> None:
     expected = {("fact", "ProcessorSettled", "acme", "R1", "SETTLED")} if conflicts else set()
     assert conflicting(payment_of(settled(), settled(event_id="e9", **changed))) == expected
 
@@ -165,7 +167,7 @@ def test_what_two_outcomes_may_differ_in(changed: dict[str, object], conflicts: 
         ({"occurred_at": AT + 1}, False),
     ],
 )
-def test_what_two_postings_may_differ_in(changed: dict[str, object], conflicts: bool) -> None:
+def test_which_differences_between_two_postings_conflict(changed: dict[str, object], conflicts: bool) -> None:
     expected = {("fact", "PaymentPosted", "L1")} if conflicts else set()
     assert conflicting(payment_of(posted(), posted(event_id="e9", **changed))) == expected
 
@@ -180,7 +182,7 @@ def test_what_two_postings_may_differ_in(changed: dict[str, object], conflicts: 
         ({"reason": "reworded"}, False),
     ],
 )
-def test_what_two_reversals_may_differ_in(changed: dict[str, object], conflicts: bool) -> None:
+def test_which_differences_between_two_reversals_conflict(changed: dict[str, object], conflicts: bool) -> None:
     expected = {("fact", "PostingReversed", "V1")} if conflicts else set()
     assert conflicting(payment_of(reversal(), reversal(event_id="e9", **changed))) == expected
 
@@ -219,14 +221,14 @@ CHARGE = ObligationCharged(
         ({"grace_days": 6}, False),
     ],
 )
-def test_what_two_charges_may_differ_in(changed: dict[str, object], conflicts: bool) -> None:
+def test_which_differences_between_two_charges_conflict(changed: dict[str, object], conflicts: bool) -> None:
     state = obligation.new_obligation("O1")
     obligation.apply(state, CHARGE)
     obligation.apply(state, msgspec.structs.replace(CHARGE, event_id="e9", **changed))
     assert conflicting(state) == ({("fact", "ObligationCharged")} if conflicts else set())
 
 
-def test_the_first_by_time_then_event_then_content_holds_in_any_order() -> None:
+def test_the_first_by_time_then_event_then_content_is_accepted_in_any_order() -> None:
     records = [
         initiated(occurred_at=AT + 5, event_id="a", amount_minor=1),
         initiated(occurred_at=AT, event_id="b", amount_minor=2),
@@ -272,7 +274,7 @@ def test_an_event_id_used_twice_is_found_in_any_order() -> None:
     assert conflicting(payment_of(settled(event_id="a"), settled(event_id="a", outcome="RETURNED"))) == {("event", "a")}
 
 
-def test_learning_tells_a_redelivery_from_news() -> None:
+def test_apply_distinguishes_a_redelivery_from_a_new_fact() -> None:
     state = payment.new_payment("P1")
     assert payment.apply(state, initiated())
     assert not payment.apply(state, initiated())
@@ -285,7 +287,7 @@ def test_learning_tells_a_redelivery_from_news() -> None:
     assert not payment.apply(state, initiated(amount_minor=2, occurred_at=AT + 7))
 
 
-def test_a_part_of_a_lower_revision_comes_too_late() -> None:
+def test_an_application_of_a_lower_revision_is_ignored() -> None:
     state = obligation.new_obligation("O1")
     application = PaymentApplication(
         payment_id="P1",
@@ -310,7 +312,7 @@ def test_a_part_of_a_lower_revision_comes_too_late() -> None:
     assert state.applications["P1"].standing_minor == 8
 
 
-def test_rests_on_is_the_latest_fact_that_holds() -> None:
+def test_rests_on_is_the_latest_accepted_fact() -> None:
     state = payment_of(initiated(), settled(occurred_at=AT + 50), posted(occurred_at=AT + 20))
     payment.apply(state, settled(occurred_at=AT + 90))
     assert payment.view(state, NOT_CAUGHT_UP, Policy()).reconciliation.rests_on == AT + 50
@@ -410,6 +412,6 @@ def test_very_large_keys_stay_near_linear() -> None:
     assert seconds(10_000) < 10 * small + 0.2
 
 
-def test_facts_of_the_tables_have_event_ids_of_their_own() -> None:
+def test_facts_of_the_tables_have_distinct_event_ids() -> None:
     facts = read_facts("2026-01-05 15:00  P1 initiated 1.00 for O1\n2026-01-05 16:00  P1 initiated 1.00 for O1")
     assert facts[0].event_id != facts[1].event_id

@@ -1,4 +1,4 @@
-"""A tally that is kept up to date key by key is the one that would be worked out from all keys anew."""
+"""A tally that is updated key by key equals one that is recomputed from all keys."""
 
 import msgspec
 from hypothesis import given, settings
@@ -25,29 +25,29 @@ POLICY = Policy()
 
 
 class Counted:
-    """All keys of a world, counted at each look."""
+    """All keys of a world, counted whenever they are published."""
 
     def __init__(self) -> None:
         self.world = World()
         self.payments = Tally()
         self.obligations = Tally()
-        self.told: dict[tuple[str, str], Published] = {}
+        self.published: dict[tuple[str, str], Published] = {}
 
-    def look(self, now: Micros, today: int = TODAY) -> None:
-        self.world.look(now)
+    def publish(self, now: Micros, today: int = TODAY) -> None:
+        self.world.publish(now)
         for tally in (self.payments, self.obligations):
             tally.ach.forget(today)
         for key, view in self.world.payment_views.items():
-            told = self.told.setdefault(("payment", key), Published())
-            count_payment(self.payments, told, self.world.payments[key], view, today)
-            publishing.diff(told, view, now, self.world.version)
+            published = self.published.setdefault(("payment", key), Published())
+            count_payment(self.payments, published, self.world.payments[key], view, today)
+            publishing.diff(published, view, now, self.world.version)
         for key, owed in self.world.obligation_views.items():
-            told = self.told.setdefault(("obligation", key), Published())
-            count_obligation(self.obligations, told, self.world.obligations[key], owed, today)
-            publishing.diff(told, owed, now, self.world.version)
+            published = self.published.setdefault(("obligation", key), Published())
+            count_obligation(self.obligations, published, self.world.obligations[key], owed, today)
+            publishing.diff(published, owed, now, self.world.version)
 
     def histories(self, kind: str) -> list[Published]:
-        return [told for (of, _), told in self.told.items() if of == kind]
+        return [published for (of, _), published in self.published.items() if of == kind]
 
 
 def packed_and_unpacked(tally: Tally) -> Tally:
@@ -55,18 +55,18 @@ def packed_and_unpacked(tally: Tally) -> Tally:
 
 
 @settings(deadline=None, max_examples=200)
-@given(facts=histories, now=instants_to_look_at, looks=st.sets(st.integers(0, 12), max_size=5))
-def test_step_by_step_is_the_same_as_anew(facts: list[Fact], now: Micros, looks: set[int]) -> None:
+@given(facts=histories, now=instants_to_look_at, publishes=st.sets(st.integers(0, 12), max_size=5))
+def test_an_incremental_tally_equals_a_recomputed_one(facts: list[Fact], now: Micros, publishes: set[int]) -> None:
     counted = Counted()
     for number, fact in enumerate(facts):
         counted.world.apply(fact)
-        if number in looks:
-            counted.look(now if number % 2 else NOT_CAUGHT_UP)
-    counted.look(now)
+        if number in publishes:
+            counted.publish(now if number % 2 else NOT_CAUGHT_UP)
+    counted.publish(now)
     at_once = Counted()
     for fact in facts:
         at_once.world.apply(fact)
-    at_once.look(now)
+    at_once.publish(now)
 
     for kind, state in (("payment", PaymentState), ("obligation", ObligationState)):
         tally = counted.payments if kind == "payment" else counted.obligations
@@ -75,8 +75,8 @@ def test_step_by_step_is_the_same_as_anew(facts: list[Fact], now: Micros, looks:
     assert (counted.payments, counted.obligations) == (at_once.payments, at_once.obligations)
     # What a view says when nothing is known of a key, nobody sees; but a tally must come back to nothing.
     before = recounted(PaymentState, counted.histories("payment"), counted.payments.ach.forgotten)
-    for told in counted.histories("payment"):
-        alone = recounted(PaymentState, [told], counted.payments.ach.forgotten)
+    for published in counted.histories("payment"):
+        alone = recounted(PaymentState, [published], counted.payments.ach.forgotten)
         for name, vector in alone.sums.items():
             before.put(name, tuple(-value for value in vector))
         for on, counts in alone.ach.by_day.items():
@@ -86,7 +86,7 @@ def test_step_by_step_is_the_same_as_anew(facts: list[Fact], now: Micros, looks:
     assert before == Tally(ach=AchReturns(forgotten=counted.payments.ach.forgotten))
 
 
-def test_a_payment_counts_by_what_it_was_last_told_to_be() -> None:
+def test_a_payment_counts_as_last_published() -> None:
     counted = Counted()
     facts = read_facts("""
         2026-01-05 15:00  P1 initiated 100.00 CARD for O1
@@ -95,17 +95,17 @@ def test_a_payment_counts_by_what_it_was_last_told_to_be() -> None:
         2026-01-07 15:00  P1 RETURNED 100.00
     """)
     counted.world.apply(facts[0])
-    counted.look(NOT_CAUGHT_UP)
+    counted.publish(NOT_CAUGHT_UP)
     assert counted.payments.sums == {("status", "initiated"): (1,), ("legs", "initiated"): (1,)}
     for fact in facts[1:3]:
         counted.world.apply(fact)
-    counted.look(NOT_CAUGHT_UP)
+    counted.publish(NOT_CAUGHT_UP)
     assert counted.payments.sums == {
         ("status", "reconciled"): (1,), ("legs", "initiated_settled_posted"): (1,),
         ("money", "USD"): (10_000, 10_000, 0),
     }  # fmt: skip
     counted.world.apply(facts[3])
-    counted.look(instant("2026-01-09 05:00"))
+    counted.publish(instant("2026-01-09 05:00"))
     assert counted.payments.sums == {
         ("status", "exception"): (1,), ("legs", "initiated_settled_posted"): (1,),
         ("money", "USD"): (0, 10_000, 10_000),
@@ -131,7 +131,7 @@ def entries_of(reasons: dict[str, str | None], today: int) -> Tally:
         reason = reasons.get(getattr(fact, "processor_reference", None) or "")
         returned = getattr(fact, "outcome", None) == "RETURNED"
         counted.world.apply(msgspec.structs.replace(fact, reason_code=reason) if returned else fact)
-    counted.look(NOT_CAUGHT_UP, today)
+    counted.publish(NOT_CAUGHT_UP, today)
     return counted.payments
 
 
@@ -155,7 +155,7 @@ def test_the_window_moves_with_the_clock_and_old_days_are_forgotten() -> None:
     assert tally.ach.in_window(day("2026-01-10") + 60) == (0, 0, 0, 0)
     tally.ach.forget(day("2026-01-08") + KEPT_DAYS)
     assert set(tally.ach.by_day) == {day("2026-01-08"), day("2026-01-10")}
-    # What is taken back of a forgotten day was forgotten with it.
+    # An entry of a forgotten day was forgotten with it: there is nothing to take back.
     tally.ach.count([4 * day("2026-01-06")], -1)
     assert set(tally.ach.by_day) == {day("2026-01-08"), day("2026-01-10")}
 
@@ -164,13 +164,13 @@ def test_false_dates_cannot_fill_a_tally() -> None:
     assert entries_of({}, day("2026-01-05") - AHEAD_DAYS - 30).ach.by_day == {}
 
 
-def test_of_two_tellings_of_a_return_the_same_reason_holds_whichever_came_first() -> None:
+def test_of_two_reports_of_a_return_the_same_reason_is_accepted_in_any_order() -> None:
     """They are one record's identity, instant and event; only the reason differs. No conflict, and no chance either."""
     facts = read_facts(ENTRIES)[:3]
     returned = facts.pop()
-    told = [msgspec.structs.replace(returned, reason_code=reason) for reason in ("R01", "R10")]
+    reports = [msgspec.structs.replace(returned, reason_code=reason) for reason in ("R01", "R10")]
     found = []
-    for order in (told, told[::-1]):
+    for order in (reports, reports[::-1]):
         state = new_payment("P1")
         for fact in (*facts, *order):
             payment.apply(state, fact)
@@ -202,39 +202,39 @@ def test_an_obligation_without_a_charge_counts_by_its_breaks_alone() -> None:
             initiation_event_id="e1",
         ),
     )
-    tally, told = Tally(), Published()
+    tally, published = Tally(), Published()
     view = obligation.view(state, START + DAY, POLICY)
-    count_obligation(tally, told, state, view, TODAY)
-    publishing.diff(told, view, START, 1)
+    count_obligation(tally, published, state, view, TODAY)
+    publishing.diff(published, view, START, 1)
     assert tally.sums == {("break", "obligation_unknown", "USD"): (1, 700, 700)}
     charge = read_facts("2026-06-01 15:00  O1 charged 7.00 due 2026-07-15")[0]
     obligation.apply(state, charge)
     view = obligation.view(state, START + DAY, POLICY)
-    count_obligation(tally, told, state, view, TODAY)
+    count_obligation(tally, published, state, view, TODAY)
     assert tally.sums == {("status", "paid"): (1,), ("ageing", "current"): (1,), ("owed", "USD"): (700, 700)}
 
 
-def test_what_was_never_counted_is_not_taken_back() -> None:
-    """A key from before there were tallies: its breaks are in its history, but in no tally."""
+def test_a_key_that_was_never_counted_is_not_taken_back() -> None:
+    """A key from before there were tallies: its breaks are in its `Published`, but in no tally."""
     counted = Counted()
     for fact in read_facts("2026-01-06 16:00  P1 posted 100.00 to O1 as L1"):
         counted.world.apply(fact)
-    counted.look(instant("2026-01-09 05:00"))
-    (told,) = counted.histories("payment")
-    assert len(told.breaks) == 1
-    fields = msgspec.msgpack.decode(msgspec.msgpack.encode(told))
+    counted.publish(instant("2026-01-09 05:00"))
+    (published,) = counted.histories("payment")
+    assert len(published.breaks) == 1
+    fields = msgspec.msgpack.decode(msgspec.msgpack.encode(published))
     older = msgspec.msgpack.decode(msgspec.msgpack.encode(fields[:-1]), type=Published)
-    assert (older.counted, older.breaks) == ((), told.breaks)
+    assert (older.counted, older.breaks) == ((), published.breaks)
     tally = Tally()
     state = counted.world.payments["P1"]
     count_payment(tally, older, state, counted.world.payment_views["P1"], TODAY)
     assert tally.sums == counted.payments.sums
 
 
-def test_what_is_remembered_for_counting_is_small() -> None:
-    """A payment that is remembered in the store is some 400 bytes; the hot path must not carry much more."""
+def test_the_packed_contribution_is_small() -> None:
+    """A stored payment has about 400 bytes; the hot path must not carry much more."""
     counted = Counted()
     for fact in read_facts(ENTRIES)[:3]:
         counted.world.apply(fact)
-    counted.look(NOT_CAUGHT_UP)
-    assert len(msgspec.msgpack.encode(counted.told["payment", "P1"].counted)) < 40
+    counted.publish(NOT_CAUGHT_UP)
+    assert len(msgspec.msgpack.encode(counted.published["payment", "P1"].counted)) < 40

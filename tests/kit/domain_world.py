@@ -1,7 +1,7 @@
 """A small world of payments and obligations that runs the domain as the service does, without the service.
 
-`look(now)` settles every key at an instant: views, what they change, what payments tell obligations. It keeps what a
-consumer of the outputs knows and checks that it is the truth.
+`publish(now)` derives every key at an instant: its view, the changes to publish, the applications of payments to
+obligations. It also replays the outputs as a consumer would, and checks that they give the views.
 """
 
 import msgspec
@@ -52,9 +52,9 @@ class World:
         if isinstance(fact, PaymentInitiated | ProcessorSettled | PaymentPosted | PostingReversed):
             state = self.payments.setdefault(fact.payment_id, payment.new_payment(fact.payment_id))
             return payment.apply(state, fact)
-        return obligation.apply(self.remembered(fact.obligation_id), fact)
+        return obligation.apply(self.obligation_state(fact.obligation_id), fact)
 
-    def remembered(self, obligation_id: str) -> obligation.ObligationState:
+    def obligation_state(self, obligation_id: str) -> obligation.ObligationState:
         return self.obligations.setdefault(obligation_id, obligation.new_obligation(obligation_id))
 
     def _changes(self, view: PaymentView | ObligationView, now: Micros) -> list[PaymentApplication]:
@@ -63,13 +63,13 @@ class World:
         self.outputs += changes.outputs
         return changes.applications
 
-    def look(self, now: Micros = NOT_CAUGHT_UP) -> None:
+    def publish(self, now: Micros = NOT_CAUGHT_UP) -> None:
         self.version += 1
         for key, state in self.payments.items():
             self.payment_views[key] = payment.view(state, now, self.policy)
             for application in self._changes(self.payment_views[key], now):
                 self.applications.append(application)
-                obligation.apply(self.remembered(application.obligation_id), application)
+                obligation.apply(self.obligation_state(application.obligation_id), application)
         for key, owed in self.obligations.items():
             self.obligation_views[key] = obligation.view(owed, now, self.policy)
             self._changes(self.obligation_views[key], now)

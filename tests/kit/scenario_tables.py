@@ -1,8 +1,8 @@
-"""Reads the scenarios: tables of facts and of how things stand afterwards, in words that a finance person uses.
+"""Reads the scenarios: tables of facts and of the views that follow, in words that a finance person uses.
 
-A scenario begins with `== title`. A line with a date and a time (UTC) is a fact; `at` a date and a time looks at all
-facts above it, and the indented lines below say how things then stand. A key that is named there has exactly the breaks
-and late installments that are listed. The words are explained by `scenarios/README.txt`.
+A scenario begins with `== title`. A line with a date and a time (UTC) is a fact; `at` a date and a time derives the
+views of all facts above it; the indented lines below are expected of them. A key listed there has exactly the breaks
+and late installments listed. The words are explained by `scenarios/README.txt`.
 """
 
 import re
@@ -30,7 +30,7 @@ from tests.kit.domain_world import Fact, World
 FOLDER = Path(__file__).parents[1] / "domain" / "scenarios"
 
 
-class Look(NamedTuple):
+class Expectation(NamedTuple):
     now: Micros
     facts: tuple[Fact, ...]
     expected: tuple[str, ...]
@@ -38,7 +38,7 @@ class Look(NamedTuple):
 
 class Scenario(NamedTuple):
     title: str
-    looks: tuple[Look, ...]
+    expectations: tuple[Expectation, ...]
 
 
 def minor(text: str) -> int:
@@ -180,13 +180,15 @@ def read(path: Path) -> list[Scenario]:
     scenarios: list[Scenario] = []
     title: str | None = None
     facts: list[Fact] = []
-    looks: list[tuple[Micros, tuple[Fact, ...], list[str]]] = []
+    expectations: list[tuple[Micros, tuple[Fact, ...], list[str]]] = []
 
     def finish() -> None:
         if title is not None:
-            assert looks, f"{title}: nothing is looked at"
-            assert all(expected for _, _, expected in looks), f"{title}: a look expects nothing"
-            scenarios.append(Scenario(title, tuple(Look(now, known, tuple(lines)) for now, known, lines in looks)))
+            assert expectations, f"{title}: nothing is expected"
+            assert all(expected for _, _, expected in expectations), f"{title}: an instant without expectations"
+            scenarios.append(
+                Scenario(title, tuple(Expectation(now, known, tuple(lines)) for now, known, lines in expectations))
+            )
 
     for number, line in enumerate(path.read_text().splitlines(), start=1):
         text = line.split("#")[0].rstrip()
@@ -195,11 +197,11 @@ def read(path: Path) -> list[Scenario]:
         words = text.split()
         if text.startswith("== "):
             finish()
-            title, facts, looks = text[3:], [], []
+            title, facts, expectations = text[3:], [], []
         elif words[0] == "at":
-            looks.append((instant(f"{words[1]} {words[2]}"), tuple(facts), []))
+            expectations.append((instant(f"{words[1]} {words[2]}"), tuple(facts), []))
         elif text[0] == " ":
-            looks[-1][2].append(" ".join(words))
+            expectations[-1][2].append(" ".join(words))
         else:
             facts.append(_fact(instant(f"{words[0]} {words[1]}"), words[2:], f"e{number:03}"))
     finish()
@@ -209,7 +211,7 @@ def read(path: Path) -> list[Scenario]:
 def read_facts(text: str) -> list[Fact]:
     """Read facts alone, each on a line of its own."""
     lines = [line.split() for line in text.splitlines() if line.strip()]
-    # An event id says which fact it is, so that facts read apart do not share one.
+    # An event id contains the fact, so that facts read separately have different ones.
     return [_fact(instant(f"{words[0]} {words[1]}"), words[2:], " ".join(words)) for words in lines]
 
 
@@ -272,9 +274,9 @@ def _installment_lines(key: str, view: ObligationView) -> set[str]:
     return lines
 
 
-def check(look: Look, world: World) -> None:
-    """Compare what a look expects with how the world stands."""
-    keys = dict.fromkeys(line.split()[0] for line in look.expected)
+def check(expectation: Expectation, world: World) -> None:
+    """Compare an expectation with the views of the world."""
+    keys = dict.fromkeys(line.split()[0] for line in expectation.expected)
     for key in keys:
         view: PaymentView | ObligationView
         if key in world.payment_views:
@@ -283,7 +285,7 @@ def check(look: Look, world: World) -> None:
         else:
             view = world.obligation_views[key]
             values = _obligation_lines(key, view)
-        lines = [line for line in look.expected if line.split()[0] == key]
+        lines = [line for line in expectation.expected if line.split()[0] == key]
         listed = {line for line in lines if line.split()[1] in {"break", "late"}}
         assert _listed(key, view) == listed
         for line in lines:

@@ -349,7 +349,7 @@ def explanation_text(facts: str, at: str, break_class: str, capsys: pytest.Captu
     for number, fact in enumerate(read_facts(facts), start=1):
         world.apply(msgspec.structs.replace(fact, event_id=f"e-{number}"))
     now = instant(at)
-    world.look(now)
+    world.publish(now)
     (text,) = (
         as_json(explain(state, one, now, Policy(), opened_at=now))
         for views, states in ((world.payment_views, world.payments), (world.obligation_views, world.obligations))
