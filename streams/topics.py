@@ -22,7 +22,7 @@ from domain.records import LatePaymentAlert, MismatchAlert, ObligationReconcilia
 
 
 class Role(StrEnum):
-    """What a topic is to rentmatch."""
+    """The role of a topic in the pipeline."""
 
     INPUT = "input"
     INTERNAL = "internal"
@@ -40,18 +40,18 @@ class Topic:
     name: str
     role: Role
     key: str
-    """The field of its records that they are partitioned by; of a topic that the runtime writes, a description."""
+    """The field of its records that they are partitioned by; for a topic that the runtime writes, a description."""
     records: tuple[type[msgspec.Struct], ...]
-    """The types of its records; of a changelog, the state. Empty where the runtime writes the topic."""
+    """The types of its records; for a changelog, the state. Empty if the runtime writes the topic."""
     retention_ms: int | None
-    """None: compacted, so that the last record of each key is kept for ever."""
+    """None: compacted, so that the last record of each key is kept forever."""
     meaning: str
     partitions: int | None = None
-    """None: as many as RENTMATCH_PARTITIONS says."""
+    """None: the number that RENTMATCH_PARTITIONS sets."""
 
     @property
     def compacted(self) -> bool:
-        """Whether the broker keeps the last record of each key for ever, and nothing else."""
+        """Whether the broker keeps the last record of each key forever, and may drop the earlier ones."""
         return self.retention_ms is None
 
     @property

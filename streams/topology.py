@@ -46,7 +46,7 @@ class Table:
 
     @property
     def key_kind(self) -> str:
-        """What its keys identify, as outputs and the API name it: `payment` for `payment_id`."""
+        """The kind of its keys, as in outputs and in the API: `payment` for `payment_id`."""
         return self.key.removesuffix("_id")
 
 
@@ -54,7 +54,7 @@ class Share(NamedTuple):
     """The records that one processor alone writes to a topic with several writers.
 
     No two processors have a record in common, so each record still has a single writer. `field` is the field that
-    decides, the same for all writers of the topic; `type` means the record's type.
+    decides, the same for all writers of the topic; `type` is the record's type.
     """
 
     topic: Topic
@@ -69,7 +69,7 @@ def share_by_type(topic: Topic, *records: type[msgspec.Struct]) -> Share:
 
 @dataclass(frozen=True, eq=False)
 class Processor:
-    """A step of the pipeline. The composition root binds an agent to its name."""
+    """A step of the pipeline. Its agent is in `agents/<name>.py`."""
 
     name: str
     inputs: tuple[Topic, ...]
@@ -117,12 +117,12 @@ class Topology:
 
     @cached_property
     def inputs(self) -> tuple[Topic, ...]:
-        """The topics that others write."""
+        """The topics that producers outside write."""
         return tuple(topic for topic in self.topics if topic.role is Role.INPUT)
 
     @cached_property
     def outputs(self) -> tuple[Topic, ...]:
-        """The topics that others read, without those that the runtime writes."""
+        """The topics for consumers outside, without those that the runtime writes."""
         return tuple(topic for topic in self.topics if topic.role is Role.OUTPUT and topic not in self.runtime)
 
     @cached_property
@@ -150,7 +150,7 @@ class Topology:
         return None if processor is None else processor.table
 
     def changelog_of(self, topic: Topic) -> Topic | None:
-        """The changelog of the table that is fed by a topic: partition by partition the two belong together."""
+        """The changelog of the table that is fed by a topic; a key has the same partition in both."""
         return self.changelogs.get(topic)
 
     @cached_property
@@ -197,7 +197,7 @@ class Topology:
 
     @cached_property
     def sinks(self) -> tuple[Topic, ...]:
-        """The last topics that are read: the minimum of their watermarks is that of the whole pipeline."""
+        """The topics that no other watermark waits for: the minimum of theirs is that of the whole pipeline."""
         waited_for = {topic for before in self.upstream.values() for topic in before}
         return tuple(topic for topic in self.sources if topic not in waited_for)
 

@@ -1,4 +1,4 @@
-"""The rules that a topology is validated by when it is built: each yields a message for each violation."""
+"""The rules for a topology, checked when it is built. Each yields a message for each violation."""
 
 from collections.abc import Callable, Iterable, Iterator
 from importlib import resources
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def violations(topology: "Topology") -> list[str]:
-    """Every violation of the first group of rules that is broken: a later group builds on an earlier one."""
+    """All violations of the first group of rules with any: a later group presupposes the earlier ones."""
     for rules in _RULES:
         found = [violation for rule in rules for violation in rule(topology)]
         if found:

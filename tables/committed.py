@@ -8,13 +8,14 @@ seems to have passed before the facts that it waits for have arrived.
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar, assert_never
 
 import msgspec
 
 from domain.dedup import Accepted
 from domain.obligations import state as obligation_state
 from domain.obligations import view as obligation
+from domain.obligations.view import ObligationState
 from domain.payments import state as payment_state
 from domain.payments import view as payment
 from domain.payments.view import PaymentState
@@ -35,35 +36,42 @@ THREADS = 2
 T = TypeVar("T")
 
 
-class NotKept(Exception):
+class NotOwned(Exception):
     """The worker does not own the key's partition, or lost it during the read."""
 
 
 class KeySnapshot(NamedTuple):
     """The committed state of a key."""
 
-    state: Any
-    """`PaymentState` or `ObligationState`. The caller owns it."""
+    state: PaymentState | ObligationState
+    """The caller owns it."""
     published: Published
     partition: int
     watermark: Micros
-    """Of the partition; `watermarks.NEVER` before the first."""
+    """Of the partition; `NOT_CAUGHT_UP` before the first."""
     policy: Policy
 
     @property
     def facts(self) -> int:
         """The number of facts in the state. For an obligation, the application of each payment counts as one."""
-        if isinstance(self.state, PaymentState):
-            return _count(payment_state.identities(self.state))
-        return _count(obligation_state.identities(self.state)) + len(self.state.applications)
+        match self.state:
+            case PaymentState():
+                return _count(payment_state.identities(self.state))
+            case ObligationState():
+                return _count(obligation_state.identities(self.state)) + len(self.state.applications)
+            case never:
+                assert_never(never)
 
     def reconciliation(self) -> PaymentReconciliation | ObligationReconciliation | None:
         """The reconciliation as of the watermark, with the version last published; None for an uncharged obligation."""
         record: PaymentReconciliation | ObligationReconciliation | None
-        if isinstance(self.state, PaymentState):
-            record = payment.view(self.state, self.watermark, self.policy).reconciliation
-        else:
-            record = obligation.view(self.state, self.watermark, self.policy).reconciliation
+        match self.state:
+            case PaymentState():
+                record = payment.view(self.state, self.watermark, self.policy).reconciliation
+            case ObligationState():
+                record = obligation.view(self.state, self.watermark, self.policy).reconciliation
+            case never:
+                assert_never(never)
         return None if record is None else msgspec.structs.replace(record, version=self.published.version)
 
 
@@ -112,13 +120,13 @@ class CommittedReader:
         """Read a key and call `render` with its snapshot, both in a thread; None for an unknown key.
 
         Raises:
-            NotKept: this worker does not own the key's partition, or lost it meanwhile.
+            NotOwned: this worker does not own the key's partition, or lost it meanwhile.
 
         """
         source = self.source_of(key_kind, key)
         engine = self._engine
         if source not in engine.expected:
-            raise NotKept(f"{source} is not assigned to this worker")
+            raise NotOwned(f"{source} is not assigned to this worker")
         epoch = engine.epoch
         # Before the store is read: a commit in between makes the state newer than the watermark, never older.
         watermark = engine.watermarks.stored(source)
@@ -126,7 +134,7 @@ class CommittedReader:
             self._threads, self._read, key_kind, source.number, key, watermark, render
         )
         if engine.epoch != epoch:
-            raise NotKept(f"{source} was revoked meanwhile")
+            raise NotOwned(f"{source} was revoked meanwhile")
         return rendered
 
     def _read(

@@ -9,7 +9,7 @@ from yarl import URL
 from gateway.rest.errors import ApiError
 from gateway.rest.live_state import LiveState
 from read_model.queries import KeyKind
-from tables.committed import CommittedReader, NotKept
+from tables.committed import CommittedReader, NotOwned
 
 FORWARDED = "Rentmatch-Handed-On"
 """The header of a forwarded query. Such a query is never forwarded again, which prevents loops."""
@@ -61,7 +61,7 @@ class LiveQueries:
         if reader.owns(kind, key):
             try:
                 return await read(reader)
-            except NotKept:
+            except NotOwned:
                 raise _moving("this worker lost the key meanwhile") from None
         if FORWARDED in request.headers:
             raise _moving("the key is not on the worker that was expected to own it")

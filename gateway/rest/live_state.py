@@ -54,7 +54,7 @@ class LiveState:
         """The JSON of a key's reconciliation with `live`; None if the key has no record.
 
         Raises:
-            NotKept: this worker does not own the key, or lost it meanwhile.
+            NotOwned: this worker does not own the key, or lost it meanwhile.
 
         """
         worker = self._worker.worker_name()
@@ -69,7 +69,7 @@ class LiveState:
         """The JSON of a break's explanation with `live`; None if the break is not open.
 
         Raises:
-            NotKept: this worker does not own the key, or lost it meanwhile.
+            NotOwned: this worker does not own the key, or lost it meanwhile.
 
         """
         worker = self._worker.worker_name()

@@ -19,7 +19,7 @@ from streams import topics
 from streams.codec.json_form import output_to_json
 from streams.settings import NO_WEB_SERVER
 from streams.transport.owners import owner_of
-from tables.committed import CommittedReader, NotKept
+from tables.committed import CommittedReader, NotOwned
 from tests.kit.driver import Driver, Worker, World, all_sources
 from tests.kit.serving import TOKEN, Answer, InProcessLiveState, MemoryReadModel, Served, ask
 from tools.local.processes import free_ports
@@ -331,7 +331,7 @@ def test_a_key_of_another_worker_is_not_read():
     driver.run()
     driver.worker.engine.revoked()
     assert not committed.owns("payment", "P")
-    with pytest.raises(NotKept):
+    with pytest.raises(NotOwned):
         look(committed, "P")
 
 
