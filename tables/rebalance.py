@@ -110,7 +110,7 @@ class RecoveryService(Service):  # type: ignore[misc]
         worker.standby.start(progress_end, standbys)
         self.seconds = time.monotonic() - started
         log.info(
-            "recovered %d records of %d partitions in %.1f s; %d standby partitions",
+            "recovered %d records of %d partitions in %.1f s, %d standby partitions",
             self.records_recovered, len(actives), self.seconds, len(standbys),
         )  # fmt: skip
         await self._resume(membership, positions, group_offsets)
