@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from domain.facts import InputFact, PaymentInitiated, ProcessorSettled
+from domain.facts import InputFact
 from ops.console import Command, fail, meter, say
 from ops.producing import BulkProducer, Undelivered
 from streams import topics
@@ -38,20 +38,17 @@ class Ready:
     value: bytes
 
 
+_TOPIC_OF = {record: topic for topic in topics.INPUTS for record in topic.records}
+
+
 def topic_of(fact: InputFact) -> Topic:
-    """The input topic of a fact (contract section 2)."""
-    if isinstance(fact, PaymentInitiated):
-        return topics.PAYMENT_INITIATED
-    if isinstance(fact, ProcessorSettled):
-        return topics.PROCESSOR_SETTLED
-    return topics.LEDGER_EVENTS
+    """The input topic of a fact."""
+    return _TOPIC_OF[type(fact)]
 
 
 def key_of(fact: InputFact) -> bytes:
-    """The record key of a fact: its payment's id, or on `ledger-events` its obligation's."""
-    if isinstance(fact, PaymentInitiated | ProcessorSettled):
-        return fact.payment_id.encode("utf-8")
-    return fact.obligation_id.encode("utf-8")
+    """The record key of a fact: the field that its topic is keyed by."""
+    return str(getattr(fact, topic_of(fact).key)).encode()
 
 
 class LineReader:
