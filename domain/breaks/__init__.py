@@ -1,1 +1,1 @@
-"""Breaks: the classes of disagreement, and what they have in common."""
+"""Breaks: the catalogue of their classes, and what all of them have in common."""

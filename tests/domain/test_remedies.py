@@ -154,7 +154,7 @@ def check(world: World, now: Micros) -> Counter[tuple[str, BreakClass]]:
     return tried
 
 
-def test_of_every_scenario() -> None:
+def test_remedies_of_every_scenario() -> None:
     tried: Counter[tuple[str, BreakClass]] = Counter()
     for path in sorted(FOLDER.glob("*.txt")):
         for scenario in read(path) if path.stem != "README" else ():
@@ -167,7 +167,7 @@ def test_of_every_scenario() -> None:
     assert set(tried) == EVERY_CLASS, "a class of the catalogue occurs in no scenario"
 
 
-def test_of_every_break_of_a_month() -> None:
+def test_remedies_of_a_simulated_month() -> None:
     scenario = simulate(11, 500, anomalies=Anomalies().times(3))
     world = World(POLICY)
     for delivery in scenario.deliveries:
@@ -176,12 +176,12 @@ def test_of_every_break_of_a_month() -> None:
     world.publish(scenario.closes_at)
     tried = check(world, scenario.closes_at)
     assert {name for _, name in tried} >= set(map(BreakClass, scenario.injected))
-    assert set(tried) == EVERY_CLASS
+    assert set(tried) == EVERY_CLASS, "the simulator injects no break of a class of the catalogue"
 
 
 @settings(deadline=None, max_examples=150)
 @given(facts=histories, now=instants_to_look_at)
-def test_of_whatever_happens(facts: list[Fact], now: Micros) -> None:
+def test_remedies_of_generated_histories(facts: list[Fact], now: Micros) -> None:
     world = World(POLICY)
     for fact in facts:
         world.apply(fact)

@@ -124,7 +124,7 @@ def test_an_explanation_in_json_is_the_same_as_the_domain_gives(written: Run, dr
     }  # fmt: skip
 
 
-def test_what_is_resolved_tells_how_it_went(run: Run, mock_broker: str, driver: Driver) -> None:
+def test_history_and_explanation_of_a_resolved_break(run: Run, mock_broker: str, driver: Driver) -> None:
     later = instant_from_text("2026-07-10T09:30:00Z")
     driver.advance(later)
     driver.pipe(
@@ -184,24 +184,24 @@ def test_hostile_ids_are_escaped_for_people_and_kept_in_json(run: Run, mock_brok
     driver.run()
     put_on(mock_broker, driver)
 
-    def asked(*words: str) -> str:
+    def printed(*words: str) -> str:
         found = run("exceptions", *words, "--from-topics", env=WITH_CLOCK)
         assert found.exit_code == 0, found.output
         return str(found.stdout)
 
-    of_payment = [alert for alert in parsed(asked("list", "--json")) if alert["key_kind"] == "payment"]
+    of_payment = [alert for alert in parsed(printed("list", "--json")) if alert["key_kind"] == "payment"]
     assert {alert["key"] for alert in of_payment} == {f"P1 {HOSTILE}"}
     for alert in of_payment:
         one = alert["break_id"]
-        shown = asked("list", "--properties") + asked("show", one) + asked("explain", one)
+        shown = printed("list", "--properties") + printed("show", one) + printed("explain", one)
         assert shown.replace("\n", "").isprintable()
         assert r"P1 \x1b[2J\x9b2J\u202e\r\n9:9  forged \x07" in shown
         assert not any(line.startswith("9:9") for line in shown.splitlines())
-        (explanation,) = parsed(asked("explain", one, "--json"))
+        (explanation,) = parsed(printed("explain", one, "--json"))
         assert explanation["story"][0]["event_id"] == f"e-0 {HOSTILE}"
 
 
-def test_a_break_that_there_is_not(written: Run) -> None:
+def test_an_unknown_break_id(written: Run) -> None:
     for verb in ("show", "explain"):
         missing = written("exceptions", verb, "0" * 32, "--from-topics", env=WITH_CLOCK)
         assert missing.exit_code == 1
@@ -209,7 +209,7 @@ def test_a_break_that_there_is_not(written: Run) -> None:
         assert "exceptions list --state any" in missing.stderr
 
 
-def test_what_is_given_wrongly(run: Run) -> None:
+def test_wrong_arguments(run: Run) -> None:
     for words, said in (
         (("list", "--from-topics", "--url", "http://here:1"), "two sources"),
         (("list", "--url", "here:6066"), "not the root of a server"),
@@ -286,7 +286,7 @@ def api(driver: Driver) -> Iterator[type[Api]]:
     server.server_close()
 
 
-def test_an_api_that_answers_is_asked(bare_run: Run, api: Any) -> None:
+def test_the_api_is_used_when_it_answers(bare_run: Run, api: Any) -> None:
     env = {"RENTMATCH_HTTP_PORT": str(api.port), "RENTMATCH_HTTP_TOKEN": f"{TOKEN},{'f' * 16}", "RENTMATCH_CLOCK": NOW}
     listed = bare_run("exceptions", "list", "--priority", "1", "--class", "posting_missing", "--limit", "7", env=env)
     assert listed.exit_code == 0, listed.output
@@ -309,7 +309,7 @@ def test_an_api_that_answers_is_asked(bare_run: Run, api: Any) -> None:
     assert "there is no break" in missing.stderr
 
 
-def test_an_api_that_was_named_and_does_not_answer_as_it_should(bare_run: Run, api: Any) -> None:
+def test_refusals_of_a_named_api(bare_run: Run, api: Any) -> None:
     url = f"http://127.0.0.1:{api.port}"
     env = {"RENTMATCH_HTTP_TOKEN": TOKEN}
 
@@ -332,7 +332,7 @@ def test_an_api_that_was_named_and_does_not_answer_as_it_should(bare_run: Run, a
     assert "no API answers at http://127.0.0.1:9" in nobody.stderr
 
 
-def test_where_the_api_does_not_answer_the_topics_are_read(written: Run, api: Any) -> None:
+def test_the_topics_are_read_when_the_api_does_not_answer(written: Run, api: Any) -> None:
     api.broken = (503, "no read model")
     env = WITH_CLOCK | {"RENTMATCH_HTTP_PORT": str(api.port), "RENTMATCH_HTTP_TOKEN": TOKEN}
     listed = written("exceptions", "list", "--json", env=env)

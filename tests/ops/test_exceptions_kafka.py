@@ -1,4 +1,4 @@
-"""`rentmatch exceptions --from-topics` on a real Kafka: what a worker wrote, and nothing else to ask."""
+"""`rentmatch exceptions --from-topics` on a real Kafka: what a worker wrote, without an API."""
 
 import json
 from pathlib import Path
@@ -22,9 +22,7 @@ def delivered(fact: InputFact, topic: InputTopic) -> Delivery:
     return Delivery(topic, key, fact.occurred_at, fact)
 
 
-def test_a_break_is_found_explained_and_seen_to_end(
-    kafka: str, topic_prefix: str, tmp_path: Path, bare_run: Run
-) -> None:
+def test_a_break_is_listed_explained_and_resolved(kafka: str, topic_prefix: str, tmp_path: Path, bare_run: Run) -> None:
     now = instant_from_text(NOW)
     with AuditedDeployment(kafka, topic_prefix, tmp_path, clock=now, progress_interval_ms=50) as deployment:
         deployment.publish([delivered(fact_from_json(record), topic) for topic, record in example_input()])
@@ -38,13 +36,13 @@ def test_a_break_is_found_explained_and_seen_to_end(
 
         (alert,) = asked("list", "--properties")
         assert (alert["break_id"], alert["property_id"]) == (BREAK, "H-3")
-        (story,) = asked("explain", BREAK)
-        assert [entry["event_id"] for entry in story["story"]] == ["e-2", "e-3", "e-4", "e-5", None, None]
+        (explanation,) = asked("explain", BREAK)
+        assert [entry["event_id"] for entry in explanation["story"]] == ["e-2", "e-3", "e-4", "e-5", None, None]
 
-        # The ledger does what is advised.
-        advised = story["resolutions"][0]["events"][0]
+        # The ledger sends the event of the remedy.
+        remedy_event = explanation["resolutions"][0]["events"][0]
         fact = fact_from_json(
-            {"type": advised["type"], **advised["fields"]}
+            {"type": remedy_event["type"], **remedy_event["fields"]}
             | {"event_id": "e-6", "occurred_at": NOW, "reversal_id": "V-1", "reason": "returned, R01"}
         )
         assert isinstance(fact, PostingReversed)
@@ -52,7 +50,7 @@ def test_a_break_is_found_explained_and_seen_to_end(
         deployment.wait_settled()
         assert asked("list") == []
         assert [record["lifecycle"] for record in asked("show", BREAK)] == ["opened", "resolved"]
-        (story,) = asked("explain", BREAK)
-        assert story["resolved_at"] == story["opened_at"] == "2026-07-08T12:00:00.000000Z"
-        assert story["resolutions"] == []
-        assert "e-6" in [entry["event_id"] for entry in story["story"]]
+        (explanation,) = asked("explain", BREAK)
+        assert explanation["resolved_at"] == explanation["opened_at"] == "2026-07-08T12:00:00.000000Z"
+        assert explanation["resolutions"] == []
+        assert "e-6" in [entry["event_id"] for entry in explanation["story"]]
