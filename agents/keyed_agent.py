@@ -74,7 +74,7 @@ class KeyedAgent(Agent, Generic[S, V]):
         self._key: Callable[[Any], str] = attrgetter(self.spec.key)
         self._unpack = {topic: bundles.decoder_of(topic) for topic in self.inputs}
         self._routes = self.routes()
-        self._encode = context.codec.encode_output
+        self._encode = context.codec.encode
         self._outputs = {
             record: (topic, context.names[topic], attrgetter(topic.key))
             for topic in self.outputs
@@ -145,7 +145,7 @@ class KeyedAgent(Agent, Generic[S, V]):
         self._counts.dead_letters[topic.name, reason.error_class] += 1
         source = self._context.names[topic]
         letter = DeadLetter.of(reason, source, origin.source.number, origin.offset, self._context.version)
-        self._dead.append((key.encode(), self._context.codec.encode_fact(fact, source), letter.headers()))
+        self._dead.append((key.encode(), self._context.codec.encode(fact, source), letter.headers()))
 
     def buffered(self) -> int:
         """The number of keys that the open transaction changed."""

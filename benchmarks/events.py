@@ -42,7 +42,7 @@ def make_backlog(events: int, seed: int = 1) -> Backlog:
         scenario = simulate(seed, round(events / EVENTS_AN_OBLIGATION * 1.01) + 20)
         codec = Codec()
         records: list[tuple[str, bytes, bytes]] = [
-            (delivery.topic, delivery.key.encode(), value_of(delivery, codec.encode_fact))
+            (delivery.topic, delivery.key.encode(), value_of(delivery, codec.encode))
             for delivery in scenario.deliveries[:events]
         ]
     finally:

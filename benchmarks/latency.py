@@ -131,7 +131,7 @@ def facts_of(number: int, step: int, at: Micros) -> tuple[Topic, str, InputFact]
 
 def plan(begins_at: Micros, rate: int, seconds: int) -> tuple[list[Planned], Waiting]:
     """Plan evenly spread events: a quarter of each second's are charges, and their payments follow a second a step."""
-    encode = Codec().encode_fact
+    encode = Codec().encode
     planned: list[Planned] = []
     waiting: Waiting = {}
     rents_a_second = rate // STEPS

@@ -25,7 +25,7 @@ class DeliveryProducer:
 
     def send(self, delivery: Delivery, number: int) -> None:
         """Hand over a delivery; `number` names it in errors."""
-        value = value_of(delivery, lambda fact, topic: self._codec.encode_fact(fact, self._names[topic]))
+        value = value_of(delivery, lambda fact, topic: self._codec.encode(fact, self._names[topic]))
         self._producer.send(self._names[delivery.topic], delivery.key.encode(), value, label=f"delivery {number}")
 
     def finish(self) -> int:

@@ -119,7 +119,7 @@ def _address(broker: str) -> str:
 
 def check_size(scenario: Scenario) -> None:
     """Fail (exit status 2) if a scenario is too large for the embedded broker."""
-    encode = Codec().encode_fact
+    encode = Codec().encode
     size = sum(len(delivery.key) + len(value_of(delivery, encode)) for delivery in scenario.deliveries)
     if size > EMBEDDED_BYTES_MAX:
         fitting = scenario.obligations * EMBEDDED_BYTES_MAX // size

@@ -85,7 +85,7 @@ class LineReader:
             raise BadLineError(
                 f"a {type(fact).__name__} travels on {topic_of(fact).name}, not on {self._topic.name}; publish it there"
             )
-        return Ready(number, key_of(fact), self._codec.encode_fact(fact, self._name))
+        return Ready(number, key_of(fact), self._codec.encode(fact, self._name))
 
 
 def _parse(line: bytes) -> Any:

@@ -30,7 +30,7 @@ def to_json(delivery: Delivery, codec: Codec) -> dict[str, Any]:
     """
     if delivery.fact is not None and not delivery.is_bad:
         return fact_to_json(delivery.fact)
-    value = value_of(delivery, codec.encode_fact)
+    value = value_of(delivery, codec.encode)
     return {"type": "_raw", "key": delivery.key, "base64": base64.b64encode(value).decode("ascii")}
 
 

@@ -42,7 +42,7 @@ class Judge:
         self.codec = Codec()
         self.truth = truth(scenario, at, settings.policy)
         self._expected_letters: Counter[Record] = Counter(
-            (delivery.topic, delivery.key.encode(), value_of(delivery, self.codec.encode_fact))
+            (delivery.topic, delivery.key.encode(), value_of(delivery, self.codec.encode))
             for delivery in scenario.deliveries
             if delivery.is_bad
         )

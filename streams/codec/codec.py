@@ -93,21 +93,16 @@ class Codec:
         name = short_name(written["name"]) if isinstance(written, dict) and "name" in written else UNKNOWN
         return name if name in INPUT_NAMES else UNKNOWN
 
-    def encode_fact(self, fact: InputFact, topic_name: str) -> bytes:
-        """The value of an input record, for the topic with this full name.
+    def encode(self, record: InputFact | Output, topic_name: str) -> bytes:
+        """The value of a record, for the topic with this full name.
+
+        The first one registers its schema, if there is a registry.
 
         Raises:
             OverflowError: a number does not fit into the schema's type.
             RegistryError: the schema cannot be registered.
 
         """
-        return self._encode(fact, topic_name)
-
-    def encode_output(self, record: Output, topic_name: str) -> bytes:
-        """The value of an output record, likewise. The first one registers its schema, if there is a registry."""
-        return self._encode(record, topic_name)
-
-    def _encode(self, record: Any, topic_name: str) -> bytes:
         name = type(record).__name__
         frame = self._frames.get((name, topic_name))
         if frame is None:

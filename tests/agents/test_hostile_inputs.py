@@ -56,7 +56,7 @@ def hostile_values(dice: random.Random) -> dict[Any, list[bytes]]:
     codec = Codec()
     by_topic: dict[Any, list[bytes]] = {}
     for fact in samples.FACTS:
-        value = codec.encode_fact(fact, "any")
+        value = codec.encode(fact, "any")
         body = value[framing.SINGLE_OBJECT_SIZE :]
         confluent = framing.confluent(IDS[type(fact).__name__]) + body
         by_topic.setdefault(samples.TOPIC_OF[fact], []).extend((value, confluent))

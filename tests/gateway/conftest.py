@@ -30,7 +30,7 @@ def played(scenario: Scenario, now: Micros, partitions: int = 4) -> Driver:
         if number % 100 == 0:
             driver.advance(max(driver.world.now, delivery.arrives_at))
         topic = _TOPICS[delivery.topic]
-        value = value_of(delivery, lambda fact, _, topic=topic: codec.encode_fact(fact, topic.name))
+        value = value_of(delivery, lambda fact, _, topic=topic: codec.encode(fact, topic.name))
         driver.world.broker.publish(topic, delivery.key.encode(), value)
     driver.advance(now)
     return driver

@@ -80,7 +80,7 @@ class World:
         else:
             topic = topics.LEDGER_EVENTS
         key = getattr(fact, "payment_id" if topic is not topics.LEDGER_EVENTS else "obligation_id")
-        self.broker.publish(topic, key.encode(), self.codec.encode_fact(fact, topic.name), partition)
+        self.broker.publish(topic, key.encode(), self.codec.encode(fact, topic.name), partition)
 
     def emitted(self, topic: Topic) -> list[Output]:
         """All records of an output topic, decoded."""

@@ -115,7 +115,7 @@ class History:
 
     def _deliver(self) -> None:
         for delivery in self.deliveries[self.sent : self.sent + self.rng.randint(1, 8)]:
-            value = value_of(delivery, self.world.codec.encode_fact)
+            value = value_of(delivery, self.world.codec.encode)
             partition = self.rng.randrange(self.world.broker.partitions[TOPIC_BY_NAME[delivery.topic]])
             self.world.broker.publish(TOPIC_BY_NAME[delivery.topic], delivery.key.encode(), value, partition)
             self.sent += 1

@@ -172,5 +172,5 @@ def obligation(key: str = "O-1", version: int = 1, **changes: Any) -> ReceivedRe
         "open_breaks": (), "rests_on": 1_785_000_000_000_000,
     }  # fmt: skip
     record = ObligationReconciliation(**{**fields, **changes})
-    value = Codec().encode_output(record, "obligation-reconciliations")
+    value = Codec().encode(record, "obligation-reconciliations")
     return ReceivedRecord("obligations", "obligation-reconciliations", 0, version, key.encode(), value, record)

@@ -22,7 +22,7 @@ GARBAGE = b"\xff\xfe\x00garbage"
 def readable() -> bytes:
     fact = fact_from_json(initiated())
     assert isinstance(fact, PaymentInitiated)
-    return Codec().encode_fact(fact, "payment-initiated")
+    return Codec().encode(fact, "payment-initiated")
 
 
 def bury(

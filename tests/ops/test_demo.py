@@ -96,7 +96,7 @@ def reconciled(scenario: Scenario, at: int) -> Any:
     broker = driver.world.broker
     by_name = {topic.name: topic for topic in topics.INPUTS}
     for delivery in scenario.deliveries:
-        value = value_of(delivery, driver.world.codec.encode_fact)
+        value = value_of(delivery, driver.world.codec.encode)
         broker.publish(by_name[delivery.topic], delivery.key.encode(), value)
     driver.run()
     follower = Follower.__new__(Follower)

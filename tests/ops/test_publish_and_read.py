@@ -50,7 +50,7 @@ def payment(version: int, status: PaymentStatus = PaymentStatus.SETTLED) -> byte
         open_breaks=(),
         rests_on=1_000_000,
     )
-    return Codec().encode_output(record, "payment-reconciliations")
+    return Codec().encode(record, "payment-reconciliations")
 
 
 def test_published_records_are_read_back(run: Run) -> None:

@@ -18,7 +18,7 @@ def expected() -> dict[str, list[tuple[bytes, bytes]]]:
     codec = Codec()
     found: dict[str, list[tuple[bytes, bytes]]] = {topic.name: [] for topic in topics.INPUTS}
     for delivery in simulate(3, 120).deliveries:
-        found[delivery.topic].append((delivery.key.encode(), value_of(delivery, codec.encode_fact)))
+        found[delivery.topic].append((delivery.key.encode(), value_of(delivery, codec.encode)))
     return found
 
 

@@ -44,7 +44,7 @@ def test_without_the_extension_the_plain_codec_is_used() -> None:
         "assert not codec.is_compiled\n"
         "for fact in samples.FACTS:\n"
         "    topic = samples.TOPIC_OF[fact]\n"
-        "    assert codec.decode_input(topic, codec.encode_fact(fact, topic.name)) == fact\n"
+        "    assert codec.decode_input(topic, codec.encode(fact, topic.name)) == fact\n"
     )
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, timeout=60)
 

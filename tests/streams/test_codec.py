@@ -47,21 +47,21 @@ def frame(name: str) -> bytes:
 def test_a_fact_survives_both_framings(fact: Any) -> None:
     topic = samples.TOPIC_OF[fact]
     single = Codec()
-    value = single.encode_fact(fact, topic.name)
+    value = single.encode(fact, topic.name)
     assert value[:2] == b"\xc3\x01"
     assert [single.decode_input(topic, value) for _ in range(2)] == [fact, fact]
     confluent = Codec(OneSchema())
-    value = confluent.encode_fact(fact, topic.name)
+    value = confluent.encode(fact, topic.name)
     assert value[:5] == b"\x00\x00\x00\x00\x01"
     assert [confluent.decode_input(topic, value) for _ in range(2)] == [fact, fact]
     # Both framings are read on every input, whatever is configured.
-    assert confluent.decode_input(topic, single.encode_fact(fact, topic.name)) == fact
+    assert confluent.decode_input(topic, single.encode(fact, topic.name)) == fact
 
 
 @pytest.mark.parametrize("record", samples.OUTPUTS, ids=lambda record: type(record).__name__)
 def test_an_output_survives_both_framings(record: Any) -> None:
     for codec in (Codec(), Codec(OneSchema())):
-        decoded = codec.decode_output(codec.encode_output(record, "out"))
+        decoded = codec.decode_output(codec.encode(record, "out"))
         assert decoded == record
         for field in record.__struct_fields__:
             assert type(getattr(decoded, field)) is type(getattr(record, field)), field
@@ -71,10 +71,10 @@ def test_subjects_and_one_registration_per_schema() -> None:
     registry = OneSchema()
     codec = Codec(registry)
     for _ in range(2):
-        codec.encode_fact(samples.INITIATED, "eu.payment-initiated")
-        codec.encode_fact(samples.POSTED, "eu.ledger-events")
-        codec.encode_fact(samples.CANCELLED, "eu.ledger-events")
-        codec.encode_output(samples.OUTPUTS[2], "eu.mismatch-alerts")
+        codec.encode(samples.INITIATED, "eu.payment-initiated")
+        codec.encode(samples.POSTED, "eu.ledger-events")
+        codec.encode(samples.CANCELLED, "eu.ledger-events")
+        codec.encode(samples.OUTPUTS[2], "eu.mismatch-alerts")
     assert [subject for subject, _ in registry.registered] == [
         "eu.payment-initiated-value",
         "eu.ledger-events-rentmatch.v1.PaymentPosted",
@@ -262,7 +262,7 @@ def test_a_fact_that_breaks_a_rule_is_bad_input(bodies: Any, fact: Any, error_cl
     codec = Codec(compiled=bodies is avro_compiled)
     topic = samples.TOPIC_BY_TYPE[type(fact)]
     with pytest.raises(BadInput) as caught:
-        codec.decode_input(topic, codec.encode_fact(fact, topic.name))
+        codec.decode_input(topic, codec.encode(fact, topic.name))
     assert caught.value.error_class is error_class
 
 
@@ -275,7 +275,7 @@ def test_every_class_of_dead_letter_is_reached() -> None:
 
 def test_a_bad_record_does_not_affect_the_next() -> None:
     codec = Codec()
-    good = codec.encode_fact(samples.POSTED, "ledger-events")
+    good = codec.encode(samples.POSTED, "ledger-events")
     for _, topic, value, _, _ in BAD:
         with pytest.raises(BadInput):
             codec.decode_input(topic, value)
@@ -292,4 +292,4 @@ def test_an_unknown_symbol_of_a_later_version_is_named() -> None:
 
 def test_an_input_is_not_an_output() -> None:
     with pytest.raises(BadInput, match="does not belong on an output topic"):
-        Codec().decode_output(Codec().encode_fact(samples.POSTED, "ledger-events"))
+        Codec().decode_output(Codec().encode(samples.POSTED, "ledger-events"))

@@ -174,7 +174,7 @@ def test_a_writer_s_nanoseconds_are_converted_where_they_are_whole_microseconds(
 
 def test_milliseconds_in_single_object_encoding_are_indistinguishable_and_read_as_microseconds() -> None:
     """A fingerprint ignores logical types: to any reader the bytes below are microseconds in 1970."""
-    value = Codec().encode_fact(INITIATED, "payment-initiated")
+    value = Codec().encode(INITIATED, "payment-initiated")
     millis = parse(OURS["PaymentInitiated"].text.replace("timestamp-micros", "timestamp-millis"))
     assert framing.single_object(millis.fingerprint) == value[:10]
 

@@ -34,7 +34,7 @@ def outcome(read: Callable[..., Any], *arguments: Any) -> Any:
 def test_mutated_facts_are_facts_or_bad_input() -> None:
     dice = random.Random(SEED)
     codec, plain = Codec(), Codec(compiled=False)
-    values = [(fact, codec.encode_fact(fact, "any")) for fact in samples.FACTS]
+    values = [(fact, codec.encode(fact, "any")) for fact in samples.FACTS]
     general = {name: resolve(schema, schema) for name, schema in OURS.items()}
     good = 0
     for turn in range(MUTATIONS):
@@ -46,7 +46,7 @@ def test_mutated_facts_are_facts_or_bad_input() -> None:
             continue
         good += 1
         check(found)
-        assert codec.decode_input(samples.TOPIC_OF[fact], codec.encode_fact(found, "any")) == found
+        assert codec.decode_input(samples.TOPIC_OF[fact], codec.encode(found, "any")) == found
         if hostile[:10] == value[:10]:
             assert general[type(fact).__name__](hostile, 10) == found
     # Enough must stay readable, or the deeper code was never reached.
@@ -56,7 +56,7 @@ def test_mutated_facts_are_facts_or_bad_input() -> None:
 def test_mutated_outputs_are_outputs_or_bad_input() -> None:
     dice = random.Random(SEED + 1)
     codec, plain = Codec(), Codec(compiled=False)
-    values = [codec.encode_output(record, "any") for record in samples.OUTPUTS]
+    values = [codec.encode(record, "any") for record in samples.OUTPUTS]
     for turn in range(MUTATIONS // 10):
         hostile = mutated(values[turn % len(values)], dice)
         found = outcome(codec.decode_output, hostile)
@@ -96,7 +96,7 @@ def test_mutated_bytes_of_an_evolved_writer() -> None:
 def test_every_cut_and_every_byte(bodies: Any, fact: Any) -> None:
     """Each prefix is truncated; each byte at each place has the outcome that the general reader and the rules have."""
     name = type(fact).__name__
-    value = Codec().encode_fact(fact, "any")
+    value = Codec().encode(fact, "any")
     read = resolve(OURS[name], OURS[name])
 
     def plainly(data: bytes) -> Any:

@@ -74,7 +74,7 @@ def server() -> Iterator[FakeRegistry]:
 
 
 POSTED_TEXT = OURS["PaymentPosted"].text
-VALUE = framing.confluent(42) + Codec().encode_fact(samples.POSTED, "any")[10:]
+VALUE = framing.confluent(42) + Codec().encode(samples.POSTED, "any")[10:]
 
 
 def test_a_schema_is_fetched_once(server: FakeRegistry) -> None:
@@ -91,7 +91,7 @@ def test_a_schema_is_registered_once_under_its_subject(server: FakeRegistry) -> 
     server.answers[subject] = (200, {"id": 77})
     codec = Codec(SchemaRegistry(server.url))
     for _ in range(3):
-        assert codec.encode_fact(samples.POSTED, "eu.ledger-events") == framing.confluent(77) + VALUE[5:]
+        assert codec.encode(samples.POSTED, "eu.ledger-events") == framing.confluent(77) + VALUE[5:]
     assert server.asked == [(subject, {"schema": POSTED_TEXT, "schemaType": "AVRO", "references": []})]
 
 
@@ -194,7 +194,7 @@ def test_a_schema_that_is_not_registered(
     codec = Codec(SchemaRegistry(server.url))
     for _ in range(2):
         with pytest.raises(error, match=says):
-            codec.encode_output(samples.OUTPUTS[2], "mismatch-alerts")
+            codec.encode(samples.OUTPUTS[2], "mismatch-alerts")
     assert len(server.asked) == 2, "a failure is not kept"
 
 
@@ -216,7 +216,7 @@ def test_schemas_that_refer_to_others(server: FakeRegistry) -> None:
     }
     codec = Codec(SchemaRegistry(server.url))
     for index, fact in enumerate((samples.PLAN_CHANGED, samples.POSTED)):
-        value = framing.confluent(42) + bytes((index * 2,)) + Codec().encode_fact(fact, "any")[10:]
+        value = framing.confluent(42) + bytes((index * 2,)) + Codec().encode(fact, "any")[10:]
         assert codec.decode_input(topics.LEDGER_EVENTS, value) == fact
 
 

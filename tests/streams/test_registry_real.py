@@ -18,11 +18,11 @@ def test_facts_and_outputs_through_a_real_registry(schema_registry_url: str) -> 
     prefix = uuid.uuid4().hex
     writer, reader = (Codec(SchemaRegistry(schema_registry_url)) for _ in range(2))
     for fact, topic in samples.TOPIC_OF.items():
-        value = writer.encode_fact(fact, f"{prefix}.{topic.name}")
+        value = writer.encode(fact, f"{prefix}.{topic.name}")
         assert value[0] == 0
         assert reader.decode_input(topic, value) == fact
     for record in samples.OUTPUTS:
-        assert reader.decode_output(writer.encode_output(record, f"{prefix}.{type(record).__name__}")) == record
+        assert reader.decode_output(writer.encode(record, f"{prefix}.{type(record).__name__}")) == record
 
 
 def test_an_id_is_the_same_for_the_same_schema(schema_registry_url: str) -> None:

@@ -169,7 +169,7 @@ def test_the_feeder_resumes(run: Run, mock_broker: str, tmp_path: Path) -> None:
     codec = Codec()
     for topic in ("payment-initiated", "processor-settled", "ledger-events"):
         found = Counter(record.value for record in read_all(mock_broker, f"here.{topic}"))
-        expected = Counter(value_of(d, codec.encode_fact) for d in deliveries if d.topic == topic)
+        expected = Counter(value_of(d, codec.encode) for d in deliveries if d.topic == topic)
         assert expected - found == Counter()  # what was not confirmed yet comes twice
         assert set(found) == set(expected)
 

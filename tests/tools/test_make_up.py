@@ -117,7 +117,7 @@ class Attached(AuditedDeployment):
         self._codec = codec_of(settings)
 
     def feed(self, deliveries: tuple[Delivery, ...]) -> None:
-        self.publish_values((d, value_of(d, self._codec.encode_fact), -1) for d in deliveries)
+        self.publish_values((d, value_of(d, self._codec.encode), -1) for d in deliveries)
 
     def caught_up_to(self) -> Micros | None:
         found = [json_of(f"{self._topology.part(name)['address']}/readyz") for name in ("worker-1", "worker-2")]
