@@ -14,10 +14,11 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGE = (ROOT / "docs/adding-a-table.md").read_text(encoding="utf-8")
 
 CHANGED_FILES_MAX = 3
-COPIED = ("agents", "domain", "ops", "schemas", "sinks", "streams", "tables", "tests/kit")
+COPIED = ("agents", "domain", "gateway", "ops", "read_model", "schemas", "sinks", "streams", "tables", "tests/kit")
 
 DERIVED = """
 import json
+from app import create_app
 from ops.commands.topology import mermaid
 from ops.internal_records import describers
 from sinks.metrics import names_of
@@ -26,7 +27,10 @@ from streams.settings import load
 from streams.topology import TOPOLOGY
 from tables.repartition import moved
 settings = load({"RENTMATCH_TOPIC_RENT_ROLLS": "rolls"})
+app = create_app(settings)
 print(json.dumps({
+    "agents": list(app.agents),
+    "tables": list(app.tables),
     "created": [desired.name for desired in desired_topics(settings)],
     "described": sorted(describers(TOPOLOGY)),
     "moved": [topic.name for topic in moved(TOPOLOGY)],
@@ -83,7 +87,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("with-a-table")
     for name in COPIED:
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "tests/__init__.py"):
+    for name in ("app.py", "pyproject.toml", "tests/__init__.py"):
         shutil.copy(ROOT / name, folder / name)
     apply_to(folder)
     return folder
@@ -109,6 +113,8 @@ def test_the_table_lives_through_crash_and_recovery(copy: Path) -> None:
 
 def test_the_rest_follows_from_the_graph(copy: Path) -> None:
     derived = json.loads(in_copy(copy, "-c", DERIVED))
+    assert any("keep_rent_rolls" in name for name in derived["agents"])
+    assert derived["tables"] == ["payments", "obligations", "rent-rolls"]
     assert {"property-facts", "rent-rolls-changelog", "rolls"} <= set(derived["created"])
     assert {"property-facts", "rent-rolls-changelog"} <= set(derived["described"])
     assert {"property-facts", "rent-rolls-changelog"} <= set(derived["moved"])

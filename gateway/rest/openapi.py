@@ -9,6 +9,7 @@ import msgspec
 from gateway.rest.answers import ExplanationJson, Live, LiveAnswer, OpenApi, ResultPage
 from gateway.rest.errors import CODES, HEADERS_OF, ErrorBody
 from gateway.rest.operations import Json, Operation
+from read_model.documents import RECORD_OF
 from read_model.queries import CURRENCY, AgeingRow
 from streams.codec.json_schema import output_schemas
 
@@ -52,7 +53,7 @@ def _schemas() -> dict[str, Json]:
     _, schemas = msgspec.json.schema_components(
         [AgeingRow, ErrorBody, ExplanationJson, Live, OpenApi], ref_template=_REFERENCE
     )
-    for name, schema in output_schemas().items():
+    for name, schema in output_schemas(RECORD_OF.values()).items():
         schema["properties"]["currency"]["pattern"] = CURRENCY
         schemas[name] = schema
     schemas["ErrorDetail"]["properties"]["code"]["enum"] = list(CODES)

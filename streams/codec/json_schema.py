@@ -1,15 +1,17 @@
 """JSON Schemas of the output records in the form of `json_form.py`, for the OpenAPI description."""
 
+from collections.abc import Iterable
 from typing import Any
 
-from streams.codec.avro_schemas import OURS, OUTPUT_TYPES, kind, logical_type, short_name
+from domain.records import Output
+from streams.codec.avro_schemas import OURS, kind, logical_type, short_name
 
 Json = dict[str, Any]
 
 
-def output_schemas() -> dict[str, Json]:
-    """The JSON Schema of each output record, by its name."""
-    return {struct.__name__: _output(struct.__name__) for struct in OUTPUT_TYPES}
+def output_schemas(records: Iterable[type[Output]]) -> dict[str, Json]:
+    """The JSON Schemas of output records, by name."""
+    return {record.__name__: _output(record.__name__) for record in records}
 
 
 def _output(name: str) -> Json:
