@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
+import hypothesis
 import pytest
 from confluent_kafka import Producer
 
@@ -20,6 +21,10 @@ from tools.local.topology import require_tools
 from tools.local.worker import WorkerProcess
 
 TESTS = Path(__file__).parent
+
+# A busy machine takes longer than Hypothesis's 200 ms for an example now and then.
+hypothesis.settings.register_profile("rentmatch", deadline=None)
+hypothesis.settings.load_profile("rentmatch")
 
 _MISSING = pytest.StashKey[dict[str, str]]()
 
