@@ -103,10 +103,13 @@ def merge_into(by_id: dict[K, A], key: K, new: A) -> bool:
         Whether anything changed; False for a redelivery.
 
     """
-    accepted = merge(by_id.get(key), new)
-    if accepted is None:
-        return False
-    by_id[key] = accepted
+    known = by_id.get(key)
+    if known is not None:
+        merged = merge(known, new)
+        if merged is None:
+            return False
+        new = merged
+    by_id[key] = new
     return True
 
 

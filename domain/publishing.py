@@ -5,7 +5,7 @@ what consumers have received, so that nothing is published twice and every end i
 """
 
 from hashlib import blake2b
-from typing import TypeAlias, TypeVar, assert_never
+from typing import TypeAlias, TypeVar
 
 import msgspec
 
@@ -126,14 +126,10 @@ def diff(published: Published, view: PaymentView | ObligationView, at: Micros, v
         outputs += diff_record(published, reconciliation, version)
     if view.breaks or published.breaks:
         outputs += _diff_breaks(published, view, at, version)
-    match view:
-        case ObligationView():
-            if (view.late or published.late) and view.reconciliation is not None:
-                outputs += _diff_late(published, view.late, view.reconciliation, at, version)
-        case PaymentView():
-            applications += _diff_applications(published, view, version)
-        case _:
-            assert_never(view)
+    if isinstance(view, PaymentView):
+        applications = _diff_applications(published, view, version)
+    elif (view.late or published.late) and view.reconciliation is not None:
+        outputs += _diff_late(published, view.late, view.reconciliation, at, version)
     if outputs or applications:
         published.version = version
     return Changes(outputs, applications)

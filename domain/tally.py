@@ -167,13 +167,15 @@ _NO_OBLIGATION = ObligationContribution(status="", ageing_bucket="", currency=""
 def _payment_contribution(state: PaymentState, view: PaymentView, today: Day) -> PaymentContribution:
     reconciliation = view.reconciliation
     from_ledger = bool(state.postings or state.reversals)
+    sources_present = (state.initiation is not None) | (2 if state.attempts else 0) | (4 if from_ledger else 0)
+    ach = entry_events(state, today) if state.attempts else ()
     return PaymentContribution(
-        status=reconciliation.status.value,
-        currency=reconciliation.currency,
-        standing_minor=reconciliation.settled.standing_minor,
-        posted_minor=reconciliation.posted.net_minor,
-        sources_present=(state.initiation is not None) | (2 if state.attempts else 0) | (4 if from_ledger else 0),
-        ach=entry_events(state, today) if state.attempts else (),
+        reconciliation.status.value,
+        reconciliation.currency,
+        reconciliation.settled.standing_minor,
+        reconciliation.posted.net_minor,
+        sources_present,
+        ach,
     )
 
 
@@ -195,14 +197,7 @@ def _counted_payment(counted: Counted) -> PaymentContribution:
         case ():
             return _NO_PAYMENT
         case (str(status), str(currency), int(standing), int(posted), int(sources), *ach):
-            return PaymentContribution(
-                status=status,
-                currency=currency,
-                standing_minor=standing,
-                posted_minor=posted,
-                sources_present=sources,
-                ach=tuple(map(int, ach)),
-            )
+            return PaymentContribution(status, currency, standing, posted, sources, tuple(map(int, ach)))
     raise ValueError(f"{counted} is not the contribution of a payment")
 
 
@@ -211,9 +206,7 @@ def _counted_obligation(counted: Counted) -> ObligationContribution:
         case () | ("",):
             return _NO_OBLIGATION
         case (str(status), str(bucket), str(currency), int(balance), int(paid)):
-            return ObligationContribution(
-                status=status, ageing_bucket=bucket, currency=currency, balance_minor=balance, paid_minor=paid
-            )
+            return ObligationContribution(status, bucket, currency, balance, paid)
     raise ValueError(f"{counted} is not the contribution of an obligation")
 
 
@@ -290,7 +283,7 @@ def _replace_payment(tally: Tally, before: PaymentContribution, now: PaymentCont
         _move(tally, STATUS, before.status, now.status)
     if now.sources_present != before.sources_present:
         _move(tally, SOURCES, SOURCES_PRESENT[before.sources_present], SOURCES_PRESENT[now.sources_present])
-    _replace_money(tally, (MONEY, before.currency), before.money, (MONEY, now.currency), now.money)
+    _replace_money(tally, MONEY, before.currency, before.money, now.currency, now.money)
     if now.ach != before.ach:
         tally.ach.count(before.ach, -1)
         tally.ach.count(now.ach, 1)
@@ -301,7 +294,7 @@ def _replace_obligation(tally: Tally, before: ObligationContribution, now: Oblig
         _move(tally, STATUS, before.status, now.status)
     if now.ageing_bucket != before.ageing_bucket:
         _move(tally, AGEING, before.ageing_bucket, now.ageing_bucket)
-    _replace_money(tally, (OWED, before.currency), before.money, (OWED, now.currency), now.money)
+    _replace_money(tally, OWED, before.currency, before.money, now.currency, now.money)
 
 
 def _move(tally: Tally, kind: str, before: str, now: str) -> None:
@@ -312,12 +305,19 @@ def _move(tally: Tally, kind: str, before: str, now: str) -> None:
         tally.count((kind, now), 1)
 
 
-def _replace_money(tally: Tally, name_before: Name, before: tuple[int, ...], name: Name, now: tuple[int, ...]) -> None:
-    if name != name_before:
-        tally.put(name_before, tuple(map(neg, before)))
-        tally.put(name, now)
+def _replace_money(
+    tally: Tally,
+    kind: str,
+    currency_before: str,
+    before: tuple[int, ...],
+    currency: str,
+    now: tuple[int, ...],
+) -> None:
+    if currency != currency_before:
+        tally.put((kind, currency_before), tuple(map(neg, before)))
+        tally.put((kind, currency), now)
     elif now != before:
-        tally.put(name, tuple(map(sub, now, before)))
+        tally.put((kind, currency), tuple(map(sub, now, before)))
 
 
 def _replace_breaks(tally: Tally, published: Published, breaks: Iterable[Break], *, was_counted: bool) -> None:

@@ -148,8 +148,10 @@ def _plan_sum_mismatch(
 ) -> tuple[Break | None, Micros]:
     """Give the break of a plan in force that does not add up to the balance, once its grace has passed."""
     charge, plan = totals.charge, totals.plan
+    if not plan.installments or state.cancellation is not None:
+        return None, FAR_FUTURE
     planned = sum([installment.amount_minor for installment in plan.installments])
-    if not plan.installments or state.cancellation is not None or planned == totals.balance_minor:
+    if planned == totals.balance_minor:
         return None, FAR_FUTURE
     latest = max(charge.occurred_at, plan.occurred_at, *(one.occurred_at for one in state.adjustments.values()))
     due_at = later(latest, policy.orphan_grace_micros)

@@ -185,29 +185,28 @@ def apply(state: ObligationState, fact: ObligationFact | PaymentApplication) -> 
         Whether anything changed; False for a redelivery.
 
     """
-    match fact:
-        case PaymentApplication():
-            known = state.applications.get(fact.payment_id)
-            if known is not None and known.revision >= fact.revision:
-                return False
-            state.applications[fact.payment_id] = Application.from_fact(fact)
-            return True
-        case ObligationCharged():
-            charge = merge(state.charge, Charge.from_fact(fact))
-            if charge is None:
-                return False
-            state.charge = charge
-            return True
-        case PlanChanged():
-            return merge_into(state.plans, fact.plan_version, Plan.from_fact(fact))
-        case ObligationAdjusted():
-            return merge_into(state.adjustments, fact.adjustment_id, Adjustment.from_fact(fact))
-        case ObligationCancelled():
-            cancellation = merge(state.cancellation, Cancellation.from_fact(fact))
-            if cancellation is None:
-                return False
-            state.cancellation = cancellation
-            return True
+    if isinstance(fact, PaymentApplication):
+        known = state.applications.get(fact.payment_id)
+        if known is not None and known.revision >= fact.revision:
+            return False
+        state.applications[fact.payment_id] = Application.from_fact(fact)
+        return True
+    if isinstance(fact, ObligationCharged):
+        charge = merge(state.charge, Charge.from_fact(fact))
+        if charge is None:
+            return False
+        state.charge = charge
+        return True
+    if isinstance(fact, PlanChanged):
+        return merge_into(state.plans, fact.plan_version, Plan.from_fact(fact))
+    if isinstance(fact, ObligationAdjusted):
+        return merge_into(state.adjustments, fact.adjustment_id, Adjustment.from_fact(fact))
+    if isinstance(fact, ObligationCancelled):
+        cancellation = merge(state.cancellation, Cancellation.from_fact(fact))
+        if cancellation is None:
+            return False
+        state.cancellation = cancellation
+        return True
     assert_never(fact)
 
 

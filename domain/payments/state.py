@@ -208,19 +208,18 @@ def apply(state: PaymentState, fact: PaymentFact) -> bool:
         Whether anything changed; False for a redelivery.
 
     """
-    match fact:
-        case ProcessorSettled():
-            return _apply_outcome(state, fact)
-        case PaymentInitiated():
-            initiation = merge(state.initiation, Initiation.from_fact(fact))
-            if initiation is None:
-                return False
-            state.initiation = initiation
-            return True
-        case PaymentPosted():
-            return merge_into(state.postings, fact.posting_id, Posting.from_fact(fact))
-        case PostingReversed():
-            return merge_into(state.reversals, fact.reversal_id, Reversal.from_fact(fact))
+    if isinstance(fact, ProcessorSettled):
+        return _apply_outcome(state, fact)
+    if isinstance(fact, PaymentPosted):
+        return merge_into(state.postings, fact.posting_id, Posting.from_fact(fact))
+    if isinstance(fact, PaymentInitiated):
+        initiation = merge(state.initiation, Initiation.from_fact(fact))
+        if initiation is None:
+            return False
+        state.initiation = initiation
+        return True
+    if isinstance(fact, PostingReversed):
+        return merge_into(state.reversals, fact.reversal_id, Reversal.from_fact(fact))
     assert_never(fact)
 
 

@@ -98,20 +98,23 @@ def live_settlement(attempt: Attempt, currency: str) -> SettlementOutcome | None
 
 
 def live_postings(state: PaymentState) -> list[tuple[str, Posting, int]]:
-    """Give the postings that are not reversed in full: posting id, posting, and the minor units left of it.
-
-    A reversal counts if it is in the currency of its posting.
-    """
-    undone: dict[str, int] = {}
-    for reversal in state.reversals.values():
-        posting = state.postings.get(reversal.posting_id)
-        if posting is not None and posting.currency == reversal.currency:
-            undone[reversal.posting_id] = undone.get(reversal.posting_id, 0) + reversal.amount_minor
+    """Give the postings that are not reversed in full: posting id, posting, and the minor units left of it."""
+    undone = _reversed_by_posting(state)
     return [
         (posting_id, posting, posting.amount_minor - undone.get(posting_id, 0))
         for posting_id, posting in state.postings.items()
         if posting.amount_minor > undone.get(posting_id, 0)
     ]
+
+
+def _reversed_by_posting(state: PaymentState) -> dict[str, int]:
+    """Give the sum of the reversals of each posting, in its currency. A reversal in another does not count."""
+    undone: dict[str, int] = {}
+    for reversal in state.reversals.values():
+        posting = state.postings.get(reversal.posting_id)
+        if posting is not None and posting.currency == reversal.currency:
+            undone[reversal.posting_id] = undone.get(reversal.posting_id, 0) + reversal.amount_minor
+    return undone
 
 
 def add_up(state: PaymentState) -> PaymentTotals:
@@ -202,7 +205,7 @@ def _add_settlement(totals: PaymentTotals, attempt: Attempt) -> None:
     totals.gross_minor += settled.gross_minor
     totals.fee_minor += settled.fee_minor
     totals.net_minor += settled.net_minor
-    if live_settlement(attempt, currency) is not None:
+    if (failed is None and returned is None) or live_settlement(attempt, currency) is not None:
         totals.live_attempts += 1
         return
     totals.returned_minor += settled.gross_minor
@@ -229,20 +232,25 @@ def _add_postings(
         counts = reversed_posting is not None and reversed_posting.currency == reversal.currency
         if not counts and reversal.currency != currency:
             totals.foreign.append(reversal.event_id)
-    for posting in postings.values():
+    undone = _reversed_by_posting(state)
+    foreign_live: set[str] = set()
+    for posting_id, posting in postings.items():
         occurred_at = posting.occurred_at
-        earliest = occurred_at if earliest is None else min(earliest, occurred_at)
-        latest = occurred_at if latest is None else max(latest, occurred_at)
+        if earliest is None or occurred_at < earliest:
+            earliest = occurred_at
+        if latest is None or occurred_at > latest:
+            latest = occurred_at
         events.append(posting.event_id)
         if posting.duplicate_event_ids is not None:
             events.extend(posting.duplicate_event_ids)
         if posting.conflict:
             totals.disputed = True
-        if posting.obligation_id not in totals.posted:
-            totals.posted[posting.obligation_id] = {}
-    foreign_live: set[str] = set()
-    for posting_id, posting, live in live_postings(state):
-        by_currency = totals.posted[posting.obligation_id]
+        by_currency = totals.posted.get(posting.obligation_id)
+        if by_currency is None:
+            by_currency = totals.posted[posting.obligation_id] = {}
+        live = posting.amount_minor - undone.get(posting_id, 0)
+        if live <= 0:
+            continue
         by_currency[posting.currency] = by_currency.get(posting.currency, 0) + live
         if posting.currency == currency:
             totals.live_postings += 1
