@@ -22,6 +22,7 @@ from confluent_kafka.admin import (
 
 from streams.settings import Settings
 from streams.topology import TOPOLOGY
+from streams.transport.offsets import list_offsets
 
 READ = tuple(topic.name for topic in TOPOLOGY.sources)
 """The topics that the group reads, upstream first."""
@@ -70,13 +71,9 @@ class GroupMonitor:
             KafkaException: the broker does not answer.
 
         """
-        asked = self._places(names)
-        futures = self._admin.list_offsets(
-            {partition: OffsetSpec.latest() for partition in asked},
-            isolation_level=IsolationLevel.READ_COMMITTED if stable else IsolationLevel.READ_UNCOMMITTED,
-            request_timeout=10,
-        )
-        return {self._place(partition): future.result(15).offset for partition, future in futures.items()}
+        isolation = IsolationLevel.READ_COMMITTED if stable else IsolationLevel.READ_UNCOMMITTED
+        found = list_offsets(self._admin, self._places(names), OffsetSpec.latest(), isolation)
+        return {self._place(TopicPartition(*place)): info.offset for place, info in found.items()}
 
     def committed(self) -> dict[Place, int]:
         """Return the group's committed offset in each partition that it reads; 0 where there is none.

@@ -1,4 +1,4 @@
-"""The demo is right about right and wrong, tells what stops it, and leaves nothing behind."""
+"""The demo reports correct and wrong results, explains errors, and cleans up."""
 
 import os
 import re
@@ -84,10 +84,10 @@ def test_with_a_real_broker_it_uses_topics_of_its_own(kafka: str, keep: bool) ->
     left = ours() - before
     assert len(left) == (len(topics.ALL) if keep else 0)
     if keep:
-        told = re.search(r"inspect them with: RENTMATCH_BROKER=(\S+) RENTMATCH_TOPIC_PREFIX=(\S+) rentmatch read", err)
-        assert told is not None, err
-        assert told[1] == kafka
-        assert all(name.startswith(told[2]) for name in left)
+        hint = re.search(r"inspect them with: RENTMATCH_BROKER=(\S+) RENTMATCH_TOPIC_PREFIX=(\S+) rentmatch read", err)
+        assert hint is not None, err
+        assert hint[1] == kafka
+        assert all(name.startswith(hint[2]) for name in left)
 
 
 def reconciled(scenario: Scenario, at: int) -> Any:

@@ -33,10 +33,10 @@ MADE = simulate(1, 150)
 TRUTH = truth(MADE, MADE.closes_at)
 
 
-def records_of(told: Truth) -> list[Output]:
+def records_of(truth_: Truth) -> list[Output]:
     """The truth as the records a service would emit."""
     records: list[Output] = []
-    for truth_row in told.payments.values():
+    for truth_row in truth_.payments.values():
         row = {
             **truth_row,
             "status": PaymentStatus(truth_row["status"]),
@@ -45,7 +45,7 @@ def records_of(told: Truth) -> list[Output]:
         row["initiated"] = row["initiated"] and Initiated(**row["initiated"])
         row["settled"], row["posted"] = Settled(**row["settled"]), Posted(**row["posted"])
         records.append(PaymentReconciliation(version=1, **row))
-    for truth_row in told.obligations.values():
+    for truth_row in truth_.obligations.values():
         row = {
             **truth_row,
             "status": ObligationStatus(truth_row["status"]),
@@ -54,7 +54,7 @@ def records_of(told: Truth) -> list[Output]:
         row["installments"] = tuple(InstallmentView(**slot) for slot in row["installments"])
         row["open_breaks"] = tuple(row["open_breaks"])
         records.append(ObligationReconciliation(version=1, **row))
-    for truth_row in told.open_breaks.values():
+    for truth_row in truth_.open_breaks.values():
         row = {**truth_row, "break_class": BreakClass(truth_row["class"]), "subject": tuple(truth_row["subject"])}
         del row["class"]
         records.append(
@@ -62,7 +62,7 @@ def records_of(told: Truth) -> list[Output]:
                 version=1, lifecycle=BreakLifecycle.UPDATED, opened_at=1, resolved_at=None, event_ids=(), **row
             )
         )
-    for truth_row in told.live_alerts.values():
+    for truth_row in truth_.live_alerts.values():
         row = {**truth_row, "stage": LateStage(truth_row["stage"])}
         records.append(
             LatePaymentAlert(
@@ -125,10 +125,10 @@ def test_a_missing_and_a_surplus_record() -> None:
     found = perfect()
     gone = found.payments.pop(next(iter(found.payments)))
     found.payments["P-surplus"] = gone
-    told = {difference.key: str(difference) for difference in compare(TRUTH, found)}
-    assert "missing" in told[gone["payment_id"]]
-    assert "should not be" in told["P-surplus"]
-    assert len(told) == 2
+    texts = {difference.key: str(difference) for difference in compare(TRUTH, found)}
+    assert "missing" in texts[gone["payment_id"]]
+    assert "should not be" in texts["P-surplus"]
+    assert len(texts) == 2
 
 
 def test_a_break_counts_as_open_and_an_alert_as_live_by_its_last_lifecycle() -> None:

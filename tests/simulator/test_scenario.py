@@ -48,12 +48,12 @@ def test_size_and_order() -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_every_class_stage_and_status_occurs(seed: int) -> None:
-    told = closing_truth(seed)
-    assert {row["class"] for row in told.open_breaks.values()} == {str(name) for name in BreakClass}
-    assert {row["stage"] for row in told.live_alerts.values()} == {str(name) for name in LateStage}
-    assert {row["status"] for row in told.payments.values()} == {str(name) for name in PaymentStatus}
-    assert {row["status"] for row in told.obligations.values()} == {str(name) for name in ObligationStatus}
-    assert {row["ageing_bucket"] for row in told.obligations.values()} == {str(name) for name in AgeingBucket}
+    truth_ = closing_truth(seed)
+    assert {row["class"] for row in truth_.open_breaks.values()} == {str(name) for name in BreakClass}
+    assert {row["stage"] for row in truth_.live_alerts.values()} == {str(name) for name in LateStage}
+    assert {row["status"] for row in truth_.payments.values()} == {str(name) for name in PaymentStatus}
+    assert {row["status"] for row in truth_.obligations.values()} == {str(name) for name in ObligationStatus}
+    assert {row["ageing_bucket"] for row in truth_.obligations.values()} == {str(name) for name in AgeingBucket}
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -66,18 +66,18 @@ def test_injected_breaks_are_open_when_the_recording_closes(seed: int) -> None:
 
 def test_a_clean_month_has_no_breaks_no_late_alerts_and_no_dead_letters() -> None:
     made = simulate(4, 300, anomalies=NONE)
-    told = truth(made, made.closes_at)
-    assert (made.injected, told.open_breaks, told.live_alerts, told.dead_letters) == ({}, {}, {}, {})
-    assert {row["status"] for row in told.payments.values()} == {"reconciled"}
-    assert {row["status"] for row in told.obligations.values()} == {"paid"}
+    truth_ = truth(made, made.closes_at)
+    assert (made.injected, truth_.open_breaks, truth_.live_alerts, truth_.dead_letters) == ({}, {}, {}, {})
+    assert {row["status"] for row in truth_.payments.values()} == {"reconciled"}
+    assert {row["status"] for row in truth_.obligations.values()} == {"paid"}
 
 
 def test_a_rate_moves_what_it_names_and_nothing_else() -> None:
     made = simulate(5, 300, anomalies=replace(NONE, payments={"duplicate_posting": 0.1}))
     assert set(made.injected) == {"duplicate_posting"}
-    told = truth(made, made.closes_at)
-    assert {row["class"] for row in told.open_breaks.values()} == {"duplicate_posting"}
-    assert 0.07 < len(told.open_breaks) / len(told.payments) < 0.13
+    truth_ = truth(made, made.closes_at)
+    assert {row["class"] for row in truth_.open_breaks.values()} == {"duplicate_posting"}
+    assert 0.07 < len(truth_.open_breaks) / len(truth_.payments) < 0.13
 
 
 def test_an_unknown_case_is_refused() -> None:

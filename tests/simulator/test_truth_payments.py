@@ -213,7 +213,7 @@ def test_another_currency_counts_as_zero_and_silences_settlement_and_posting() -
     row = payment(LATER, initiated(), foreign)
     assert row["settled"]["gross_minor"] == 0  # type: ignore[index]
     assert payment_breaks(LATER, initiated(), foreign) == {"currency_mismatch": (0, 0)}
-    # What failed or came back and is still posted is told all the same.
+    # What failed or came back and is still posted is a break all the same.
     failed = outcome("FAILED", "2026-06-03T15:00Z", 0, processor_reference="R-2")
     assert payment_breaks(LATER, initiated(), foreign, failed, posted()) == {
         "currency_mismatch": (0, 0),
@@ -268,8 +268,8 @@ def test_breaks_of_several_subjects_stand_together() -> None:
 
 def test_priorities_and_drift() -> None:
     rows = seen(LATER, CHARGE, initiated(), outcome(), outcome(processor_reference="R-2")).open_breaks.values()
-    told = {row["class"]: (row["priority"], row["drift_minor"]) for row in rows if row["key_kind"] == "payment"}
-    assert told == {"duplicate_settlement": (1, 85_000), "posting_missing": (3, -170_000)}
+    found = {row["class"]: (row["priority"], row["drift_minor"]) for row in rows if row["key_kind"] == "payment"}
+    assert found == {"duplicate_settlement": (1, 85_000), "posting_missing": (3, -170_000)}
 
 
 def test_breaks_helper_sees_what_the_payment_lists() -> None:

@@ -1,4 +1,4 @@
-"""The real parts are real: a broker and a cluster keep their data through kill -9, a registry keeps its schemas."""
+"""Real brokers keep their data through kill -9, and a real registry returns its schemas."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""The parts of `make up` that can be tried without starting it: ports, its folder, its feeder, its commands."""
+"""The parts of `make up` that need no running deployment: ports, folder, feeder, commands."""
 
 import json
 import os
@@ -99,8 +99,8 @@ def test_the_env_file_is_private_and_can_be_sourced(tmp_path: Path) -> None:
         folder.write_env({"RENTMATCH_BROKER": "a:1,b:2", "RENTMATCH_TOPIC_PREFIX": "it's $HOME"})
     assert folder.env.stat().st_mode & 0o777 == 0o600
     line = 'source "$1" && echo "$RENTMATCH_BROKER/$RENTMATCH_TOPIC_PREFIX"'
-    told = subprocess.run(["bash", "-c", line, "-", folder.env], capture_output=True, text=True, check=True).stdout
-    assert told == "a:1,b:2/it's $HOME\n"
+    printed = subprocess.run(["bash", "-c", line, "-", folder.env], capture_output=True, text=True, check=True).stdout
+    assert printed == "a:1,b:2/it's $HOME\n"
 
 
 def test_the_status_of_an_earlier_run_is_deleted(tmp_path: Path) -> None:
@@ -141,8 +141,8 @@ def test_past_deliveries_are_spread_over_the_catching_up_and_later_ones_keep_the
 
 def test_the_feeder_resumes(run: Run, mock_broker: str, tmp_path: Path) -> None:
     settings = load({"RENTMATCH_BROKER": mock_broker, "RENTMATCH_TOPIC_PREFIX": "here."})
-    told = tmp_path / "simulated.json"
-    progress = feeding.begin(told, 3, 20, NOW)
+    saved = tmp_path / "simulated.json"
+    progress = feeding.begin(saved, 3, 20, NOW)
     deliveries = progress.scenario().deliveries
     now = [NOW]
 
@@ -155,16 +155,16 @@ def test_the_feeder_resumes(run: Run, mock_broker: str, tmp_path: Path) -> None:
         if now[0] > NOW + 20 * SECOND and progress.published == 0:
             raise PulledPlugError
 
-    assert not Fed(told)().ready
+    assert not Fed(saved)().ready
     with pytest.raises(PulledPlugError):
-        feeding.feed(settings, told, progress, catching_up_s=30, clock=lambda: now[0], sleep=sleep)
-    progress = feeding.begin(told, 99, 99, NOW)
+        feeding.feed(settings, saved, progress, catching_up_s=30, clock=lambda: now[0], sleep=sleep)
+    progress = feeding.begin(saved, 99, 99, NOW)
     assert (progress.seed, progress.obligations) == (3, 20)
     assert 0 < progress.published < len(deliveries)
-    assert Fed(told)().ready
-    left = feeding.feed(settings, told, progress, catching_up_s=30, clock=lambda: now[0], sleep=sleep)
+    assert Fed(saved)().ready
+    left = feeding.feed(settings, saved, progress, catching_up_s=30, clock=lambda: now[0], sleep=sleep)
     assert left == len(deliveries) - progress.published
-    assert json.loads(told.read_text())["published"] == len(deliveries)
+    assert json.loads(saved.read_text())["published"] == len(deliveries)
 
     codec = Codec()
     for topic in ("payment-initiated", "processor-settled", "ledger-events"):
@@ -184,11 +184,11 @@ def test_a_scenario_is_the_same_each_time() -> None:
 
 def test_the_configuration_of_prometheus_lists_the_targets(tmp_path: Path) -> None:
     write_config(tmp_path / "prometheus.yml", {"rentmatch-worker": [6066, 6067]})
-    told = json.loads((tmp_path / "prometheus.yml").read_text())
-    assert told["scrape_configs"] == [
+    config = json.loads((tmp_path / "prometheus.yml").read_text())
+    assert config["scrape_configs"] == [
         {"job_name": "rentmatch-worker", "static_configs": [{"targets": ["127.0.0.1:6066", "127.0.0.1:6067"]}]}
     ]
-    assert all(Path(rule).exists() for rule in told["rule_files"])
+    assert all(Path(rule).exists() for rule in config["rule_files"])
 
 
 # Commands

@@ -1,6 +1,6 @@
-"""The whole topology as `make up` runs it: brought up, fed a month, hurt, held to the truth, and brought down.
+"""`make up` from start to end: fed a month, a worker killed, audited against the truth, and stopped.
 
-One story, because most of its time is the start. Everything is asked from outside, as an operator would.
+One test, because starting takes most of the time. Everything is observed from outside, as an operator would.
 """
 
 import json
@@ -51,7 +51,7 @@ SETTINGS = {
 
 
 class Topology:
-    """One that is up, under a folder of its own."""
+    """A `make up` that runs, in a folder of its own."""
 
     def __init__(self, folder: Path, clock: Micros) -> None:
         self.folder = folder
@@ -66,16 +66,16 @@ class Topology:
         return [sys.executable, "-m", "tools.local", words[0], "--folder", str(self.folder), *words[1:]]
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Run another of its commands."""
+        """Run another command on it."""
         return subprocess.run(
             self._line(*words), cwd=REPOSITORY, capture_output=True, text=True, timeout=150, check=False
         )
 
     def status(self) -> dict[str, Any]:
-        """What it says of itself; nothing while it has not said anything yet."""
+        """Return its status; an empty one until it has written one."""
         path = self.folder / "status.json"
-        told: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {"is_well": False, "parts": []}
-        return told
+        found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {"is_well": False, "parts": []}
+        return found
 
     def part(self, name: str) -> dict[str, Any]:
         (found,) = (part for part in self.status()["parts"] if part["name"] == name)
@@ -85,7 +85,7 @@ class Topology:
         wait_until(lambda: bool(self.status()["is_well"]), 90, "all to be well", process=self.runner)
 
     def variables(self) -> dict[str, str]:
-        """What `source …/env` puts into a shell."""
+        """Return the variables that `source …/env` sets."""
         text = subprocess.run(
             ["bash", "-c", f"source {self.folder}/env && env -0"], capture_output=True, text=True, check=True, env={}
         ).stdout
@@ -93,7 +93,7 @@ class Topology:
         return {name: value for name, _, value in pairs if name.startswith("RENTMATCH_")}
 
     def processes(self) -> set[int]:
-        """Every process whose command line or environment names the folder."""
+        """Return every process whose command line or environment names the folder."""
         found = set()
         for place in Path("/proc").glob("[0-9]*"):
             try:
@@ -106,7 +106,7 @@ class Topology:
 
 
 class Attached(AuditedDeployment):
-    """Publishes to a running topology with its schema registry, waits for it, and audits it."""
+    """Publishes through the schema registry of a running `make up`, waits for it, and audits it."""
 
     def __init__(self, topology: Topology, settings: Settings, directory: Path) -> None:
         super().__init__(
@@ -125,7 +125,7 @@ class Attached(AuditedDeployment):
 
 
 def json_of(url: str) -> Any:
-    """What a page answers; None where it does not."""
+    """Return the JSON of a page; None if it does not answer."""
     try:
         with urllib.request.urlopen(url, timeout=5) as response:
             return json.load(response)
@@ -197,7 +197,7 @@ def check_registry(settings: Settings) -> None:
 
 
 def check_answers(topology: Topology, settings: Settings, scenario: Scenario) -> None:
-    """Questions and metrics equal the truth: counts, sums and single items, through a worker that was killed."""
+    """The API and the metrics equal the truth: counts, sums and single items, also after a worker was killed."""
     truth = truth_of_deliveries(scenario.deliveries, scenario.closes_at, settings.policy)
     workers = [str(topology.part(name)["address"]) for name in ("worker-1", "worker-2")]
     token = settings.http_tokens[0].decode()
@@ -230,11 +230,11 @@ def bring_down(topology: Topology) -> None:
     assert done.returncode == 0, done.stderr
     assert topology.runner.wait(5) == 0
     assert topology.processes() == set()
-    told = topology.runner.log.read_text()
+    log = topology.runner.log.read_text()
     # On a busy machine the last brokers may wait for a quorum longer than they are given; what they hold is on disk.
-    assert [line for line in told.splitlines() if "is killed" in line and "kafka-" not in line] == []
+    assert [line for line in log.splitlines() if "is killed" in line and "kafka-" not in line] == []
     for worker in ("worker-1", "worker-2"):
-        assert f"{worker} has exited with status 0" in told
-    assert told.index("worker-2 has exited") < told.index("kafka-1 has exited")
+        assert f"{worker} has exited with status 0" in log
+    assert log.index("worker-2 has exited") < log.index("kafka-1 has exited")
     status = topology.run("status")
     assert (status.returncode, "nothing is running" in status.stderr) == (1, True)

@@ -1,4 +1,4 @@
-"""What keeps the topology running, tried on small processes that are really started, killed and waited for."""
+"""The supervisor, tested with small real processes."""
 
 import os
 import re
@@ -63,12 +63,12 @@ def says_ready(part: Part) -> Callable[[], Health]:
 
 
 def test_a_part_starts_after_its_dependencies_and_stops_before_them(part: MakePart) -> None:
-    told: list[str] = []
+    events: list[str] = []
     gate = {"open": False}
     base = part("base", OBEYS_SLOWLY, probe=lambda: Health(gate["open"], "opens later"))
     task = part("task", "pass", probe=None, is_task=True, needs=["base"])
     user = part("user", OBEYS_SLOWLY, needs=["task", "base"])
-    supervisor = Supervisor([base, task, user], told.append)
+    supervisor = Supervisor([base, task, user], events.append)
     run_until(supervisor, lambda: supervisor.parts["base"].why == "opens later")
     assert supervisor.parts["user"].state is State.WAITING
     assert supervisor.parts["user"].why == "for task, base"
@@ -77,16 +77,16 @@ def test_a_part_starts_after_its_dependencies_and_stops_before_them(part: MakePa
     assert supervisor.parts["task"].state is State.DONE
     wait_until(lambda: all("ready" in one.log.read_text() for one in (base, user)), 10, "both to listen to signals")
     supervisor.stop()
-    assert told[-2:] == ["user has exited with status 0", "base has exited with status 0"]
+    assert events[-2:] == ["user has exited with status 0", "base has exited with status 0"]
     assert {one.state for one in supervisor.parts.values()} == {State.STOPPED}
 
 
 def test_a_part_that_exits_is_restarted_with_back_off(part: MakePart, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "BACKOFF_S", (0.1, 0.3))
-    told: list[str] = []
-    supervisor = Supervisor([part("weak", "print('out of paper'); raise SystemExit(3)")], told.append)
+    events: list[str] = []
+    supervisor = Supervisor([part("weak", "print('out of paper'); raise SystemExit(3)")], events.append)
     run_until(supervisor, lambda: supervisor.parts["weak"].failures == 3)
-    ends = [sentence for sentence in told if "is healthy" not in sentence]  # if it was looked at while it ran
+    ends = [sentence for sentence in events if "is healthy" not in sentence]  # if it was looked at while it ran
     assert len(ends) == 3
     assert all("weak exited with status 3" in sentence and "out of paper" in sentence for sentence in ends)
     waits = [re.search(r"restarts in (\S+) s", sentence) for sentence in ends]
@@ -97,8 +97,8 @@ def test_a_part_that_exits_is_restarted_with_back_off(part: MakePart, monkeypatc
 
 def test_a_killed_part_is_restarted(part: MakePart, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "BACKOFF_S", (0.1,))
-    told: list[str] = []
-    supervisor = Supervisor([part("one", SLEEPS)], told.append)
+    events: list[str] = []
+    supervisor = Supervisor([part("one", SLEEPS)], events.append)
     run_until(supervisor, lambda: supervisor.is_well)
     first = supervisor.parts["one"].pid
     assert first is not None
@@ -106,7 +106,7 @@ def test_a_killed_part_is_restarted(part: MakePart, monkeypatch: pytest.MonkeyPa
     run_until(supervisor, lambda: not supervisor.is_well)
     run_until(supervisor, lambda: supervisor.is_well)
     assert supervisor.parts["one"].pid not in (None, first)
-    assert any("one was killed by signal 9" in sentence for sentence in told)
+    assert any("one was killed by signal 9" in sentence for sentence in events)
     supervisor.stop()
 
 
@@ -123,36 +123,36 @@ def test_a_part_that_is_not_alive_is_killed_and_restarted(part: MakePart, monkey
 
 
 def test_an_unhealthy_part_keeps_running(part: MakePart) -> None:
-    told: list[str] = []
+    events: list[str] = []
     found = {"ready": True}
-    supervisor = Supervisor([part("one", SLEEPS, probe=lambda: Health(found["ready"], "so so"))], told.append)
+    supervisor = Supervisor([part("one", SLEEPS, probe=lambda: Health(found["ready"], "so so"))], events.append)
     run_until(supervisor, lambda: supervisor.is_well)
     found["ready"] = False
     run_until(supervisor, lambda: supervisor.parts["one"].state is State.UNHEALTHY)
-    assert told[-1] == "one is not healthy any more: so so"
+    assert events[-1] == "one is not healthy any more: so so"
     assert supervisor.parts["one"].starts == 1
     supervisor.stop()
 
 
 def test_a_part_that_ignores_sigterm_is_killed(part: MakePart) -> None:
-    told: list[str] = []
+    events: list[str] = []
     deaf = part("deaf", IGNORES, stopping_s=0.3)
-    supervisor = Supervisor([deaf], told.append)
+    supervisor = Supervisor([deaf], events.append)
     run_until(supervisor, lambda: supervisor.is_well and says_ready(deaf)().ready)
     supervisor.stop()
-    assert told[-2:] == ["deaf is killed", "deaf has exited with status -9"]
+    assert events[-2:] == ["deaf is killed", "deaf has exited with status -9"]
 
 
 def test_a_hurried_stop_kills_everything_at_once(part: MakePart) -> None:
-    told: list[str] = []
+    events: list[str] = []
     deaf = part("deaf", IGNORES)
     other = part("other", IGNORES, needs=["deaf"])
-    supervisor = Supervisor([deaf, other], told.append)
+    supervisor = Supervisor([deaf, other], events.append)
     run_until(supervisor, lambda: supervisor.is_well and says_ready(other)().ready)
     started = time.monotonic()
     supervisor.stop(hurry=lambda: True)
     assert time.monotonic() - started < 5
-    assert {"deaf is killed", "other is killed"} <= set(told)
+    assert {"deaf is killed", "other is killed"} <= set(events)
 
 
 def test_a_frozen_part_can_be_stopped(part: MakePart) -> None:
@@ -184,9 +184,9 @@ def test_parts_die_with_a_killed_supervisor(tmp_path: Path) -> None:
     )
     parent = Process([sys.executable, "-c", code, str(tmp_path)], tmp_path / "parent.log", cwd=Path.cwd())
     parent.start()
-    told = tmp_path / "pid"
-    wait_until(lambda: told.exists() and told.read_text().endswith("\n"), 20, "the pid", process=parent)
-    status = Path("/proc", told.read_text().strip(), "status")
+    pid_file = tmp_path / "pid"
+    wait_until(lambda: pid_file.exists() and pid_file.read_text().endswith("\n"), 20, "the pid", process=parent)
+    status = Path("/proc", pid_file.read_text().strip(), "status")
     assert status.exists()
     parent.kill()
     wait_until(lambda: not status.exists() or "\nState:\tZ" in status.read_text(), 10, "the part's end")

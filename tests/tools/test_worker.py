@@ -1,4 +1,4 @@
-"""Worker processes are really started, killed, frozen and waited for. A small web server stands in for the worker."""
+"""Worker processes, tested with a small web server in place of the worker."""
 
 import sys
 from collections.abc import Iterator
@@ -72,9 +72,9 @@ def test_a_worker_dies_with_the_tests_that_started_it(tmp_path: Path) -> None:
     )
     parent = WorkerProcess(tmp_path / "parent", {}, command=(sys.executable, "-c", code, str(tmp_path)))
     parent.start()
-    told = tmp_path / "pid"
-    wait_until(lambda: told.exists() and told.read_text().endswith("\n"), 20, "the pid")
-    status = Path("/proc", told.read_text().strip())
+    pid_file = tmp_path / "pid"
+    wait_until(lambda: pid_file.exists() and pid_file.read_text().endswith("\n"), 20, "the pid")
+    status = Path("/proc", pid_file.read_text().strip())
     assert status.exists()
     parent.kill9()
     wait_until(lambda: not status.exists() or "\nState:\tZ" in (status / "status").read_text(), 10, "the worker's end")

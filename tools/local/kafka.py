@@ -1,7 +1,6 @@
 """A real Apache Kafka on this machine: one node or three, each of which can be killed, frozen and started again.
 
-`Nodes` has the folders, ports and command lines. `KafkaCluster` runs the nodes for tests and benchmarks; for `make up`
-the supervisor runs them (tools/local/topology.py).
+For `make up` the supervisor runs the nodes by their command lines (tools/local/topology.py).
 """
 
 import base64
@@ -33,12 +32,16 @@ rootLogger.appenderRef.file.ref = file
 """
 
 
-class Nodes:
-    """Nodes 0 to n - 1 of a cluster, each both broker and controller (KRaft), on ports of 127.0.0.1.
+class KafkaCluster:
+    """Nodes 0 to `nodes` - 1 of a cluster, each both broker and controller (KRaft), on fixed ports of 127.0.0.1.
 
-    `extra_ports`, one for each node, are for a TLS or SASL listener. `extra_properties` override those of every node;
-    `{port}`, `{controller_port}`, `{extra_port}`, `{node_id}` and `{directory}` in their values are replaced.
-    `format_arguments` are passed to the storage tool, as `("--add-scram", "SCRAM-SHA-512=[name=…,password=…]")`.
+    Args:
+        directory: the nodes' folders are created in it.
+        nodes: how many; topics are replicated on all of them.
+        ports: one for each node, and `controller_ports` as many; by default free ones.
+        extra_properties: override those of every node. In their values `{port}`, `{controller_port}`, `{extra_port}` (a
+            further free port of each node, for a TLS or SASL listener), `{node_id}` and `{directory}` are replaced.
+        format_arguments: for the storage tool, as `("--add-scram", "SCRAM-SHA-512=[name=…,password=…]")`.
 
     Raises:
         MissingToolError: there is no Java, or Kafka cannot be fetched.
@@ -49,29 +52,34 @@ class Nodes:
         self,
         directory: Path,
         *,
-        ports: Sequence[int],
-        controller_ports: Sequence[int],
-        extra_ports: Sequence[int] = (),
+        nodes: int = 1,
+        ports: Sequence[int] = (),
+        controller_ports: Sequence[int] = (),
         extra_properties: Mapping[str, str] | None = None,
         format_arguments: Sequence[str] = (),
     ) -> None:
-        self.ports = tuple(ports)
-        self.extra_ports = tuple(extra_ports)
+        free = free_ports(3 * nodes)
+        self.ports = tuple(ports or free[:nodes])
+        self.extra_ports = tuple(free[2 * nodes :])
+        self.bootstrap = ",".join(f"127.0.0.1:{port}" for port in self.ports)
         self._directory = directory
-        self._controller_ports = tuple(controller_ports)
+        self._controller_ports = tuple(controller_ports or free[nodes : 2 * nodes])
         self._extra = dict(extra_properties or {})
         self._format_arguments = tuple(format_arguments)
         self._java = maven.java()
         self._classpath = ":".join(str(jar) for jar in maven.jars(maven.KAFKA))
-
-    def __len__(self) -> int:
-        """Return the number of nodes."""
-        return len(self.ports)
+        self._processes = [
+            Process(
+                self.command(node), self.folder(node) / "console.log",
+                cwd=self.folder(node), env=self.environment(),
+            )
+            for node in range(nodes)
+        ]  # fmt: skip
 
     @property
-    def bootstrap(self) -> str:
-        """The bootstrap servers, `host:port,…`."""
-        return ",".join(f"127.0.0.1:{port}" for port in self.ports)
+    def nodes(self) -> int:
+        """How many nodes it has, running or not."""
+        return len(self.ports)
 
     def folder(self, node: int) -> Path:
         """Return a node's folder: server.properties, server.log, console.log and, in `data`, its storage."""
@@ -92,9 +100,9 @@ class Nodes:
             RuntimeError: the storage tool failed; the message ends with its output.
 
         """
-        for node in range(len(self)):
+        for node in range(self.nodes):
             self._configure(node)
-        new = [node for node in range(len(self)) if not self._meta(node).exists()]
+        new = [node for node in range(self.nodes) if not self._meta(node).exists()]
         cluster_id = self._cluster_id()
         running = [
             subprocess.Popen(
@@ -112,7 +120,7 @@ class Nodes:
 
     def _cluster_id(self) -> str:
         """Return the id of the cluster for which a node has been formatted, else a new one."""
-        for node in range(len(self)):
+        for node in range(self.nodes):
             if self._meta(node).exists():
                 lines = self._meta(node).read_text(encoding="utf-8").splitlines()
                 return next(line.partition("=")[2] for line in lines if line.startswith("cluster.id="))
@@ -135,11 +143,11 @@ class Nodes:
     def _properties(self, node: int) -> dict[str, str]:
         port, controller = self.ports[node], self._controller_ports[node]
         voters = ",".join(f"{i + 1}@127.0.0.1:{p}" for i, p in enumerate(self._controller_ports))
-        replicas, in_sync = str(len(self)), str(min(2, len(self)))
+        replicas, in_sync = str(self.nodes), str(min(2, self.nodes))
         fill = {
             "{port}": str(port),
             "{controller_port}": str(controller),
-            "{extra_port}": str(self.extra_ports[node]) if self.extra_ports else "",
+            "{extra_port}": str(self.extra_ports[node]),
             "{node_id}": str(node + 1),
             "{directory}": str(self.folder(node)),
         }
@@ -188,45 +196,6 @@ class Nodes:
         logging = f"-Dlog4j2.configurationFile={self.folder(node) / 'log4j2.properties'}"
         return [self._java, *HEAP, logging, "-cp", self._classpath, main, *arguments]
 
-
-class KafkaCluster:
-    """Nodes 0 to `nodes` - 1 on free ports, which they keep; the other arguments are those of `Nodes`."""
-
-    def __init__(
-        self,
-        directory: Path,
-        *,
-        nodes: int = 1,
-        extra_properties: Mapping[str, str] | None = None,
-        format_arguments: Sequence[str] = (),
-    ) -> None:
-        ports = free_ports(3 * nodes)
-        self._nodes = Nodes(
-            directory,
-            ports=ports[:nodes],
-            controller_ports=ports[nodes : 2 * nodes],
-            extra_ports=ports[2 * nodes :],
-            extra_properties=extra_properties,
-            format_arguments=format_arguments,
-        )
-        self.bootstrap = self._nodes.bootstrap
-        self.ports = self._nodes.ports
-        self.extra_ports = self._nodes.extra_ports
-        self._processes = [
-            Process(
-                self._nodes.command(node),
-                self._nodes.folder(node) / "console.log",
-                cwd=self._nodes.folder(node),
-                env=self._nodes.environment(),
-            )
-            for node in range(nodes)
-        ]
-
-    @property
-    def nodes(self) -> int:
-        """How many nodes it has, running or not."""
-        return len(self.ports)
-
     def start(self) -> None:
         """Format the storage, start all nodes and wait until each is in the cluster's metadata.
 
@@ -235,7 +204,7 @@ class KafkaCluster:
             TimeoutError: the cluster did not form within 90 seconds.
 
         """
-        self._nodes.prepare()
+        self.prepare()
         try:
             for process in self._processes:
                 process.start()
@@ -286,7 +255,7 @@ class KafkaCluster:
 
     def log_tail(self, node: int = 0, lines: int = 60) -> str:
         """Return the last lines of a node's log."""
-        log = self._nodes.folder(node) / "server.log"
+        log = self.folder(node) / "server.log"
         if not log.exists():
             return f"--- Kafka node {node} logged nothing"
         text = log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:]

@@ -13,7 +13,7 @@ from tools.local import apicurio, debian, maven, probes, prometheus
 from tools.local.cache import MissingToolError
 from tools.local.feeding import Fed
 from tools.local.folder import Folder
-from tools.local.kafka import Nodes
+from tools.local.kafka import KafkaCluster
 from tools.local.supervisor import Part
 from tools.local.worker import REPOSITORY
 
@@ -131,19 +131,20 @@ def _part(local: LocalDeployment, name: str, what: str, command: list[str], **mo
 
 
 def _kafka(local: LocalDeployment) -> list[Part]:
-    nodes = Nodes(
+    cluster = KafkaCluster(
         local.folder.data / "kafka",
+        nodes=len(NODES),
         ports=[local.ports[f"kafka-{node}"] for node in NODES],
         controller_ports=[local.ports[f"controller-{node}"] for node in NODES],
     )
-    nodes.prepare()
+    cluster.prepare()
     return [
         _part(
-            local, BROKERS[index], "Kafka broker and controller", nodes.command(index),
-            directory=nodes.folder(index),
-            environment=nodes.environment(),
-            probe=probes.kafka_node(nodes.ports[index], node),
-            address=f"127.0.0.1:{nodes.ports[index]}",
+            local, BROKERS[index], "Kafka broker and controller", cluster.command(index),
+            directory=cluster.folder(index),
+            environment=cluster.environment(),
+            probe=probes.kafka_node(cluster.ports[index], node),
+            address=f"127.0.0.1:{cluster.ports[index]}",
             # The last nodes to stop wait for a quorum in vain; their data is safe on all disks.
             stopping_s=10,
         )
