@@ -72,13 +72,13 @@ def _one(
             time.sleep(2)
             log_start = stays.log.stat().st_size
             killed = time.monotonic()
-            dies.kill9()
+            dies.kill()
             found = wait_for(stays, RECOVERED, 120, log_start)
             wait_for_outputs(reader, time.monotonic(), 60)
             time.sleep(1)
             gaps = reader.longest(killed, time.monotonic() - 0.1)
     finally:
         for worker in workers:
-            worker.close()
+            worker.kill()
         deployment.remove()
     return [_Gap(gap, killed + QUIET_S, killed + session_s - QUIET_S) for gap in gaps], found

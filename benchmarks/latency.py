@@ -273,9 +273,9 @@ def run_latency(broker: str, directory: Path, *, rate: int, seconds: int, commit
             time.sleep(2)
         listener.stopping.set()
         listener.join(30)
-        worker.term(60)
+        worker.terminate(60)
     finally:
-        worker.close()
+        worker.kill()
         deployment.remove()
     found = latencies(listener.received, waiting)
     missing = counted - sum(map(len, found.values()))

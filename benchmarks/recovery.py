@@ -125,9 +125,9 @@ def run_recovery(broker: str, directory: Path, keys: int) -> Result:
                 whole_s = time.monotonic() - begin
                 worker.wait_ready(120)
                 ready_s = time.monotonic() - begin
-                worker.term(60)
+                worker.terminate(60)
             finally:
-                worker.close()
+                worker.kill()
             alone_s = float(found[3])
             result.add(f"{name}: recovery alone", alone_s, "s", f"<= {target_s:.0f}", alone_s <= target_s)
             result.add(f"{name}: process start to recovered", whole_s, "s")

@@ -37,9 +37,9 @@ def run_rolling(broker: str, directory: Path, *, rate: int) -> Result:
             began = time.monotonic()
             for worker in workers:
                 asked = time.monotonic()
-                status = worker.term(60)
+                status = worker.terminate(60)
                 if status != 0:
-                    raise RuntimeError(f"a worker ended with {status}\n{worker.log_tail()}")
+                    raise RuntimeError(f"a worker ended with {status}\n{worker.tail()}")
                 stops.append(time.monotonic() - asked)
                 # The others take over before it restarts, as when a machine is patched.
                 wait_for_outputs(reader, time.monotonic(), 60)
@@ -56,7 +56,7 @@ def run_rolling(broker: str, directory: Path, *, rate: int) -> Result:
             whole = time.monotonic() - began
     finally:
         for worker in workers:
-            worker.close()
+            worker.kill()
         deployment.remove()
     longest = max(gap.seconds for gap in leaving + joining)
     result.add("longest gap of a partition", longest, "s")

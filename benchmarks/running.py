@@ -44,9 +44,9 @@ def wait_for(process: WorkerProcess, pattern: "re.Pattern[str]", timeout_s: floa
         if found:
             return found
         if process.exit_code is not None:
-            raise RuntimeError(f"a worker exited with {process.exit_code}\n{process.log_tail()}")
+            raise RuntimeError(f"a worker exited with {process.exit_code}\n{process.tail()}")
         if time.monotonic() > until:
-            raise TimeoutError(f"no line like {pattern.pattern!r}\n{process.log_tail()}")
+            raise TimeoutError(f"no line like {pattern.pattern!r}\n{process.tail()}")
         time.sleep(0.01)
 
 
@@ -84,10 +84,10 @@ def run_until_read(
                 by_thread[name] = by_thread.get(name, 0.0) + spent
         peak = max(usage.peak_bytes(worker.pid) for worker in workers)
         for worker in workers:
-            worker.term(60)
+            worker.terminate(60)
     finally:
         for worker in workers:
-            worker.close()
+            worker.kill()
     return Cost(seconds, cpu_s, start_seconds, start_cpu_s, peak, by_thread)
 
 
@@ -100,9 +100,9 @@ def _wait_until_read(
             return
         for worker in workers:
             if worker.exit_code is not None:
-                raise RuntimeError(f"a worker exited with {worker.exit_code}\n{worker.log_tail()}")
+                raise RuntimeError(f"a worker exited with {worker.exit_code}\n{worker.tail()}")
         if time.monotonic() > until:
-            tails = "\n".join(worker.log_tail() for worker in workers)
+            tails = "\n".join(worker.tail() for worker in workers)
             raise TimeoutError(f"not everything was read\n{tails}")
 
 

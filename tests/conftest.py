@@ -225,7 +225,7 @@ def worker_factory(tmp_path: Path) -> Iterator[Callable[[Mapping[str, str]], Wor
 
     yield make
     for worker in made:
-        worker.close()
+        worker.kill()
 
 
 @pytest.fixture

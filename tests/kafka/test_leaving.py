@@ -27,17 +27,17 @@ def test_a_worker_leaves_the_group_at_once_during_a_rebalance(kafka: str, topic_
         for worker in (leaving, silent):
             worker.wait_ready()
         since = leaving.log.stat().st_size
-        silent.stop_cont(frozen=True)
+        silent.freeze()
         deployment.worker("new")
         wait_log(deployment, "leaving", re.compile(r"\(Re-\)joining group"), since)
         deployment.wait_members(3)
 
         began = time.monotonic()
-        assert leaving.term() == 0
+        assert leaving.terminate() == 0
         deployment.wait_members(2, timeout_s=LEAVES_WITHIN_S)
         assert time.monotonic() - began < LEAVES_WITHIN_S
 
         deployment.dismiss("leaving")
-        silent.stop_cont(frozen=False)
+        silent.thaw()
         deployment.wait_settled()
         deployment.check()

@@ -102,7 +102,7 @@ def test_every_worker_answers_for_every_key(kafka: str, topic_prefix: str, tmp_p
         assert answers[0][1]["class"] == alert["class"]
 
         # The owner of half of the keys is killed and restarted. Answers meanwhile are the truth or `moving`.
-        second.kill9()
+        second.kill()
         third = deployment.worker("b")
         check(truth, told(first, paths, moving_s=60))
         third.wait_ready()
@@ -113,7 +113,7 @@ def test_every_worker_answers_for_every_key(kafka: str, topic_prefix: str, tmp_p
         log = first.log.read_text(encoding="utf-8")
         assert TOKEN not in log
         assert "route=/v1/payments/{payment_id} status=200" in log
-        assert first.term() == third.term() == 0
+        assert first.terminate() == third.terminate() == 0
 
 
 def test_clients_do_not_slow_reconciliation(kafka: str, topic_prefix: str, tmp_path: Path) -> None:
@@ -150,4 +150,4 @@ def test_clients_do_not_slow_reconciliation(kafka: str, topic_prefix: str, tmp_p
         assert max(lags) < 4, lags
         for client in clients:
             client.close()
-        assert worker.term() == 0
+        assert worker.terminate() == 0

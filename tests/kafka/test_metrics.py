@@ -36,7 +36,7 @@ def test_the_gauges_summed_over_all_workers_equal_the_truth(kafka: str, topic_pr
         deployment.wait_members(2)
         feed = Feed(deployment, scenario.deliveries, 8, rng)
         deployment.watch(rng.uniform(1, 4))
-        deployment.workers["b"].kill9()
+        deployment.workers["b"].kill()
         deployment.worker("c")
         feed.finish()
         deployment.wait_members(3)
@@ -46,14 +46,14 @@ def test_the_gauges_summed_over_all_workers_equal_the_truth(kafka: str, topic_pr
         counters_tell_what_was_committed(deployment, scenario)
 
         # What a worker held goes to the others, who know it from the changelog: nothing new is read.
-        assert deployment.workers["c"].term() == 0
+        assert deployment.workers["c"].terminate() == 0
         deployment.dismiss("c")
         deployment.wait_members(2)
         soon(lambda: scraped(deployment), expected)
 
         # From nothing: the first answer that is ready is exact.
         for worker_id in "ab":
-            deployment.workers[worker_id].kill9()
+            deployment.workers[worker_id].kill()
             deployment.dismiss(worker_id)
             shutil.rmtree(deployment.directory_of(worker_id) / "state")
         deployment.worker("a").wait_ready()

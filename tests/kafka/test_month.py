@@ -21,4 +21,4 @@ def test_the_default_month_ends_in_the_truth(kafka: str, topic_prefix: str, tmp_
         # A month in which nothing went wrong would prove little.
         assert {row["class"] for row in outputs.of("mismatch-alerts")} >= set(scenario.injected)
         assert {row["stage"] for row in outputs.of("late-payment-alerts")} >= {"past_due", "days_30", "days_60"}
-        assert deployment.workers["a"].term() == 0
+        assert deployment.workers["a"].terminate() == 0

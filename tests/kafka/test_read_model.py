@@ -83,7 +83,7 @@ class Projection:
     def close(self) -> None:
         """Kill all projectors."""
         for process in self.projectors.values():
-            process.close()
+            process.kill()
 
     def do(self, what: Callable[[Mongo], Awaitable[Any]]) -> Any:
         """Run a function with a client of the database."""
@@ -164,10 +164,10 @@ def month(kafka: str, own_server: MongoServer, tmp_path_factory: pytest.TempPath
         half = len(scenario.deliveries) // 2
         feed = Feed(deployment, scenario.deliveries[:half], 3, rng)
         wait_until(lambda: projection.documents("payments") != [], 30, "documents", process=projector)
-        projector.kill9()
+        projector.kill()
         feed.finish()
         projector = projection.projector("another")
-        wait_until(lambda: "reading" in projector.log_tail(), 30, "its turn in the group", process=projector)
+        wait_until(lambda: "reading" in projector.tail(), 30, "its turn in the group", process=projector)
         feed = Feed(deployment, scenario.deliveries[half:], 3, rng)
         before = len(projection.documents("payments"))
         wait_until(lambda: len(projection.documents("payments")) > before, 30, "more", process=projector)
@@ -182,7 +182,7 @@ def month(kafka: str, own_server: MongoServer, tmp_path_factory: pytest.TempPath
         wait_until(lambda: "MongoDB" in unready(second), 30, "the second to tell", process=second)
         own_server.start()
         projection.wait_caught_up()
-        assert projector.term() == 0
+        assert projector.terminate() == 0
         assert "nothing is lost, next attempt in" in projector.log.read_text()
         yield projection
         projection.close()
@@ -261,7 +261,7 @@ def test_a_rebuild_beside_a_running_projector_matches_the_topics(month: Projecti
     assert [one for one in month.documents("payments_history") if one["key"] == "P-0"] == [kept]
     assert month.documents("poisoned") == month.documents("rebuilds") == month.documents("payments_rebuild") == []
 
-    assert month.projectors["second"].term() == 0
+    assert month.projectors["second"].terminate() == 0
     anew = month.run("rebuild-read-model", "--yes", "--history-anew")
     assert (anew.returncode, anew.stderr) == (0, "")
     assert month.faults(outputs) == []  # also the history: P-0 is gone
@@ -284,14 +284,14 @@ def test_projectors_continue_at_the_end_of_a_rebuild(kafka: str, topic_prefix: s
         mongo_server.fail(10107, "not primary")
         try:
             projector = projection.projector()
-            wait_until(lambda: "not primary" in projector.log_tail(), 30, "it to be told", process=projector)
+            wait_until(lambda: "not primary" in projector.tail(), 30, "it to be told", process=projector)
             assert probe(projector, "/readyz") == (503, "MongoDB: not primary")
             assert projection.documents("obligations") == []
             assert max(projection.committed().values()) < 0
-            assert projector.term() == 0  # during a retry
+            assert projector.terminate() == 0  # during a retry
             assert max(projection.committed().values()) < 0
             projector = projection.projector()
-            wait_until(lambda: "not primary" in projector.log_tail(), 30, "it to be told", process=projector)
+            wait_until(lambda: "not primary" in projector.tail(), 30, "it to be told", process=projector)
         finally:
             mongo_server.heal()
         projection.wait_caught_up()
@@ -302,7 +302,7 @@ def test_projectors_continue_at_the_end_of_a_rebuild(kafka: str, topic_prefix: s
         told = metrics_of(projector)
         assert told['rentmatch_read_model_documents_total{collection="breaks",outcome="poisoned"}'] == 1
         assert told['rentmatch_read_model_documents_total{collection="obligations",outcome="written"}'] == 50
-        assert projector.term() == 0
+        assert projector.terminate() == 0
 
         for one in records:
             producer.produce(name, one.value, one.key, 0)

@@ -38,11 +38,11 @@ def test_repartition_in_the_middle_of_a_month(kafka: str, topic_prefix: str, tmp
         assert refused.returncode == 1
         assert "workers are in the group" in refused.stderr
         # While b is frozen, a leaves facts in the internal topics that nobody will have read when both are killed.
-        deployment.workers["b"].stop_cont(frozen=True)
+        deployment.workers["b"].freeze()
         deployment.publish(scenario.deliveries[half : half + 300])
         deployment.watch(1.0)
         for worker_id in "ab":
-            deployment.workers[worker_id].kill9()
+            deployment.workers[worker_id].kill()
             deployment.dismiss(worker_id)
         deployment.wait_members(0)
         deployment.publish(scenario.deliveries[half + 300 : half + 400])
@@ -55,7 +55,7 @@ def test_repartition_in_the_middle_of_a_month(kafka: str, topic_prefix: str, tmp
 
         old = deployment.worker("a")
         assert old.wait(60) == 1
-        assert "these topics were repartitioned" in old.log_tail()
+        assert "these topics were repartitioned" in old.tail()
         deployment.dismiss("a")
         again = repartition(deployment, "--partitions", str(partitions))
         assert again.returncode == 1
@@ -78,7 +78,7 @@ def test_topics_of_an_interrupted_repartition_are_reported_and_deleted_on_reques
         worker = deployment.worker("a")
         deployment.publish(scenario.deliveries)
         deployment.wait_settled()
-        assert worker.term() == 0
+        assert worker.terminate() == 0
         deployment.dismiss("a")
 
         create_topic(kafka, f"{topic_prefix}payments-changelog-p5", 5)

@@ -28,13 +28,13 @@ def test_a_month_in_any_order_through_a_kill_and_a_replay_ends_in_the_truth(
         feed = Feed(deployment, deliveries, seconds=1, rng=rng)
         deployment.worker()
         deployment.wait_progress(rng.randrange(len(deliveries)))
-        deployment.workers["a"].kill9()
+        deployment.workers["a"].kill()
         deployment.worker()
         feed.finish()
         deployment.wait_settled()
         before = deployment.check()
 
-        assert deployment.workers["a"].term() == 0
+        assert deployment.workers["a"].terminate() == 0
         deployment.monitor.rewind()
         deployment.worker()
         deployment.wait_settled()

@@ -73,11 +73,11 @@ def test_a_month_through_tls_and_sasl_and_errors_of_wrong_credentials(
         worker = deployment.worker()
         deployment.publish(scenario.deliveries)
         deployment.wait_progress(len(scenario.deliveries) // 2)
-        worker.kill9()
+        worker.kill()
         worker = deployment.worker()
         deployment.wait_settled()
         deployment.check(scenario)
-        assert worker.term() == 0
+        assert worker.terminate() == 0
         assert PASSWORD not in worker.log.read_text(encoding="utf-8")
         deployment.dismiss("a")
 

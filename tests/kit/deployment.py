@@ -102,7 +102,7 @@ class AuditedDeployment(Deployment):
     def __exit__(self, *_: object) -> None:
         """Kill all workers. The topics stay: a failure may need them."""
         for worker in self.workers.values():
-            worker.close()
+            worker.kill()
         self.monitor.close()
 
     def name(self, topic: str) -> str:
@@ -210,7 +210,7 @@ class AuditedDeployment(Deployment):
             if status in (None, 0):
                 continue
             if worker_id not in self.supervised:
-                raise AssertionError(f"worker {worker_id} ended with status {status}\n{worker.log_tail()}")
+                raise AssertionError(f"worker {worker_id} ended with status {status}\n{worker.tail()}")
             self.deaths.append((worker_id, status))
             self.worker(worker_id, supervised=True)
 
@@ -263,7 +263,7 @@ class AuditedDeployment(Deployment):
             elif time.monotonic() - settled_since > SETTLED_TWICE_S:
                 return
             if time.monotonic() > until:
-                tails = "\n".join(worker.log_tail() for worker in self.workers.values())
+                tails = "\n".join(worker.tail() for worker in self.workers.values())
                 raise AssertionError(f"not settled within {timeout_s} s: {why}\ndeaths: {self.deaths}\n{tails}")
             time.sleep(0.1)
 
@@ -337,7 +337,7 @@ def wait_log(
             found = pattern.search(log.read().decode(errors="replace"))
         if found:
             return found
-        assert time.monotonic() < until, f"no line {pattern.pattern!r} in {timeout_s} s\n{worker.log_tail()}"
+        assert time.monotonic() < until, f"no line {pattern.pattern!r} in {timeout_s} s\n{worker.tail()}"
         deployment.watch(0.05)
 
 

@@ -96,7 +96,7 @@ def test_a_worker_logs_nothing_but_json(kafka: str, topic_prefix: str, tmp_path:
     ) as deployment:
         worker = deployment.worker()
         worker.wait_ready()
-        assert worker.term() == 0
+        assert worker.terminate() == 0
         told = [json.loads(line) for line in worker.log.read_text(encoding="utf-8").splitlines()]
     assert any("recovered" in line["message"] for line in told)
     assert {line["application"] for line in told} == {deployment.group}

@@ -27,16 +27,16 @@ def worker(tmp_path: Path) -> Iterator[WorkerProcess]:
     worker.start()
     worker.wait_ready()
     yield worker
-    worker.close()
+    worker.kill()
 
 
 def test_its_settings_are_only_those_given(worker: WorkerProcess) -> None:
     expected = ["RENTMATCH_BROKER", "RENTMATCH_HTTP_PORT", "RENTMATCH_STATE_DIR"]
-    assert f"RENTMATCH variables: {expected}" in worker.log_tail()
+    assert f"RENTMATCH variables: {expected}" in worker.tail()
 
 
 def test_a_killed_worker_can_be_restarted(worker: WorkerProcess) -> None:
-    worker.kill9()
+    worker.kill()
     assert worker.exit_code == -9
     worker.start()
     worker.wait_ready()
@@ -44,14 +44,14 @@ def test_a_killed_worker_can_be_restarted(worker: WorkerProcess) -> None:
 
 
 def test_terminate_returns_the_exit_status(worker: WorkerProcess) -> None:
-    assert worker.term() == 7
+    assert worker.terminate() == 7
 
 
 def test_a_frozen_worker_is_not_ready_until_thawed(worker: WorkerProcess) -> None:
-    worker.stop_cont(frozen=True)
+    worker.freeze()
     with pytest.raises(TimeoutError):
         worker.wait_ready(timeout_s=0.5)
-    worker.stop_cont(frozen=False)
+    worker.thaw()
     worker.wait_ready()
 
 
@@ -76,5 +76,5 @@ def test_a_worker_dies_with_the_tests_that_started_it(tmp_path: Path) -> None:
     wait_until(lambda: pid_file.exists() and pid_file.read_text().endswith("\n"), 20, "the pid")
     status = Path("/proc", pid_file.read_text().strip())
     assert status.exists()
-    parent.kill9()
+    parent.kill()
     wait_until(lambda: not status.exists() or "\nState:\tZ" in (status / "status").read_text(), 10, "the worker's end")
