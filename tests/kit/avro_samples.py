@@ -360,7 +360,7 @@ outputs = st.one_of(
 
 
 def plain(value: Any) -> Any:
-    """A Struct as fastavro's dicts and lists, by Avro's field names."""
+    """Convert a Struct to fastavro's dicts and lists, by Avro's field names."""
     if isinstance(value, msgspec.Struct):
         avro = {field: name for name, field in RENAMED.items()}
         return {avro.get(field, field): plain(getattr(value, field)) for field in value.__struct_fields__}
@@ -370,7 +370,7 @@ def plain(value: Any) -> Any:
 
 
 def without_logical_types(schema: Any) -> Any:
-    """The schema with plain numbers: fastavro would return datetimes, which end at the year 9999."""
+    """Return the schema with plain numbers: fastavro's datetimes would end at the year 9999."""
     if isinstance(schema, dict):
         return {key: without_logical_types(part) for key, part in schema.items() if key != "logicalType"}
     if isinstance(schema, list):
@@ -379,12 +379,12 @@ def without_logical_types(schema: Any) -> Any:
 
 
 def written(schema: Any, value: Any) -> bytes:
-    """A value as fastavro writes it, the reference."""
+    """Encode a value with fastavro, the reference."""
     out = io.BytesIO()
     fastavro.schemaless_writer(out, without_logical_types(schema), value)
     return out.getvalue()
 
 
 def number(value: int) -> bytes:
-    """A long as fastavro writes it."""
+    """Encode a long with fastavro."""
     return written("long", value)

@@ -1,4 +1,4 @@
-"""Makers of single facts for hand-written cases: only what a case is about has to be said."""
+"""Builds single facts for hand-written cases, with defaults for everything that a case does not specify."""
 
 from datetime import date, datetime
 from itertools import count
@@ -135,7 +135,7 @@ def seen(when: str, *facts: InputFact) -> Truth:
 
 
 def breaks(truth: Truth) -> dict[str, tuple[int, int]]:
-    """Open breaks as class -> (expected, actual); a case with two of a class looks at the rows themselves."""
+    """Return open breaks as class -> (expected, actual); for two breaks of a class use the rows."""
     found = {row["class"]: (row["expected_minor"], row["actual_minor"]) for row in truth.open_breaks.values()}
     assert len(found) == len(truth.open_breaks)
     return found

@@ -1,4 +1,4 @@
-"""A certificate authority of the tests' own, and what it signs, made by openssl."""
+"""A certificate authority for the tests, with its certificates, made by openssl."""
 
 import shutil
 import subprocess

@@ -13,7 +13,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from confluent_kafka import KafkaException, Producer
 
@@ -74,7 +74,7 @@ class AuditedDeployment(Deployment):
         } | settings
         super().__init__({f"RENTMATCH_{name.upper()}": str(value) for name, value in given.items()})
         self.deliveries: list[Delivery] = []
-        """All that was published, for the truth."""
+        """Everything published, for the truth."""
         self.published: dict[Place, Published] = {}
         self.workers: dict[str, WorkerProcess] = {}
         self.supervised: set[str] = set()
@@ -94,19 +94,19 @@ class AuditedDeployment(Deployment):
             }
         )
 
-    def __enter__(self) -> "AuditedDeployment":
+    def __enter__(self) -> Self:
         """Create the topics."""
         self.create_topics()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Kill all workers. The topics stay: a failure may need them."""
+        """Kill all workers. The topics are kept for failures."""
         for worker in self.workers.values():
             worker.kill()
         self.monitor.close()
 
     def name(self, topic: str) -> str:
-        """A topic's full name here, from its default name."""
+        """Return a topic's full name, from its default name."""
         return self.prefix + topic
 
     @property
@@ -143,7 +143,7 @@ class AuditedDeployment(Deployment):
         )
 
     def publish_values(self, records: Iterable[tuple[Delivery, bytes | None, int]]) -> None:
-        """Publish deliveries with values and partitions (-1: by the key) of the test's own, and wait for the broker."""
+        """Publish deliveries with given values and partitions (-1: by the key), and wait for the broker."""
         producer = self._producer
         failed: list[Any] = []
         for delivery, value, partition in records:
@@ -160,7 +160,7 @@ class AuditedDeployment(Deployment):
         assert failed == []
 
     def noting(self, delivery: Delivery, failed: list[Any]) -> Callable[[Any, Any], None]:
-        """A producer's callback that counts a delivery as published once the broker has it."""
+        """Return a producer's callback that notes a delivery as published once the broker has it."""
 
         def note(error: Any, message: Any) -> None:
             if error is not None:
@@ -178,7 +178,7 @@ class AuditedDeployment(Deployment):
     # Workers
 
     def worker(self, worker_id: str = "a", *, supervised: bool = False, fault: str | None = None) -> WorkerProcess:
-        """Start a worker on the state of the one of this id before it; `fault` as in tests/kit/faulty_worker.py."""
+        """Start a worker on the state of its predecessor of this id; `fault` as in tests/kit/faulty_worker.py."""
         before = self.workers.get(worker_id)
         assert before is None or before.exit_code is not None, f"worker {worker_id} runs already"
         env = self.env | {"RENTMATCH_WORKER_ID": worker_id} | ({} if fault is None else {"FAULT": fault})
@@ -191,16 +191,16 @@ class AuditedDeployment(Deployment):
         return worker
 
     def directory_of(self, worker_id: str) -> Path:
-        """Where a worker has its log, and its state in the folder `state`."""
+        """Return a worker's folder, with its log and its state (in `state`)."""
         return self._directory / f"worker-{worker_id}"
 
     def dismiss(self, worker_id: str) -> None:
-        """Expect nothing more of a worker that has ended, whatever its exit status was."""
+        """Drop a worker that has exited, whatever its exit status."""
         assert self.workers[worker_id].exit_code is not None
         del self.workers[worker_id]
 
     def supervise(self) -> None:
-        """Start supervised workers that have ended with an error again, without a fault that was built in.
+        """Restart supervised workers that have exited with an error, without their fault.
 
         Raises:
             AssertionError: a worker that nobody supervises has ended with an error.
@@ -362,7 +362,7 @@ class Feed(threading.Thread):
         self.start()
 
     def run(self) -> None:
-        """Publish until all is published."""
+        """Publish everything."""
         try:
             for number, deliveries in enumerate(self._slices):
                 self._deployment.publish(deliveries, rng=self._rng, spread=number % 2 == 1)

@@ -76,7 +76,7 @@ class World:
         self.check_consumer()
 
     def consumer(self) -> dict[tuple[str, str], Output]:
-        """The last record of each key, as a consumer of the output topics knows it."""
+        """Return the last record of each key, as a consumer of the output topics has it."""
         last: dict[tuple[str, str], Output] = {}
         for output in self.outputs:
             if isinstance(output, PaymentReconciliation):
@@ -93,7 +93,7 @@ class World:
         return last
 
     def check_consumer(self) -> None:
-        """Replaying what was emitted gives exactly the views, their open breaks and their live alerts."""
+        """Check that the outputs reproduce the views, their open breaks and their live alerts."""
         last = self.consumer()
         open_breaks = {
             (a.key_kind, a.key, a.subject, a.break_class, a.expected_minor, a.actual_minor, a.event_ids)

@@ -36,13 +36,13 @@ class Crash(Enum):
     ABORTED = 2
     """Written, and aborted: readers see only the markers."""
     BEFORE_STORE = 3
-    """The transaction holds, the local disk does not know."""
+    """The transaction is committed, the local disk is not written."""
     AFTER_STORE = 4
-    """The transaction holds and the disk knows; the worker does not."""
+    """Transaction and disk are written; the worker's memory is not updated."""
 
 
 class World:
-    """What all workers of a test share: the topology and its agents, the broker, the clock, the settings."""
+    """Everything that the workers of a test share: the topology and its agents, the broker, the clock, the settings."""
 
     def __init__(
         self,
@@ -63,12 +63,12 @@ class World:
         self._version = 0
 
     def version(self) -> Micros:
-        """A version clock that rises by itself."""
+        """Return the next version."""
         self._version += 1
         return self._version
 
     def pipe(self, fact: InputFact | bytes, topic: Topic | None = None, partition: int | None = None) -> None:
-        """Publish a fact as its source would, or bytes as anybody might."""
+        """Publish a fact as its source would, or raw bytes."""
         if isinstance(fact, bytes):
             assert topic is not None
             self.broker.publish(topic, b"key", fact, partition)
@@ -83,16 +83,16 @@ class World:
         self.broker.publish(topic, key.encode(), self.codec.encode(fact, topic.name), partition)
 
     def emitted(self, topic: Topic) -> list[Output]:
-        """All records of an output topic, decoded."""
+        """Return all records of an output topic, decoded."""
         return [self.codec.decode_output(record.value or b"") for record in self.broker.records(topic)]
 
     def last(self, topic: Topic) -> dict[str, Output]:
-        """The last record of each key."""
+        """Return the last record of each key."""
         return {key.decode(): self.codec.decode_output(value) for key, value in self.broker.last(topic).items()}
 
 
 class Worker:
-    """One worker: what it does in a thread or in a transaction elsewhere is a method call here."""
+    """One worker, whose threads and transactions are method calls."""
 
     def __init__(self, world: World, store: MemoryStore | None = None) -> None:
         self.world = world
@@ -109,7 +109,7 @@ class Worker:
         )
         stages = make_stages(context, world.agents)
         self.tables = {stage.table.spec.state: stage.table for stage in stages if isinstance(stage.table, KeyedTable)}
-        """By the type of their states."""
+        """The tables by the type of their states."""
         watermarks = WatermarkTracker(world.broker.partitions, world.topology.upstream)
         self.engine = Engine(stages, watermarks, lambda: world.now)
         self.generation = -1
@@ -132,7 +132,7 @@ class Worker:
         self.engine.assigned(generation, broker.stable_offsets(mine), everywhere)
 
     def read_watermarks(self) -> None:
-        """Read on in the progress topic."""
+        """Read new watermarks from the progress topic."""
         self._take_in(self.world.broker.read(MARKS, 0, self._heard, 1 << 30))
 
     def _take_in(self, marks: Batch) -> None:
@@ -141,7 +141,7 @@ class Worker:
         self._heard = marks.next
 
     def read(self, source: TopicPartition, most: int) -> bool:
-        """Read and process up to `most` offsets; whether there was anything."""
+        """Read and process up to `most` offsets; return whether there were any."""
         expected = self.engine.expected[source]
         batch = self.world.broker.read(source, self.engine.epoch, expected, most)
         if batch.next == batch.start:
@@ -150,12 +150,12 @@ class Worker:
         return True
 
     def ask(self) -> None:
-        """Ask for end offsets, as the contract's section 9 has it."""
+        """Request end offsets (contract section 9)."""
         for ask in self.engine.end_offset_requests():
             self.engine.watermarks.on_end_offset(ask, self.world.broker.end(ask.source))
 
     def commit(self, crash: Crash | None = None) -> bool:
-        """One transaction; whether there was anything to commit. A crash leaves this worker useless."""
+        """Write one transaction; return whether there was anything to commit. After a crash the worker is unusable."""
         commit = self.engine.prepare_commit()
         if commit is None:
             return False
@@ -168,11 +168,11 @@ class Worker:
         return True
 
     def write(self, commit: Commit) -> None:
-        """Let the disk know."""
+        """Write the commit to the disk."""
         self.store.apply(commit)
 
     def run_until_idle(self, most: int = 1_000) -> None:
-        """Read, commit and let time pass until nothing is left to do."""
+        """Read, commit and fire deadlines until nothing is left to do."""
         while True:
             self.read_watermarks()
             self.ask()
@@ -182,7 +182,7 @@ class Worker:
 
 
 def all_sources(world: World) -> list[TopicPartition]:
-    """Every partition that is read in batches."""
+    """Return every partition that is read in batches."""
     partitions = world.broker.partitions
     return [TopicPartition(topic, number) for topic in world.topology.sources for number in range(partitions[topic])]
 
@@ -206,26 +206,26 @@ class Driver:
             self.world.pipe(fact, topic)
 
     def run(self, most: int = 1_000) -> None:
-        """Until nothing is left to do."""
+        """Run until nothing is left to do."""
         self.worker.run_until_idle(most)
 
     def advance(self, now: Micros) -> None:
-        """Let the clock go on, and everything that follows from it happen."""
+        """Advance the clock and run until nothing is left to do."""
         assert now >= self.world.now
         self.world.now = now
         self.run()
 
     def crash(self, where: Crash, *, lose_disk: bool = False) -> None:
-        """Die in the middle of a commit, and start again."""
+        """Crash in the middle of a commit, and restart."""
         self.worker.commit(where)
         self.worker = self._start(None if lose_disk else self.worker.store)
 
     def emitted(self, topic: Topic) -> list[Output]:
-        """All records of an output topic."""
+        """Return all records of an output topic."""
         return self.world.emitted(topic)
 
     def last(self, topic: Topic) -> dict[str, Output]:
-        """The last record of each key."""
+        """Return the last record of each key."""
         return self.world.last(topic)
 
 

@@ -88,7 +88,7 @@ noise = st.lists(facts, max_size=6)
 
 @st.composite
 def lives(draw: st.DrawFn) -> list[Fact]:
-    """Draw obligations and payments as they mostly go, with event ids of their own, and a little noise."""
+    """Draw typical obligations and payments, with event ids of their own, and a little noise."""
     facts_: list[Fact] = []
 
     def event_id() -> str:

@@ -44,13 +44,13 @@ def _any(commit: Commit) -> bool:
 
 
 def _last(commit: Commit) -> bool:
-    """Whether it writes a changelog and nothing that is read on."""
+    """Return whether the commit writes a changelog and no other topic that is read."""
     written = {topic for topic, _ in commit.records}
     return topics.OBLIGATIONS_CHANGELOG in written and not written & {topics.PAYMENT_FACTS, topics.OBLIGATION_FACTS}
 
 
 def _apart(commit: Commit) -> bool:
-    """Whether its offsets are of other partitions than the payments that it changes."""
+    """Return whether the commit's offsets are of other partitions than the payments that it changes."""
     changed = {number for topic, number in commit.records if topic is topics.PAYMENTS_CHANGELOG}
     return bool(changed) and changed.isdisjoint({source.number for source in commit.offsets})
 
@@ -59,7 +59,7 @@ COUNTED: dict[str, Callable[[Commit], bool]] = {"": _any, "last": _last, "apart"
 
 
 def hold_records_back() -> None:
-    """Have the producer gather records until somebody waits for them."""
+    """Let the producer buffer records until a flush."""
 
     def patient_producer(conf: dict[str, Any]) -> Producer:
         return Producer(conf | {"linger.ms": 50_000})  # less than the time a transaction has
@@ -106,7 +106,7 @@ def wait_at(awaited: str, file: Path) -> None:
 
 
 def raise_at(payment_id: str) -> None:
-    """Have the view of one payment fail."""
+    """Let the view of one payment fail."""
     view = domain.payments.view.view
 
     def view_with_fault(state: domain.payments.view.PaymentState, *rest: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What the gauges of all workers together must say, worked out from the simulator's truth and from the deliveries
+"""The expected sums of the gauges over all workers, computed from the simulator's truth and from the deliveries
 alone, and how to read what they do say."""
 
 import urllib.request
@@ -45,7 +45,7 @@ LEG_OF_RECORD = {PaymentInitiated: "initiated", ProcessorSettled: "settled"}
 
 
 def expected(truth: Truth, deliveries: Iterable[Delivery]) -> dict[Sample, int]:
-    """The sums over all workers; what is 0 is left out."""
+    """Return the expected sums over all workers, without zeros."""
     found: Counter[Sample] = Counter()
     for row in truth.payments.values():
         currency = (row["currency"],)
@@ -104,7 +104,7 @@ def _recent(occurred_at: Micros, at: Micros) -> bool:
 
 
 def samples_of(families: Iterable[Metric]) -> dict[Sample, int]:
-    """What these families of gauges say of the state; what is 0 is left out."""
+    """Return the samples of these gauges, without zeros."""
     found: Counter[Sample] = Counter()
     for family in families:
         if family.name in OF_STATE:
@@ -116,12 +116,12 @@ def samples_of(families: Iterable[Metric]) -> dict[Sample, int]:
 
 
 def scraped(urls: Iterable[str]) -> dict[Sample, int]:
-    """The sums over these workers' /metrics."""
+    """Return the sums over these workers' /metrics."""
     return samples_of(family for url in urls for family in families_at(url))
 
 
 def families_at(url: str) -> list[Metric]:
-    """All metric families of a worker."""
+    """Return all metric families of a worker."""
     with urllib.request.urlopen(f"{url}/metrics", timeout=5) as response:
         assert response.status == 200
         assert response.headers["Content-Type"].startswith("text/plain; version=")

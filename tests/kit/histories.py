@@ -1,4 +1,4 @@
-"""Whole histories of a group of workers, drawn from a seed: batches, commits step by step, deaths after each step,
+"""Histories of a group of workers, drawn from a seed: batches, commits step by step, deaths after each step,
 rebalances, zombies, lost disks, moving clocks; and the invariants that must hold after each.
 
 A history is a function of its seed: `python -m tests.kit.histories SEED` plays one again.
@@ -30,31 +30,31 @@ TOPIC_BY_NAME = {topic.name: topic for topic in topics.ALL}
 
 
 RECORDS_FIRST = ("records", "offsets", "commit", "store")
-"""What becomes of a commit, step by step, as streams/transport/writer.py has it."""
+"""The steps of a commit, as in streams/transport/writer.py."""
 
 OFFSETS_FIRST = ("offsets", "records", "commit", "store")
-"""What it must not be: the group would let offsets pass whose records come after others have taken over."""
+"""A wrong order, which tests must detect: offsets would be committed whose records arrive after a takeover."""
 
 ZOMBIES = 6
-"""How many are frozen in a history of zombies."""
+"""The number of frozen workers in a history of zombies."""
 
 
 @dataclass(eq=False)
 class Member:
-    """A worker, its disk, and the commit that it froze and has not written yet, or not wholly."""
+    """A worker, its disk, and the prepared commit that is not completely written yet."""
 
     worker: Worker
     store: MemoryStore
     frozen: Commit | None = None
     transaction: Transaction | None = None
     left: list[str] = field(default_factory=list)
-    """Steps of the commit that are still to be done."""
+    """The remaining steps of the commit."""
     zombie: bool = False
 
 
 @dataclass
 class History:
-    """One history as it goes on."""
+    """One history."""
 
     seed: int
     obligations: int = 4
@@ -73,7 +73,7 @@ class History:
         self.sent = 0
 
     def play(self) -> None:
-        """Let it happen, then let everything settle, then hold it to the truth."""
+        """Play the history, let everything settle, and compare the outputs with the truth."""
         self._rebalance(1)
         actions: list[tuple[int, Callable[[], None]]] = [
             (20, self._deliver),
@@ -94,7 +94,7 @@ class History:
         self.check()
 
     def play_zombies(self) -> None:
-        """Another kind of history: one of three after the other is frozen in a transaction, while the others go on."""
+        """Play a history of zombies: one of three workers after the other is frozen in a transaction."""
         work = (
             self._deliver,
             self._read,
@@ -138,13 +138,13 @@ class History:
             self._step(member)
 
     def _freeze(self, member: Member) -> None:
-        """Take a commit in hand, unless there is one, if there is anything to commit."""
+        """Prepare a commit, unless there is one already."""
         if member.frozen is None:
             member.frozen = member.worker.engine.prepare_commit()
             member.left = [] if member.frozen is None else list(self.order)
 
     def _step(self, member: Member) -> None:
-        """Do the next step of the commit in hand."""
+        """Execute the next step of the prepared commit."""
         broker, commit = self.world.broker, member.frozen
         assert commit is not None
         if member.transaction is None:
@@ -170,13 +170,13 @@ class History:
             member.frozen = None
 
     def _write_all(self, member: Member) -> None:
-        """Take what is open in hand, and do all that is left of it."""
+        """Prepare a commit if needed, and execute all its remaining steps."""
         self._freeze(member)
         while member.frozen is not None:
             self._step(member)
 
     def _wait_for(self, transaction: Transaction) -> None:
-        """Somebody waits for it: its owner wakes up in time and does the rest, or the broker aborts it."""
+        """A reader waits for a transaction: its owner completes it, or the broker aborts it."""
         owner = next((member for member in self.members if member.transaction is transaction), None)
         if owner is not None and self.rng.random() < 0.7:
             while transaction.state is State.OPEN:
@@ -185,7 +185,7 @@ class History:
             self.world.broker.finish(transaction, State.ABORTED)
 
     def _run_out_of_patience(self) -> None:
-        """The broker aborts a transaction that has been open for long: a dead worker's, or a zombie's."""
+        """The broker aborts a transaction that was open for too long: of a dead worker or a zombie."""
         busy = [member.transaction for member in self._alive()]
         abandoned = [transaction for transaction in self.world.broker.open if transaction not in busy]
         if abandoned:
@@ -220,12 +220,12 @@ class History:
             self.disks.append(member.store)
 
     def _stall(self) -> None:
-        """SIGSTOP past the session: the group goes on without it, and it wakes up later and does not know."""
+        """SIGSTOP beyond the session timeout: the group continues without it, and it wakes up later as a zombie."""
         alive = self._alive()
         if len(alive) < 2:
             return
         zombie = self.rng.choice(alive)
-        # Mostly in the middle of a transaction: then it matters what is at the broker and what is not.
+        # Mostly in the middle of a transaction, when only a part of it is at the broker.
         self._freeze(zombie)
         for _ in range(self.rng.randint(0, max(0, len(zombie.left) - 2))):
             self._step(zombie)
@@ -280,7 +280,7 @@ class History:
                 busy |= worker.commit() | any(moved)
 
     def check(self) -> None:
-        """Hold the outputs to the truth, and to what any reader may rely on."""
+        """Compare the outputs with the truth, and check the guarantees to readers."""
         records = {topic: self.world.emitted(topic) for topic in topics.OUTPUTS}
         for topic, emitted in records.items():
             self._versions_rise(topic, emitted)
@@ -296,7 +296,7 @@ class History:
         assert dead == sum(expected.dead_letters.values())
 
     def _tallies_are_what_the_keys_come_to(self, member: Member) -> None:
-        """What was added and taken back step by step, held to what the histories on this worker's disk add up to."""
+        """Compare the incremental tallies with a recount of the worker's disk."""
         for state, table in member.worker.tables.items():
             unpack: Unpacker[Any] = Unpacker(state)
             for number, tally in table.tallies.committed.items():
@@ -306,7 +306,7 @@ class History:
                 )
 
     def _gauges(self) -> dict[gauges.Sample, int]:
-        """The sums over all workers."""
+        """Return the sums over all workers."""
         families: list[Any] = []
         for member in self.members:
             tallies = {t.spec.name: list(t.tallies.committed.values()) for t in member.worker.tables.values()}

@@ -1,4 +1,4 @@
-"""A broker and a disk in memory, for histories that no broker would run thousands of in a minute.
+"""A broker and a disk in memory, fast enough for thousands of histories a minute.
 
 They keep the rules that the transport leans on: a transaction is whole or not at all; while it is open its records have
 offsets and nobody reads past the first of them; its markers take offsets and hold nothing; offsets are fenced by the
@@ -28,7 +28,7 @@ MARKER = None
 
 
 class State(Enum):
-    """How a transaction stands."""
+    """The state of a transaction."""
 
     OPEN = 1
     COMMITTED = 2
@@ -36,12 +36,12 @@ class State(Enum):
 
 
 class AbortedError(Exception):
-    """The transaction was aborted meanwhile: it had been open for too long."""
+    """The transaction has been aborted: it was open for too long."""
 
 
 @dataclass(eq=False)
 class Transaction:
-    """Records and offsets that count when it is committed."""
+    """Records and offsets that take effect when it is committed."""
 
     state: State = State.OPEN
     places: set[tuple[Topic, int]] = field(default_factory=set)
@@ -59,12 +59,12 @@ class LogRecord:
 
     @property
     def state(self) -> State:
-        """Whether it counts."""
+        """The state of its transaction."""
         return State.COMMITTED if self.transaction is None else self.transaction.state
 
 
 class MemoryBroker:
-    """Logs, the group's offsets, and who is a member."""
+    """Logs, the group's offsets and its generation."""
 
     def __init__(self, partitions: dict[Topic, int]) -> None:
         self.partitions = partitions
@@ -75,27 +75,27 @@ class MemoryBroker:
         self.generation = 0
         self.open: list[Transaction] = []
         self.wait_for: Callable[[Transaction], None] = lambda transaction: self.finish(transaction, State.ABORTED)
-        """Whoever has to wait for a transaction lets its owner go on, or the broker run out of patience."""
+        """Called by readers that must wait for a transaction: its owner continues, or the broker aborts it."""
 
     def publish(self, topic: Topic, key: bytes | None, value: bytes | None, partition: int | None = None) -> None:
-        """What a producer outside of rentmatch writes."""
+        """Append a record of a producer outside of rentmatch."""
         if partition is None:
             partition = partition_of((key or b"").decode(errors="replace"), self.partitions[topic])
         self.logs[topic, partition].append(LogRecord(key, value))
 
     def end(self, source: TopicPartition) -> int:
-        """The end offset, open transactions included: the high watermark."""
+        """Return the high watermark: the end offset, open transactions included."""
         return len(self.logs[source.topic, source.number])
 
     def _stable_end(self, topic: Topic, number: int) -> int:
-        """The last stable offset: nobody reads on past the first record of an open transaction."""
+        """Return the last stable offset: the first record of an open transaction, else the end."""
         log = self.logs[topic, number]
         if not any((topic, number) in transaction.places for transaction in self.open):
             return len(log)
         return next(at for at, record in enumerate(log) if record is not None and record.state is State.OPEN)
 
     def read(self, source: TopicPartition, epoch: int, start: int, most: int) -> Batch:
-        """Up to `most` offsets from `start`."""
+        """Read up to `most` offsets from `start`."""
         log = self.logs[source.topic, source.number]
         end = max(start, min(self._stable_end(source.topic, source.number), start + most))
         records = [
@@ -106,14 +106,14 @@ class MemoryBroker:
         return Batch(source, epoch, start, end, records)
 
     def read_to_the_end(self, source: TopicPartition, start: int) -> Batch:
-        """What is between `start` and the high watermark of now, once nothing before that is open."""
+        """Read from `start` to the current high watermark, after all transactions before it have ended."""
         end = self.end(source)
         while self._stable_end(source.topic, source.number) < end:
             self.wait_for(next(t for t in self.open if (source.topic, source.number) in t.places))
         return self.read(source, 0, start, end - start)
 
     def stable_offsets(self, sources: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
-        """The group's offsets of these, once no open transaction would change one of them; 0 where there is none."""
+        """Return the group's offsets, after all transactions that would change them have ended; 0 if there is none."""
         asked = list(sources)
         for transaction in list(self.open):
             if transaction.state is State.OPEN and not transaction.offsets.keys().isdisjoint(asked):
@@ -127,7 +127,7 @@ class MemoryBroker:
         return transaction
 
     def append(self, transaction: Transaction, commit: Commit) -> None:
-        """Take the records of a commit into a transaction."""
+        """Add the records of a commit to a transaction."""
         self._refuse_aborted(transaction)
         for (topic, partition), records in commit.records.items():
             for record in records:
@@ -143,7 +143,7 @@ class MemoryBroker:
             self.logs[DEAD_LETTER, 0].append(LogRecord(key, value, headers, transaction))
 
     def send_offsets(self, transaction: Transaction, generation: int, commit: Commit) -> None:
-        """Take the offsets of a commit into a transaction, if they come from a member of the group as it is now."""
+        """Add the offsets of a commit to a transaction, if they are of the group's current generation (fencing)."""
         self._refuse_aborted(transaction)
         assert commit.offsets, "a transaction without offsets is fenced by nobody"
         if generation != self.generation:
@@ -165,7 +165,7 @@ class MemoryBroker:
             raise AbortedError
 
     def transact(self, generation: int, commit: Commit, *, aborted: bool = False) -> None:
-        """Write a commit whole; or, aborted, only what an aborted transaction leaves."""
+        """Write a whole commit, or an aborted one."""
         transaction = self.begin()
         self.append(transaction, commit)
         if aborted:
@@ -179,14 +179,14 @@ class MemoryBroker:
         self.finish(transaction, State.COMMITTED)
 
     def records(self, topic: Topic) -> Iterator[LogRecord]:
-        """All records of a topic, partition by partition."""
+        """Return all records of a topic, partition by partition."""
         for number in range(self.partitions[topic]):
             for record in self.logs[topic, number]:
                 if record is not None and record.state is State.COMMITTED:
                     yield record
 
     def last(self, topic: Topic) -> dict[bytes, bytes]:
-        """The last value of each key."""
+        """Return the last value of each key."""
         return {record.key or b"": record.value or b"" for record in self.records(topic)}
 
 

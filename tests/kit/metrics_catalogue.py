@@ -13,21 +13,21 @@ ADDED_BY_PROMETHEUS = {"job", "instance"}
 
 @dataclass(frozen=True)
 class Catalogued:
-    """A metric as the catalogue has it."""
+    """A metric of the catalogue."""
 
     kind: str
     labels: frozenset[str]
 
 
 def table(name: str) -> list[list[str]]:
-    """The cells of the rows of one of the page's tables."""
+    """Return the cells of a table of the page, row by row."""
     found = re.search(rf"<!-- {name}: begin.*?-->\n(.*?)\n<!-- {name}: end -->", PAGE, re.DOTALL)
     assert found is not None
     return [[cell.strip() for cell in line.strip("|").split(" |")] for line in found[1].splitlines()[2:]]
 
 
 def names_in(cell: str) -> list[str]:
-    """What stands in backticks."""
+    """Return the texts in backticks."""
     return re.findall(r"`([^`]+)`", cell)
 
 
@@ -41,18 +41,18 @@ VALUES = {
     for cells in table("labels")
     if cells[2].startswith("`") and "--help" not in cells[2]
 }
-"""The closed lists that the page has in full, by metric and label."""
+"""The label values that the page lists completely, by metric and label."""
 
 SERIES = {
     name + suffix: metric.labels | ({"le"} if suffix == "_bucket" else set())
     for name, metric in CATALOGUE.items()
     for suffix in SUFFIXES[metric.kind]
 }
-"""What can be asked for, and its labels."""
+"""The known series and their labels."""
 
 
 def used(expression: str) -> list[tuple[str, dict[str, str]]]:
-    """The series that an expression asks for: name, and what its selector says of labels.
+    """Return the series that an expression uses: name, and label matchers.
 
     An expression that is no series of ours (`up`, a recorded name with a colon) is not in it.
     """
@@ -61,7 +61,7 @@ def used(expression: str) -> list[tuple[str, dict[str, str]]]:
 
 
 def recorded(expression: str) -> list[str]:
-    """The recorded names that an expression asks for."""
+    """Return the recorded names that an expression uses."""
     return re.findall(r"(?<![\w:])(rentmatch:[\w:]+)", expression)
 
 

@@ -28,7 +28,7 @@ class MongoServer:
         return f"mongodb://127.0.0.1:{self._port}/"
 
     def start(self) -> None:
-        """Start it, or start it again on what it has, and wait until it listens."""
+        """Start it, or restart it on its data, and wait until it listens."""
         self.process.start()
         wait_until(self._listens, 30, "MongoDB to listen", process=self.process)
 
@@ -37,7 +37,7 @@ class MongoServer:
         self.process.kill()
 
     def refuse(self, text: str, *, code: int = 121, whole: bool = False) -> None:
-        """From now on refuse documents whose `_id` holds the text; `whole`: together with all of their command."""
+        """From now on refuse documents whose `_id` contains the text; with `whole` the rest of their command too."""
         self._tell({"refuse": {"text": text, "code": code, "whole": whole}})
 
     def fail(self, code: int, message: str) -> None:
@@ -45,7 +45,7 @@ class MongoServer:
         self._tell({"fail": {"code": code, "message": message}})
 
     def heal(self) -> None:
-        """Refuse nothing any more."""
+        """Refuse nothing from now on."""
         self._faults.unlink(missing_ok=True)
 
     def _tell(self, faults: dict[str, Any]) -> None:

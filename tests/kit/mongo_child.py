@@ -1,4 +1,4 @@
-"""The MongoDB of the tests: nx-27017, which speaks MongoDB's wire protocol over SQLite, with what it lacks and we need.
+"""The MongoDB of the tests: nx-27017, which speaks MongoDB's wire protocol over SQLite, extended for the tests.
 
 Run as `python -m tests.kit.mongo_child PORT FOLDER`. It is taught:
 

@@ -1,4 +1,4 @@
-"""A front before a Mongo-protocol server that has neither TLS nor users: it has both.
+"""A proxy that adds TLS and users to a server with MongoDB's protocol.
 
 Clients connect by TLS and log in by SCRAM-SHA-256 (RFC 7677, as MongoDB speaks it); then bytes go through untouched.
 Before that nothing but the handshake is answered. So a real client's TLS and login are tested on a real socket.
@@ -39,7 +39,7 @@ class MongoFront:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
-        """Take no more connections."""
+        """Accept no more connections."""
         self._listener.close()
 
     def _accept(self) -> None:
@@ -63,7 +63,7 @@ class MongoFront:
             plain.close()  # a client that went away, or whose TLS failed
 
     def _log_in(self, client: socket.socket, server: socket.socket) -> bool:
-        """Answer until the client is logged in; False if it went away."""
+        """Answer until the client is logged in; return False if it disconnects."""
         first_bare = nonce = server_first = ""
         while (message := _message(client)) is not None:
             command = _command(message)
@@ -92,7 +92,7 @@ class MongoFront:
         return False
 
     def _verified(self, first_bare: str, server_first: str, final: str, nonce: str) -> bytes | None:
-        """The server's signature if user and proof are right."""
+        """Return the server's signature if user and proof are right."""
         without_proof, _, proof = final.rpartition(",p=")
         signed = f"{first_bare},{server_first},{without_proof}".encode()
         client_key = hmac.digest(self._salted, b"Client Key", "sha256")
@@ -113,7 +113,7 @@ class MongoFront:
 
 
 def _message(peer: socket.socket) -> bytes | None:
-    """One message of the wire protocol; None at the end."""
+    """Read one message of the wire protocol; None at the end."""
     head = _exactly(peer, 4)
     if head is None:
         return None

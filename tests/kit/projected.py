@@ -71,7 +71,7 @@ def _arrived(driver: Driver) -> Iterable[ReceivedRecord]:
 
 
 def row_of(document: Document) -> Row:
-    """A document as the contract's record: pairs are maps again, and what only serves the questions is gone."""
+    """Convert a document to the contract's record: pairs become maps, and fields for queries are dropped."""
     extra = {"_id", "open", "live", "obligation_ids"}
     return {name: _plain(name, value) for name, value in document.items() if name not in extra}
 
@@ -89,7 +89,7 @@ def _plain(name: str, value: Any) -> Any:
 
 
 def rows_of(arrived: Iterable[ReceivedRecord]) -> dict[str, list[Row]]:
-    """What a reader downstream decodes, by kind."""
+    """The decoded output records, by kind."""
     rows: dict[str, list[Row]] = {kind: [] for kind in KEYS}
     for one in arrived:
         rows[one.kind].append(wire.decode(one.value or b""))
@@ -97,7 +97,7 @@ def rows_of(arrived: Iterable[ReceivedRecord]) -> dict[str, list[Row]]:
 
 
 async def faults_of(mongo: Mongo, rows: dict[str, list[Row]], *, whole_history: bool = True) -> list[str]:
-    """Where the collections differ from the last row of each key, and the histories from all rows."""
+    """Return the differences of the collections from the last rows, and of the histories from all rows."""
     faults = []
     for kind, published in rows.items():
         key = KEYS[kind]
@@ -137,7 +137,7 @@ def _differences(what: str, expected: dict[str, Row], found: dict[str, Row]) -> 
 
 
 async def found_in(mongo: Mongo) -> Found:
-    """The current documents as the truth's comparison takes them."""
+    """Return the current documents for the comparison with the truth."""
     found = Found()
     for kind in KEYS:
         for document in await mongo.find(kind, {}):
@@ -146,7 +146,7 @@ async def found_in(mongo: Mongo) -> Found:
 
 
 def parts(arrived: Sequence[ReceivedRecord], rng: random.Random) -> list[list[ReceivedRecord]]:
-    """All of it in any order, some of it twice, in parts of any size."""
+    """Return all records in any order, some twice, in parts of any size."""
     sent = [*arrived, *rng.sample(arrived, len(arrived) // 4)]
     rng.shuffle(sent)
     cut: list[list[ReceivedRecord]] = []

@@ -1,4 +1,4 @@
-"""Every question of the HTTP API, asked of a running topology from outside and held to the simulator's truth."""
+"""Queries every endpoint of the HTTP API from outside and compares the answers with the simulator's truth."""
 
 import json
 import urllib.error
@@ -15,14 +15,14 @@ PAGE = 100
 
 
 class Questions:
-    """Asks a worker with a token."""
+    """A client of a worker's API with a token."""
 
     def __init__(self, url: str, token: str) -> None:
         self._url = url
         self._token = token
 
     def ask(self, path: str, *, token: str | None = "") -> tuple[int, Any]:
-        """Status and JSON; `token` None sends none."""
+        """Return status and JSON; `token` None sends no token."""
         request = urllib.request.Request(f"{self._url}/v1/{path}")
         if token is not None:
             request.add_header("Authorization", f"Bearer {token or self._token}")
@@ -33,13 +33,13 @@ class Questions:
             return error.code, json.load(error)
 
     def good(self, path: str) -> Any:
-        """The answer to a question that has one."""
+        """Return the JSON of an answer with status 200."""
         status, answer = self.ask(path)
         assert status == 200, (path, status, answer)
         return answer
 
     def all_of(self, path: str) -> list[dict[str, Any]]:
-        """The items of all pages."""
+        """Return the items of all pages."""
         items: list[dict[str, Any]] = []
         after = ""
         while True:
@@ -55,7 +55,7 @@ def quoted(key: str) -> str:
 
 
 def read_model_is_behind(questions: Questions, truth: Truth) -> bool:
-    """Whether the read model does not have the truth yet: by what is open, and by every payment and obligation."""
+    """Return whether the read model lags behind the truth, by open breaks and every payment and obligation."""
     status, _ = questions.ask("exceptions")
     if status != 200:
         return True
@@ -67,7 +67,7 @@ def read_model_is_behind(questions: Questions, truth: Truth) -> bool:
 
 
 def faults_of_items(questions: Questions, truth: Truth, *, live: bool) -> list[str]:
-    """How single payments and obligations differ from the truth, from the read model or from their owners."""
+    """Return how single payments and obligations differ from the truth, in the read model or at their owners."""
     suffix = "?live=true" if live else ""
     records = []
     for kind, keys in (("payments", truth.payments), ("obligations", truth.obligations)):
@@ -87,7 +87,7 @@ def faults_of_items(questions: Questions, truth: Truth, *, live: bool) -> list[s
 
 
 def check_lists(questions: Questions, truth: Truth) -> None:
-    """Open exceptions by filter, late alerts, the obligations of each tenant and property, and ageing to the cent."""
+    """Check open exceptions by filter, late alerts, obligations by tenant and property, and the ageing to the cent."""
     for name in ("class", "priority", "currency"):
         by_value: dict[Any, set[str]] = defaultdict(set)
         for row in truth.open_breaks.values():
@@ -129,7 +129,7 @@ def check_ageing(questions: Questions, truth: Truth) -> None:
 
 
 def check_explanations(questions: Questions, truth: Truth) -> None:
-    """Each open break has a story that names it, and something that would resolve it or a reason why nothing does."""
+    """Check that each open break has a timeline, and remedies or the reason why there are none."""
     seen = set()
     for row in truth.open_breaks.values():
         if row["class"] in seen:

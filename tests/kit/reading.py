@@ -21,7 +21,7 @@ class Read:
 
 
 def read_all(bootstrap: str, topic: str, *, isolation: str = "read_committed", timeout_s: float = 60) -> list[Read]:
-    """Every record of every partition, in order within a partition, up to the end at the time of reading.
+    """Return every record of every partition, in order within a partition, up to the end at the time of reading.
 
     Under read_committed the end of a partition is its last stable offset: what follows a transaction that is still open
     is not there yet.
@@ -66,7 +66,7 @@ def read_all(bootstrap: str, topic: str, *, isolation: str = "read_committed", t
 
 
 def read_last(bootstrap: str, topic: str, *, timeout_s: float = 60) -> dict[bytes, Read]:
-    """The last committed record of each key.
+    """Return the last committed record of each key.
 
     Raises:
         ValueError: a record has no key, or a key lies in two partitions, where no record is the last.

@@ -164,7 +164,7 @@ class Answer:
 
 
 class Served:
-    """A web server of ours. `ask` is a client of its own, over the socket."""
+    """A web server, and a client `ask` over the socket."""
 
     def __init__(self, api: ReconciliationApi, tokens: Iterable[str] = (), **limits: Any) -> None:
         self.name = ""

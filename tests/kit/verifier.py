@@ -1,4 +1,4 @@
-"""What came out, read as any consumer downstream reads it, and held to the contract and to the simulator's truth.
+"""Reads the outputs as any consumer downstream would, and checks them against the contract and the simulator's truth.
 
 It knows the topics' names, the Avro schemas (tests/kit/wire.py) and the truth, and nothing of the service's code.
 """
@@ -19,7 +19,7 @@ KEYS = {
     "mismatch-alerts": "break_id",
     "late-payment-alerts": "alert_id",
 }
-"""The output topics by their default names, and the field that each one's key repeats."""
+"""The output topics by their default names, with the field that equals the key."""
 
 ENDS = {
     "mismatch-alerts": frozenset({"resolved"}),
@@ -36,12 +36,12 @@ Place = tuple[str, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """An input record as the broker took it."""
+    """An input record as the broker stored it."""
 
     key: bytes | None
     value: bytes | None
     fault: str | None
-    """What kind of bad input it is; None where it is good."""
+    """The kind of bad input; None if it is good."""
 
     @property
     def is_bad(self) -> bool:
@@ -84,7 +84,7 @@ class Outputs:
 
 
 def read_outputs(bootstrap: str, name_of: Callable[[str], str], registry_url: str | None = None) -> Outputs:
-    """Read all output topics read_committed, from the beginning to their ends; `name_of` gives a topic's full name."""
+    """Read all output topics read_committed, from beginning to end; `name_of` returns a topic's full name."""
     outputs = Outputs()
     for topic in KEYS:
         records = sorted(read_all(bootstrap, name_of(topic)), key=lambda record: (record.partition, record.offset))
@@ -102,7 +102,7 @@ def read_outputs(bootstrap: str, name_of: Callable[[str], str], registry_url: st
 
 
 def faults_of_versions(outputs: Outputs) -> list[str]:
-    """Each key lives in one partition and is what its record says; its versions rise, none comes twice or goes back."""
+    """Check that each key has one partition and equals its record's id, and that its versions rise."""
     faults = []
     for topic, records in outputs.records.items():
         at: dict[str, OutputRecord] = {}
@@ -122,7 +122,7 @@ def faults_of_versions(outputs: Outputs) -> list[str]:
 
 
 def faults_of_lives(outputs: Outputs) -> list[str]:
-    """No alert ends, or changes, without having been opened, and none is opened while it is open."""
+    """Check that no alert ends or changes without having been opened, and none is opened twice."""
     faults = []
     for topic, ends in ENDS.items():
         alive: set[str] = set()
@@ -144,7 +144,7 @@ def faults_of_lives(outputs: Outputs) -> list[str]:
 def faults_of_dead_letters(
     outputs: Outputs, published: Mapping[Place, Published], name_of: Callable[[str], str], times: int
 ) -> list[str]:
-    """Each bad record is dead-lettered `times` times, untouched, and nothing else is."""
+    """Check that each bad record is dead-lettered `times` times, unchanged, and nothing else is."""
     inputs = ("payment-initiated", "processor-settled", "ledger-events", "obligation-facts", "payment-facts")
     default_name = {name_of(topic): topic for topic in inputs}
     faults = []
@@ -178,7 +178,7 @@ def check(
     *,
     dead_letter_times: int = 1,
 ) -> None:
-    """Hold all that came out to the truth and to what a reader may rely on.
+    """Check all outputs against the truth and the guarantees to readers.
 
     Raises:
         AssertionError: something is not as it must be; the message lists the first findings of each kind.

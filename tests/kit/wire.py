@@ -1,4 +1,4 @@
-"""The contract's bytes, read and written without any code of the service: its Avro schemas, fastavro, the framing."""
+"""Reads and writes the contract's bytes without the service's code: with its Avro schemas, fastavro and the framing."""
 
 import io
 import json
@@ -19,7 +19,7 @@ MARK = b"\xc3\x01"
 
 
 def _bare(schema: Any) -> Any:
-    """A schema without logical types: instants stay microseconds and days stay days, both whole numbers."""
+    """Return the schema without logical types: instants stay microseconds, and days stay day numbers."""
     if isinstance(schema, dict):
         return {name: _bare(part) for name, part in schema.items() if name != "logicalType"}
     if isinstance(schema, list):
@@ -29,7 +29,7 @@ def _bare(schema: Any) -> Any:
 
 @cache
 def schemas() -> dict[str, Any]:
-    """Every schema of the contract, by the name of its record."""
+    """Return every schema of the contract, by the name of its record."""
     found = {}
     for path in SCHEMAS.glob("*.avsc"):
         schema = _bare(json.loads(path.read_text(encoding="utf-8")))
@@ -56,7 +56,7 @@ def _by_id(registry_url: str, schema_id: int) -> Any:
 
 
 def decode(value: bytes, registry_url: str | None = None) -> Row:
-    """The record in a value, as plain values by the contract's field names.
+    """Decode the record in a value, as plain values by the contract's field names.
 
     With a registry, outputs carry Confluent's framing; without, Avro single-object encoding.
 
@@ -77,14 +77,14 @@ def decode(value: bytes, registry_url: str | None = None) -> Row:
 
 
 def encode_as(schema: Any, row: Row) -> bytes:
-    """The body of a record by a schema of anybody's, without a frame."""
+    """Encode the body of a record with any schema, without framing."""
     body = io.BytesIO()
     fastavro.schemaless_writer(body, fastavro.parse_schema(_bare(schema)), row)
     return body.getvalue()
 
 
 def encode(fact: Any) -> bytes:
-    """An input record as its producer would write it. Keeps no rule but the schema's: bad input must be writable."""
+    """Encode an input record as its producer would. Only the schema is checked: bad input must be writable."""
     record = type(fact).__name__
     body = io.BytesIO()
     fastavro.schemaless_writer(body, schemas()[record], plain(fact))
