@@ -8,7 +8,7 @@ import msgspec
 from domain.facts import Installment
 from domain.obligations.totals import ObligationTotals
 
-Remittance: TypeAlias = tuple[str, str | None, int]
+Funds: TypeAlias = tuple[str, str | None, int]
 """Money to allocate: payment_id, the installment that the payment names, amount in minor units."""
 
 AmountByPayment: TypeAlias = dict[str, int]
@@ -50,8 +50,8 @@ def allocate(obligation_id: str, totals: ObligationTotals) -> Allocation:
     paid: list[AmountByPayment] = [{} for _ in amounts]
     pending: list[AmountByPayment] = [{} for _ in amounts]
     remaining = amounts.copy()
-    settled: list[Remittance] = []
-    in_flight: list[Remittance] = []
+    settled: list[Funds] = []
+    in_flight: list[Funds] = []
     for one in totals.payments:
         if one.standing_minor:
             settled.append((one.payment_id, one.application.installment_id, one.standing_minor))
@@ -95,7 +95,7 @@ def allocate_named_first(
     remaining: list[int],
     index_by_id: dict[str, int],
     allocated: list[AmountByPayment],
-    remittances: Sequence[Remittance],
+    money: Sequence[Funds],
 ) -> int:
     """Allocate money to the installment it names first, and the rest by `allocate_oldest_first`.
 
@@ -103,18 +103,18 @@ def allocate_named_first(
         remaining: what each installment still takes, in order of payment; reduced in place.
         index_by_id: the index of each installment by its id.
         allocated: the money of each installment; added to in place.
-        remittances: the money, in order of application.
+        money: what to allocate, in order of application.
 
     Returns:
         The amount left over, in minor units.
 
     """
-    unnamed: list[Remittance] = []
-    for remittance in remittances:
-        payment_id, named, amount = remittance
+    unnamed: list[Funds] = []
+    for funds in money:
+        payment_id, named, amount = funds
         index = None if named is None else index_by_id.get(named)
         if index is None:
-            unnamed.append(remittance)
+            unnamed.append(funds)
             continue
         take = min(remaining[index], amount)
         if take:
@@ -125,9 +125,7 @@ def allocate_named_first(
     return allocate_oldest_first(remaining, allocated, unnamed) if unnamed else 0
 
 
-def allocate_oldest_first(
-    remaining: list[int], allocated: list[AmountByPayment], remittances: Sequence[Remittance]
-) -> int:
+def allocate_oldest_first(remaining: list[int], allocated: list[AmountByPayment], money: Sequence[Funds]) -> int:
     """Allocate money to the oldest due date first. This is policy: a jurisdiction with another order changes it here.
 
     Returns:
@@ -136,12 +134,12 @@ def allocate_oldest_first(
     """
     index = 0
     left_over = 0
-    for payment_id, _, amount in remittances:
+    for payment_id, _, amount in money:
         while amount and index < len(remaining):
             take = min(remaining[index], amount)
             if take:
                 remaining[index] -= take
-                amount -= take  # noqa: PLW2901 - what is left of this remittance
+                amount -= take  # noqa: PLW2901 - what is left of these funds
                 allocated[index][payment_id] = take
             if not remaining[index]:
                 index += 1
