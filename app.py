@@ -28,6 +28,7 @@ from streams.topology import TOPOLOGY, Topology
 from streams.transport.batch import Batch
 from streams.transport.faust_group import BatchTopic, deliver, queues_of
 from streams.transport.faust_options import faust_options
+from streams.transport.last_resort import end_soon
 from tables.rebalance import Manager
 from tables.worker import Worker, open_worker
 
@@ -74,10 +75,15 @@ class RentmatchApp(faust.App):  # type: ignore[misc]
                     )
                 ),
                 deliver=partial(deliver, queues={topic: queue_of[names[topic]] for topic in self.topology.sources}),
-                failed=self.crash,
+                failed=self.fail,
                 listener=self.metrics,
             )
         )
+
+    async def fail(self, error: BaseException) -> None:
+        """Stop with an error, and be gone soon."""
+        end_soon()
+        await self.crash(error)
 
     async def on_shutdown(self) -> None:
         """Close the worker last of all."""

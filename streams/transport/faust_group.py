@@ -238,10 +238,11 @@ class Producer(base.Producer):  # type: ignore[misc]
         await asyncio.to_thread(self.app.worker.writer.start, 60.0)
 
     async def on_stop(self) -> None:
-        """Finish what was submitted."""
+        """Finish what was submitted, unless the worker ends because it cannot."""
         await super().on_stop()
-        if self.app.worker is not None:
-            await asyncio.to_thread(self.app.worker.writer.stop)
+        worker = self.app.worker
+        if worker is not None and not worker.commit_loop.broken:
+            await asyncio.to_thread(worker.writer.stop)
 
     async def send(self, *args: Any, **kwargs: Any) -> Any:
         """Refuse.
