@@ -27,7 +27,7 @@ from streams.transport.fetcher import Fetcher
 from streams.transport.lag import LagMonitor, fetch_offsets
 from streams.transport.offsets import end_offsets
 from streams.transport.watermarks import WatermarkTracker, decode_watermark
-from streams.transport.writer import Writer
+from streams.transport.writer import RECOVERY_S, Writer
 from tables import slots
 from tables.committed import CommittedReader
 from tables.keyed import KeyedTable
@@ -139,7 +139,7 @@ async def open_worker(
         listener=listener,
         commit_interval_s=settings.commit_interval_ms / 1_000,
         progress_interval_s=settings.progress_interval_ms / 1_000,
-        write_timeout_s=2 * settings.transaction_timeout_ms / 1_000,
+        write_timeout_s=2 * settings.transaction_timeout_ms / 1_000 + RECOVERY_S,
     )
     try:
         yield Worker(

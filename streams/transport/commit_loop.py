@@ -176,10 +176,10 @@ class CommitLoop:
         began = self.writing_since = time.monotonic()
         written = asyncio.wrap_future(self._writer.submit(commit, self._membership))
         try:
-            # librdkafka's own timeouts do not always hold when a coordinator goes away (librdkafka issue 5456).
+            # The last guard. The writer gives up a call that does not return long before (decision 14).
             await asyncio.wait_for(asyncio.shield(written), self.write_timeout_s)
         except TimeoutError:
-            raise TransactionFailed(f"no answer for {self.write_timeout_s:.0f} s; the broker has aborted it") from None
+            raise TransactionFailed(f"no answer for {self.write_timeout_s:.0f} s; it is given up") from None
         self.writing_since = None
         self.engine.committed(commit)
         commit.count_outputs()

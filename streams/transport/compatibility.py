@@ -34,6 +34,13 @@ PRIVATE_NAMES = {
     "faust.transport.drivers.aiokafka:AIOKafkaConsumerThread.on_thread_stop": "leaves the group",
     "aiokafka.consumer.group_coordinator:GroupCoordinator.generation": "the fencing token of our transactions",
     "aiokafka.consumer.group_coordinator:GroupCoordinator.member_id": "the fencing token of our transactions",
+    "confluent_kafka:TopicPartition.metadata": "an offset's metadata comes back as it was sent; a commit's id is in it",
+    "confluent_kafka:KafkaError._FENCED": "librdkafka's own codes say why a transaction failed",
+    "confluent_kafka:KafkaError._MSG_TIMED_OUT": "the same",
+    "confluent_kafka:KafkaError._STATE": "the same",
+    "confluent_kafka:KafkaError._TIMED_OUT": "the same",
+    "confluent_kafka:KafkaError._TIMED_OUT_QUEUE": "the same",
+    "confluent_kafka:KafkaError._TRANSPORT": "the same",
     "confluent_kafka:Consumer.consumer_group_metadata": "opaque bytes whose layout (CGMDv2) we write ourselves",
 }
 

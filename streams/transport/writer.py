@@ -1,19 +1,23 @@
 """The one transactional producer of a worker: writes a commit, whole or not at all, in a thread of its own."""
 
+import itertools
 import logging
 import queue
 import struct
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer
 from confluent_kafka import TopicPartition as KafkaPartition
 
 from streams.topics import DEAD_LETTER, Role, Topic
 from streams.transport.commit import Commit, DeadRecord
+from streams.transport.producer_thread import ANSWER_S, STEP_S, NoAnswer, ProducerThread
 
 log = logging.getLogger(__name__)
 
@@ -35,12 +39,57 @@ _GATHER_MS = 500
 """Nothing leaves before it is waited for, or so many milliseconds passed: what is of one partition goes together."""
 
 _GIVE_UP_AFTER_S = 120.0
-"""How long a transaction step is retried while the broker is away. The broker aborts the transaction long before; then
-the next answer is an error that ends the worker, and a new one starts from what is committed."""
+"""How long a transaction step is retried while the broker is away."""
+
+_INIT_S = 60.0
+"""How long a new producer may take to fence off the one before it: the broker finishes what that one left open."""
+
+_RECONNECT_MS_MAX = 1_000
+"""A broker that is back is found within a second; librdkafka would wait up to ten."""
+
+RECOVERY_S = 30.0
+"""What a lost attempt, a fresh producer and the question after the outcome may take in all, beside the transactions."""
+
+FRESH_MAX = 10
+"""So many fresh producers are made in `FRESH_WITHIN_S`; then the worker ends. One that hangs is never freed: about
+2 MB, and 4 threads plus one for each broker."""
+
+FRESH_WITHIN_S = 3_600.0
+
+_AWAY = frozenset(
+    {
+        KafkaError._MSG_TIMED_OUT,
+        KafkaError._TIMED_OUT,
+        KafkaError._TIMED_OUT_QUEUE,
+        KafkaError._TRANSPORT,
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.NOT_COORDINATOR,
+        KafkaError.REQUEST_TIMED_OUT,
+    }
+)
+"""What librdkafka fails a transaction with when a broker was away for too long."""
+
+_EXPIRED = frozenset(
+    {
+        KafkaError._FENCED,
+        KafkaError._STATE,
+        KafkaError.INVALID_PRODUCER_EPOCH,
+        KafkaError.INVALID_PRODUCER_ID_MAPPING,
+        KafkaError.INVALID_TXN_STATE,
+        KafkaError.PRODUCER_FENCED,
+    }
+)
+"""What it says once the broker has aborted a transaction that took too long. In a transaction that is younger than its
+timeout the same errors mean that another producer has our transactional id."""
 
 
 class TransactionFailed(RuntimeError):
     """The transaction did not hold, or nobody knows. The worker must end; what is committed is the truth."""
+
+
+class AttemptLost(TransactionFailed):
+    """An attempt failed for want of a broker. Whether it held, a fresh producer can find out."""
 
 
 class Membership(NamedTuple):
@@ -74,7 +123,8 @@ class Membership(NamedTuple):
 class Writer:
     """Writes commits one after the other, and lets the local store `keep` each that holds.
 
-    Any error is final: the worker ends, and recovers from what is committed.
+    An attempt that is lost because a broker was away, or because librdkafka hangs, is looked after by a fresh producer
+    (docs/decisions/0014). Any other error is final: the worker ends, and recovers from what is committed.
     """
 
     def __init__(
@@ -87,7 +137,9 @@ class Writer:
     ) -> None:
         self._names = names
         self._keep = keep
-        self._conf = dict(conf) | {
+        self._timeout_s = timeout_ms / 1_000
+        self._client = dict(conf) | {"reconnect.backoff.max.ms": _RECONNECT_MS_MAX}
+        self._conf = self._client | {
             "transactional.id": transactional_id,
             "transaction.timeout.ms": timeout_ms,
             "partitioner": "murmur2_random",
@@ -100,6 +152,11 @@ class Writer:
         self._work: queue.SimpleQueue[tuple[Commit, Membership, Future[None]] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="rentmatch-writer", daemon=True)
         self._started: Future[None] = Future()
+        self._producer_thread: ProducerThread
+        self._commit_ids = (f"{uuid.uuid4().hex}:{number}" for number in itertools.count(1))
+        self._made_fresh: list[float] = []
+        self._began = 0.0
+        """When the open transaction was begun."""
         self._delivery_error: KafkaError | None = None
         self.after_step: Callable[[str], None] = lambda step: None
         """Called behind each step of a transaction; fault tests put a kill here."""
@@ -127,8 +184,7 @@ class Writer:
 
     def _run(self) -> None:
         try:
-            self._producer = Producer(self._conf)
-            self._producer.init_transactions(60)
+            self._open()
         except BaseException as error:
             self._started.set_exception(error)
             return
@@ -141,13 +197,99 @@ class Writer:
                 self.after_step("store")
             except BaseException as error:
                 done.set_exception(error)
-                return
+                break
             done.set_result(None)
+        self._producer_thread.abandon()
+
+    @property
+    def _producer(self) -> Producer:
+        return self._producer_thread.producer
+
+    def _open(self) -> None:
+        """Make a producer; the broker fences off the one before it, and finishes or aborts what that left open."""
+        thread = ProducerThread(Producer(self._conf))
+        initialize = partial(thread.producer.init_transactions, _INIT_S)
+        thread.run(lambda: thread.call(initialize, _INIT_S + ANSWER_S - STEP_S))
+        self._producer_thread = thread
 
     def _write(self, commit: Commit, membership: Membership) -> None:
-        producer = self._producer
+        commit_id = next(self._commit_ids)
+        while True:
+            thread = self._producer_thread
+            try:
+                thread.run(partial(self._attempt, thread, commit, membership, commit_id))
+                return
+            except (AttemptLost, NoAnswer) as lost:
+                log.warning("a commit is in doubt, a fresh producer finds out: %s", lost)
+            self._open_fresh()
+            if self._holds(commit, membership, commit_id):
+                log.warning("the commit in doubt holds")
+                return
+            log.warning("the commit in doubt was aborted: written again")
+
+    def _open_fresh(self) -> None:
+        """Put a fresh producer in the place of one that is of no use any more.
+
+        Raises:
+            TransactionFailed: there have been too many of late, or the broker does not take it.
+
+        """
+        now = time.monotonic()
+        self._made_fresh = [at for at in self._made_fresh if now - at < FRESH_WITHIN_S]
+        if len(self._made_fresh) >= FRESH_MAX:
+            raise TransactionFailed(f"{FRESH_MAX} producers were lost within {FRESH_WITHIN_S:.0f} s")
+        self._made_fresh.append(now)
+        self._producer_thread.abandon()
+        try:
+            self._open()
+        except (KafkaException, NoAnswer) as failure:
+            raise TransactionFailed(f"a fresh producer cannot take over: {failure}") from failure
+
+    def _holds(self, commit: Commit, membership: Membership, commit_id: str) -> bool:
+        """Whether a commit whose producer has been fenced off was committed.
+
+        No transaction of ours is open any more, so the group's offsets say it, by the id that was sent along with them.
+        The offsets alone would not: those of a commit of deadlines are what they were. One id is enough, since a commit
+        is whole. If there is none although it held, all its partitions have been committed by their next owners; then
+        this worker is not a member of that generation, and is refused when it writes again.
+
+        Raises:
+            TransactionFailed: the broker does not say.
+
+        """
+        consumer = Consumer(
+            self._client
+            | {"group.id": membership.group, "enable.auto.commit": False, "isolation.level": "read_committed"}
+        )
+        deadline = time.monotonic() + RECOVERY_S
+        try:
+            while True:
+                try:
+                    found = consumer.committed(self._offsets(commit, commit_id), STEP_S)
+                    break
+                except KafkaException as failure:
+                    if time.monotonic() > deadline:
+                        raise TransactionFailed(f"nobody can say whether a commit holds: {failure}") from failure
+                    log.info("asking again whether the commit in doubt holds: %s", failure)
+        finally:
+            consumer.close()
+        for partition in found:
+            if partition.error is not None:
+                raise TransactionFailed(f"nobody can say whether a commit holds: {partition.error}")
+        return any(partition.metadata == commit_id for partition in found)
+
+    def _offsets(self, commit: Commit, commit_id: str) -> list[KafkaPartition]:
+        return [
+            KafkaPartition(self._names[source.topic], source.number, offset, commit_id)
+            for source, offset in commit.offsets.items()
+        ]
+
+    def _attempt(self, thread: ProducerThread, commit: Commit, membership: Membership, commit_id: str) -> None:
+        """Write a commit in one transaction. Runs in the producer's thread."""
+        producer = thread.producer
         self._delivery_error = None
-        producer.begin_transaction()
+        self._began = time.monotonic()
+        thread.call(producer.begin_transaction)
         self.after_step("begin")
         for (topic, partition), records in commit.records.items():
             self._produce(commit, topic, partition, records)
@@ -157,16 +299,13 @@ class Writer:
         # over after that finds all records there, and waits for the transaction; what came later would be missed.
         self._flush()
         self.after_step("flushed")
-        offsets = [
-            KafkaPartition(self._names[source.topic], source.number, offset)
-            for source, offset in commit.offsets.items()
-        ]
+        offsets = self._offsets(commit, commit_id)
         if not offsets:
             raise TransactionFailed("a transaction without offsets is fenced by nobody")
         metadata = membership.metadata()
-        self._retried(lambda: producer.send_offsets_to_transaction(offsets, metadata, 10))
+        self._retried(lambda: thread.call(lambda: producer.send_offsets_to_transaction(offsets, metadata, STEP_S)))
         self.after_step("offsets")
-        self._retried(lambda: producer.commit_transaction(10))
+        self._retried(lambda: thread.call(lambda: producer.commit_transaction(STEP_S)))
         if self._delivery_error is not None:
             raise TransactionFailed(f"a record was not written: {self._delivery_error}")
         self.after_step("commit")
@@ -194,7 +333,7 @@ class Writer:
             for message in refused:
                 error = message.pop("_error")
                 if error.code() != KafkaError._QUEUE_FULL:
-                    raise TransactionFailed(f"a record for {name} was refused: {error}")
+                    raise self._failure(f"a record for {name} was refused", error)
             messages = refused
             self._producer.poll(0.05)
 
@@ -244,8 +383,13 @@ class Writer:
             except KafkaException as failure:
                 error: KafkaError = failure.args[0]
                 if not error.retriable() or time.monotonic() > deadline:
-                    raise TransactionFailed(f"the transaction did not hold: {error}") from failure
+                    raise self._failure("the transaction did not hold", error) from failure
                 log.warning("the broker did not answer, trying again: %s", error)
+
+    def _failure(self, what: str, error: KafkaError) -> TransactionFailed:
+        expired = time.monotonic() - self._began >= self._timeout_s
+        lost = error.code() in _AWAY or (expired and error.code() in _EXPIRED)
+        return (AttemptLost if lost else TransactionFailed)(f"{what}: {error}")
 
 
 def _pieces(records: list[R], bytes_of: Callable[[R], int]) -> list[list[R]]:

@@ -7,7 +7,7 @@ import struct
 import faust
 import pytest
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
-from confluent_kafka import Consumer
+from confluent_kafka import Consumer, libversion
 from faust.assignor.client_assignment import ClientAssignment, ClientMetadata
 from faust.web.drivers import aiohttp as driver
 
@@ -103,3 +103,16 @@ def test_the_metadata_bytes_are_librdkafkas():
 def test_fencing_nothing_is_committed_without_a_group_membership(membership):
     with pytest.raises(TransactionFailed, match="without fencing"):
         membership.metadata()
+
+
+HANGS = {"2.16.0"}
+"""Versions of librdkafka that hang in send_offsets_to_transaction when the group's coordinator left the metadata."""
+
+
+def test_librdkafka_still_needs_a_way_round():
+    assert libversion()[0] in HANGS, (
+        f"librdkafka is {libversion()[0]} now. Does its changelog name issues 5456 and 5511 (pull request 5512)? If "
+        "not, add it to HANGS. If so, streams/transport/producer_thread.py can go, since the writer's thread can call "
+        "the producer itself, and tests/kit/hanging_producer.py with it. What is done about an attempt that is lost "
+        "because a broker was away stays (decision 14)."
+    )
