@@ -86,6 +86,7 @@ class History:
             (2, self._stall),
             (1, self._run_out_of_patience),
             (1, self._lose_a_disk),
+            (10, self._lose_a_producer),
         ]
         weights = [weight for weight, _ in actions]
         for _ in range(self.steps):
@@ -102,6 +103,7 @@ class History:
             self._freeze_or_write,
             self._freeze_or_write,
             self._ask,
+            self._lose_a_producer,
         )
         for _ in range(ZOMBIES):
             self._rebalance(3)
@@ -164,10 +166,30 @@ class History:
                 member.frozen = member.transaction = None
         except (FencedError, AbortedError) as error:
             self.log.append(type(error).__name__)
+            if isinstance(error, AbortedError) and self.rng.random() < 0.5:
+                self._take_over_with_a_fresh_producer(member)  # its transaction was too old
+                return
             if transaction.state is State.OPEN:
                 broker.finish(transaction, State.ABORTED)
             self._bury(member)
             member.frozen = None
+
+    def _lose_a_producer(self) -> None:
+        """A producer hangs or loses its broker in the middle of a commit; its worker may be a zombie."""
+        busy = [member for member in self.members if member.transaction is not None]
+        if busy and self.rng.random() < 0.2:
+            self._take_over_with_a_fresh_producer(self.rng.choice(busy))
+
+    def _take_over_with_a_fresh_producer(self, member: Member) -> None:
+        """The fresh one fences off the lost one. A commit that was aborted is written again, in the same generation."""
+        transaction = member.transaction
+        assert transaction is not None
+        if transaction.state is State.OPEN:
+            self.world.broker.finish(transaction, State.ABORTED)
+        if transaction.state is State.ABORTED:
+            self.log.append("written again")
+            member.transaction = None
+            member.left = list(self.order)
 
     def _write_all(self, member: Member) -> None:
         """Prepare a commit if needed, and execute all its remaining steps."""
