@@ -1,4 +1,4 @@
-"""A worker that is told to stop leaves the group at once, whatever the group is doing."""
+"""A worker that is told to stop leaves the group at once, whatever the group does; one that must die is soon gone."""
 
 import re
 import time
@@ -7,11 +7,15 @@ from pathlib import Path
 import pytest
 
 from simulator.scenario import simulate
-from tests.kit.deployment import AuditedDeployment, wait_log
+from tests.conftest import MakeCluster
+from tests.kit.deployment import FAILED, AuditedDeployment, wait_log
+from tests.kit.faulty_worker import HANGS
+from tools.local.worker import WorkerProcess
 
 pytestmark = pytest.mark.kafka
 
 LEAVES_WITHIN_S = 5.0
+DIES_WITHIN_S = 2.0
 
 
 def test_a_worker_leaves_the_group_at_once_during_a_rebalance(kafka: str, topic_prefix: str, tmp_path: Path) -> None:
@@ -41,3 +45,48 @@ def test_a_worker_leaves_the_group_at_once_during_a_rebalance(kafka: str, topic_
         silent.thaw()
         deployment.wait_settled()
         deployment.check()
+
+
+@pytest.mark.parametrize("fault", ["raise:{payment}", "hang:before-offsets:3:last"])
+def test_a_worker_that_must_die_is_soon_gone(fault: str, kafka: str, topic_prefix: str, tmp_path: Path) -> None:
+    """Whether its threads are idle or hang for ever in librdkafka. The next one goes on from what is committed."""
+    scenario = simulate(1, 20)
+    payment = next(d.key for d in scenario.deliveries if d.topic == "payment-initiated" and not d.is_bad)
+    with AuditedDeployment(kafka, topic_prefix, tmp_path, clock=scenario.closes_at) as deployment:
+        dying = deployment.worker(fault=fault.format(payment=payment))
+        deployment.publish(scenario.deliveries)
+        _is_soon_gone(dying)
+        deployment.worker()
+        deployment.wait_settled()
+        deployment.check()
+
+
+def test_a_worker_that_must_die_is_soon_gone_although_the_broker_is_frozen(
+    kafka_cluster_factory: MakeCluster, topic_prefix: str, tmp_path: Path
+) -> None:
+    scenario = simulate(1, 20)
+    cluster = kafka_cluster_factory()
+    with AuditedDeployment(cluster.bootstrap, topic_prefix, tmp_path, clock=scenario.closes_at) as deployment:
+        dying = deployment.worker(fault="hang:before-offsets:3:last")
+        deployment.publish(scenario.deliveries)
+        _wait_in_log(dying, HANGS)
+        cluster.pause()
+        _is_soon_gone(dying)
+        cluster.resume()
+        deployment.worker()
+        deployment.wait_settled()
+        deployment.check()
+
+
+def _is_soon_gone(dying: WorkerProcess) -> None:
+    _wait_in_log(dying, FAILED)
+    began = time.monotonic()
+    assert dying.wait(10) == 1
+    assert time.monotonic() - began < DIES_WITHIN_S, dying.log_tail()
+
+
+def _wait_in_log(worker: WorkerProcess, text: str) -> None:
+    until = time.monotonic() + 60
+    while text not in worker.log.read_text(encoding="utf-8"):
+        assert time.monotonic() < until, worker.log_tail()
+        time.sleep(0.02)

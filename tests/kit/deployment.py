@@ -6,6 +6,7 @@ Everything is observed from outside: offsets at the broker, /readyz of the worke
 import json
 import random
 import re
+import signal
 import sys
 import threading
 import time
@@ -31,6 +32,12 @@ FAULTY = (sys.executable, "-m", "tests.kit.faulty_worker", "worker")
 
 WRITTEN = (*KEYS, "dead-letter")
 """The topics that consumers downstream read."""
+
+FAILED = "the worker stops; what is committed is the truth"
+"""What a worker logs when it cannot go on."""
+
+SIGNALLED = "Signal received: "
+"""What it logs (Faust does) when it is told to end."""
 
 SLICE = 40
 """Records that a Feed publishes at a time."""
@@ -77,6 +84,8 @@ class AuditedDeployment(Deployment):
         """Everything published, for the truth."""
         self.published: dict[Place, Published] = {}
         self.workers: dict[str, WorkerProcess] = {}
+        self._logged_before: dict[str, int] = {}
+        """How long the log of a worker was when it was started."""
         self.supervised: set[str] = set()
         """Workers that are restarted when they exit with an error, as by a container's restart policy."""
         self.deaths: list[tuple[str, int]] = []
@@ -184,6 +193,7 @@ class AuditedDeployment(Deployment):
         env = self.env | {"RENTMATCH_WORKER_ID": worker_id} | ({} if fault is None else {"FAULT": fault})
         worker = WorkerProcess(self.directory_of(worker_id), env, command=COMMAND if fault is None else FAULTY)
         self.workers[worker_id] = worker
+        self._logged_before[worker_id] = worker.log.stat().st_size if worker.log.exists() else 0
         self.supervised.discard(worker_id)
         if supervised:
             self.supervised.add(worker_id)
@@ -213,6 +223,25 @@ class AuditedDeployment(Deployment):
                 raise AssertionError(f"worker {worker_id} ended with status {status}\n{worker.tail()}")
             self.deaths.append((worker_id, status))
             self.worker(worker_id, supervised=True)
+
+    def end(self, worker_id: str) -> None:
+        """SIGTERM, and see that it is obeyed. A worker that was dying when the signal came is one of the deaths.
+
+        Raises:
+            AssertionError: it ended with an error, and had not failed before the signal.
+        """
+        worker = self.workers[worker_id]
+        status = worker.term(60)
+        if status in (0, -signal.SIGTERM):  # the latter: it had not come so far as to handle signals
+            return
+        with worker.log.open("rb") as log:
+            log.seek(self._logged_before[worker_id])
+            own = log.read().decode(errors="replace")
+        before_the_signal, _, _ = own.partition(SIGNALLED)
+        assert FAILED in before_the_signal, (
+            f"worker {worker_id} ended with status {status} after SIGTERM\n{worker.log_tail()}"
+        )
+        self.deaths.append((worker_id, status))
 
     def watch(self, seconds: float) -> None:
         """Wait, and restart supervised workers that exit."""

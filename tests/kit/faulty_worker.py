@@ -10,10 +10,13 @@ The fault is put in from outside, where the service lets its parts be handed ove
 - `FAULT=stop:offsets:1:apart` the same, with records that leave the worker only when they are waited for, and counts
   only transactions that change the states of payments of which it reads no facts: who takes those over has no offsets
   to wait for
+- `FAULT=hang:before-offsets:3` hangs for ever in a call of its producer, the third time that it gets there
+  (tests/kit/hanging_producer.py); fresh producers do not. With `:last` behind it no fresh one may be made
 - `FAULT=wait:produce:/some/file` waits after `produce` while that file exists
 - `FAULT=raise:P-0000007` fails with an exception whenever it derives the view of that payment
 """
 
+import itertools
 import os
 import signal
 import sys
@@ -31,6 +34,10 @@ from ops.cli import main
 from streams import topics
 from streams.transport.commit import Commit
 from streams.transport.writer import Membership, Writer
+from tests.kit.hanging_producer import Hang, HangingProducer
+
+HANGS = "the producer hangs"
+"""What is written to standard error when `hang` strikes, with where."""
 
 SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
 
@@ -95,6 +102,24 @@ def signal_at(awaited: str, times: int, counted: Callable[[Commit], bool], signa
     behind_each_step(act)
 
 
+def hang_at(where: Hang, times: int, *, last: bool) -> None:
+    """Have the writer's producer hang at a point, the given time that it gets there."""
+    passed = itertools.count(1)
+
+    def hangs(here: Hang) -> bool:
+        if here is not where or next(passed) != times:
+            return False
+        sys.stderr.write(f"{HANGS} {where.value}\n")
+        return True
+
+    def producer(conf: dict[str, Any]) -> Producer:
+        return HangingProducer(conf, hangs)
+
+    setattr(streams.transport.writer, "Producer", producer)  # noqa: B010 - mypy lets nobody assign to it
+    if last:
+        setattr(streams.transport.writer, "FRESH_MAX", 0)  # noqa: B010 - nor to this
+
+
 def wait_at(awaited: str, file: Path) -> None:
     """Let the writer wait after a step of each transaction until a file is deleted."""
 
@@ -121,6 +146,9 @@ if __name__ == "__main__":
     kind, _, rest = os.environ["FAULT"].partition(":")
     if kind == "raise":
         raise_at(rest)
+    elif kind == "hang":
+        where_, times_, last_ = f"{rest}:".split(":")[:3]
+        hang_at(Hang(where_), int(times_), last=last_ == "last")
     elif kind == "wait":
         step_, _, file_ = rest.partition(":")
         wait_at(step_, Path(file_))
