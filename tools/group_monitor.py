@@ -64,6 +64,19 @@ class GroupMonitor:
             return None
         return len(found[0].members) if found and found[0].error is None else None
 
+    def coordinator(self) -> int:
+        """Return the node (0 is the first) that coordinates the group: it leads the group's partition of the offsets.
+
+        Raises:
+            KafkaException: the broker does not answer.
+
+        """
+        # Not describe_consumer_groups, as above.
+        offsets = "__consumer_offsets"
+        partitions = self._admin.list_topics(offsets, 10).topics[offsets].partitions
+        number = (java_hash(self._group) & 0x7FFF_FFFF) % len(partitions)
+        return int(partitions[number].leader) - 1
+
     def ends(self, names: Iterable[str], *, stable: bool = False) -> dict[Place, int]:
         """Return the end offsets of these topics: after all records, or only after the `stable` (committed) ones.
 
@@ -162,3 +175,11 @@ class GroupMonitor:
     def _place(self, partition: TopicPartition) -> Place:
         default = next(name for name, full in self._names.items() if full == partition.topic)
         return default, partition.partition
+
+
+def java_hash(text: str) -> int:
+    """Java's hash of a string of ASCII characters, by which Kafka chooses a group's partition."""
+    found = 0
+    for character in text:
+        found = (31 * found + ord(character)) & 0xFFFF_FFFF
+    return found

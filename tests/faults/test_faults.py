@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import MakeCluster
-from tests.faults import environment_scenarios, fault_scenarios, takeover_scenarios
+from tests.faults import coordinator_scenarios, environment_scenarios, fault_scenarios, takeover_scenarios
 from tests.faults.fault_scenarios import Row, Stage
 from tests.kit.environment import TEST_SEED
 
@@ -70,3 +70,12 @@ def test_changelog_compaction(kafka_cluster_factory: MakeCluster, topic_prefix: 
     cluster = kafka_cluster_factory(extra_properties=environment_scenarios.CLEANER)
     with told_seed(SEED):
         environment_scenarios.changelog_compaction(Stage(cluster.bootstrap, topic_prefix, tmp_path, SEED))
+
+
+@pytest.mark.parametrize("nodes", [1, 3])
+def test_group_coordinator_dies(
+    nodes: int, kafka_cluster_factory: MakeCluster, topic_prefix: str, tmp_path: Path
+) -> None:
+    cluster = kafka_cluster_factory(nodes=nodes)
+    with told_seed(SEED):
+        coordinator_scenarios.group_coordinator_dies(Stage(cluster.bootstrap, topic_prefix, tmp_path, SEED), cluster)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import MakeCluster
-from tests.faults import environment_scenarios, fault_scenarios, long_scenarios
+from tests.faults import coordinator_scenarios, environment_scenarios, fault_scenarios, long_scenarios
 from tests.faults.fault_scenarios import Row, Stage
 from tests.faults.test_faults import WORKER_ROWS, told_seed
 from tests.kit.environment import TEST_SEED
@@ -61,3 +61,13 @@ def test_node_of_three_dies(seed: int, kafka_cluster_factory: MakeCluster, topic
     cluster = kafka_cluster_factory(nodes=3)
     with told_seed(seed):
         long_scenarios.node_of_three_dies(stage(cluster.bootstrap, topic_prefix, tmp_path, seed), cluster)
+
+
+@pytest.mark.parametrize("nodes", [1, 3])
+@pytest.mark.parametrize("seed", SEEDS)
+def test_group_coordinator_dies(
+    seed: int, nodes: int, kafka_cluster_factory: MakeCluster, topic_prefix: str, tmp_path: Path
+) -> None:
+    cluster = kafka_cluster_factory(nodes=nodes)
+    with told_seed(seed):
+        coordinator_scenarios.group_coordinator_dies(stage(cluster.bootstrap, topic_prefix, tmp_path, seed), cluster)
