@@ -25,6 +25,9 @@ BACKLOG_INTERVALS = 20
 """In a backlog, where latency does not matter, a commit may wait this many commit intervals while it is not full: the
 more events of a key share a commit, the fewer views are derived and published."""
 
+STOPS = "the worker stops; only what is committed counts"
+"""What is logged when a worker cannot go on."""
+
 LINGER_S = 0.005
 """After idling, wait this long so that batches that arrive together share one commit."""
 
@@ -125,7 +128,7 @@ class CommitLoop:
         self.broken = True
         self._room.set()
         self._fetcher.unassign()
-        log.critical("the worker stops; only what is committed counts", exc_info=error)
+        log.critical(STOPS, exc_info=error)
         await self._failed(error)
 
     async def commit_forever(self) -> None:

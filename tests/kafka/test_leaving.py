@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from simulator.scenario import simulate
+from streams.transport.commit_loop import STOPS
 from tests.conftest import MakeCluster
-from tests.kit.deployment import FAILED, AuditedDeployment, wait_log
+from tests.kit.deployment import AuditedDeployment, wait_log
 from tests.kit.faulty_worker import HANGS
 from tools.local.worker import WorkerProcess
 
@@ -79,7 +80,7 @@ def test_a_worker_that_must_die_is_soon_gone_although_the_broker_is_frozen(
 
 
 def _is_soon_gone(dying: WorkerProcess) -> None:
-    _wait_in_log(dying, FAILED)
+    _wait_in_log(dying, STOPS)
     began = time.monotonic()
     assert dying.wait(10) == 1
     assert time.monotonic() - began < DIES_WITHIN_S, dying.log_tail()

@@ -23,6 +23,7 @@ from ops.deployment import Deployment
 from simulator.deliver import Delivery, value_of
 from simulator.scenario import Scenario
 from simulator.truth import truth_of_deliveries
+from streams.transport.commit_loop import STOPS
 from tests.kit import wire
 from tests.kit.verifier import KEYS, Outputs, Place, Published, check, read_outputs
 from tools.group_monitor import READ, GroupMonitor
@@ -32,9 +33,6 @@ FAULTY = (sys.executable, "-m", "tests.kit.faulty_worker", "worker")
 
 WRITTEN = (*KEYS, "dead-letter")
 """The topics that consumers downstream read."""
-
-FAILED = "the worker stops; what is committed is the truth"
-"""What a worker logs when it cannot go on."""
 
 SIGNALLED = "Signal received: "
 """What it logs (Faust does) when it is told to end."""
@@ -238,7 +236,7 @@ class AuditedDeployment(Deployment):
             log.seek(self._logged_before[worker_id])
             own = log.read().decode(errors="replace")
         before_the_signal, _, _ = own.partition(SIGNALLED)
-        assert FAILED in before_the_signal, (
+        assert STOPS in before_the_signal, (
             f"worker {worker_id} ended with status {status} after SIGTERM\n{worker.log_tail()}"
         )
         self.deaths.append((worker_id, status))
