@@ -63,4 +63,4 @@ def group_coordinator_dies(stage: Stage, cluster: KafkaCluster) -> None:
         log.warning("nothing was written for at most %s s", ", ".join(f"{gap:.1f}" for gap in gaps))
         assert max(gaps) < GAP_S, f"nothing was written for {max(gaps):.1f} s when the group's coordinator died"
         for worker in installation.workers.values():
-            assert worker.term() == 0
+            assert worker.terminate() == 0

@@ -229,7 +229,7 @@ class AuditedDeployment(Deployment):
             AssertionError: it ended with an error, and had not failed before the signal.
         """
         worker = self.workers[worker_id]
-        status = worker.term(60)
+        status = worker.terminate(60)
         if status in (0, -signal.SIGTERM):  # the latter: it had not come so far as to handle signals
             return
         with worker.log.open("rb") as log:
