@@ -126,7 +126,7 @@ class PostingReversed(Fact, frozen=True, array_like=True, gc=False, tag="PR"):
     reason: str
 
 
-class PaymentApplication(msgspec.Struct, frozen=True, array_like=True, tag="PART"):
+class PaymentApplication(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="PART"):
     """What a payment counts for at one obligation: a snapshot that replaces the payment's previous one.
 
     Written only by the agent of the payment (agents/match_payments.py) for the agent of the obligation. `revision`

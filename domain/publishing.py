@@ -69,7 +69,7 @@ class Published(msgspec.Struct, array_like=True):
     """Its contribution to the tally of its partition, as `domain.tally` packs it; empty before it was counted."""
 
 
-class Changes(msgspec.Struct):
+class Changes(msgspec.Struct, gc=False):
     """What must be published for a key, all under one version."""
 
     outputs: list[Output]

@@ -96,7 +96,7 @@ class LateLifecycle(StrEnum):
     CANCELLED = "cancelled"
 
 
-class Initiated(msgspec.Struct, frozen=True, array_like=True):
+class Initiated(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The initiation, in a payment reconciliation."""
 
     obligation_id: str
@@ -105,7 +105,7 @@ class Initiated(msgspec.Struct, frozen=True, array_like=True):
     method: Method
 
 
-class Settled(msgspec.Struct, frozen=True, array_like=True):
+class Settled(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The processors' totals. Gross, fee and net are sums over SETTLED; returned includes voided."""
 
     gross_minor: int
@@ -117,14 +117,14 @@ class Settled(msgspec.Struct, frozen=True, array_like=True):
     standing_minor: int
 
 
-class Posted(msgspec.Struct, frozen=True, array_like=True):
+class Posted(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The ledger's totals: live postings in the payment's currency, net of reversals."""
 
     net_minor: int
     by_obligation: dict[str, int]
 
 
-class PaymentReconciliation(msgspec.Struct, frozen=True, array_like=True):
+class PaymentReconciliation(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The reconciliation of a payment (`payment-reconciliations`)."""
 
     payment_id: str
@@ -138,7 +138,7 @@ class PaymentReconciliation(msgspec.Struct, frozen=True, array_like=True):
     rests_on: Micros
 
 
-class InstallmentView(msgspec.Struct, frozen=True, array_like=True):
+class InstallmentView(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An installment after it absorbed the plan's difference, with the money allocated to it by payment."""
 
     installment_id: str
@@ -148,7 +148,7 @@ class InstallmentView(msgspec.Struct, frozen=True, array_like=True):
     pending: dict[str, int]
 
 
-class ObligationReconciliation(msgspec.Struct, frozen=True, array_like=True):
+class ObligationReconciliation(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The reconciliation of an obligation (`obligation-reconciliations`)."""
 
     obligation_id: str
@@ -174,7 +174,7 @@ class ObligationReconciliation(msgspec.Struct, frozen=True, array_like=True):
     rests_on: Micros
 
 
-class MismatchAlert(msgspec.Struct, frozen=True, array_like=True):
+class MismatchAlert(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A break: opened, updated or resolved (`mismatch-alerts`)."""
 
     break_id: str
@@ -200,7 +200,7 @@ class MismatchAlert(msgspec.Struct, frozen=True, array_like=True):
     """The events it rests on, sorted."""
 
 
-class LatePaymentAlert(msgspec.Struct, frozen=True, array_like=True):
+class LatePaymentAlert(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An installment that was not covered when its due day ended (`late-payment-alerts`)."""
 
     alert_id: str

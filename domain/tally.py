@@ -117,7 +117,7 @@ class Tally(msgspec.Struct):
         self.ach.add(other.ach)
 
 
-class PaymentContribution(msgspec.Struct, frozen=True):
+class PaymentContribution(msgspec.Struct, frozen=True, gc=False):
     """What a payment contributes beside its breaks."""
 
     status: str
@@ -138,7 +138,7 @@ class PaymentContribution(msgspec.Struct, frozen=True):
         return self.standing_minor, self.posted_minor, abs(self.standing_minor - self.posted_minor)
 
 
-class ObligationContribution(msgspec.Struct, frozen=True):
+class ObligationContribution(msgspec.Struct, frozen=True, gc=False):
     """What a charged obligation contributes beside its breaks and alerts."""
 
     status: str

@@ -15,7 +15,7 @@ AmountByPayment: TypeAlias = dict[str, int]
 """The money of an installment, in minor units by payment_id."""
 
 
-class Allocation(msgspec.Struct, frozen=True):
+class Allocation(msgspec.Struct, frozen=True, gc=False):
     """The money of an obligation by installment. Lists are in order of payment."""
 
     installments: tuple[Installment, ...]

@@ -25,7 +25,7 @@ class Late(msgspec.Struct, frozen=True, array_like=True, gc=False):
     stage: LateStage
 
 
-class Lateness(msgspec.Struct, frozen=True):
+class Lateness(msgspec.Struct, frozen=True, gc=False):
     """How late an obligation is at an instant."""
 
     late: tuple[Late, ...]

@@ -126,7 +126,7 @@ class Cancellation(Accepted, array_like=True, gc=False):
         return ()
 
 
-class Application(msgspec.Struct, array_like=True):
+class Application(msgspec.Struct, array_like=True, gc=False):
     """A `PaymentApplication` without the ids that the state already has as keys."""
 
     revision: int

@@ -19,7 +19,7 @@ class CountingPayment(msgspec.Struct, frozen=True, gc=False):
     """Money in flight whose settlement deadline has not passed."""
 
 
-class ObligationTotals(msgspec.Struct, frozen=True):
+class ObligationTotals(msgspec.Struct, frozen=True, gc=False):
     """A charged obligation added up at an instant, in its charge's currency; facts in another count as zero."""
 
     charge: Charge

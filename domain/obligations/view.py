@@ -18,7 +18,7 @@ from domain.time import Micros
 __all__ = ["ObligationState", "ObligationView", "apply", "new_obligation", "view"]
 
 
-class ObligationView(msgspec.Struct, frozen=True):
+class ObligationView(msgspec.Struct, frozen=True, gc=False):
     """An obligation at an instant: a function of its facts, that instant and the policy alone."""
 
     key_kind: ClassVar[str] = "obligation"

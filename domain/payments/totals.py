@@ -8,7 +8,7 @@ from domain.payments.state import Attempt, PaymentState, Posting, SettlementOutc
 from domain.time import Micros
 
 
-class PaymentTotals(msgspec.Struct):
+class PaymentTotals(msgspec.Struct, gc=False):
     """A payment added up, in its own currency; facts in another count as zero and are listed in `foreign`."""
 
     currency: str

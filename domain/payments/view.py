@@ -17,7 +17,7 @@ from domain.time import Micros
 __all__ = ["PaymentState", "PaymentView", "apply", "new_payment", "view"]
 
 
-class PaymentView(msgspec.Struct, frozen=True):
+class PaymentView(msgspec.Struct, frozen=True, gc=False):
     """A payment at an instant: a function of its facts, that instant and the policy alone."""
 
     key_kind: ClassVar[str] = "payment"
