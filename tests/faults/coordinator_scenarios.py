@@ -1,9 +1,9 @@
-"""A row of the fault matrix for clusters of any size: the node that coordinates the group dies, and no worker."""
+"""A fault scenario for clusters of any size: the node that coordinates the group dies, and no worker does."""
 
 import logging
 import time
 
-from tests.faults.fault_scenarios import Stage
+from tests.faults.fault_scenarios import FaultBench
 from tests.kit.output_watch import OutputWatch
 from tests.kit.verifier import KEYS
 from tools.local.kafka import KafkaCluster
@@ -26,41 +26,39 @@ GAP_S = 30.0
 which must notice the death and choose leaders. Another 5 s pass until a call is considered hung."""
 
 
-def group_coordinator_dies(stage: Stage, cluster: KafkaCluster) -> None:
+def group_coordinator_dies(bench: FaultBench, cluster: KafkaCluster) -> None:
     """The group's coordinator is killed and comes back. Producers may wait for its old handle forever (decision 14)."""
-    scenario = stage.scenario()
-    with stage.installation(
+    scenario = bench.scenario()
+    with bench.deployment(
         scenario, replication_factor=cluster.nodes, session_timeout_ms=SESSION_MS, transaction_timeout_ms=TRANSACTION_MS
-    ) as installation:
+    ) as deployment:
         # Longer than it takes anywhere: when there is nothing to write any more, a gap means nothing.
-        feed = stage.feed(installation, scenario, 120 * stage.strikes)
+        feed = bench.feed(deployment, scenario, 120 * bench.strikes)
         for worker_id in "ab":
-            installation.worker(worker_id)
-        installation.wait_members(2)
-        for worker in installation.workers.values():
+            deployment.worker(worker_id)
+        deployment.wait_members(2)
+        for worker in deployment.workers.values():
             worker.wait_ready()
-        watch = OutputWatch(
-            stage.bootstrap, [installation.name(topic) for topic in KEYS], installation.settings.partitions
-        )
+        watch = OutputWatch(bench.bootstrap, [deployment.name(topic) for topic in KEYS], deployment.settings.partitions)
         gaps = []
-        installation.watch(2)
-        for _ in range(stage.strikes):
-            installation.watch(stage.rng.uniform(0, 2))
+        deployment.watch(2)
+        for _ in range(bench.strikes):
+            deployment.watch(bench.rng.uniform(0, 2))
             began = time.monotonic()
-            node = installation.monitor.coordinator()
+            node = deployment.monitor.coordinator()
             cluster.kill(node)
             # A worker that ends by itself is an error here: none is supervised.
-            away_s = stage.rng.uniform(*AWAY_S)
-            installation.watch(away_s if cluster.nodes > 1 else 0)
+            away_s = bench.rng.uniform(*AWAY_S)
+            deployment.watch(away_s if cluster.nodes > 1 else 0)
             cluster.restart(node)
-            installation.watch(AFTER_S)
+            deployment.watch(AFTER_S)
             gaps.append(watch.longest_gap_s(began, time.monotonic()))
         assert feed.is_alive(), "all was published before the last node was back"
         feed.finish(hurry=True)
-        installation.wait_settled(180)
+        deployment.wait_settled(180)
         watch.stop()
-        installation.check()
+        deployment.check()
         log.warning("nothing was written for at most %s s", ", ".join(f"{gap:.1f}" for gap in gaps))
         assert max(gaps) < GAP_S, f"nothing was written for {max(gaps):.1f} s when the group's coordinator died"
-        for worker in installation.workers.values():
+        for worker in deployment.workers.values():
             assert worker.terminate() == 0

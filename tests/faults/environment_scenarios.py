@@ -1,5 +1,5 @@
-"""Rows of the fault matrix in which something around the workers goes wrong: what is written is refused, a disk is
-full, our own code raises, foreign transactions are aborted, the cleaner is at work. The others are in rows.py."""
+"""Fault scenarios around the workers: refused records, a full disk, an exception in our own code, aborted transactions
+of other producers, compaction. The others are in fault_scenarios.py."""
 
 import ctypes
 import os
@@ -18,9 +18,9 @@ from domain.facts import PaymentInitiated
 from domain.time import DAY, Micros
 from simulator.deliver import Delivery, value_of
 from simulator.scenario import simulate
-from tests.faults.fault_scenarios import Stage
+from tests.faults.fault_scenarios import FaultBench
 from tests.kit import wire
-from tests.kit.deployment import Installation
+from tests.kit.deployment import AuditedDeployment
 from tests.kit.reading import read_all
 from tools.local.processes import wait_until
 
@@ -40,52 +40,52 @@ GROWTH_MAX_MIB = 60
 """By how much a worker may grow meanwhile. It grew by 27 when tried, and by 73 when nothing kept it from reading on."""
 
 
-def produce_refused(stage: Stage) -> None:
+def produce_refused(bench: FaultBench) -> None:
     """A topic refuses records of the usual size for a while: the worker stops loudly, each time, until it is mended."""
-    scenario = stage.scenario()
-    topic = stage.rng.choice(["payment-reconciliations", "obligation-reconciliations", "payments-changelog"])
+    scenario = bench.scenario()
+    topic = bench.rng.choice(["payment-reconciliations", "obligation-reconciliations", "payments-changelog"])
     half = len(scenario.deliveries) // 2
-    with stage.installation(scenario) as installation:
-        installation.publish(scenario.deliveries[:half], rng=stage.rng, spread=True)
-        installation.worker("a", supervised=True)
-        installation.wait_progress(half)
-        installation.onlooker.configure(topic, max_message_bytes="90")
-        installation.publish(scenario.deliveries[half:], rng=stage.rng, spread=True)
-        wait_until(lambda: _deaths(installation) >= 2, 90, "the worker to have stopped twice")
-        assert {status > 0 for _, status in installation.deaths} == {True}
-        assert "too large" in (installation.directory_of("a") / "worker.log").read_text(encoding="utf-8").lower()
-        installation.onlooker.configure(topic, max_message_bytes="")
-        installation.wait_settled()
-        installation.check()
+    with bench.deployment(scenario) as deployment:
+        deployment.publish(scenario.deliveries[:half], rng=bench.rng, spread=True)
+        deployment.worker("a", supervised=True)
+        deployment.wait_progress(half)
+        deployment.monitor.configure(topic, max_message_bytes="90")
+        deployment.publish(scenario.deliveries[half:], rng=bench.rng, spread=True)
+        wait_until(lambda: _deaths(deployment) >= 2, 90, "the worker to have stopped twice")
+        assert {status > 0 for _, status in deployment.deaths} == {True}
+        assert "too large" in (deployment.directory_of("a") / "worker.log").read_text(encoding="utf-8").lower()
+        deployment.monitor.configure(topic, max_message_bytes="")
+        deployment.wait_settled()
+        deployment.check()
 
 
-def nothing_is_acknowledged(stage: Stage) -> None:
+def nothing_is_acknowledged(bench: FaultBench) -> None:
     """A long backlog waits, and what is written is not acknowledged: the worker stops reading and stays small.
 
     When it is acknowledged again, it goes on by itself. (A broker that reads and does not acknowledge cannot be had: it
     takes `min.insync.replicas` for the number of replicas, if that is less.)
     """
-    scenario = stage.scenario()
-    strangers = [_stranger(number, scenario.closes_at) for number in range(UNACKNOWLEDGED * stage.strikes)]
-    gate = stage.directory / "nothing-is-acknowledged"
-    with stage.installation(scenario, transaction_timeout_ms=60_000) as installation:
-        worker = installation.worker(fault=f"wait:produce:{gate}")
-        installation.publish(scenario.deliveries, rng=stage.rng)
-        installation.wait_settled()
+    scenario = bench.scenario()
+    strangers = [_stranger(number, scenario.closes_at) for number in range(UNACKNOWLEDGED * bench.strikes)]
+    gate = bench.directory / "nothing-is-acknowledged"
+    with bench.deployment(scenario, transaction_timeout_ms=60_000) as deployment:
+        worker = deployment.worker(fault=f"wait:produce:{gate}")
+        deployment.publish(scenario.deliveries, rng=bench.rng)
+        deployment.wait_settled()
         gate.touch()
         before = resident_bytes(worker.pid)
-        installation.publish(strangers)
+        deployment.publish(strangers)
         peak = 0
         until = time.monotonic() + UNACKNOWLEDGED_S
         while time.monotonic() < until:
-            installation.watch(0.2)
+            deployment.watch(0.2)
             peak = max(peak, resident_bytes(worker.pid))
         grown = (peak - before) / 2**20
-        assert sum(installation.onlooker.lag().values()) == len(strangers), "something was acknowledged"
+        assert sum(deployment.monitor.lag().values()) == len(strangers), "something was acknowledged"
         gate.unlink()
-        installation.wait_settled(180)
+        deployment.wait_settled(180)
         assert grown < GROWTH_MAX_MIB, f"the worker grew by {grown:.0f} MiB while nothing was acknowledged"
-        installation.check()
+        deployment.check()
 
 
 def _stranger(number: int, at: Micros) -> Delivery:
@@ -99,47 +99,47 @@ def _stranger(number: int, at: Micros) -> Delivery:
     return Delivery("payment-initiated", payment_id, at - DAY, fact)
 
 
-def _deaths(installation: Installation) -> int:
-    installation.supervise()
-    return len(installation.deaths)
+def _deaths(deployment: AuditedDeployment) -> int:
+    deployment.supervise()
+    return len(deployment.deaths)
 
 
-def own_code_raises(stage: Stage) -> None:
+def own_code_raises(bench: FaultBench) -> None:
     """An exception in our own code: the worker stops, its offset stays, and a mended worker goes on from there."""
-    scenario = stage.scenario()
-    victim = stage.rng.choice([d.key for d in scenario.deliveries if d.topic == "payment-initiated" and not d.is_bad])
-    with stage.installation(scenario) as installation:
-        installation.publish(scenario.deliveries, rng=stage.rng, spread=True)
+    scenario = bench.scenario()
+    victim = bench.rng.choice([d.key for d in scenario.deliveries if d.topic == "payment-initiated" and not d.is_bad])
+    with bench.deployment(scenario) as deployment:
+        deployment.publish(scenario.deliveries, rng=bench.rng, spread=True)
         for _ in range(2):
-            worker = installation.worker(fault=f"raise:{victim}")
+            worker = deployment.worker(fault=f"raise:{victim}")
             assert worker.wait(60) > 0
-            assert f"a fault was built in for {victim}" in worker.log_tail(400)
-        assert installation.onlooker.lag() != {}
-        assert victim not in installation.outputs().last().payments
-        installation.worker()
-        installation.wait_settled()
-        installation.check()
+            assert f"a fault was built in for {victim}" in worker.tail(400)
+        assert deployment.monitor.lag() != {}
+        assert victim not in deployment.outputs().last().payments
+        deployment.worker()
+        deployment.wait_settled()
+        deployment.check()
 
 
-def aborted_transactions(stage: Stage) -> None:
+def aborted_transactions(bench: FaultBench) -> None:
     """A producer of inputs aborts every other transaction: what it aborted never happened, and leaves only gaps."""
-    scenario = stage.scenario()
-    with stage.installation(scenario) as installation:
-        producer = Producer({"bootstrap.servers": stage.bootstrap, "transactional.id": stage.prefix, "linger.ms": 1})
+    scenario = bench.scenario()
+    with bench.deployment(scenario) as deployment:
+        producer = Producer({"bootstrap.servers": bench.bootstrap, "transactional.id": bench.prefix, "linger.ms": 1})
         producer.init_transactions(30)
-        installation.worker()
+        deployment.worker()
         deliveries, at = scenario.deliveries, 0
-        lies = simulate(stage.seed + 1_000, stage.obligations).deliveries
+        lies = simulate(bench.seed + 1_000, bench.obligations).deliveries
         failed: list[Any] = []
         while at < len(deliveries):
-            some = deliveries[at : at + stage.rng.randint(1, 200)]
-            good = stage.rng.random() < 0.5
+            some = deliveries[at : at + bench.rng.randint(1, 200)]
+            good = bench.rng.random() < 0.5
             producer.begin_transaction()
             for delivery in some if good else lies[at : at + len(some)]:
                 producer.produce(
-                    installation.name(delivery.topic), value_of(delivery, lambda fact, _: wire.encode(fact)),
-                    delivery.key.encode(), stage.rng.randrange(installation.settings.partitions),
-                    on_delivery=installation.noting(delivery, failed) if good else None,
+                    deployment.name(delivery.topic), value_of(delivery, lambda fact, _: wire.encode(fact)),
+                    delivery.key.encode(), bench.rng.randrange(deployment.settings.partitions),
+                    on_delivery=deployment.noting(delivery, failed) if good else None,
                 )  # fmt: skip
             assert producer.flush(30) == 0
             if good:
@@ -148,31 +148,31 @@ def aborted_transactions(stage: Stage) -> None:
             else:
                 producer.abort_transaction(30)
         assert failed == []
-        installation.wait_settled()
-        installation.check(scenario)
+        deployment.wait_settled()
+        deployment.check(scenario)
 
 
-def disk_full(stage: Stage) -> None:
+def disk_full(bench: FaultBench) -> None:
     """The disk of the local store is full: the worker stops loudly; with room again, nothing was lost."""
-    scenario = stage.scenario()
-    with stage.installation(scenario) as installation:
-        state = installation.directory_of("a") / "state"
+    scenario = bench.scenario()
+    with bench.deployment(scenario) as deployment:
+        state = deployment.directory_of("a") / "state"
         with small_disk(state) as filler:
-            feed = stage.feed(installation, scenario, 8)
-            installation.worker()
-            installation.wait_progress(stage.rng.randrange(len(scenario.deliveries) // 2))
+            feed = bench.feed(deployment, scenario, 8)
+            deployment.worker()
+            deployment.wait_progress(bench.rng.randrange(len(scenario.deliveries) // 2))
             filler.write_bytes(b"")
             with filler.open("ab", buffering=0) as file:
                 fill(file.fileno())
-            worker = installation.workers["a"]
+            worker = deployment.workers["a"]
             assert worker.wait(90) > 0
-            assert "no space left" in worker.log_tail(400).lower()
+            assert "no space left" in worker.tail(400).lower()
             filler.unlink()
-            installation.worker()
+            deployment.worker()
             feed.finish()
-            installation.wait_settled()
-            installation.check()
-            assert installation.workers["a"].term() == 0
+            deployment.wait_settled()
+            deployment.check()
+            assert deployment.workers["a"].terminate() == 0
 
 
 def fill(file: int) -> None:
@@ -195,35 +195,35 @@ def small_disk(at: Path, mebibytes: int = 48) -> Iterator[Path]:
     try:
         yield at / "filler"
     finally:
-        # Lazily: a worker that a failure left behind may still have files open there.
+        # Lazily: a worker that is left after a failure may still have files open there.
         libc.umount2(bytes(at), 2)
 
 
-def changelog_compaction(stage: Stage) -> None:
+def changelog_compaction(bench: FaultBench) -> None:
     """The cleaner drops what was overwritten and what was deleted; recovery from zero then ends in the same state.
 
     The cluster's cleaner must be quick: `CLEANER`.
     """
-    scenario = stage.scenario()
+    scenario = bench.scenario()
     third = len(scenario.deliveries) // 3
     changelogs = ("payments-changelog", "obligations-changelog")
-    with stage.installation(scenario) as installation:
-        feed = stage.feed(installation, scenario, 4)
-        installation.worker()
+    with bench.deployment(scenario) as deployment:
+        feed = bench.feed(deployment, scenario, 4)
+        deployment.worker()
         feed.finish()
-        installation.wait_settled()
-        assert installation.workers["a"].term() == 0
+        deployment.wait_settled()
+        assert deployment.workers["a"].terminate() == 0
 
-        before = {changelog: read_all(stage.bootstrap, installation.name(changelog)) for changelog in changelogs}
-        producer = Producer({"bootstrap.servers": stage.bootstrap})
+        before = {changelog: read_all(bench.bootstrap, deployment.name(changelog)) for changelog in changelogs}
+        producer = Producer({"bootstrap.servers": bench.bootstrap})
         for changelog, records in before.items():
             # A stranger with somebody's state, and then without any: a null value forgets the key.
-            donor = stage.rng.choice([record for record in records if (record.value or NO_DEADLINE)[:8] != NO_DEADLINE])
+            donor = bench.rng.choice([record for record in records if (record.value or NO_DEADLINE)[:8] != NO_DEADLINE])
             for value in (donor.value, None):
-                producer.produce(installation.name(changelog), value, b"X-nobody", donor.partition)
+                producer.produce(deployment.name(changelog), value, b"X-nobody", donor.partition)
         assert producer.flush(30) == 0
         for changelog in changelogs:
-            installation.onlooker.configure(
+            deployment.monitor.configure(
                 changelog,
                 segment_ms="500", min_cleanable_dirty_ratio="0.01", delete_retention_ms="100", segment_bytes="1048576",
             )  # fmt: skip
@@ -231,11 +231,11 @@ def changelog_compaction(stage: Stage) -> None:
         def cleaned() -> bool:
             # A segment is only closed by a later record, and only closed ones are cleaned.
             for changelog in changelogs:
-                for partition in range(installation.settings.partitions):
-                    producer.produce(installation.name(changelog), None, b"X-nobody", partition)
+                for partition in range(deployment.settings.partitions):
+                    producer.produce(deployment.name(changelog), None, b"X-nobody", partition)
             assert producer.flush(30) == 0
             for changelog in changelogs:
-                left = read_all(stage.bootstrap, installation.name(changelog))
+                left = read_all(bench.bootstrap, deployment.name(changelog))
                 states = [record for record in left if record.value is not None]
                 # By partition, too: each has a tally, under the same key.
                 if len(states) > len({(record.partition, record.key) for record in before[changelog]}):
@@ -249,11 +249,11 @@ def changelog_compaction(stage: Stage) -> None:
             assert time.monotonic() < until, "the cleaner has not dropped all that was overwritten"
             time.sleep(1)
         assert sum(map(len, before.values())) > sum(len({r.key for r in records}) for records in before.values())
-        shutil.rmtree(installation.directory_of("a") / "state")
-        installation.worker()
-        # What is told again must be told from the recovered state: duplicates change nothing, so nothing may come.
-        told = installation.outputs().told
-        installation.publish(scenario.deliveries[:third], rng=stage.rng, spread=True)
-        installation.wait_settled()
-        assert installation.outputs().told == told
-        installation.check()
+        shutil.rmtree(deployment.directory_of("a") / "state")
+        deployment.worker()
+        # Duplicates change nothing, so a correctly recovered state publishes nothing.
+        published = deployment.outputs().records
+        deployment.publish(scenario.deliveries[:third], rng=bench.rng, spread=True)
+        deployment.wait_settled()
+        assert deployment.outputs().records == published
+        deployment.check()

@@ -1,7 +1,7 @@
-"""The fault matrix: each row is a function that strikes at an installation while it works and holds what comes out to
-the truth. tests/faults/test_faults.py runs each row briefly, tests/soak/ for long; docs/fault-matrix.md is the table.
+"""The fault matrix: each scenario is a function that strikes at a working deployment and compares its outputs with the
+truth. tests/faults/test_faults.py runs each scenario briefly, tests/soak/ for long; docs/fault-matrix.md lists them.
 
-All that a row leaves to chance it draws from the stage's random numbers, so that a seed strikes at the same points of
+All random choices are drawn from the bench's generator, so that a seed strikes at the same points of
 the work again (to the timing of processes, which nobody can repeat).
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from simulator.scenario import Scenario, simulate
-from tests.kit.deployment import Feed, Installation
+from tests.kit.deployment import AuditedDeployment, Feed
 from tools.local.kafka import KafkaCluster
 from tools.local.processes import wait_until
 from tools.local.worker import WorkerProcess
@@ -23,8 +23,8 @@ SESSION_S = 2.5
 
 
 @dataclass
-class Stage:
-    """Where a row is played."""
+class FaultBench:
+    """The broker, folder and seed of a fault scenario."""
 
     bootstrap: str
     prefix: str
@@ -32,14 +32,14 @@ class Stage:
     seed: int
     obligations: int = 120
     strikes: int = 1
-    """How often a row strikes, where it can strike more than once; the short form's number is 1."""
+    """How often a scenario strikes, if it can strike more than once; 1 in the short form."""
 
     def __post_init__(self) -> None:
         self.rng = random.Random(self.seed)
 
-    def turn(self, number: int) -> "Stage":
-        """A stage of its own for each turn of a row that is played from its beginning more than once."""
-        return Stage(
+    def turn(self, number: int) -> "FaultBench":
+        """Return a bench of its own for each turn of a scenario that is repeated from its beginning."""
+        return FaultBench(
             self.bootstrap, f"{self.prefix}{number}-", self.directory / str(number), self.seed + number,
             self.obligations,
         )  # fmt: skip
@@ -48,275 +48,277 @@ class Stage:
         """What happens, from the seed."""
         return simulate(self.seed, self.obligations)
 
-    def installation(self, scenario: Scenario, **settings: Any) -> Installation:
-        """An installation whose clock stands at the scenario's end."""
+    def deployment(self, scenario: Scenario, **settings: Any) -> AuditedDeployment:
+        """A deployment whose clock stands at the scenario's end."""
         short: dict[str, Any] = {"session_timeout_ms": int(SESSION_S * 1_000), "commit_interval_ms": 50}
-        return Installation(self.bootstrap, self.prefix, self.directory, clock=scenario.closes_at, **(short | settings))
+        return AuditedDeployment(
+            self.bootstrap, self.prefix, self.directory, clock=scenario.closes_at, **(short | settings)
+        )
 
-    def feed(self, installation: Installation, scenario: Scenario, seconds: float) -> Feed:
+    def feed(self, deployment: AuditedDeployment, scenario: Scenario, seconds: float) -> Feed:
         """Publish the scenario over some seconds."""
-        return Feed(installation, scenario.deliveries, seconds, self.rng)
+        return Feed(deployment, scenario.deliveries, seconds, self.rng)
 
 
-Row = Callable[[Stage], None]
+FaultScenario = Callable[[FaultBench], None]
 
 
-def kill_any_worker_at_any_moment(stage: Stage) -> None:
+def kill_any_worker_at_any_moment(bench: FaultBench) -> None:
     """Kill -9 of any of two workers at random moments; each is started again at once."""
-    scenario = stage.scenario()
-    kills = 7 * stage.strikes
-    with stage.installation(scenario) as installation:
-        feed = stage.feed(installation, scenario, 3 * kills)
+    scenario = bench.scenario()
+    kills = 7 * bench.strikes
+    with bench.deployment(scenario) as deployment:
+        feed = bench.feed(deployment, scenario, 3 * kills)
         for worker_id in "ab":
-            installation.worker(worker_id, supervised=True)
+            deployment.worker(worker_id, supervised=True)
         for _ in range(kills):
-            installation.watch(stage.rng.uniform(0.3, 5.5))
-            installation.workers[stage.rng.choice("ab")].kill9()
+            deployment.watch(bench.rng.uniform(0.3, 5.5))
+            deployment.workers[bench.rng.choice("ab")].kill()
         feed.finish()
-        installation.wait_settled()
-        installation.check()
-        assert [status for _, status in installation.deaths].count(-9) == kills
+        deployment.wait_settled()
+        deployment.check()
+        assert [status for _, status in deployment.deaths].count(-9) == kills
 
 
-def die_between_the_steps_of_a_transaction(stage: Stage) -> None:
-    """SIGKILL behind each step of a transaction; the worker comes back on its own state."""
-    scenario = stage.scenario()
-    steps = ["begin", "produce", "flushed", "offsets", "commit", "store"] * stage.strikes
-    stage.rng.shuffle(steps)
-    with stage.installation(scenario) as installation:
-        feed = stage.feed(installation, scenario, 8 * len(steps))
+def die_between_the_steps_of_a_transaction(bench: FaultBench) -> None:
+    """SIGKILL after each step of a transaction; the worker restarts on its own state."""
+    scenario = bench.scenario()
+    steps = ["begin", "produce", "flushed", "offsets", "commit", "store"] * bench.strikes
+    bench.rng.shuffle(steps)
+    with bench.deployment(scenario) as deployment:
+        feed = bench.feed(deployment, scenario, 8 * len(steps))
         for step in steps:
-            worker = installation.worker(fault=f"kill:{step}:{stage.rng.randint(1, 3)}")
-            assert worker.wait(60) == -9, worker.log_tail()
-        installation.worker()
+            worker = deployment.worker(fault=f"kill:{step}:{bench.rng.randint(1, 3)}")
+            assert worker.wait(60) == -9, worker.tail()
+        deployment.worker()
         feed.finish()
-        installation.wait_settled()
-        installation.check()
+        deployment.wait_settled()
+        deployment.check()
 
 
-def die_for_good_with_a_transaction_open(stage: Stage) -> None:
+def die_for_good_with_a_transaction_open(bench: FaultBench) -> None:
     """A worker dies in a transaction and never comes back; another, which knows nothing, takes over at once."""
-    scenario = stage.scenario()
-    steps = ["commit", "offsets", "flushed"] * stage.strikes
-    with stage.installation(scenario, transaction_timeout_ms=8_000) as installation:
-        feed = stage.feed(installation, scenario, 8 * len(steps))
+    scenario = bench.scenario()
+    steps = ["commit", "offsets", "flushed"] * bench.strikes
+    with bench.deployment(scenario, transaction_timeout_ms=8_000) as deployment:
+        feed = bench.feed(deployment, scenario, 8 * len(steps))
         for number, step in enumerate(steps):
-            worker = installation.worker(f"w{number}", fault=f"kill:{step}:{stage.rng.randint(2, 5)}")
-            assert worker.wait(90) == -9, worker.log_tail()
-            installation.dismiss(f"w{number}")
-        installation.worker("last")
+            worker = deployment.worker(f"w{number}", fault=f"kill:{step}:{bench.rng.randint(2, 5)}")
+            assert worker.wait(90) == -9, worker.tail()
+            deployment.dismiss(f"w{number}")
+        deployment.worker("last")
         feed.finish()
-        installation.wait_settled()
-        installation.check()
+        deployment.wait_settled()
+        deployment.check()
 
 
-def two_take_over_behind_an_open_transaction(stage: Stage) -> None:
-    """A worker dies in a transaction that stays open for long; a second works on behind it; a third takes over from it.
+def two_takeovers_after_an_open_transaction(bench: FaultBench) -> None:
+    """A worker dies in a transaction that stays open for long; a second continues; a third takes over from the second.
 
-    What the second committed would lie behind the last stable offset, and must not be missed by the third, whose
-    disk is empty.
+    The commits of the second lie after the last stable offset, and the third, whose
+    disk is empty, must not miss them.
     """
-    for turn in range(stage.strikes):
-        other = stage.turn(turn)
+    for turn in range(bench.strikes):
+        other = bench.turn(turn)
         scenario = other.scenario()
         half = len(scenario.deliveries) // 2
-        with other.installation(scenario, transaction_timeout_ms=12_000) as installation:
-            feed = Feed(installation, scenario.deliveries[:half], 6, stage.rng)
-            first = installation.worker("first", fault="kill:flushed:1:last")
-            assert first.wait(60) == -9, first.log_tail()
-            installation.dismiss("first")
-            installation.worker("second")
+        with other.deployment(scenario, transaction_timeout_ms=12_000) as deployment:
+            feed = Feed(deployment, scenario.deliveries[:half], 6, bench.rng)
+            first = deployment.worker("first", fault="kill:flushed:1:last")
+            assert first.wait(60) == -9, first.tail()
+            deployment.dismiss("first")
+            deployment.worker("second")
             feed.finish()
-            installation.wait_progress(half)
-            installation.workers["second"].kill9()
-            installation.dismiss("second")
-            installation.worker("third")
-            installation.publish(scenario.deliveries[half:], rng=stage.rng, spread=True)
-            installation.wait_settled()
-            installation.check()
+            deployment.wait_progress(half)
+            deployment.workers["second"].kill()
+            deployment.dismiss("second")
+            deployment.worker("third")
+            deployment.publish(scenario.deliveries[half:], rng=bench.rng, spread=True)
+            deployment.wait_settled()
+            deployment.check()
 
 
-def zombie(stage: Stage) -> None:
+def zombie(bench: FaultBench) -> None:
     """SIGSTOP past the session at any moment, and SIGCONT: what it still writes is refused, and it works again."""
-    for turn in range(stage.strikes):
-        _one_zombie(stage, turn, None)
+    for turn in range(bench.strikes):
+        _one_zombie(bench, turn, None)
 
 
-def zombie_inside_a_transaction(stage: Stage) -> None:
+def zombie_inside_a_transaction(bench: FaultBench) -> None:
     """The same, frozen by itself with its offsets sent and its transaction not yet committed."""
-    for turn in range(stage.strikes):
-        _one_zombie(stage, turn, "offsets")
+    for turn in range(bench.strikes):
+        _one_zombie(bench, turn, "offsets")
 
 
-def zombie_with_a_commit_in_hand(stage: Stage) -> None:
+def zombie_with_a_commit_in_hand(bench: FaultBench) -> None:
     """The same, frozen before it wrote any of a commit that another has long written when it wakes up.
 
     Its transaction is still good then, and only the group's fence stands between its records and a second telling.
     """
-    for turn in range(stage.strikes):
-        log = _one_zombie(stage, turn, "begin", transaction_timeout_ms=60_000)
+    for turn in range(bench.strikes):
+        log = _one_zombie(bench, turn, "begin", transaction_timeout_ms=60_000)
         assert "the transaction did not hold" in log
         assert "UNKNOWN_MEMBER_ID" in log or "ILLEGAL_GENERATION" in log, log[-4_000:]
 
 
-def _one_zombie(stage: Stage, turn: int, step: str | None, **settings: int) -> str:
+def _one_zombie(bench: FaultBench, turn: int, step: str | None, **settings: int) -> str:
     """Play a worker's death and resurrection, and give its log."""
-    other = stage.turn(turn)
+    other = bench.turn(turn)
     scenario = other.scenario()
     half = len(scenario.deliveries) // 2
-    with other.installation(scenario, **settings) as installation:
-        feed = Feed(installation, scenario.deliveries[:half], 8, stage.rng)
-        fault = None if step is None else f"stop:{step}:{stage.rng.randint(4, 8)}"
-        zombie_ = installation.worker("zombie", fault=fault)
-        installation.worker("other", supervised=True)
-        installation.wait_members(2)
+    with other.deployment(scenario, **settings) as deployment:
+        feed = Feed(deployment, scenario.deliveries[:half], 8, bench.rng)
+        fault = None if step is None else f"stop:{step}:{bench.rng.randint(4, 8)}"
+        zombie_ = deployment.worker("zombie", fault=fault)
+        deployment.worker("other", supervised=True)
+        deployment.wait_members(2)
         if step is None:
-            installation.watch(stage.rng.uniform(0, 3))
-            zombie_.stop_cont(frozen=True)
+            deployment.watch(bench.rng.uniform(0, 3))
+            zombie_.freeze()
         else:
             wait_until(lambda: _is_frozen(zombie_), 60, "the worker to freeze itself")
-        installation.wait_members(1)
-        installation.watch(stage.rng.uniform(3, 6))
+        deployment.wait_members(1)
+        deployment.watch(bench.rng.uniform(3, 6))
         # From here on it may end with an error and be started again, or rejoin; but it has to be of use again.
-        installation.supervised.add("zombie")
-        zombie_.stop_cont(frozen=False)
+        deployment.supervised.add("zombie")
+        zombie_.thaw()
         feed.finish()
-        installation.wait_members(2)
-        installation.wait_settled()
-        assert installation.workers["other"].term() == 0
-        installation.publish(scenario.deliveries[half:], rng=stage.rng, spread=True)
-        installation.wait_members(1)
-        installation.wait_settled()
-        installation.check()
-    return (installation.directory_of("zombie") / "worker.log").read_text(encoding="utf-8")
+        deployment.wait_members(2)
+        deployment.wait_settled()
+        assert deployment.workers["other"].terminate() == 0
+        deployment.publish(scenario.deliveries[half:], rng=bench.rng, spread=True)
+        deployment.wait_members(1)
+        deployment.wait_settled()
+        deployment.check()
+    return (deployment.directory_of("zombie") / "worker.log").read_text(encoding="utf-8")
 
 
 def _is_frozen(worker: WorkerProcess) -> bool:
     return Path(f"/proc/{worker.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] == "T"
 
 
-def zombie_with_its_records_on_the_way(stage: Stage) -> None:
+def zombie_with_its_records_on_the_way(bench: FaultBench) -> None:
     """One of three is frozen with its offsets sent and what it wrote still on its way; the others share its keys.
 
-    Who takes over a key's state need not be who takes over the input that its last fact was read from, and so does not
+    The worker that takes over a key's state need not take over the input of its last fact, and so does not
     wait for the offset of that input to be stable. What the zombie writes when it wakes up must not come too late.
     """
-    for turn in range(stage.strikes):
-        _zombie_with_its_records_on_the_way(stage, turn)
+    for turn in range(bench.strikes):
+        _zombie_with_its_records_on_the_way(bench, turn)
 
 
-def _zombie_with_its_records_on_the_way(stage: Stage, turn: int) -> None:
-    other = stage.turn(turn)
+def _zombie_with_its_records_on_the_way(bench: FaultBench, turn: int) -> None:
+    other = bench.turn(turn)
     scenario = other.scenario()
     half = len(scenario.deliveries) // 2
-    with other.installation(scenario, partitions=6, transaction_timeout_ms=60_000) as installation:
+    with other.deployment(scenario, partitions=6, transaction_timeout_ms=60_000) as deployment:
         for worker_id in ("b", "c"):
-            installation.worker(worker_id, supervised=True)
-        zombie_ = installation.worker("zombie", fault=f"stop:offsets:{stage.rng.randint(1, 3)}:apart")
-        installation.wait_members(3)
-        for worker in installation.workers.values():
+            deployment.worker(worker_id, supervised=True)
+        zombie_ = deployment.worker("zombie", fault=f"stop:offsets:{bench.rng.randint(1, 3)}:apart")
+        deployment.wait_members(3)
+        for worker in deployment.workers.values():
             worker.wait_ready()
         # One by one and anywhere: commits of a few records, whose keys are rarely of the partition they came in.
-        feed = Feed(installation, scenario.deliveries[:half], half / 10, stage.rng, slice_=1)
+        feed = Feed(deployment, scenario.deliveries[:half], half / 10, bench.rng, slice_=1)
         wait_until(lambda: _is_frozen(zombie_), 150, "the worker to freeze itself")
-        installation.wait_members(2)
-        installation.watch(stage.rng.uniform(3, 6))
-        installation.supervised.add("zombie")
-        zombie_.stop_cont(frozen=False)
+        deployment.wait_members(2)
+        deployment.watch(bench.rng.uniform(3, 6))
+        deployment.supervised.add("zombie")
+        zombie_.thaw()
         feed.finish(hurry=True)
-        installation.wait_members(3)
-        installation.publish(scenario.deliveries[half:], rng=stage.rng, spread=True)
-        installation.wait_settled()
-        installation.check()
+        deployment.wait_members(3)
+        deployment.publish(scenario.deliveries[half:], rng=bench.rng, spread=True)
+        deployment.wait_settled()
+        deployment.check()
 
 
-def term_in_the_middle_of_a_batch(stage: Stage) -> None:
+def term_in_the_middle_of_a_batch(bench: FaultBench) -> None:
     """SIGTERM under load: exit status 0, the group is left at once, nothing is lost."""
-    scenario = stage.scenario()
-    terms = 3 * stage.strikes
-    # So long a session that a member who did not say goodbye would be noticed.
-    with stage.installation(scenario, session_timeout_ms=30_000) as installation:
-        feed = stage.feed(installation, scenario, 6 * terms)
-        installation.worker("a")
-        installation.worker("b")
+    scenario = bench.scenario()
+    terms = 3 * bench.strikes
+    # A session long enough that a member that did not leave the group would be noticed.
+    with bench.deployment(scenario, session_timeout_ms=30_000) as deployment:
+        feed = bench.feed(deployment, scenario, 6 * terms)
+        deployment.worker("a")
+        deployment.worker("b")
         for turn in range(terms):
-            installation.wait_members(2)
-            installation.watch(stage.rng.uniform(0, 2))
+            deployment.wait_members(2)
+            deployment.watch(bench.rng.uniform(0, 2))
             leaver = "ab"[turn % 2]
-            assert installation.workers[leaver].term() == 0
-            installation.wait_members(1, timeout_s=3)
-            installation.worker(leaver)
+            assert deployment.workers[leaver].terminate() == 0
+            deployment.wait_members(1, timeout_s=3)
+            deployment.worker(leaver)
         feed.finish()
-        installation.wait_settled()
-        installation.check()
+        deployment.wait_settled()
+        deployment.check()
 
 
-def workers_join_and_leave(stage: Stage) -> None:
+def workers_join_and_leave(bench: FaultBench) -> None:
     """One worker, three, one, under load."""
-    scenario = stage.scenario()
-    with stage.installation(scenario) as installation:
-        feed = stage.feed(installation, scenario, 12 * stage.strikes)
-        installation.worker("a")
-        for _ in range(stage.strikes):
-            installation.wait_members(1)
-            installation.worker("b")
-            installation.watch(stage.rng.uniform(0, 2))
-            installation.worker("c")
-            installation.wait_members(3)
-            installation.watch(stage.rng.uniform(0, 3))
-            assert installation.workers["b"].term() == 0
-            assert installation.workers["c"].term() == 0
+    scenario = bench.scenario()
+    with bench.deployment(scenario) as deployment:
+        feed = bench.feed(deployment, scenario, 12 * bench.strikes)
+        deployment.worker("a")
+        for _ in range(bench.strikes):
+            deployment.wait_members(1)
+            deployment.worker("b")
+            deployment.watch(bench.rng.uniform(0, 2))
+            deployment.worker("c")
+            deployment.wait_members(3)
+            deployment.watch(bench.rng.uniform(0, 3))
+            assert deployment.workers["b"].terminate() == 0
+            assert deployment.workers["c"].terminate() == 0
         feed.finish()
-        installation.wait_settled()
-        installation.check()
+        deployment.wait_settled()
+        deployment.check()
 
 
-def recovery_from_zero(stage: Stage) -> None:
+def recovery_from_zero(bench: FaultBench) -> None:
     """The disk is lost in the middle of the work."""
-    scenario = stage.scenario()
-    with stage.installation(scenario) as installation:
-        feed = stage.feed(installation, scenario, 6 * stage.strikes)
-        for _ in range(stage.strikes):
-            installation.worker()
-            installation.wait_progress(stage.rng.randrange(len(scenario.deliveries)) // 2)
-            installation.workers["a"].kill9()
-            shutil.rmtree(installation.directory_of("a") / "state")
-        installation.worker()
+    scenario = bench.scenario()
+    with bench.deployment(scenario) as deployment:
+        feed = bench.feed(deployment, scenario, 6 * bench.strikes)
+        for _ in range(bench.strikes):
+            deployment.worker()
+            deployment.wait_progress(bench.rng.randrange(len(scenario.deliveries)) // 2)
+            deployment.workers["a"].kill()
+            shutil.rmtree(deployment.directory_of("a") / "state")
+        deployment.worker()
         feed.finish()
-        installation.wait_settled()
-        installation.check()
+        deployment.wait_settled()
+        deployment.check()
 
 
-def broker_restart(stage: Stage, cluster: KafkaCluster) -> None:
+def broker_restart(bench: FaultBench, cluster: KafkaCluster) -> None:
     """The broker dies as in a power cut and comes back at once."""
-    scenario = stage.scenario()
-    with stage.installation(scenario) as installation:
-        feed = stage.feed(installation, scenario, 8 * stage.strikes)
-        installation.worker("a", supervised=True)
-        installation.worker("b", supervised=True)
-        for _ in range(stage.strikes):
-            installation.wait_members(2)
-            installation.watch(stage.rng.uniform(0, 3))
+    scenario = bench.scenario()
+    with bench.deployment(scenario) as deployment:
+        feed = bench.feed(deployment, scenario, 8 * bench.strikes)
+        deployment.worker("a", supervised=True)
+        deployment.worker("b", supervised=True)
+        for _ in range(bench.strikes):
+            deployment.wait_members(2)
+            deployment.watch(bench.rng.uniform(0, 3))
             cluster.kill()
             cluster.restart()
         feed.finish()
-        installation.wait_settled(180)
-        installation.check()
+        deployment.wait_settled(180)
+        deployment.check()
 
 
-def broker_away(stage: Stage, cluster: KafkaCluster, seconds: float) -> None:
+def broker_away(bench: FaultBench, cluster: KafkaCluster, seconds: float) -> None:
     """The broker answers nobody for a while."""
-    scenario = stage.scenario()
-    with stage.installation(scenario) as installation:
-        feed = stage.feed(installation, scenario, 6 * stage.strikes)
-        installation.worker("a", supervised=True)
-        installation.worker("b", supervised=True)
-        for _ in range(stage.strikes):
-            installation.wait_members(2)
-            installation.watch(stage.rng.uniform(0, 3))
+    scenario = bench.scenario()
+    with bench.deployment(scenario) as deployment:
+        feed = bench.feed(deployment, scenario, 6 * bench.strikes)
+        deployment.worker("a", supervised=True)
+        deployment.worker("b", supervised=True)
+        for _ in range(bench.strikes):
+            deployment.wait_members(2)
+            deployment.watch(bench.rng.uniform(0, 3))
             cluster.pause()
             time.sleep(seconds)
             cluster.resume()
         feed.finish()
-        installation.wait_settled(180)
-        installation.check()
+        deployment.wait_settled(180)
+        deployment.check()

@@ -1,4 +1,4 @@
-"""The short form of the fault matrix (docs/fault-matrix.md): each row once. RENTMATCH_TEST_SEED plays another seed."""
+"""The short form of the fault matrix (docs/fault-matrix.md): each scenario once. RENTMATCH_TEST_SEED selects a seed."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import MakeCluster
 from tests.faults import coordinator_scenarios, environment_scenarios, fault_scenarios, takeover_scenarios
-from tests.faults.fault_scenarios import Row, Stage
+from tests.faults.fault_scenarios import FaultBench, FaultScenario
 from tests.kit.environment import TEST_SEED
 
 pytestmark = pytest.mark.kafka
@@ -17,20 +17,20 @@ SEED = TEST_SEED or 1
 
 
 @contextmanager
-def told_seed(seed: int) -> Iterator[None]:
-    """Whatever goes wrong tells how to play it again."""
+def reporting_seed(seed: int) -> Iterator[None]:
+    """Add to every failure how to reproduce it."""
     try:
         yield
     except BaseException as error:
-        error.add_note(f"played again by RENTMATCH_TEST_SEED={seed}")
+        error.add_note(f"reproduce with RENTMATCH_TEST_SEED={seed}")
         raise
 
 
-WORKER_ROWS: list[Row] = [
+WORKER_FAULTS: list[FaultScenario] = [
     fault_scenarios.kill_any_worker_at_any_moment,
     fault_scenarios.die_between_the_steps_of_a_transaction,
     fault_scenarios.die_for_good_with_a_transaction_open,
-    fault_scenarios.two_take_over_behind_an_open_transaction,
+    fault_scenarios.two_takeovers_after_an_open_transaction,
     fault_scenarios.zombie,
     fault_scenarios.zombie_inside_a_transaction,
     fault_scenarios.zombie_with_a_commit_in_hand,
@@ -48,28 +48,28 @@ WORKER_ROWS: list[Row] = [
 ]
 
 
-@pytest.mark.parametrize("row", WORKER_ROWS, ids=lambda row: row.__name__)
-def test_a_worker_fault(row: Row, kafka: str, topic_prefix: str, tmp_path: Path) -> None:
-    with told_seed(SEED):
-        row(Stage(kafka, topic_prefix, tmp_path, SEED))
+@pytest.mark.parametrize("fault", WORKER_FAULTS, ids=lambda fault: fault.__name__)
+def test_a_worker_fault(fault: FaultScenario, kafka: str, topic_prefix: str, tmp_path: Path) -> None:
+    with reporting_seed(SEED):
+        fault(FaultBench(kafka, topic_prefix, tmp_path, SEED))
 
 
 def test_broker_restart(kafka_cluster_factory: MakeCluster, topic_prefix: str, tmp_path: Path) -> None:
     cluster = kafka_cluster_factory()
-    with told_seed(SEED):
-        fault_scenarios.broker_restart(Stage(cluster.bootstrap, topic_prefix, tmp_path, SEED), cluster)
+    with reporting_seed(SEED):
+        fault_scenarios.broker_restart(FaultBench(cluster.bootstrap, topic_prefix, tmp_path, SEED), cluster)
 
 
 def test_broker_away(kafka_cluster_factory: MakeCluster, topic_prefix: str, tmp_path: Path) -> None:
     cluster = kafka_cluster_factory()
-    with told_seed(SEED):
-        fault_scenarios.broker_away(Stage(cluster.bootstrap, topic_prefix, tmp_path, SEED), cluster, seconds=15)
+    with reporting_seed(SEED):
+        fault_scenarios.broker_away(FaultBench(cluster.bootstrap, topic_prefix, tmp_path, SEED), cluster, seconds=15)
 
 
 def test_changelog_compaction(kafka_cluster_factory: MakeCluster, topic_prefix: str, tmp_path: Path) -> None:
     cluster = kafka_cluster_factory(extra_properties=environment_scenarios.CLEANER)
-    with told_seed(SEED):
-        environment_scenarios.changelog_compaction(Stage(cluster.bootstrap, topic_prefix, tmp_path, SEED))
+    with reporting_seed(SEED):
+        environment_scenarios.changelog_compaction(FaultBench(cluster.bootstrap, topic_prefix, tmp_path, SEED))
 
 
 @pytest.mark.parametrize("nodes", [1, 3])
@@ -77,5 +77,7 @@ def test_group_coordinator_dies(
     nodes: int, kafka_cluster_factory: MakeCluster, topic_prefix: str, tmp_path: Path
 ) -> None:
     cluster = kafka_cluster_factory(nodes=nodes)
-    with told_seed(SEED):
-        coordinator_scenarios.group_coordinator_dies(Stage(cluster.bootstrap, topic_prefix, tmp_path, SEED), cluster)
+    with reporting_seed(SEED):
+        coordinator_scenarios.group_coordinator_dies(
+            FaultBench(cluster.bootstrap, topic_prefix, tmp_path, SEED), cluster
+        )

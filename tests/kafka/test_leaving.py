@@ -83,11 +83,11 @@ def _is_soon_gone(dying: WorkerProcess) -> None:
     _wait_in_log(dying, STOPS)
     began = time.monotonic()
     assert dying.wait(10) == 1
-    assert time.monotonic() - began < DIES_WITHIN_S, dying.log_tail()
+    assert time.monotonic() - began < DIES_WITHIN_S, dying.tail()
 
 
 def _wait_in_log(worker: WorkerProcess, text: str) -> None:
     until = time.monotonic() + 60
     while text not in worker.log.read_text(encoding="utf-8"):
-        assert time.monotonic() < until, worker.log_tail()
+        assert time.monotonic() < until, worker.tail()
         time.sleep(0.02)

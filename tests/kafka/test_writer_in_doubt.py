@@ -14,7 +14,7 @@ from streams.transport import producer_thread, writer
 from streams.transport.batch import TopicPartition
 from streams.transport.commit import Commit
 from streams.transport.writer import Membership, TransactionFailed, Writer
-from tests.kit.deployment import Installation
+from tests.kit.deployment import AuditedDeployment
 from tests.kit.hanging_producer import Hang, HangingProducer
 from tests.kit.reading import read_all
 
@@ -54,14 +54,14 @@ class Group:
 
 
 @pytest.fixture
-def installation(kafka: str, topic_prefix: str, tmp_path: Path) -> Iterator[Installation]:
-    with Installation(kafka, topic_prefix, tmp_path, clock=None, partitions=1) as made:
+def deployment(kafka: str, topic_prefix: str, tmp_path: Path) -> Iterator[AuditedDeployment]:
+    with AuditedDeployment(kafka, topic_prefix, tmp_path, clock=None, partitions=1) as made:
         yield made
 
 
 @pytest.fixture
-def group(installation: Installation) -> Group:
-    return Group(installation.bootstrap, installation.group, installation.name(SOURCE.topic.name))
+def group(deployment: AuditedDeployment) -> Group:
+    return Group(deployment.bootstrap, deployment.group, deployment.name(SOURCE.topic.name))
 
 
 class Doubts:
@@ -92,9 +92,9 @@ def doubts(monkeypatch: pytest.MonkeyPatch) -> Doubts:
     return made
 
 
-def writer_of(installation: Installation, kept: list[Commit]) -> Writer:
-    names = {topic: installation.settings.topic(topic) for topic in topics.ALL}
-    made = Writer(installation.settings.kafka(log_level=2), names, f"{installation.prefix}id", 10_000, kept.append)
+def writer_of(deployment: AuditedDeployment, kept: list[Commit]) -> Writer:
+    names = {topic: deployment.settings.topic(topic) for topic in topics.ALL}
+    made = Writer(deployment.settings.kafka(log_level=2), names, f"{deployment.prefix}id", 10_000, kept.append)
     made.start(60)
     return made
 
@@ -108,16 +108,16 @@ def commit_of(number: int, offset: int) -> Commit:
     return commit
 
 
-def committed_values(installation: Installation, topic: Topic) -> list[bytes | None]:
-    return [record.value for record in read_all(installation.bootstrap, installation.name(topic.name))]
+def committed_values(deployment: AuditedDeployment, topic: Topic) -> list[bytes | None]:
+    return [record.value for record in read_all(deployment.bootstrap, deployment.name(topic.name))]
 
 
 @pytest.mark.parametrize("step", [1, 0], ids=["with new offsets", "deadlines alone"])
 def test_a_commit_holds_once_wherever_its_producer_hangs(
-    step: int, installation: Installation, group: Group, doubts: Doubts
+    step: int, deployment: AuditedDeployment, group: Group, doubts: Doubts
 ) -> None:
     kept: list[Commit] = []
-    writer_ = writer_of(installation, kept)
+    writer_ = writer_of(deployment, kept)
     membership = group.membership()
     commits = [commit_of(0, 7)]
     writer_.submit(commits[0], membership).result(30)
@@ -129,19 +129,19 @@ def test_a_commit_holds_once_wherever_its_producer_hangs(
     assert kept == commits
     assert doubts.made == 1 + len(Hang)
     expected = [f"{number}{part}".encode() for number in range(len(commits)) for part in "ab"]
-    assert committed_values(installation, CHANGELOG) == expected
-    assert committed_values(installation, OUTPUT) == expected
-    ends = [record.offset + 1 for record in read_all(installation.bootstrap, installation.name(CHANGELOG.name))]
+    assert committed_values(deployment, CHANGELOG) == expected
+    assert committed_values(deployment, OUTPUT) == expected
+    ends = [record.offset + 1 for record in read_all(deployment.bootstrap, deployment.name(CHANGELOG.name))]
     assert [commit.changelog_ends for commit in commits] == [{(CHANGELOG, 0): end} for end in ends[1::2]]
-    assert group.committed(installation.name(SOURCE.topic.name)) == 7 + step * len(Hang)
+    assert group.committed(deployment.name(SOURCE.topic.name)) == 7 + step * len(Hang)
     writer_.stop()
 
 
 def test_a_worker_that_was_expelled_meanwhile_is_refused(
-    installation: Installation, group: Group, doubts: Doubts
+    deployment: AuditedDeployment, group: Group, doubts: Doubts
 ) -> None:
     kept: list[Commit] = []
-    writer_ = writer_of(installation, kept)
+    writer_ = writer_of(deployment, kept)
     membership = group.membership()
     doubts.planned = [Hang.AFTER_OFFSETS]
     submitted = writer_.submit(commit_of(0, 7), membership)
@@ -149,20 +149,20 @@ def test_a_worker_that_was_expelled_meanwhile_is_refused(
     with pytest.raises(TransactionFailed, match=r"UNKNOWN_MEMBER_ID|ILLEGAL_GENERATION"):
         submitted.result(60)
     assert kept == []
-    assert group.committed(installation.name(SOURCE.topic.name)) < 0
+    assert group.committed(deployment.name(SOURCE.topic.name)) < 0
 
 
 def test_what_holds_is_kept_although_the_worker_was_expelled_meanwhile(
-    installation: Installation, group: Group, doubts: Doubts
+    deployment: AuditedDeployment, group: Group, doubts: Doubts
 ) -> None:
     kept: list[Commit] = []
-    writer_ = writer_of(installation, kept)
+    writer_ = writer_of(deployment, kept)
     writer_.after_step = partial(_leave_at, group, "offsets")
     doubts.planned = [Hang.AFTER_COMMIT]
     commit = commit_of(0, 7)
     writer_.submit(commit, group.membership()).result(60)
     assert kept == [commit]
-    assert committed_values(installation, CHANGELOG) == [b"0a", b"0b"]
+    assert committed_values(deployment, CHANGELOG) == [b"0a", b"0b"]
     writer_.stop()
 
 

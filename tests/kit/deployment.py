@@ -116,10 +116,6 @@ class AuditedDeployment(Deployment):
         """Return a topic's full name, from its default name."""
         return self.prefix + topic
 
-    @property
-    def onlooker(self) -> GroupMonitor:
-        return self.monitor
-
     # Publishing
 
     def publish(
@@ -237,7 +233,7 @@ class AuditedDeployment(Deployment):
             own = log.read().decode(errors="replace")
         before_the_signal, _, _ = own.partition(SIGNALLED)
         assert STOPS in before_the_signal, (
-            f"worker {worker_id} ended with status {status} after SIGTERM\n{worker.log_tail()}"
+            f"worker {worker_id} ended with status {status} after SIGTERM\n{worker.tail()}"
         )
         self.deaths.append((worker_id, status))
 
@@ -408,6 +404,3 @@ class Feed(threading.Thread):
         self.join(300)
         if self._error is not None or self.is_alive():
             raise RuntimeError("the inputs could not be published") from self._error
-
-
-Installation = AuditedDeployment

@@ -66,10 +66,6 @@ class Outputs:
     records: dict[str, list[OutputRecord]] = field(default_factory=dict)
     dead_letters: list[Read] = field(default_factory=list)
 
-    @property
-    def told(self) -> dict[str, list[OutputRecord]]:
-        return self.records
-
     def last(self) -> Found:
         """Return the state of a reader that keeps the last record of each key."""
         found = Found()

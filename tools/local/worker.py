@@ -42,12 +42,3 @@ class WorkerProcess(Process):
 
         """
         wait_until(lambda: answers_200(f"{self.url}/readyz"), timeout_s, "the worker to be ready", process=self)
-
-    kill9 = Process.kill
-    term = Process.terminate
-    log_tail = Process.tail
-    close = Process.kill
-
-    def stop_cont(self, frozen: bool) -> None:
-        """Freeze or thaw it."""
-        (self.freeze if frozen else self.thaw)()
