@@ -1,4 +1,4 @@
-"""Sees to it that a worker that cannot go on is gone soon, whatever its parts are waiting for."""
+"""Ends a failed worker soon, whatever its parts are waiting for."""
 
 import logging
 import os
@@ -7,14 +7,14 @@ import threading
 log = logging.getLogger(__name__)
 
 GONE_WITHIN_S = 1.5
-"""What an orderly end may take after a failure. Connections to a broker that does not answer would take longer, and
-all partitions of the worker stand still meanwhile."""
+"""How long an orderly end may take after a failure. Closing connections to a broker that does not answer takes longer,
+and the worker's partitions make no progress meanwhile."""
 
 
 def end_soon(within_s: float = GONE_WITHIN_S) -> None:
     """End the process with status 1 if it is still there after a while.
 
-    What is lost is what SIGKILL would lose, which is nothing: the store writes ahead, and recovery compares it with the
+    Nothing is lost, as after SIGKILL: the store has a write-ahead log, and recovery compares the store with the
     changelog.
     """
     timer = threading.Timer(within_s, _end, (within_s,))

@@ -23,36 +23,36 @@ log = logging.getLogger(__name__)
 
 R = TypeVar("R")
 
-_ON_THE_WAY_MAX = 900_000
-"""So many bytes of one partition are sent at a time, and as one batch (librdkafka's `batch.size` is 1,000,000): then no
-batch of a partition can overtake another. A broker that has just become a partition's leader takes the second of two
-that are on their way, having refused the first, and then refuses the first for good (KAFKA-15591); librdkafka counts it
-as written, because a later one is."""
+_IN_FLIGHT_BYTES_MAX = 900_000
+"""At most this many bytes of one partition are in flight, as one batch (librdkafka's `batch.size` is 1,000,000), so
+that no batch of a partition can overtake another. A broker that has just become a partition's leader may refuse the
+first of two batches in flight, accept the second, and then refuse the first for good (KAFKA-15591); librdkafka counts
+the first as written, because a later one is."""
 
 _BATCH_RECORDS = 10_000
-"""As many records as librdkafka puts into a batch (`batch.num.messages`)."""
+"""The most records that librdkafka puts into a batch (`batch.num.messages`)."""
 
 _RECORD_BYTES = 50
-"""What a batch adds to key and value of a record, and a little more."""
+"""The overhead of a record in a batch beside its key and value, rounded up."""
 
-_GATHER_MS = 500
-"""Nothing leaves before it is waited for, or so many milliseconds passed: what is of one partition goes together."""
+_LINGER_MS = 500
+"""`linger.ms`: hold records until flush or this timeout, so that the records of a partition share a batch."""
 
 _GIVE_UP_AFTER_S = 120.0
 """How long a transaction step is retried while the broker is away."""
 
 _INIT_S = 60.0
-"""How long a new producer may take to fence off the one before it: the broker finishes what that one left open."""
+"""How long a new producer may take to fence its predecessor: the broker completes the transaction that it left open."""
 
 _RECONNECT_MS_MAX = 1_000
-"""A broker that is back is found within a second; librdkafka would wait up to ten."""
+"""Reconnect to a broker that is back within a second; librdkafka's default is up to ten."""
 
 RECOVERY_S = 30.0
-"""What a lost attempt, a fresh producer and the question after the outcome may take in all, beside the transactions."""
+"""The time for a lost attempt, a fresh producer and finding out the outcome, beside that for the transactions."""
 
 FRESH_MAX = 10
-"""So many fresh producers are made in `FRESH_WITHIN_S`; then the worker ends. One that hangs is never freed: about
-2 MB, and 4 threads plus one for each broker."""
+"""After this many fresh producers within `FRESH_WITHIN_S` the worker ends. A hung one is never freed: about 2 MB, and
+4 threads plus one for each broker."""
 
 FRESH_WITHIN_S = 3_600.0
 
@@ -68,7 +68,7 @@ _AWAY = frozenset(
         KafkaError.REQUEST_TIMED_OUT,
     }
 )
-"""What librdkafka fails a transaction with when a broker was away for too long."""
+"""The errors with which librdkafka fails a transaction when a broker was away for too long."""
 
 _EXPIRED = frozenset(
     {
@@ -80,36 +80,36 @@ _EXPIRED = frozenset(
         KafkaError.PRODUCER_FENCED,
     }
 )
-"""What it says once the broker has aborted a transaction that took too long. In a transaction that is younger than its
-timeout the same errors mean that another producer has our transactional id."""
+"""The errors after the broker aborted a transaction that exceeded its timeout. In a younger transaction the same errors
+mean that another producer has our transactional id."""
 
 
 class TransactionFailed(RuntimeError):
-    """The transaction did not hold, or nobody knows. The worker must end; what is committed is the truth."""
+    """The transaction failed, or its outcome is unknown. The worker must end; only committed state counts."""
 
 
 class AttemptLost(TransactionFailed):
-    """An attempt failed for want of a broker. Whether it held, a fresh producer can find out."""
+    """An attempt failed because a broker was away. A fresh producer can find out whether it was committed."""
 
 
 class Membership(NamedTuple):
-    """Who this worker is in its group: taken when partitions are assigned, never later (it is reset in a rebalance)."""
+    """The worker's membership in its group, noted when partitions are assigned: a rebalance resets it."""
 
     group: str
     generation: int
     member_id: str
 
     def metadata(self) -> bytes:
-        """What librdkafka sends along with offsets, so that the broker refuses those of a former member (KIP-447).
+        """The group metadata that librdkafka sends with offsets, so that the broker refuses a former member (KIP-447).
 
         The layout is librdkafka's `rd_kafka_consumer_group_metadata_write`; a contract test compares it.
 
         Raises:
-            TransactionFailed: there is no membership; the broker would take the offsets without any fencing.
+            TransactionFailed: there is no membership; the broker would accept the offsets without fencing.
 
         """
         if self.generation < 0 or not self.member_id:
-            raise TransactionFailed("not a member of the group: offsets would be taken without fencing")
+            raise TransactionFailed("not a member of the group: offsets would be accepted without fencing")
         return (
             b"CGMDv2:"
             + struct.pack("=i", self.generation)
@@ -121,9 +121,9 @@ class Membership(NamedTuple):
 
 
 class Writer:
-    """Writes commits one after the other, and lets the local store `keep` each that holds.
+    """Writes one commit after the other, and lets the local store `apply` each that is committed.
 
-    An attempt that is lost because a broker was away, or because librdkafka hangs, is looked after by a fresh producer
+    When an attempt is lost because a broker was away or librdkafka hangs, a fresh producer takes over
     (docs/decisions/0014). Any other error is final: the worker ends, and recovers from what is committed.
     """
 
@@ -133,10 +133,10 @@ class Writer:
         names: Mapping[Topic, str],
         transactional_id: str,
         timeout_ms: int,
-        keep: Callable[[Commit], None],
+        apply: Callable[[Commit], None],
     ) -> None:
         self._names = names
-        self._keep = keep
+        self._apply = apply
         self._timeout_s = timeout_ms / 1_000
         self._client = dict(conf) | {"reconnect.backoff.max.ms": _RECONNECT_MS_MAX}
         self._conf = self._client | {
@@ -144,7 +144,7 @@ class Writer:
             "transaction.timeout.ms": timeout_ms,
             "partitioner": "murmur2_random",
             "compression.type": "lz4",
-            "linger.ms": _GATHER_MS,
+            "linger.ms": _LINGER_MS,
             "message.max.bytes": 16 << 20,
             "queue.buffering.max.messages": 2_000_000,
             "queue.buffering.max.kbytes": 1 << 20,
@@ -159,10 +159,10 @@ class Writer:
         """When the open transaction was begun."""
         self._delivery_error: KafkaError | None = None
         self.after_step: Callable[[str], None] = lambda step: None
-        """Called behind each step of a transaction; fault tests put a kill here."""
+        """Called after each step of a transaction; fault tests inject a kill here."""
 
     def start(self, timeout_s: float) -> None:
-        """Fence off and clean up after a former worker of the same transactional id.
+        """Fence a former worker of the same transactional id, and complete the transaction that it left open.
 
         Raises:
             KafkaException: the broker cannot be reached, or refuses.
@@ -172,7 +172,7 @@ class Writer:
         self._started.result(timeout_s + 5)
 
     def submit(self, commit: Commit, membership: Membership) -> "Future[None]":
-        """Write a commit; the future is done when the transaction holds, or has failed."""
+        """Write a commit; the future is done when the transaction is committed, or has failed."""
         done: Future[None] = Future()
         self._work.put((commit, membership, done))
         return done
@@ -193,7 +193,7 @@ class Writer:
             commit, membership, done = work
             try:
                 self._write(commit, membership)
-                self._keep(commit)
+                self._apply(commit)
                 self.after_step("store")
             except BaseException as error:
                 done.set_exception(error)
@@ -206,7 +206,7 @@ class Writer:
         return self._producer_thread.producer
 
     def _open(self) -> None:
-        """Make a producer; the broker fences off the one before it, and finishes or aborts what that left open."""
+        """Make a producer; the broker fences its predecessor, and completes or aborts the open transaction of that."""
         thread = ProducerThread(Producer(self._conf))
         initialize = partial(thread.producer.init_transactions, _INIT_S)
         thread.run(lambda: thread.call(initialize, _INIT_S + ANSWER_S - STEP_S))
@@ -220,18 +220,18 @@ class Writer:
                 thread.run(partial(self._attempt, thread, commit, membership, commit_id))
                 return
             except (AttemptLost, NoAnswer) as lost:
-                log.warning("a commit is in doubt, a fresh producer finds out: %s", lost)
+                log.warning("the outcome of a commit is unknown, a fresh producer finds it out: %s", lost)
             self._open_fresh()
-            if self._holds(commit, membership, commit_id):
-                log.warning("the commit in doubt holds")
+            if self._is_committed(commit, membership, commit_id):
+                log.warning("the commit was committed")
                 return
-            log.warning("the commit in doubt was aborted: written again")
+            log.warning("the commit was aborted and is written again")
 
     def _open_fresh(self) -> None:
-        """Put a fresh producer in the place of one that is of no use any more.
+        """Replace a producer that is of no use any more.
 
         Raises:
-            TransactionFailed: there have been too many of late, or the broker does not take it.
+            TransactionFailed: there were too many of late, or the broker does not accept it.
 
         """
         now = time.monotonic()
@@ -245,16 +245,16 @@ class Writer:
         except (KafkaException, NoAnswer) as failure:
             raise TransactionFailed(f"a fresh producer cannot take over: {failure}") from failure
 
-    def _holds(self, commit: Commit, membership: Membership, commit_id: str) -> bool:
-        """Whether a commit whose producer has been fenced off was committed.
+    def _is_committed(self, commit: Commit, membership: Membership, commit_id: str) -> bool:
+        """Whether a commit whose producer has been fenced was committed.
 
-        No transaction of ours is open any more, so the group's offsets say it, by the id that was sent along with them.
-        The offsets alone would not: those of a commit of deadlines are what they were. One id is enough, since a commit
-        is whole. If there is none although it held, all its partitions have been committed by their next owners; then
-        this worker is not a member of that generation, and is refused when it writes again.
+        No transaction of ours is open any more, so the group's offsets show it, by the commit id in their metadata. The
+        offsets alone would not: a commit of deadlines does not change them. One id is enough, since a transaction is
+        atomic. If it was committed and no id is left, the next owners have committed all its partitions; then this
+        worker is not a member of that generation, and is refused when it writes again.
 
         Raises:
-            TransactionFailed: the broker does not say.
+            TransactionFailed: the broker does not answer.
 
         """
         consumer = Consumer(
@@ -269,13 +269,13 @@ class Writer:
                     break
                 except KafkaException as failure:
                     if time.monotonic() > deadline:
-                        raise TransactionFailed(f"nobody can say whether a commit holds: {failure}") from failure
-                    log.info("asking again whether the commit in doubt holds: %s", failure)
+                        raise TransactionFailed(f"the outcome of a commit cannot be read: {failure}") from failure
+                    log.info("reading the outcome of the commit again: %s", failure)
         finally:
             consumer.close()
         for partition in found:
             if partition.error is not None:
-                raise TransactionFailed(f"nobody can say whether a commit holds: {partition.error}")
+                raise TransactionFailed(f"the outcome of a commit cannot be read: {partition.error}")
         return any(partition.metadata == commit_id for partition in found)
 
     def _offsets(self, commit: Commit, commit_id: str) -> list[KafkaPartition]:
@@ -295,13 +295,13 @@ class Writer:
             self._produce(commit, topic, partition, records)
         self._produce_dead_letters(commit)
         self.after_step("produce")
-        # Before the offsets: the group lets them pass as long as this worker is a member. Whoever takes its partitions
-        # over after that finds all records there, and waits for the transaction; what came later would be missed.
+        # Before the offsets: the group accepts them as long as this worker is a member. A worker that takes over its
+        # partitions after that finds all records there, and waits for the transaction; it would miss later ones.
         self._flush()
         self.after_step("flushed")
         offsets = self._offsets(commit, commit_id)
         if not offsets:
-            raise TransactionFailed("a transaction without offsets is fenced by nobody")
+            raise TransactionFailed("a transaction without offsets would not be fenced")
         metadata = membership.metadata()
         self._retried(lambda: thread.call(lambda: producer.send_offsets_to_transaction(offsets, metadata, STEP_S)))
         self.after_step("offsets")
@@ -312,8 +312,8 @@ class Writer:
 
     def _produce(self, commit: Commit, topic: Topic, partition: int, messages: list[Any]) -> None:
         if topic.role is Role.CHANGELOG:
-            # It must not know the commit, whose records know it: a cycle would keep all of them until the collector
-            # comes by, which is rarely.
+            # The callback must not refer to the commit, whose records refer to it: the cycle would keep all of them
+            # until the garbage collector runs, which is rarely.
             ends = commit.changelog_ends
 
             def note_end(error: KafkaError | None, message: Message) -> None:
@@ -347,18 +347,18 @@ class Writer:
                 )
 
     def _pieces_in_turn(self, records: list[R], bytes_of: Callable[[R], int]) -> Iterator[list[R]]:
-        """Records of one topic, as many at a time as may be on the way; the next ones when the broker has these."""
+        """Records in pieces that may be in flight at once; the next piece follows when the broker has the last one."""
         for number, piece in enumerate(_pieces(records, bytes_of)):
             if number:
                 self._flush()
             yield piece
 
     def _flush(self) -> None:
-        """Wait until the broker has all records so far, or has refused some: the next step tells which."""
+        """Wait until the broker has all records so far, or has refused some, which makes the next step fail."""
         deadline = time.monotonic() + _GIVE_UP_AFTER_S
         while self._producer.flush(1.0):
             if time.monotonic() > deadline:
-                raise TransactionFailed("the broker does not confirm the records")
+                raise TransactionFailed("the broker does not acknowledge the records")
 
     def _patiently(self, produce: Callable[[], Any]) -> Any:
         """Produce, waiting while librdkafka's queue is full."""
@@ -368,7 +368,7 @@ class Writer:
                 return produce()
             except BufferError:
                 if time.monotonic() > deadline:
-                    raise TransactionFailed("the broker takes no records") from None
+                    raise TransactionFailed("the broker accepts no records") from None
                 self._producer.poll(0.05)
 
     def _delivered(self, error: KafkaError | None, message: Message) -> None:
@@ -383,7 +383,7 @@ class Writer:
             except KafkaException as failure:
                 error: KafkaError = failure.args[0]
                 if not error.retriable() or time.monotonic() > deadline:
-                    raise self._failure("the transaction did not hold", error) from failure
+                    raise self._failure("the transaction failed", error) from failure
                 log.warning("the broker did not answer, trying again: %s", error)
 
     def _failure(self, what: str, error: KafkaError) -> TransactionFailed:
@@ -393,12 +393,12 @@ class Writer:
 
 
 def _pieces(records: list[R], bytes_of: Callable[[R], int]) -> list[list[R]]:
-    """Records of one partition, in parts that go as one batch each."""
+    """Records of one partition, in pieces of one batch each."""
     pieces: list[list[R]] = [[]]
     size = 0
     for record in records:
         own = bytes_of(record)
-        if pieces[-1] and (size + own > _ON_THE_WAY_MAX or len(pieces[-1]) == _BATCH_RECORDS):
+        if pieces[-1] and (size + own > _IN_FLIGHT_BYTES_MAX or len(pieces[-1]) == _BATCH_RECORDS):
             pieces.append([])
             size = 0
         pieces[-1].append(record)
