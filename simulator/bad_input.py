@@ -1,4 +1,4 @@
-"""Records that must become dead letters: what cannot be decoded, and what breaks a rule (contract section 2)."""
+"""Records that must become dead letters: undecodable bytes, and facts that break a rule (contract section 2)."""
 
 from collections.abc import Callable
 from random import Random

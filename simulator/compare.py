@@ -1,4 +1,4 @@
-"""Holds what the service said last about each key against the truth, field by field."""
+"""Compares the service's last record of each key with the truth, field by field."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -60,7 +60,7 @@ class Found:
     alerts: dict[str, Row] = field(default_factory=dict)
     """Live and ended."""
     dead_letters: dict[str, int] | None = None
-    """By input topic (default name). None where nobody counted: then they are not compared."""
+    """By input topic (default name). None if they were not counted; then they are not compared."""
 
     @property
     def open_breaks(self) -> dict[str, Row]:
@@ -105,7 +105,7 @@ def plain(value: Any) -> Any:
 
 
 def found_from_records(records: Iterable[Output]) -> Found:
-    """Return what these records say, in the order in which their topics hold them."""
+    """Collect these records, given in the order of their topics."""
     found = Found()
     for record in records:
         row: Row = plain(record)
@@ -123,7 +123,7 @@ def found_from_records(records: Iterable[Output]) -> Found:
 
 
 def found_from_json(lines: Iterable[Mapping[str, Any]]) -> Found:
-    """Return what `rentmatch read --last --json` printed: instants in ISO 8601 with Z, dates in ISO.
+    """Collect the output of `rentmatch read --last --json`: instants in ISO 8601 with Z, dates in ISO.
 
     A line is the record itself, or an object that holds it as `value` beside its topic and key.
 
@@ -152,7 +152,7 @@ def from_iso(value: Any, name: str = "") -> Any:
 
 
 def compare(truth: Truth, found: Found) -> list[FieldDifference]:
-    """Return every difference between the truth and what was found: an empty list means that all is right.
+    """Return every difference between the truth and what was found: an empty list if there is none.
 
     Only the truth's own fields are held against; open breaks of a record compare as sets, installments in order.
     """
@@ -192,7 +192,7 @@ def comparable(name: str, value: Any) -> Any:
 
 
 def about(kind: str, row: Row) -> str:
-    """Return what a break or an alert is about."""
+    """Describe the subject of a break or an alert."""
     if kind == "break":
         return f"{row['class']} of {row['key_kind']} {row['key']}, {'/'.join(row['subject'])}"
     if kind == "alert":

@@ -1,4 +1,4 @@
-"""A delivery: one Kafka record as the service will meet it, and its bytes."""
+"""A delivery: one Kafka record as the service receives it, and its bytes."""
 
 from collections.abc import Callable
 from typing import Literal
@@ -12,7 +12,7 @@ InputTopic = Literal["payment-initiated", "processor-settled", "ledger-events"]
 """An input topic by its default name."""
 
 Damage = Literal["truncated", "trailing"]
-"""What happens on the way to bytes that were good: the end is cut off, or something is left behind them."""
+"""Damage to good bytes on the way: the end is cut off, or bytes are appended."""
 
 
 class Delivery(msgspec.Struct, frozen=True, gc=False):
@@ -26,7 +26,7 @@ class Delivery(msgspec.Struct, frozen=True, gc=False):
     """Bytes that no encoder made."""
     damage: Damage | None = None
     fault: str | None = None
-    """Why the record must become a dead letter: what kind of bad input it is. None where it is good."""
+    """The kind of bad input, because of which the record must become a dead letter; None if it is good."""
 
     @property
     def is_bad(self) -> bool:

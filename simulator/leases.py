@@ -1,4 +1,4 @@
-"""Who rents what: leases in properties of several time zones, and how each month's rent is split."""
+"""Leases in properties of several time zones, and the split of each month's rent."""
 
 from datetime import date, timedelta
 from random import Random
@@ -93,7 +93,7 @@ def make_lease(rng: Random, number: int) -> Lease:
 
 
 def split(obligation_id: str, label: str, amount_minor: int, due_dates: list[Day]) -> tuple[Installment, ...]:
-    """Return installments of equal size on these days; the last takes what does not divide."""
+    """Return installments of equal size on these days; the last takes the remainder."""
     count = len(due_dates)
     share = amount_minor // count
     return tuple(

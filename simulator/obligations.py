@@ -1,4 +1,4 @@
-"""How a month's rent is charged and what the ledger changes about it later (contract sections 3, 5 and 7).
+"""The charges of a month's rent and the ledger's later changes (contract sections 3, 5 and 7).
 
 A case records the ledger's facts of one obligation and returns what the tenant then has to pay.
 """
@@ -161,7 +161,7 @@ def adjusted(ledger: Ledger, draft: Draft) -> Parts:
 
 
 def cancelled(ledger: Ledger, draft: Draft) -> Parts:
-    """An obligation is void before anybody paid."""
+    """An obligation is cancelled before any payment."""
     at = ledger.charge(draft).occurred_at
     cancel(ledger, draft, at)
     return ()

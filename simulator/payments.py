@@ -1,4 +1,4 @@
-"""How payments go: the plain way, and each way of contract sections 4 and 7 in which they go wrong or come back.
+"""The cases of payments: the plain one, and every return and break of contract sections 4 and 7.
 
 A case records the facts of one payment. Cases that end in a break note it as injected.
 """
@@ -75,7 +75,7 @@ class PaymentScript:
         )
 
     def bank_time(self, after: Micros, banking_days: int) -> Micros:
-        """Return a moment in business hours so many banking days later."""
+        """Return a moment in business hours `banking_days` banking days later."""
         day = banking_day_after(local_day(after, NEW_YORK), banking_days)
         return start_of_day(day, NEW_YORK) + self.recording.between(9 * HOUR, 17 * HOUR)
 
@@ -196,7 +196,7 @@ class PaymentScript:
 
 
 def fee_of(method: Method, amount_minor: int) -> int:
-    """Return what the processor keeps."""
+    """Return the processor's fee."""
     match method:
         case "CARD":
             return amount_minor * 29 // 1000 + 30

@@ -1,4 +1,4 @@
-"""A month (or some months) of rent, made up from a seed: what happens, and in what order the service hears of it."""
+"""A month or several months of rent, simulated from a seed: the facts, and the order in which they arrive."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -48,18 +48,18 @@ class Scenario:
     deliveries: tuple[Delivery, ...]
     """In the order of arrival."""
     injected: dict[str, frozenset[str]]
-    """Break class -> the payment or obligation ids at which such a break was put in on purpose."""
+    """Break class -> the payment or obligation ids with an injected break of that class."""
     obligations: int
 
 
 def first_of_month(start: date, months_later: int) -> date:
-    """Return the first day of the month so many months after `start`'s."""
+    """Return the first day of the month `months_later` months after that of `start`."""
     months = start.year * 12 + start.month - 1 + months_later
     return date(months // 12, months % 12 + 1, 1)
 
 
 def picked(rng: Random, rates: dict[str, float]) -> str | None:
-    """Return a name with the probability of its rate, or None with what is left."""
+    """Return a name with the probability of its rate, or None with the remaining probability."""
     dice = rng.random()
     for name, rate in rates.items():
         dice -= rate
@@ -137,7 +137,7 @@ class Month:
             plain(self.script, again)
 
     def intent(self, draft: Draft, part: Installment, amount: int, at: Micros) -> Intent:
-        """Return what the tenant sets out to pay for that part; two in three name it."""
+        """Return the tenant's payment for that part; two in three name the installment."""
         rng, lease = self.rng, draft.lease
         self.payments += 1
         method: Method = lease.method if rng.random() < 0.8 else rng.choices(METHODS, METHOD_SHARES)[0]
@@ -163,7 +163,7 @@ def simulate(
     months: int = 1,
     anomalies: Anomalies | None = None,
 ) -> Scenario:
-    """Make up a scenario: `obligations` charges over `months` months from the month of `start`, and what follows.
+    """Simulate `obligations` charges over `months` months from the month of `start`, with payments and breaks.
 
     The same arguments make the same scenario, byte for byte. About 13 events an obligation. No truth is worked out
     here, so that large scenarios cost only their events.

@@ -1,4 +1,4 @@
-"""The truth: what must follow from everything delivered, at any instant, as one batch evaluation of the contract.
+"""The truth: the result that everything delivered must have at an instant, as a batch evaluation of the contract.
 
 It shares no code with the service. It reads the contract in the plainest way: group all records by key and identity,
 let one of each identity hold, add up, compare with the clock. Slow is fine here, wrong is not.
@@ -34,7 +34,7 @@ class Truth:
 
 
 def truth(scenario: Scenario, at: Micros, policy: Policy | None = None) -> Truth:
-    """Return what must follow from the scenario's deliveries at the instant `at` (microseconds since 1970 UTC).
+    """Return the truth about the scenario's deliveries at the instant `at` (microseconds since 1970 UTC).
 
     All that is delivered counts as known, whatever `at` is; the clock only decides deadlines and days.
     """
@@ -42,7 +42,7 @@ def truth(scenario: Scenario, at: Micros, policy: Policy | None = None) -> Truth
 
 
 def truth_of_deliveries(deliveries: Iterable[Delivery], at: Micros, policy: Policy | None = None) -> Truth:
-    """Return what must follow from these deliveries, dead letters included."""
+    """Return the truth about these deliveries, dead letters included."""
     facts: list[InputFact] = []
     dead_letters: defaultdict[str, int] = defaultdict(int)
     for delivery in deliveries:
@@ -56,7 +56,7 @@ def truth_of_deliveries(deliveries: Iterable[Delivery], at: Micros, policy: Poli
 def truth_of_facts(
     facts: Iterable[InputFact], at: Micros, policy: Policy | None = None, dead_letters: dict[str, int] | None = None
 ) -> Truth:
-    """Return what must follow from these valid facts, in whatever order and however often they came."""
+    """Return the truth about these valid facts, which does not depend on their order and repetitions."""
     policy = policy or Policy()
     by_payment: defaultdict[str, list[InputFact]] = defaultdict(list)
     by_obligation: defaultdict[str, list[InputFact]] = defaultdict(list)

@@ -1,4 +1,4 @@
-"""What is known of a key: which record of an identity holds, and what contradicts itself (contract section 3)."""
+"""The known facts of a key: the accepted record of each identity, and contradictions (contract section 3)."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -122,13 +122,13 @@ def in_order(installments: Iterable[Installment]) -> list[Installment]:
 
 
 def material(fact: InputFact) -> tuple[object, ...]:
-    """Return what of the record is money or routing."""
+    """Return the material terms of the record: money and routing."""
     values = (getattr(fact, name) for name in MATERIAL[type(fact)])
     return tuple(tuple(in_order(value)) if isinstance(value, tuple) else value for value in values)
 
 
 def first_of(facts: Iterable[InputFact]) -> InputFact:
-    """Return the record that holds: the first by occurred_at, event_id, canonical content."""
+    """Return the accepted record: the first by occurred_at, event_id, canonical content."""
     facts = list(facts)
     stamp = min((fact.occurred_at, fact.event_id) for fact in facts)
     tied = [fact for fact in facts if (fact.occurred_at, fact.event_id) == stamp]
@@ -141,7 +141,7 @@ class Known:
 
     key: str
     held: tuple[InputFact, ...]
-    """One record for each identity: the one that holds."""
+    """The accepted record of each identity."""
     contradicted: tuple[InputFact, ...]
     """Those of `held` that another record of their identity contradicts in money or routing."""
     reused_event_ids: tuple[str, ...]
@@ -149,12 +149,12 @@ class Known:
 
     @property
     def rests_on(self) -> Micros:
-        """The latest `occurred_at` among the records that hold."""
+        """The latest `occurred_at` among the accepted records."""
         return max(fact.occurred_at for fact in self.held)
 
 
 def known_of(key: str, facts: Iterable[InputFact]) -> Known:
-    """Return what all these records of one key, in any order and with any repeats, amount to."""
+    """Merge records of one key, in any order and with any repetitions."""
     by_identity: dict[Identity, list[InputFact]] = {}
     used_for: dict[str, set[Identity]] = {}
     for fact in facts:
@@ -173,7 +173,7 @@ def known_of(key: str, facts: Iterable[InputFact]) -> Known:
 
 
 Finding = tuple[str, int, int, str]
-"""A break class, what was expected, what is, and their currency."""
+"""A break class, the expected and the actual amount, and their currency."""
 
 
 def break_row(key_kind: str, key: str, subject: tuple[str, ...], finding: Finding, due_at: Micros | None = None) -> Row:

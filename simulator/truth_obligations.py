@@ -33,7 +33,7 @@ class Books:
 
     charge: ObligationCharged
     plan_event: ObligationCharged | PlanChanged
-    """The record that holds the plan in force."""
+    """The record with the plan in force."""
     counted: tuple[ObligationAdjusted, ...]
     """The adjustments in the charge's currency."""
     foreign: tuple[ObligationAdjusted, ...]
@@ -97,7 +97,7 @@ def slots_of(books: Books) -> list[DuePart]:
 
 
 def pour(slots: list[DuePart], money: list[tuple[Account, int]], kind: Callable[[DuePart], dict[str, int]]) -> int:
-    """Pour money into the installments: what names one of them first, then all that is left oldest first.
+    """Allocate money to the installments: money that names one first, then the rest to the oldest first.
 
     `money` is in the order of application; `kind` picks the map to fill (paid or pending). Returns what found no place.
     """
@@ -170,7 +170,7 @@ def late_rows(books: Books, slots: list[DuePart], at: Micros) -> list[Row]:
 
 
 def ageing_bucket(days_late: int) -> str:
-    """Return the bucket of so many days after the oldest late due date."""
+    """Return the ageing bucket for a number of days after the oldest late due date."""
     if days_late <= 0:
         return "current"
     for last, name in ((30, "days_1_30"), (60, "days_31_60"), (90, "days_61_90")):
@@ -182,7 +182,7 @@ def ageing_bucket(days_late: int) -> str:
 def payment_subject_breaks(
     obligation_id: str, books: Books | None, accounts: list[Account], at: Micros, policy: Policy
 ) -> list[Row]:
-    """Return what is wrong with the payments that were initiated for the obligation, one break a payment at most."""
+    """Return the breaks of the payments initiated for the obligation, at most one a payment."""
     rows = []
     for account in accounts:
         assert account.initiated is not None
@@ -205,7 +205,7 @@ def payment_subject_breaks(
 
 
 def ledger_breaks(books: Books, paid_minor: int, over_minor: int, at: Micros, policy: Policy) -> list[Row]:
-    """Return what is wrong with adjustments, plan and balance."""
+    """Return the breaks of adjustments, plan and balance."""
     charge, balance = books.charge, books.balance_minor
     key, currency = charge.obligation_id, charge.currency
     rows = [

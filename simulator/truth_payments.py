@@ -15,7 +15,7 @@ from simulator.truth_facts import Known, Row, break_row, conflict_rows, first_of
 
 @dataclass(frozen=True, slots=True)
 class LivePosting:
-    """A posting with what its reversals have left of it (above 0)."""
+    """A posting with its amount after reversals (above 0)."""
 
     posting_id: str
     obligation_id: str
@@ -59,7 +59,7 @@ class Account:
 
     @property
     def collected_minor(self) -> int:
-        """What the processors brought and nobody took back as unpaid."""
+        """The amount settled by the processors and not returned as unpaid."""
         return self.gross_minor - self.taken_back_minor
 
     @property
@@ -119,7 +119,7 @@ def settlement_deadline_of(initiated: PaymentInitiated, policy: Policy) -> Micro
 
 
 def postings_left(postings: list[PaymentPosted], reversals: list[PostingReversed]) -> tuple[LivePosting, ...]:
-    """Return each posting net of the reversals that name it in its currency; what is reversed to zero is left out."""
+    """Return each posting net of the reversals that name it in its currency; postings reversed to zero are left out."""
     left = []
     for posting in postings:
         back = sum(
@@ -135,7 +135,7 @@ def postings_left(postings: list[PaymentPosted], reversals: list[PostingReversed
 
 
 def account_of(known: Known, policy: Policy) -> Account:
-    """Return what the records known of a payment add up to."""
+    """Return the totals of a payment's records."""
     initiated = next((fact for fact in known.held if isinstance(fact, PaymentInitiated)), None)
     movements = [fact for fact in known.held if isinstance(fact, ProcessorSettled)]
     postings = [fact for fact in known.held if isinstance(fact, PaymentPosted)]
@@ -206,11 +206,11 @@ def account_of(known: Known, policy: Policy) -> Account:
 
 
 DueFinding = tuple[str, int, int, Micros | None]
-"""A break class, what was expected, what is, and the deadline it comes from."""
+"""A break class, the expected and the actual amount, and the deadline."""
 
 
 def settlement_finding(account: Account, at: Micros) -> DueFinding | None:
-    """Return what is wrong between initiation and settlement: the first class of the subject whose condition holds."""
+    """Return the break between initiation and settlement: the first class of the subject whose condition is true."""
     initiated, posted, standing = account.initiated, account.posted_minor, account.standing_minor
     due = account.settlement_deadline
     overdue = due is not None and at >= due and not account.has_outcome
@@ -232,7 +232,7 @@ def settlement_finding(account: Account, at: Micros) -> DueFinding | None:
 
 
 def posting_finding(account: Account, at: Micros) -> DueFinding | None:
-    """Return what is wrong between settlement and ledger: the first class of the subject whose condition holds."""
+    """Return the break between settlement and ledger: the first class of the subject whose condition is true."""
     posted, standing = account.posted_minor, account.standing_minor
     due = account.posting_deadline
     overdue = due is not None and at >= due

@@ -1,1 +1,1 @@
-"""The parts of `rentmatch demo`: a broker, a worker, what came out of it, the judgement, and how it is shown."""
+"""The parts of `rentmatch demo`: the deployment, the reader of its outputs, the comparison, the report."""

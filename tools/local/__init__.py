@@ -1,4 +1,4 @@
-"""The whole topology on one machine, without containers: `python -m tools.local up`, which is what `make up` runs.
+"""All of rentmatch on one machine, without containers: `python -m tools.local up`, which `make up` runs.
 
 Tests and benchmarks start their brokers, registries and workers with the same modules.
 """
