@@ -61,7 +61,7 @@ def test_a_service_is_pinned_bounded_and_nobody(name: str) -> None:
         assert service["restart"] == "unless-stopped"
 
 
-def test_whoever_is_waited_for_is_there_and_can_be_waited_for() -> None:
+def test_dependencies_exist_and_have_the_condition_that_is_awaited() -> None:
     for name, service in SERVICES.items():
         for other, how in service.get("depends_on", {}).items():
             ends = how["condition"] == "service_completed_successfully"

@@ -60,7 +60,7 @@ def test_no_panel_lies_on_another(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_dashboards_ask_only_for_what_is_told(name: str) -> None:
+def test_dashboards_query_only_known_metrics(name: str) -> None:
     recorded = {
         rule["record"]
         for path in RULES.glob("*.yml")

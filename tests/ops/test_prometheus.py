@@ -123,14 +123,14 @@ def test_no_alert_is_one_a_payment() -> None:
     assert {"payment_id", "obligation_id", "tenant_id", "key"} & KNOWN_LABELS == set()
 
 
-def test_rules_ask_only_for_what_is_told() -> None:
+def test_rules_query_only_known_metrics() -> None:
     findings = {
         rule.get("alert") or rule["record"]: found for rule in rules() if (found := unknown(rule["expr"], RECORDED))
     }
     assert findings == {}
 
 
-def test_what_an_annotation_asks_for_is_told() -> None:
+def test_annotations_query_only_known_metrics() -> None:
     asked = [
         (name, expression)
         for name, rule in ALERTS.items()
@@ -226,11 +226,11 @@ def test_alertmanager_holds_back_the_same() -> None:
         ("sum by (klass) (rentmatch_open_breaks)", "no metric has a label klass"),
     ],
 )
-def test_what_nobody_tells_is_found(expression: str, finding: str) -> None:
+def test_an_unknown_metric_is_found(expression: str, finding: str) -> None:
     assert finding in unknown(expression, RECORDED)
 
 
-def test_what_is_told_is_known() -> None:
+def test_every_exported_metric_is_known() -> None:
     expression = 'sum by (le) (rate(rentmatch_commit_records_bucket{job="rentmatch-worker"}[5m])) + rentmatch:behind'
     assert unknown(expression, RECORDED) == []
     assert used(expression) == [("rentmatch_commit_records_bucket", {"job": "rentmatch-worker"})]

@@ -40,7 +40,7 @@ def test_what_is_given_cannot_take_the_place_of_what_a_line_says_of_itself() -> 
     assert (told["level"], told["worker"]) == ("INFO", "a")
 
 
-def test_an_error_is_told_with_its_type_and_where() -> None:
+def test_an_error_is_logged_with_its_type_and_place() -> None:
     try:
         raise ValueError("no")
     except ValueError:
