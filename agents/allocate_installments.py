@@ -3,13 +3,11 @@
 from typing import ClassVar
 
 from agents.keyed_agent import KeyedAgent, Stamp
-from domain.facts import ObligationCharged, ObligationFact, PaymentApplication, PlanChanged
+from domain.facts import ObligationCharged, PaymentApplication, PlanChanged
 from domain.obligations import view as obligation
 from domain.obligations.view import ObligationState, ObligationView
-from domain.policy import Policy
 from domain.publishing import Changes, Published, diff
 from domain.tally import Tally, count_obligation
-from domain.time import Micros
 from streams.topics import LATE_PAYMENT_ALERTS, MISMATCH_ALERTS, OBLIGATION_FACTS, OBLIGATION_RECONCILIATIONS
 from streams.topology import ALLOCATE_INSTALLMENTS, OBLIGATIONS
 from streams.transport.faust_group import BatchStream
@@ -36,15 +34,10 @@ class AllocateInstallments(KeyedAgent[ObligationState, ObligationView]):
     large_facts: ClassVar = {ObligationCharged: _plan_bytes, PlanChanged: _plan_bytes}
     replacing_facts = frozenset({PaymentApplication})
 
-    @staticmethod
-    def apply(state: ObligationState, fact: ObligationFact | PaymentApplication) -> bool:
-        """Take a fact into the obligation (contract section 3); whether it was new."""
-        return obligation.apply(state, fact)
-
-    @staticmethod
-    def view(state: ObligationState, now: Micros, policy: Policy) -> ObligationView:
-        """The obligation at an instant (contract sections 5 and 8)."""
-        return obligation.view(state, now, policy)
+    apply = staticmethod(obligation.apply)
+    """Takes a fact into the obligation (contract section 3)."""
+    view = staticmethod(obligation.view)
+    """Derives the obligation at an instant (contract sections 5 and 8)."""
 
     @staticmethod
     def publish(

@@ -110,9 +110,9 @@ class KeyedAgent(Agent, Generic[S, V]):
 
     def apply_facts(self, partition: int, facts: Sequence[Any], origin: Origin) -> None:
         """Apply each fact to its key, unless the key is full."""
-        apply = self.apply
-        large = self.large_facts
-        learned = refused = 0
+        apply, large = self.apply, self.large_facts
+        changed: list[KeyEntry[S]] = []
+        refused = 0
         keys = list(map(self._key, facts))
         for entry, fact in zip(self.table.entries(partition, keys), facts, strict=True):
             if (entry.packed_bytes > KEY_BYTES_MAX or type(fact) in large) and not self._fits(entry, fact):
@@ -120,12 +120,12 @@ class KeyedAgent(Agent, Generic[S, V]):
                 refused += 1
                 continue
             if apply(entry.state, fact):
-                learned += 1
                 entry.packed_bytes += ORDINARY_FACT_BYTES
-                self.table.mark_dirty(partition, entry)
+                changed.append(entry)
+        self.table.mark_dirty(partition, changed)
         name = self.spec.name
-        self._counts.facts[name, "learned"] += learned
-        self._counts.facts[name, "repeated"] += len(facts) - learned - refused
+        self._counts.facts[name, "learned"] += len(changed)
+        self._counts.facts[name, "repeated"] += len(facts) - len(changed) - refused
 
     def _fits(self, entry: KeyEntry[S], fact: Any) -> bool:
         if type(fact) in self.replacing_facts:

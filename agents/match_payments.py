@@ -1,13 +1,10 @@
 """Matches payments: joins what app, processor and ledger report of each payment, and applies it to obligations."""
 
 from agents.keyed_agent import KeyedAgent, Stamp
-from domain.facts import PaymentFact
 from domain.payments import view as payment
 from domain.payments.view import PaymentState, PaymentView
-from domain.policy import Policy
 from domain.publishing import Changes, Published, diff
 from domain.tally import Tally, count_payment
-from domain.time import Micros
 from streams.topics import MISMATCH_ALERTS, OBLIGATION_FACTS, PAYMENT_FACTS, PAYMENT_RECONCILIATIONS
 from streams.topology import MATCH_PAYMENTS, PAYMENTS
 from streams.transport.faust_group import BatchStream
@@ -28,15 +25,10 @@ class MatchPayments(KeyedAgent[PaymentState, PaymentView]):
     outputs = (PAYMENT_RECONCILIATIONS, MISMATCH_ALERTS, OBLIGATION_FACTS)
     spec = PAYMENTS
 
-    @staticmethod
-    def apply(state: PaymentState, fact: PaymentFact) -> bool:
-        """Take a fact into the payment (contract section 3); whether it was new."""
-        return payment.apply(state, fact)
-
-    @staticmethod
-    def view(state: PaymentState, now: Micros, policy: Policy) -> PaymentView:
-        """The payment at an instant (contract section 4)."""
-        return payment.view(state, now, policy)
+    apply = staticmethod(payment.apply)
+    """Takes a fact into the payment (contract section 3)."""
+    view = staticmethod(payment.view)
+    """Derives the payment at an instant (contract section 4)."""
 
     @staticmethod
     def publish(published: Published, state: PaymentState, view: PaymentView, stamp: Stamp, tally: Tally) -> Changes:

@@ -31,36 +31,37 @@ class RouteInputs(Agent):
 
     def __init__(self, context: AgentContext, targets: Mapping[Any, KeyedTarget]) -> None:
         super().__init__(context, targets)
-        routers = list(self.routers.values())
-        self._places = {record: tuple(map(routers.index, reached)) for record, reached in self.routes().items()}
-        """For each type of fact, which routers it goes to, by their order."""
+        routes = self.routes()
+        self._ways = [
+            (router, frozenset(record for record, reached in routes.items() if router in reached))
+            for router in self.routers.values()
+        ]
+        """Each router, with the types of the facts that it takes."""
         self._begin()
 
     def handle(self, batch: Batch) -> None:
         """Route each record of a batch, or dead-letter it with the reason."""
         topic = batch.source.topic
-        decode, places = self._context.codec.decode_input, self._places
-        routed: list[list[InputFact]] = [[] for _ in self.routers]
-        first: InputFact | None = None
+        decode = self._context.codec.decode_input
+        facts: list[InputFact] = []
         for record in batch.records:
             try:
-                fact = decode(topic, record.value)
+                facts.append(decode(topic, record.value))
             except BadInput as reason:
                 self._dead_letter(batch, record, reason)
-                continue
-            if first is None:
-                first = fact
-            for place in places[type(fact)]:
-                routed[place].append(fact)
-        if first is not None:
-            self._occurred += (first.occurred_at, fact.occurred_at)
         self._stamped_ms += batch.stamped_ms
+        if not facts:
+            return
+        self._occurred += (facts[0].occurred_at, facts[-1].occurred_at)
+        types = Counter(map(type, facts))
+        for kind, number in types.items():
+            self._counts.events[topic.name, kind.__name__, "routed"] += number
         origin = Origin(batch.source, batch.start)
-        for place, (router, facts) in enumerate(zip(self.routers.values(), routed, strict=True)):
-            for kind, number in Counter(map(type, facts)).items():
-                if places[kind][0] == place:  # a fact that goes to several tables is one event
-                    self._counts.events[topic.name, kind.__name__, "routed"] += number
-            router.route(facts, origin)
+        for router, taken in self._ways:
+            if taken.issuperset(types):
+                router.route(facts, origin)
+            elif not taken.isdisjoint(types):
+                router.route([fact for fact in facts if type(fact) in taken], origin)
 
     def _dead_letter(self, batch: Batch, record: RawRecord, reason: BadInput) -> None:
         topic = batch.source.topic

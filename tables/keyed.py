@@ -5,8 +5,10 @@ otherwise it is packed in the store (whose cache keeps hot keys in memory at an 
 changelog for good. Store and changelog only ever see it at a commit.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
+
+import msgspec
 
 from domain.publishing import Published
 from domain.time import FAR_FUTURE, FAR_PAST, Micros
@@ -26,18 +28,15 @@ DEADLINES_MAX = 2_000
 """The deadlines of a partition that fire in one commit: a jump of the clock must not make one huge commit."""
 
 
-class KeyEntry(Generic[S]):
+class KeyEntry(msgspec.Struct, Generic[S], eq=False):
     """A key in memory: its state, what was last published for it, and its next deadline."""
 
-    __slots__ = ("deadline", "key", "packed_bytes", "published", "state")
-
-    def __init__(self, key: str, state: S, published: Published, deadline: Micros, packed_bytes: int) -> None:
-        self.key = key
-        self.state = state
-        self.published = published
-        self.deadline = deadline
-        """The indexed deadline; if a commit is in flight, the one that it will write."""
-        self.packed_bytes = packed_bytes
+    key: str
+    state: S
+    published: Published
+    deadline: Micros
+    """The indexed deadline; if a commit is in flight, the one that it will write."""
+    packed_bytes: int
 
 
 class KeyedTable(Generic[S]):
@@ -99,9 +98,12 @@ class KeyedTable(Generic[S]):
                 hot[key] = self._load(key, packed)
         return [hot[key] for key in keys]
 
-    def mark_dirty(self, partition: int, entry: KeyEntry[S]) -> None:
-        """Note that the open transaction changed this entry, so that the next flush derives its view."""
-        self._dirty.setdefault(partition, {})[entry.key] = entry
+    def mark_dirty(self, partition: int, entries: Sequence[KeyEntry[S]]) -> None:
+        """Note that the open transaction changed these entries, so that the next flush derives their views."""
+        if entries:
+            dirty = self._dirty.setdefault(partition, {})
+            for entry in entries:
+                dirty[entry.key] = entry
 
     def fire_deadlines(self, partition: int, until: Micros) -> bool:
         """Mark keys dirty whose deadline is up to `until`, as many as a commit should hold; whether more may be due."""
@@ -110,12 +112,13 @@ class KeyedTable(Generic[S]):
         place = self._place(partition)
         while due := self._store.due(place, until, DEADLINES_MAX):
             entries = self.entries(partition, [key for _, key in due])
-            outdated = []
+            fired, outdated = [], []
             for (deadline, key), entry in zip(due, entries, strict=True):
                 if entry.deadline == deadline:
-                    self.mark_dirty(partition, entry)
+                    fired.append(entry)
                 else:
                     outdated.append((deadline, key))  # recovery leaves outdated index entries
+            self.mark_dirty(partition, fired)
             if outdated:
                 self._store.drop_due(place, outdated)
             if len(outdated) < len(due):
@@ -138,15 +141,14 @@ class KeyedTable(Generic[S]):
         changelog = self.spec.changelog
         for partition, entries in self._dirty.items():
             changes = []
-            quiet_until = self._quiet_until[partition]
-            for entry, deadline in zip(entries.values(), next_deadlines[partition], strict=True):
+            deadlines = next_deadlines[partition]
+            for entry, deadline in zip(entries.values(), deadlines, strict=True):
                 value = pack(deadline, entry.state, entry.published)
                 commit.send(changelog, partition, entry.key.encode(), value)
                 changes.append(StateChange(entry.key, value, deadline, entry.deadline))
                 entry.deadline = deadline
                 entry.packed_bytes = len(value)
-                quiet_until = min(quiet_until, deadline)
-            self._quiet_until[partition] = quiet_until
+            self._quiet_until[partition] = min(self._quiet_until[partition], *deadlines)
             tally = self.tallies.changed(partition)
             if tally is not None:
                 commit.send(changelog, partition, TALLY_KEY, tally)
