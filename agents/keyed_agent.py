@@ -10,7 +10,9 @@ A subclass states its edges and three steps, each a pure function of the domain:
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
-from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
+
+import msgspec
 
 from agents.agent import Agent, AgentContext
 from agents.router import KeyedTarget, Origin
@@ -48,7 +50,7 @@ ORDINARY_FACT_BYTES = 400
 """About what a fact adds to a state, until the next commit measures it."""
 
 
-class Stamp(NamedTuple):
+class Stamp(msgspec.Struct, frozen=True, gc=False):
     """The time of a publication."""
 
     at: Micros

@@ -255,17 +255,14 @@ def _late_alert(
 def _diff_applications(published: Published, view: PaymentView, version: int) -> list[PaymentApplication]:
     changed: list[PaymentApplication] = []
     digests = published.applications
-    gone = set(digests) if digests else None
     for application in view.applications:
-        if gone is not None:
-            gone.discard(application.obligation_id)
         digest = _digest(application)
         if digests.get(application.obligation_id) != digest:
             digests[application.obligation_id] = digest
             changed.append(msgspec.structs.replace(application, revision=version))
-    if gone:
+    if len(digests) > len(view.applications):
         currency = view.reconciliation.currency
-        for obligation_id in sorted(gone):
+        for obligation_id in sorted(digests.keys() - {each.obligation_id for each in view.applications}):
             del digests[obligation_id]
             emptied = PaymentApplication.of_postings(view.key, obligation_id, currency, {}, FAR_PAST)
             changed.append(msgspec.structs.replace(emptied, revision=version))

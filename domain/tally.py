@@ -10,7 +10,7 @@ Money is integer minor units of the currency that a name ends in. Days are days 
 
 from collections.abc import Iterable, Iterator
 from operator import add, neg, sub
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -170,7 +170,7 @@ def _payment_contribution(state: PaymentState, view: PaymentView, today: Day) ->
     sources_present = (state.initiation is not None) | (2 if state.attempts else 0) | (4 if from_ledger else 0)
     ach = entry_events(state, today) if state.attempts else ()
     return PaymentContribution(
-        reconciliation.status.value,
+        reconciliation.status,
         reconciliation.currency,
         reconciliation.settled.standing_minor,
         reconciliation.posted.net_minor,
@@ -184,30 +184,27 @@ def _obligation_contribution(view: ObligationView) -> ObligationContribution:
     if reconciliation is None:
         return _NO_OBLIGATION
     return ObligationContribution(
-        status=reconciliation.status.value,
-        ageing_bucket=reconciliation.ageing_bucket.value,
-        currency=reconciliation.currency,
-        balance_minor=reconciliation.balance_minor,
-        paid_minor=reconciliation.paid_minor,
+        reconciliation.status,
+        reconciliation.ageing_bucket,
+        reconciliation.currency,
+        reconciliation.balance_minor,
+        reconciliation.paid_minor,
     )
 
 
 def _counted_payment(counted: Counted) -> PaymentContribution:
-    match counted:
-        case ():
-            return _NO_PAYMENT
-        case (str(status), str(currency), int(standing), int(posted), int(sources), *ach):
-            return PaymentContribution(status, currency, standing, posted, sources, tuple(map(int, ach)))
-    raise ValueError(f"{counted} is not the contribution of a payment")
+    if not counted:
+        return _NO_PAYMENT
+    fields: Any = counted
+    status, currency, standing_minor, posted_minor, sources_present, *ach = fields
+    return PaymentContribution(status, currency, standing_minor, posted_minor, sources_present, tuple(ach))
 
 
 def _counted_obligation(counted: Counted) -> ObligationContribution:
-    match counted:
-        case () | ("",):
-            return _NO_OBLIGATION
-        case (str(status), str(bucket), str(currency), int(balance), int(paid)):
-            return ObligationContribution(status, bucket, currency, balance, paid)
-    raise ValueError(f"{counted} is not the contribution of an obligation")
+    if not counted or counted == UNCHARGED:
+        return _NO_OBLIGATION
+    fields: Any = counted
+    return ObligationContribution(*fields)
 
 
 def count_payment(tally: Tally, published: Published, state: PaymentState, view: PaymentView, today: Day) -> None:
@@ -314,8 +311,10 @@ def _replace_money(
     now: tuple[int, ...],
 ) -> None:
     if currency != currency_before:
-        tally.put((kind, currency_before), tuple(map(neg, before)))
-        tally.put((kind, currency), now)
+        if currency_before:
+            tally.put((kind, currency_before), tuple(map(neg, before)))
+        if currency:
+            tally.put((kind, currency), now)
     elif now != before:
         tally.put((kind, currency), tuple(map(sub, now, before)))
 
@@ -330,7 +329,7 @@ def _replace_breaks(tally: Tally, published: Published, breaks: Iterable[Break],
 
 def _put_break(tally: Tally, one: Break, sign: int) -> None:
     difference = one.actual_minor - one.expected_minor
-    name = BREAK, one.break_class.value, one.currency
+    name = BREAK, one.break_class, one.currency
     tally.put(name, (sign, sign * abs(difference), sign * difference))
 
 
@@ -340,4 +339,4 @@ def _put_late(tally: Tally, late: Iterable[Late], currency: str, sign: int) -> N
         return
     for one in late:
         past_due = one.amount_due_minor - one.paid_minor - one.pending_minor
-        tally.put((LATE, one.stage.value, currency), (sign, sign * past_due))
+        tally.put((LATE, one.stage, currency), (sign, sign * past_due))
