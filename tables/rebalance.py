@@ -16,8 +16,8 @@ from mode import Service
 
 from streams.topics import PROGRESS, Topic
 from streams.transport.batch import TopicPartition
+from streams.transport.membership import Membership
 from streams.transport.watermarks import decode_watermark
-from streams.transport.writer import Membership
 from tables.recovery import Changelog, Recovery, RecoveryFailed
 from tables.store import TablePartition
 from tables.worker import Worker

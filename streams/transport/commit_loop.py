@@ -13,7 +13,8 @@ from streams.transport.commit import Commit
 from streams.transport.commit_listener import CommitDetails, CommitListener
 from streams.transport.engine import Engine, Verdict
 from streams.transport.fetcher import Fetcher
-from streams.transport.writer import Membership, TransactionFailed, Writer
+from streams.transport.membership import Membership
+from streams.transport.writer import TransactionFailed, Writer
 
 log = logging.getLogger(__name__)
 

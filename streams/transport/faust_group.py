@@ -27,7 +27,8 @@ from streams.transport.batch import Batch
 from streams.transport.commit_loop import CommitLoop
 from streams.transport.fetcher import Fetcher
 from streams.transport.lag import LagMonitor
-from streams.transport.writer import Membership, Writer
+from streams.transport.membership import Membership
+from streams.transport.writer import Writer
 
 log = logging.getLogger(__name__)
 

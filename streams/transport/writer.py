@@ -3,37 +3,26 @@
 import itertools
 import logging
 import queue
-import struct
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer
 from confluent_kafka import TopicPartition as KafkaPartition
 
 from streams.topics import DEAD_LETTER, Role, Topic
-from streams.transport.commit import Commit, DeadRecord
+from streams.transport.commit import Commit
+from streams.transport.membership import Membership
+from streams.transport.pieces import bytes_of_dead_letter, bytes_of_message, pieces_of
 from streams.transport.producer_thread import ANSWER_S, STEP_S, NoAnswer, ProducerThread
 
 log = logging.getLogger(__name__)
 
 R = TypeVar("R")
-
-_IN_FLIGHT_BYTES_MAX = 900_000
-"""At most this many bytes of one partition are in flight, as one batch (librdkafka's `batch.size` is 1,000,000), so
-that no batch of a partition can overtake another. A broker that has just become a partition's leader may refuse the
-first of two batches in flight, accept the second, and then refuse the first for good (KAFKA-15591); librdkafka counts
-the first as written, because a later one is."""
-
-_BATCH_RECORDS = 10_000
-"""The most records that librdkafka puts into a batch (`batch.num.messages`)."""
-
-_RECORD_BYTES = 50
-"""The overhead of a record in a batch beside its key and value, rounded up."""
 
 _LINGER_MS = 500
 """`linger.ms`: hold records until flush or this timeout, so that the records of a partition share a batch."""
@@ -90,34 +79,6 @@ class TransactionFailed(RuntimeError):
 
 class AttemptLost(TransactionFailed):
     """An attempt failed because a broker was away. A fresh producer can find out whether it was committed."""
-
-
-class Membership(NamedTuple):
-    """The worker's membership in its group, noted when partitions are assigned: a rebalance resets it."""
-
-    group: str
-    generation: int
-    member_id: str
-
-    def metadata(self) -> bytes:
-        """The group metadata that librdkafka sends with offsets, so that the broker refuses a former member (KIP-447).
-
-        The layout is librdkafka's `rd_kafka_consumer_group_metadata_write`; a contract test compares it.
-
-        Raises:
-            TransactionFailed: there is no membership; the broker would accept the offsets without fencing.
-
-        """
-        if self.generation < 0 or not self.member_id:
-            raise TransactionFailed("not a member of the group: offsets would be accepted without fencing")
-        return (
-            b"CGMDv2:"
-            + struct.pack("=i", self.generation)
-            + self.group.encode()
-            + b"\0"
-            + self.member_id.encode()
-            + b"\0\1"
-        )
 
 
 class Writer:
@@ -321,7 +282,7 @@ class Writer:
                     ends[topic, partition] = message.offset() + 1
 
             messages[-1]["callback"] = note_end
-        for piece in self._pieces_in_turn(messages, _bytes_of_message):
+        for piece in self._pieces_in_turn(messages, bytes_of_message):
             self._produce_piece(self._names[topic], partition, piece)
 
     def _produce_piece(self, name: str, partition: int, messages: list[Any]) -> None:
@@ -338,7 +299,7 @@ class Writer:
             self._producer.poll(0.05)
 
     def _produce_dead_letters(self, commit: Commit) -> None:
-        for piece in self._pieces_in_turn(commit.dead_letters, _bytes_of_dead_letter):
+        for piece in self._pieces_in_turn(commit.dead_letters, bytes_of_dead_letter):
             for key, value, headers in piece:
                 self._patiently(
                     lambda key=key, value=value, headers=headers: self._producer.produce(  # type: ignore[misc]
@@ -348,7 +309,7 @@ class Writer:
 
     def _pieces_in_turn(self, records: list[R], bytes_of: Callable[[R], int]) -> Iterator[list[R]]:
         """Records in pieces that may be in flight at once; the next piece follows when the broker has the last one."""
-        for number, piece in enumerate(_pieces(records, bytes_of)):
+        for number, piece in enumerate(pieces_of(records, bytes_of)):
             if number:
                 self._flush()
             yield piece
@@ -390,26 +351,3 @@ class Writer:
         expired = time.monotonic() - self._began >= self._timeout_s
         lost = error.code() in _AWAY or (expired and error.code() in _EXPIRED)
         return (AttemptLost if lost else TransactionFailed)(f"{what}: {error}")
-
-
-def _pieces(records: list[R], bytes_of: Callable[[R], int]) -> list[list[R]]:
-    """Records of one partition, in pieces of one batch each."""
-    pieces: list[list[R]] = [[]]
-    size = 0
-    for record in records:
-        own = bytes_of(record)
-        if pieces[-1] and (size + own > _IN_FLIGHT_BYTES_MAX or len(pieces[-1]) == _BATCH_RECORDS):
-            pieces.append([])
-            size = 0
-        pieces[-1].append(record)
-        size += own
-    return pieces
-
-
-def _bytes_of_message(message: Mapping[str, Any]) -> int:
-    return len(message["key"] or b"") + len(message["value"] or b"") + _RECORD_BYTES
-
-
-def _bytes_of_dead_letter(letter: DeadRecord) -> int:
-    key, value, headers = letter
-    return len(key or b"") + len(value or b"") + sum(len(text) for _, text in headers) + 10 * _RECORD_BYTES

@@ -13,7 +13,8 @@ from streams.topics import Topic
 from streams.transport import producer_thread, writer
 from streams.transport.batch import TopicPartition
 from streams.transport.commit import Commit
-from streams.transport.writer import Membership, TransactionFailed, Writer
+from streams.transport.membership import Membership
+from streams.transport.writer import TransactionFailed, Writer
 from tests.kit.deployment import AuditedDeployment
 from tests.kit.hanging_producer import Hang, HangingProducer
 from tests.kit.reading import read_all

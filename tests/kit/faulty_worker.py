@@ -33,7 +33,8 @@ import streams.transport.writer
 from ops.cli import main
 from streams import topics
 from streams.transport.commit import Commit
-from streams.transport.writer import Membership, Writer
+from streams.transport.membership import Membership
+from streams.transport.writer import Writer
 from tests.kit.hanging_producer import Hang, HangingProducer
 
 HANGS = "the producer hangs"

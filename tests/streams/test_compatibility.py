@@ -13,7 +13,7 @@ from faust.web.drivers import aiohttp as driver
 
 from gateway.rest.server import WebServer
 from streams.transport import compatibility, faust_group
-from streams.transport.writer import Membership, TransactionFailed
+from streams.transport.membership import Membership, NotAMember
 from tables import rebalance
 
 
@@ -101,7 +101,7 @@ def test_the_metadata_bytes_are_librdkafkas():
 
 @pytest.mark.parametrize("membership", [Membership("g", -1, "me"), Membership("g", 3, "")])
 def test_fencing_nothing_is_committed_without_a_group_membership(membership):
-    with pytest.raises(TransactionFailed, match="without fencing"):
+    with pytest.raises(NotAMember, match="without fencing"):
         membership.metadata()
 
 

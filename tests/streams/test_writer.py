@@ -13,14 +13,9 @@ from confluent_kafka.admin import AdminClient
 from streams import topics
 from streams.transport.batch import TopicPartition
 from streams.transport.commit import Commit
-from streams.transport.writer import (
-    _BATCH_RECORDS,
-    _IN_FLIGHT_BYTES_MAX,
-    Membership,
-    Writer,
-    _bytes_of_message,
-    _pieces,
-)
+from streams.transport.membership import Membership
+from streams.transport.pieces import BATCH_RECORDS, IN_FLIGHT_BYTES_MAX, bytes_of_message, pieces_of
+from streams.transport.writer import Writer
 
 MEMBER = Membership("group", 1, "member")
 SOURCE = TopicPartition(topics.INPUTS[0], 0)
@@ -85,7 +80,7 @@ def test_records_of_a_partition_are_produced_in_parts_completely(broker: str, wr
         parts.append(end_of(broker, CHANGELOG.name))
 
     setattr(writer, "_flush", watched)  # noqa: B010 - mypy lets nobody assign to a method
-    half = b"x" * (_IN_FLIGHT_BYTES_MAX // 2)
+    half = b"x" * (IN_FLIGHT_BYTES_MAX // 2)
     commit = commit_of(half, half, half, half, half)
     writer.submit(commit, MEMBER).result(60)
     assert parts == [1, 2, 3, 4, 5]  # two halves and what a batch adds are more than one batch
@@ -97,15 +92,15 @@ def test_records_of_a_partition_are_produced_in_parts_completely(broker: str, wr
     [
         ([], [0]),
         ([10, 10], [2]),
-        ([_IN_FLIGHT_BYTES_MAX + 1], [1]),
-        ([10, _IN_FLIGHT_BYTES_MAX + 1, 10], [1, 1, 1]),
-        ([0] * (_BATCH_RECORDS + 1), [_BATCH_RECORDS, 1]),
-        ([_IN_FLIGHT_BYTES_MAX // 3 - 100] * 7, [3, 3, 1]),
+        ([IN_FLIGHT_BYTES_MAX + 1], [1]),
+        ([10, IN_FLIGHT_BYTES_MAX + 1, 10], [1, 1, 1]),
+        ([0] * (BATCH_RECORDS + 1), [BATCH_RECORDS, 1]),
+        ([IN_FLIGHT_BYTES_MAX // 3 - 100] * 7, [3, 3, 1]),
     ],
 )
 def test_a_part_is_one_batch(sizes: list[int], parts: list[int]) -> None:
     messages = [{"key": None, "value": bytes(size)} for size in sizes]
-    made = _pieces(messages, _bytes_of_message)
+    made = pieces_of(messages, bytes_of_message)
     assert [len(piece) for piece in made] == parts
     assert [message for piece in made for message in piece] == messages
 

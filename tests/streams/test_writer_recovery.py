@@ -12,7 +12,8 @@ from streams import topics
 from streams.transport import producer_thread, writer
 from streams.transport.batch import TopicPartition
 from streams.transport.commit import Commit
-from streams.transport.writer import FRESH_MAX, Membership, TransactionFailed, Writer
+from streams.transport.membership import Membership
+from streams.transport.writer import FRESH_MAX, TransactionFailed, Writer
 from tests.kit.hanging_producer import Hang, hang
 
 MEMBER = Membership("group", 1, "member")
