@@ -194,6 +194,11 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
     async def _poll_lag_forever(self) -> None:
         await self._open_worker.lag_monitor.poll_forever()
 
+    async def on_task_error(self, exc: BaseException) -> None:
+        """End the worker for an agent that raised: Faust would restart the agent without the batch that it took."""
+        if self.worker is not None:
+            await self.worker.commit_loop.fail(exc)
+
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Commit first, then let go."""
         await self._open_worker.commit_loop.drain()

@@ -5,11 +5,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import faust
 import pytest
 
+from app import create_app
 from streams import topics
+from streams.settings import Settings
 from streams.transport.batch import Batch, TopicPartition
 from streams.transport.faust_group import BatchTopic, deliver, queues_of
 
@@ -58,6 +61,37 @@ def test_an_agent_iterates_over_the_batches_as_they_are() -> None:
 
     asyncio.run(run())
     assert processed == BATCHES
+
+
+def test_an_agent_that_raises_ends_the_worker() -> None:
+    """Faust would restart the agent without the batch that it took; if none followed, no gap would show the loss."""
+    failed = []
+    error = RuntimeError("a bug in an agent")
+
+    class BrokenLoop:
+        async def process(self, batch: Batch) -> None:
+            raise error
+
+        async def fail(self, reason: BaseException) -> None:
+            failed.append(reason)
+
+    async def run() -> None:
+        rentmatch = create_app(Settings(broker="localhost:1", http_port=0))
+        rentmatch.worker = SimpleNamespace(commit_loop=BrokenLoop())  # type: ignore[assignment]
+        assert rentmatch.consumer is not None
+        agent = rentmatch.agents["route_inputs"]
+        await agent.start()
+        deliver(BATCHES[:1], {topics.LEDGER_EVENTS: queues_of(rentmatch)["ledger-events"]})
+        try:
+            async with asyncio.timeout(10):
+                while not failed:
+                    await asyncio.sleep(0.01)
+        finally:
+            await agent.supervisor.stop()
+            agent.cancel()
+
+    asyncio.run(run())
+    assert failed == [error]
 
 
 @pytest.mark.parametrize(
