@@ -4,7 +4,7 @@ import asyncio
 import gc
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -109,39 +109,42 @@ async def open_worker(
     kafka = settings.kafka(**{"client.id": settings.application_id})
     names = {topic: settings.topic(topic) for topic in topology.topics}
     partitions = await asyncio.to_thread(partition_counts, settings, topology)
-    slot = slots.take(settings.state_dir, settings.topic_prefix + settings.application_id, settings.worker_id)
-    cluster = await asyncio.to_thread(identity, settings, [table.changelog for table in topology.tables])
-    store = Store(slot.folder / "store", cluster)
-    codec = codec_of(settings)
-    log.info("the Avro codec is %s", "compiled" if codec.is_compiled else "plain Python")
-    stages = make_stages(store, codec, partitions)
-    engine = Engine(stages, WatermarkTracker(partitions, topology.upstream), clock)
-    committed = CommittedReader(store, engine, partitions, settings.policy, topology)
-    admin = AdminClient(dict(kafka))
+    with ExitStack() as opened:
+        slot = slots.take(settings.state_dir, settings.topic_prefix + settings.application_id, settings.worker_id)
+        opened.callback(slot.lock.close)
+        cluster = await asyncio.to_thread(identity, settings, [table.changelog for table in topology.tables])
+        store = Store(slot.folder / "store", cluster)
+        opened.callback(store.close)
+        codec = codec_of(settings)
+        log.info("the Avro codec is %s", "compiled" if codec.is_compiled else "plain Python")
+        stages = make_stages(store, codec, partitions)
+        engine = Engine(stages, WatermarkTracker(partitions, topology.upstream), clock)
+        committed = CommittedReader(store, engine, partitions, settings.policy, topology)
+        opened.callback(committed.close)
+        admin = AdminClient(dict(kafka))
 
-    def on_batches(batches: list[Batch]) -> None:
-        loop.call_soon_threadsafe(deliver, batches)
+        def on_batches(batches: list[Batch]) -> None:
+            loop.call_soon_threadsafe(deliver, batches)
 
-    def on_error(error: BaseException) -> None:
-        asyncio.run_coroutine_threadsafe(commit_loop.fail(error), loop)
+        def on_error(error: BaseException) -> None:
+            asyncio.run_coroutine_threadsafe(commit_loop.fail(error), loop)
 
-    def on_watermark(key: bytes, value: bytes) -> None:
-        loop.call_soon_threadsafe(engine.watermarks.on_remote, key, decode_watermark(value))
+        def on_watermark(key: bytes, value: bytes) -> None:
+            loop.call_soon_threadsafe(engine.watermarks.on_remote, key, decode_watermark(value))
 
-    fetcher = Fetcher(kafka | _LIBRDKAFKA, names, on_batches, on_error)
-    writer = Writer(kafka | _LIBRDKAFKA, names, slot.name, settings.transaction_timeout_ms, store.apply)
-    commit_loop = CommitLoop(
-        engine,
-        fetcher,
-        writer,
-        end_offsets=partial(end_offsets, admin, names),
-        failed=failed,
-        listener=listener,
-        commit_interval_s=settings.commit_interval_ms / 1_000,
-        progress_interval_s=settings.progress_interval_ms / 1_000,
-        write_timeout_s=2 * settings.transaction_timeout_ms / 1_000 + RECOVERY_S,
-    )
-    try:
+        fetcher = Fetcher(kafka | _LIBRDKAFKA, names, on_batches, on_error)
+        writer = Writer(kafka | _LIBRDKAFKA, names, slot.name, settings.transaction_timeout_ms, store.apply)
+        commit_loop = CommitLoop(
+            engine,
+            fetcher,
+            writer,
+            end_offsets=partial(end_offsets, admin, names),
+            failed=failed,
+            listener=listener,
+            commit_interval_s=settings.commit_interval_ms / 1_000,
+            progress_interval_s=settings.progress_interval_ms / 1_000,
+            write_timeout_s=2 * settings.transaction_timeout_ms / 1_000 + RECOVERY_S,
+        )
         yield Worker(
             settings=settings,
             topology=topology,
@@ -166,7 +169,3 @@ async def open_worker(
             tables={stage.table.spec.name: stage.table for stage in stages if isinstance(stage.table, KeyedTable)},
             listener=listener,
         )
-    finally:
-        committed.close()
-        store.close()
-        slot.lock.close()
