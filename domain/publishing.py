@@ -49,7 +49,7 @@ class PublishedAlert(msgspec.Struct, array_like=True, gc=False):
     lifecycle: LateLifecycle
 
 
-class Published(msgspec.Struct, array_like=True):
+class Published(msgspec.Struct, array_like=True, gc=False):
     """What was last published for a key. It survives a round trip through `msgspec.msgpack`.
 
     Packed as an array and stored: fields may only be appended, with a default.

@@ -28,7 +28,7 @@ DEADLINES_MAX = 2_000
 """The deadlines of a partition that fire in one commit: a jump of the clock must not make one huge commit."""
 
 
-class KeyEntry(msgspec.Struct, Generic[S], eq=False):
+class KeyEntry(msgspec.Struct, Generic[S], eq=False, gc=False):
     """A key in memory: its state, what was last published for it, and its next deadline."""
 
     key: str

@@ -49,7 +49,6 @@ def allocate(obligation_id: str, totals: ObligationTotals) -> Allocation:
 
     paid: list[AmountByPayment] = [{} for _ in amounts]
     pending: list[AmountByPayment] = [{} for _ in amounts]
-    remaining = amounts.copy()
     settled: list[Funds] = []
     in_flight: list[Funds] = []
     for one in totals.payments:
@@ -57,11 +56,14 @@ def allocate(obligation_id: str, totals: ObligationTotals) -> Allocation:
             settled.append((one.payment_id, one.application.installment_id, one.standing_minor))
         if one.pending_minor:
             in_flight.append((one.payment_id, one.application.installment_id, one.pending_minor))
-    overpaid = allocate_named_first(remaining, index_by_id, paid, settled) if settled else 0
-    unpaid = remaining.copy()
+    unpaid = amounts.copy()
+    overpaid = allocate_named_first(unpaid, index_by_id, paid, settled) if settled else 0
+    uncovered = unpaid
+    unpaid_minor = uncovered_minor = sum(unpaid)
     if in_flight:
-        allocate_named_first(remaining, index_by_id, pending, in_flight)
-    unpaid_minor = sum(unpaid)
+        uncovered = unpaid.copy()
+        allocate_named_first(uncovered, index_by_id, pending, in_flight)
+        uncovered_minor = sum(uncovered)
     return Allocation(
         installments=installments,
         index_by_id=index_by_id,
@@ -69,9 +71,9 @@ def allocate(obligation_id: str, totals: ObligationTotals) -> Allocation:
         paid=paid,
         pending=pending,
         unpaid=unpaid,
-        uncovered=remaining,
+        uncovered=uncovered,
         paid_minor=sum(amounts) - unpaid_minor + overpaid,
-        pending_minor=unpaid_minor - sum(remaining),
+        pending_minor=unpaid_minor - uncovered_minor,
         overpaid_minor=overpaid,
     )
 
@@ -116,12 +118,15 @@ def allocate_named_first(
         if index is None:
             unnamed.append(funds)
             continue
-        take = min(remaining[index], amount)
-        if take:
-            remaining[index] -= take
-            allocated[index][payment_id] = take
-        if amount > take:
-            unnamed.append((payment_id, None, amount - take))
+        free = remaining[index]
+        if free >= amount:
+            remaining[index] = free - amount
+            allocated[index][payment_id] = amount
+            continue
+        if free:
+            remaining[index] = 0
+            allocated[index][payment_id] = free
+        unnamed.append((payment_id, None, amount - free))
     return allocate_oldest_first(remaining, allocated, unnamed) if unnamed else 0
 
 
@@ -136,12 +141,13 @@ def allocate_oldest_first(remaining: list[int], allocated: list[AmountByPayment]
     left_over = 0
     for payment_id, _, amount in money:
         while amount and index < len(remaining):
-            take = min(remaining[index], amount)
+            free = remaining[index]
+            take = amount if amount < free else free
             if take:
-                remaining[index] -= take
+                remaining[index] = free - take
                 amount -= take  # noqa: PLW2901 - what is left of these funds
                 allocated[index][payment_id] = take
-            if not remaining[index]:
+            if take == free:
                 index += 1
         left_over += amount
     return left_over

@@ -159,7 +159,7 @@ class Application(msgspec.Struct, array_like=True, gc=False):
         )
 
 
-class ObligationState(msgspec.Struct, array_like=True):
+class ObligationState(msgspec.Struct, array_like=True, gc=False):
     """The accepted facts of an obligation. It survives a round trip through `msgspec.msgpack`."""
 
     obligation_id: str

@@ -40,13 +40,14 @@ class ObligationTotals(msgspec.Struct, frozen=True, gc=False):
 
 def add_up(state: ObligationState, charge: Charge, now: Micros) -> ObligationTotals:
     """Add up the facts of a charged obligation."""
-    payments, next_deadline = counting_payments(state, charge.currency, now)
+    currency = charge.currency
+    payments, next_deadline = counting_payments(state, currency, now)
     return ObligationTotals(
         charge=charge,
         plan=plan_in_force(state, charge),
         adjusted_minor=adjusted_minor(state, charge),
         balance_minor=balance_minor(state, charge),
-        posted_minor=sum([one.posted.get(charge.currency, 0) for one in state.applications.values()]),
+        posted_minor=sum([one.posted.get(currency, 0) for one in state.applications.values()]),
         payments=payments,
         rests_on=_rests_on(state, charge),
         next_deadline=next_deadline,
@@ -123,13 +124,12 @@ def _application_order(one: CountingPayment) -> tuple[Micros, str]:
 
 
 def _rests_on(state: ObligationState, charge: Charge) -> Micros:
-    latest = charge.occurred_at
+    instants = [application.rests_on for application in state.applications.values()]
+    instants.append(charge.occurred_at)
     if state.cancellation is not None:
-        latest = max(latest, state.cancellation.occurred_at)
-    for plan in state.plans.values():
-        latest = max(latest, plan.occurred_at)
-    for adjustment in state.adjustments.values():
-        latest = max(latest, adjustment.occurred_at)
-    for application in state.applications.values():
-        latest = max(latest, application.rests_on)
-    return latest
+        instants.append(state.cancellation.occurred_at)
+    if state.plans:
+        instants += [plan.occurred_at for plan in state.plans.values()]
+    if state.adjustments:
+        instants += [adjustment.occurred_at for adjustment in state.adjustments.values()]
+    return max(instants)

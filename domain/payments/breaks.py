@@ -224,13 +224,14 @@ def _fee_variances(state: PaymentState) -> list[Break]:
 
 def _obligation_mismatches(state: PaymentState, totals: PaymentTotals, initiation: Initiation) -> list[Break]:
     """Give the breaks of money that is posted to another obligation than the payment was initiated for."""
+    posted = totals.posted
+    if not posted or (len(posted) == 1 and initiation.obligation_id in posted):
+        return []
     elsewhere = {
         obligation_id: by_currency[totals.currency]
-        for obligation_id, by_currency in totals.posted.items()
+        for obligation_id, by_currency in posted.items()
         if obligation_id != initiation.obligation_id and totals.currency in by_currency
     }
-    if not elsewhere:
-        return []
     events: dict[str, list[str]] = {obligation_id: [initiation.event_id] for obligation_id in elsewhere}
     for posting in state.postings.values():
         if posting.obligation_id in events:

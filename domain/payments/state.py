@@ -183,7 +183,7 @@ class Reversal(Accepted, array_like=True, gc=False):
         return self.amount_minor, self.currency, self.obligation_id
 
 
-class PaymentState(msgspec.Struct, array_like=True):
+class PaymentState(msgspec.Struct, array_like=True, gc=False):
     """The accepted facts of a payment. It survives a round trip through `msgspec.msgpack`."""
 
     payment_id: str

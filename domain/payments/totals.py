@@ -232,7 +232,7 @@ def _add_postings(
         counts = reversed_posting is not None and reversed_posting.currency == reversal.currency
         if not counts and reversal.currency != currency:
             totals.foreign.append(reversal.event_id)
-    undone = _reversed_by_posting(state)
+    undone = _reversed_by_posting(state) if state.reversals else {}
     foreign_live: set[str] = set()
     for posting_id, posting in postings.items():
         occurred_at = posting.occurred_at
