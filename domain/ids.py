@@ -7,11 +7,8 @@ from domain.time import Day, iso_date
 
 def _hashed(*parts: str) -> str:
     # A netstring starts with the length of each part, so ("a", "bc") and ("ab", "c") have different ids.
-    netstrings = bytearray()
-    for part in parts:
-        text = part.encode()
-        netstrings += b"%d:%b," % (len(text), text)
-    return sha256(netstrings).hexdigest()[:32]
+    netstrings = "".join([f"{len(part.encode())}:{part}," for part in parts])
+    return sha256(netstrings.encode()).hexdigest()[:32]
 
 
 def break_id(key_kind: str, key: str, subject: tuple[str, ...]) -> str:

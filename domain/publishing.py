@@ -78,11 +78,11 @@ class Changes(msgspec.Struct, gc=False):
     """The applications that a payment sends to its obligations."""
 
 
-_encoder = msgspec.msgpack.Encoder()
+_encode = msgspec.msgpack.Encoder().encode
 
 
 def _digest(record: msgspec.Struct) -> bytes:
-    return blake2b(_encoder.encode(record), digest_size=12).digest()
+    return blake2b(_encode(record), digest_size=12).digest()
 
 
 def diff_record(published: Published, record: R, version: int) -> list[R]:

@@ -10,7 +10,7 @@ Money is integer minor units of the currency that a name ends in. Days are days 
 
 from collections.abc import Iterable, Iterator
 from operator import add, neg, sub
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 
@@ -157,6 +157,8 @@ class ObligationContribution(msgspec.Struct, frozen=True, gc=False):
         return self.balance_minor, self.paid_minor
 
 
+C = TypeVar("C", PaymentContribution, ObligationContribution)
+
 UNCHARGED: Counted = ("",)
 """The packed contribution of an obligation without a charge: breaks alone. Not empty: it has been counted."""
 
@@ -280,7 +282,7 @@ def _replace_payment(tally: Tally, before: PaymentContribution, now: PaymentCont
         _move(tally, STATUS, before.status, now.status)
     if now.sources_present != before.sources_present:
         _move(tally, SOURCES, SOURCES_PRESENT[before.sources_present], SOURCES_PRESENT[now.sources_present])
-    _replace_money(tally, MONEY, before.currency, before.money, now.currency, now.money)
+    _replace_money(tally, MONEY, before, now)
     if now.ach != before.ach:
         tally.ach.count(before.ach, -1)
         tally.ach.count(now.ach, 1)
@@ -291,7 +293,7 @@ def _replace_obligation(tally: Tally, before: ObligationContribution, now: Oblig
         _move(tally, STATUS, before.status, now.status)
     if now.ageing_bucket != before.ageing_bucket:
         _move(tally, AGEING, before.ageing_bucket, now.ageing_bucket)
-    _replace_money(tally, OWED, before.currency, before.money, now.currency, now.money)
+    _replace_money(tally, OWED, before, now)
 
 
 def _move(tally: Tally, kind: str, before: str, now: str) -> None:
@@ -302,21 +304,17 @@ def _move(tally: Tally, kind: str, before: str, now: str) -> None:
         tally.count((kind, now), 1)
 
 
-def _replace_money(
-    tally: Tally,
-    kind: str,
-    currency_before: str,
-    before: tuple[int, ...],
-    currency: str,
-    now: tuple[int, ...],
-) -> None:
-    if currency != currency_before:
-        if currency_before:
-            tally.put((kind, currency_before), tuple(map(neg, before)))
-        if currency:
-            tally.put((kind, currency), now)
-    elif now != before:
-        tally.put((kind, currency), tuple(map(sub, now, before)))
+def _replace_money(tally: Tally, kind: str, before: C, now: C) -> None:
+    """Put the money under one currency instead of another; "" is none."""
+    if now.currency == before.currency:
+        change = tuple(map(sub, now.money, before.money))
+        if any(change):
+            tally.put((kind, now.currency), change)
+        return
+    if before.currency:
+        tally.put((kind, before.currency), tuple(map(neg, before.money)))
+    if now.currency:
+        tally.put((kind, now.currency), now.money)
 
 
 def _replace_breaks(tally: Tally, published: Published, breaks: Iterable[Break], *, was_counted: bool) -> None:
