@@ -3,10 +3,11 @@
 import pytest
 
 from domain.facts import ObligationAdjusted, ObligationCharged, PaymentInitiated, PaymentPosted, ProcessorSettled
+from domain.tally import Tally
 from domain.time import DAY, HOUR, NOT_CAUGHT_UP
 from streams import topics
 from streams.transport import watermarks
-from streams.transport.batch import TopicPartition
+from streams.transport.batch import Batch, TopicPartition
 from streams.transport.engine import Verdict
 from tests.kit.driver import Crash, Driver, Worker, World, all_sources
 
@@ -65,6 +66,40 @@ def test_after_a_revoking_rebalance_no_batch_is_processed():
     worker.engine.revoked()
     assert worker.engine.process(batch) is Verdict.STALE
     assert worker.engine.buffered() == 0
+
+
+def test_a_revoking_rebalance_drops_facts_and_dead_letters_that_wait_for_the_commit():
+    world = World(partitions=1)
+    worker = worker_of(world)
+    engine = worker.engine
+    engine.assigned(7, {LEDGER: 0}, {})  # the obligations are another worker's
+    world.pipe(charge())
+    world.pipe(b"not a record", topics.LEDGER_EVENTS, 0)
+    batch = world.broker.read(LEDGER, 7, 0, 10)
+    engine.process(batch)
+    assert engine.buffered() == 2
+    engine.revoked()
+    assert engine.buffered() == 0
+    engine.assigned(8, {LEDGER: 0}, {})
+    engine.process(Batch(LEDGER, 8, 0, 2, []))
+    assert engine.prepare_commit() is None
+
+
+def test_a_commit_of_before_a_rebalance_does_not_end_the_one_in_flight():
+    world = World(partitions=1)
+    worker = worker_of(world)
+    engine = worker.engine
+    positions = dict(engine.expected)
+    world.pipe(charge())
+    engine.process(world.broker.read(LEDGER, engine.epoch, 0, 10))
+    before = engine.prepare_commit()
+    engine.revoked()
+    engine.assigned(7, positions, {})
+    engine.process(world.broker.read(LEDGER, 7, 0, 10))
+    commit = engine.prepare_commit()
+    engine.committed(before)
+    assert engine.in_flight is commit
+    assert [table.tallies.committed[0] for table in worker.tables.values()] == [Tally(), Tally()]
 
 
 def test_every_commit_carries_offsets_even_if_only_deadlines_fired():
