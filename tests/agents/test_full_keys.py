@@ -1,8 +1,10 @@
 """A key that holds all it can keep takes no more facts: they become dead letters, and the worker goes on."""
 
+from agents import keyed_agent
 from domain.facts import Installment, ObligationAdjusted, ObligationCharged, PlanChanged
 from streams import topics
 from streams.codec.dead_letters import DeadLetter, DeadLetterClass
+from streams.transport.batch import TopicPartition
 from tests.kit.driver import Driver
 
 LONG = 480
@@ -73,6 +75,19 @@ def test_a_full_key_refuses_and_others_go_on():
     assert all(
         len(record.value or b"") < 16 << 20 for topic in topics.ALL for record in driver.world.broker.records(topic)
     )
+
+
+def test_a_dead_letter_of_a_revoked_transaction_is_written_once(monkeypatch):
+    monkeypatch.setattr(keyed_agent, "KEY_BYTES_MAX", LONG)
+    driver = Driver(partitions=1, now=2 * 10**15)
+    driver.pipe(charged(installments=plan(0)[:1]))
+    engine = driver.worker.engine
+    epoch, positions = engine.epoch, dict(engine.expected)
+    engine.process(driver.world.broker.read(TopicPartition(topics.LEDGER_EVENTS, 0), epoch, 0, 10))
+    engine.revoked()
+    engine.assigned(epoch, positions, {})
+    driver.run()
+    assert len(list(driver.world.broker.records(topics.DEAD_LETTER))) == 1
 
 
 def test_ten_thousand_installments_fit_and_are_paid():
