@@ -3,7 +3,8 @@
 import pytest
 
 from domain.facts import ObligationAdjusted, ObligationCharged, PaymentInitiated, PaymentPosted, ProcessorSettled
-from domain.tally import Tally
+from domain.obligations.view import ObligationState
+from domain.tally import STATUS, Tally
 from domain.time import DAY, HOUR, NOT_CAUGHT_UP
 from streams import topics
 from streams.transport import watermarks
@@ -100,6 +101,10 @@ def test_a_commit_of_before_a_rebalance_does_not_end_the_one_in_flight():
     engine.committed(before)
     assert engine.in_flight is commit
     assert [table.tallies.committed[0] for table in worker.tables.values()] == [Tally(), Tally()]
+    assert commit.offsets == {LEDGER: 1}
+    engine.committed(commit)
+    assert engine.in_flight is None
+    assert sum(number for _, (number,) in worker.tables[ObligationState].tallies.committed[0].of_kind(STATUS)) == 1
 
 
 def test_every_commit_carries_offsets_even_if_only_deadlines_fired():
