@@ -300,3 +300,12 @@ def test_an_internal_topic_must_keep_its_partitions():
     driver.worker._heard = 0
     with pytest.raises(watermarks.Repartitioned, match="payment-facts had 2 partitions and now has 3"):
         driver.worker.read_watermarks()
+
+
+def test_a_deadline_of_a_key_that_came_after_a_search_without_any_fires():
+    driver = Driver(partitions=1, now=JUNE_1 - DAY)
+    driver.run()
+    driver.pipe(charge())
+    driver.run()
+    driver.advance(JUNE_1 + 30 * DAY)
+    assert len(driver.emitted(topics.LATE_PAYMENT_ALERTS)) == 1
