@@ -76,30 +76,30 @@ class RecoveryService(Service):  # type: ignore[misc]
     async def _recover(
         self, turn: int, previous: "asyncio.Task[None] | None", assigned: set[TP], membership: Membership | None
     ) -> None:
+        worker = self._worker  # of now: the app lets go of it when it shuts down
         try:
             if previous is not None:
                 await asyncio.wait([previous])  # only one at a time writes the store
-            await self._recover_now(turn, assigned, membership)
+            await self._recover_now(worker, turn, assigned, membership)
         except RecoveryFailed as error:
             if turn == self._turn:
-                await self._worker.commit_loop.fail(error)
+                await worker.commit_loop.fail(error)
         except Exception as error:
-            await self._worker.commit_loop.fail(error)
+            await worker.commit_loop.fail(error)
 
-    async def _recover_now(self, turn: int, assigned: set[TP], membership: Membership | None) -> None:
-        worker = self._worker
+    async def _recover_now(self, worker: Worker, turn: int, assigned: set[TP], membership: Membership | None) -> None:
         watermarks = worker.engine.watermarks
         started = time.monotonic()
         await asyncio.to_thread(worker.standby.stop)
         partitions = await asyncio.to_thread(worker.count_partitions)
         watermarks.repartitioned(partitions)
-        sources, actives, standbys = self._shares(assigned)
+        sources, actives, standbys = self._shares(worker, assigned)
         recovery = self._recovery = Recovery(worker.kafka, self.app.conf.id, worker.names, lambda: turn != self._turn)
         try:
             await asyncio.to_thread(recovery.positions, sources)
             self.records_recovered = await asyncio.to_thread(recovery.read_state, worker.store, actives)
             published, progress_end = await asyncio.to_thread(recovery.read_all, worker.names[PROGRESS])
-            group_offsets = await asyncio.to_thread(recovery.group_offsets, self._all_sources(partitions))
+            group_offsets = await asyncio.to_thread(recovery.group_offsets, _all_sources(worker, partitions))
             positions = await asyncio.to_thread(recovery.positions, sources)
         finally:
             await asyncio.to_thread(recovery.close)
@@ -113,17 +113,18 @@ class RecoveryService(Service):  # type: ignore[misc]
             "recovered %d records of %d partitions in %.1f s, %d standby partitions",
             self.records_recovered, len(actives), self.seconds, len(standbys),
         )  # fmt: skip
-        await self._resume(membership, positions, group_offsets)
+        await self._resume(worker, membership, positions, group_offsets)
 
     async def _resume(
         self,
+        worker: Worker,
         membership: Membership,
         positions: dict[TopicPartition, int],
         group_offsets: dict[TopicPartition, int],
     ) -> None:
         app = self.app
         await app.on_rebalance_complete.send()
-        self._worker.commit_loop.resume(membership, positions, group_offsets)
+        worker.commit_loop.resume(membership, positions, group_offsets)
         self.completed.set()
         app.flow_control.resume()
         app.consumer.resume_flow()
@@ -132,20 +133,14 @@ class RecoveryService(Service):  # type: ignore[misc]
         app.tables.on_standbys_ready()
         app.on_rebalance_end()
 
-    def _all_sources(self, partitions: Mapping[Topic, int]) -> list[TopicPartition]:
-        return [
-            TopicPartition(topic, number)
-            for topic in self._worker.topology.sources
-            for number in range(partitions[topic])
-        ]
-
-    def _shares(self, assigned: set[TP]) -> tuple[list[TopicPartition], list[Changelog], list[Changelog]]:
+    def _shares(
+        self, worker: Worker, assigned: set[TP]
+    ) -> tuple[list[TopicPartition], list[Changelog], list[Changelog]]:
         """The partitions to process, the changelogs to recover for them, and other changelogs to keep warm.
 
         The changelogs follow the source partitions, whatever the assignor says of them: the worker that processes a
         partition of facts owns its state.
         """
-        worker = self._worker
         topology = worker.topology
         source_of = {worker.names[topic]: topic for topic in topology.sources}
         sources = [TopicPartition(source_of[tp.topic], tp.partition) for tp in assigned if tp.topic in source_of]
@@ -161,6 +156,10 @@ class RecoveryService(Service):  # type: ignore[misc]
             if tp.topic in id_of and (tp.topic, tp.partition) not in changelogs
         ]
         return sources, [Changelog(*place, partition) for place, partition in changelogs.items()], standbys
+
+
+def _all_sources(worker: Worker, partitions: Mapping[Topic, int]) -> list[TopicPartition]:
+    return [TopicPartition(topic, number) for topic in worker.topology.sources for number in range(partitions[topic])]
 
 
 class Manager(TableManager):  # type: ignore[misc]

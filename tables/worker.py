@@ -129,8 +129,14 @@ async def open_worker(
         def on_error(error: BaseException) -> None:
             asyncio.run_coroutine_threadsafe(commit_loop.fail(error), loop)
 
+        def take_watermark(key: bytes, value: bytes) -> None:
+            try:
+                engine.watermarks.on_remote(key, decode_watermark(value))
+            except Exception as error:
+                on_error(error)
+
         def on_watermark(key: bytes, value: bytes) -> None:
-            loop.call_soon_threadsafe(engine.watermarks.on_remote, key, decode_watermark(value))
+            loop.call_soon_threadsafe(take_watermark, key, value)
 
         fetcher = Fetcher(kafka | _LIBRDKAFKA, names, on_batches, on_error)
         writer = Writer(kafka | _LIBRDKAFKA, names, slot.name, settings.transaction_timeout_ms, store.apply)

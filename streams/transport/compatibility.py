@@ -32,6 +32,8 @@ PRIVATE_NAMES = {
     "aiokafka.protocol.group:LeaveGroupRequest": "leaves the group during a rebalance",
     "aiokafka.consumer.group_coordinator:GroupCoordinator.coordinator_id": "the broker that receives LeaveGroup",
     "faust.transport.drivers.aiokafka:AIOKafkaConsumerThread.on_thread_stop": "leaves the group",
+    "faust.transport.drivers.aiokafka:AIOKafkaConsumerThread.close": "a consumer marked closed leaves no group",
+    "aiokafka.consumer.consumer:AIOKafkaConsumer._closed": "a consumer marked closed leaves no group",
     "aiokafka.consumer.group_coordinator:GroupCoordinator.generation": "the fencing token of our transactions",
     "aiokafka.consumer.group_coordinator:GroupCoordinator.member_id": "the fencing token of our transactions",
     "confluent_kafka:TopicPartition.metadata": "an offset's metadata comes back as it was sent; a commit's id is in it",

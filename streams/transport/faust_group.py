@@ -137,6 +137,13 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
             await self._leave_group(self._consumer)
         await stopping
 
+    def close(self) -> None:
+        """Do nothing: `on_thread_stop` closes the consumer, and leaves the group.
+
+        Faust calls this when partitions are revoked or assigned while it stops. Its own method marks the consumer
+        closed, and a closed consumer does not leave the group: it stays a member until its session ends.
+        """
+
     async def _leave_group(self, consumer: aiokafka.AIOKafkaConsumer) -> None:
         coordinator = consumer._coordinator
         if coordinator.coordinator_id is None or not coordinator.member_id:

@@ -281,8 +281,10 @@ def recovery_from_zero(bench: FaultBench) -> None:
         for _ in range(bench.strikes):
             deployment.worker()
             deployment.wait_progress(bench.rng.randrange(len(scenario.deliveries)) // 2)
+            state = deployment.directory_of("a") / "state"
+            wait_until(state.exists, 60, "the worker opens its store", process=deployment.workers["a"])
             deployment.workers["a"].kill()
-            shutil.rmtree(deployment.directory_of("a") / "state")
+            shutil.rmtree(state)
         deployment.worker()
         feed.finish()
         deployment.wait_settled()

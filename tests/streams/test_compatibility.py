@@ -52,6 +52,7 @@ def test_each_private_name_is_there(name):
         (faust_group.Consumer, "verify_event_path"),
         (faust_group.Consumer, "_new_consumer_thread"),
         (faust_group.ConsumerThread, "on_thread_stop"),
+        (faust_group.ConsumerThread, "close"),
         (faust_group.Listener, "on_partitions_assigned"),
         (rebalance.Manager, "recovery"),
     ],

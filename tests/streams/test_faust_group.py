@@ -14,7 +14,7 @@ from app import create_app
 from streams import topics
 from streams.settings import Settings
 from streams.transport.batch import Batch, TopicPartition
-from streams.transport.faust_group import BatchTopic, deliver, queues_of
+from streams.transport.faust_group import BatchTopic, ConsumerThread, deliver, queues_of
 
 BATCHES = [Batch(TopicPartition(topics.LEDGER_EVENTS, number), 1, 0, 1, []) for number in range(3)]
 
@@ -115,3 +115,11 @@ def test_fausts_own_command_line_finds_the_app_and_its_parts(command: str, shown
         check=True,
     )
     assert all(name in ran.stdout for name in shown), ran.stdout
+
+
+def test_a_rebalance_while_the_worker_stops_does_not_keep_it_in_the_group() -> None:
+    """Faust closes the consumer then, and aiokafka's `stop` does nothing for a closed one: it would not leave."""
+    thread = ConsumerThread.__new__(ConsumerThread)
+    thread._consumer = SimpleNamespace(_closed=False)
+    thread.close()
+    assert thread._consumer._closed is False
