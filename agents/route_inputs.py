@@ -41,12 +41,15 @@ class RouteInputs(Agent):
 
     def handle(self, batch: Batch) -> None:
         """Route each record of a batch, or dead-letter it with the reason."""
-        topic = batch.source.topic
+        topic, headers = batch.source.topic, batch.headers
         decode = self._context.codec.decode_input
         facts: list[InputFact] = []
         for record in batch.records:
             try:
-                facts.append(decode(topic, record.value))
+                if headers is None:
+                    facts.append(decode(topic, record.value))
+                else:
+                    facts.append(decode(topic, record.value, headers.get(record.offset)))
             except BadInput as reason:
                 self._dead_letter(batch, record, reason)
         self._stamped_ms += batch.stamped_ms
@@ -65,10 +68,12 @@ class RouteInputs(Agent):
 
     def _dead_letter(self, batch: Batch, record: RawRecord, reason: BadInput) -> None:
         topic = batch.source.topic
-        self._counts.events[topic.name, self._context.codec.record_name(record.value), "dead_letter"] += 1
+        headers = () if batch.headers is None else batch.headers.get(record.offset, ())
+        name = self._context.codec.record_name(record.value, headers)
+        self._counts.events[topic.name, name, "dead_letter"] += 1
         self._counts.dead_letters[topic.name, reason.error_class] += 1
         letter = DeadLetter.of(
-            reason, self._context.names[topic], batch.source.number, record.offset, self._context.version
+            reason, self._context.names[topic], batch.source.number, record.offset, self._context.version, headers
         )
         self._dead.append((record.key, record.value, letter.headers()))
 

@@ -7,8 +7,9 @@ from typing import Any
 from streams import topics
 from streams.broker.reading import ConsumedRecord, timestamp_text
 from streams.codec.codec import Codec
-from streams.codec.dead_letters import BadInput
+from streams.codec.dead_letters import BadInput, DeadLetter
 from streams.codec.json_form import fact_to_json, output_to_json
+from streams.headers import Headers
 from streams.topics import Role
 
 Describer = Callable[[bytes | None, bytes | None], Iterable[dict[str, Any]]]
@@ -33,11 +34,10 @@ def describe(codec: Codec, record: ConsumedRecord, describers: Mapping[str, Desc
     """
     topic = record.topic
     if topic is topics.DEAD_LETTER:
-        headers = {name: None if value is None else value.decode("utf-8", "replace") for name, value in record.headers}
-        return [{"type": "_dead_letter", "headers": headers, **raw_value(record.value)}]
+        return [_dead_letter(record)]
     try:
         if topic.role is Role.INPUT:
-            return [fact_to_json(codec.decode_input(topic, record.value))]
+            return [fact_to_json(codec.decode_input(topic, record.value, record.headers))]
         if record.value is None:
             return [{"type": "_deleted"}]
         if topic.role is Role.OUTPUT:
@@ -51,6 +51,33 @@ def describe(codec: Codec, record: ConsumedRecord, describers: Mapping[str, Desc
         return list(describer(record.key, record.value))
     except Exception as error:  # the bytes may be anything, and the others are still to be shown
         raise UndecodableError(f"{type(error).__name__}: {error}") from None
+
+
+def _dead_letter(record: ConsumedRecord) -> dict[str, Any]:
+    """A dead letter: its own headers by name, then those of the original record in order."""
+    own, original = record.headers, None
+    try:
+        original = DeadLetter.parse(record.headers).original_headers
+    except ValueError:
+        pass  # somebody else's record: all headers are its own
+    else:
+        own = own[len(original) :]
+    headers = {name: None if value is None else value.decode("utf-8", "replace") for name, value in own}
+    described: dict[str, Any] = {"type": "_dead_letter", "headers": headers}
+    if original:
+        described["original_headers"] = headers_to_json(original)
+    return described | raw_value(record.value)
+
+
+def headers_to_json(headers: Headers) -> list[dict[str, str | None]]:
+    """Headers as JSON objects, in order: `name`, and `text` where the value is null or UTF-8, else `base64`."""
+    described: list[dict[str, str | None]] = []
+    for name, value in headers:
+        try:
+            described.append({"name": name, "text": None if value is None else value.decode("utf-8")})
+        except UnicodeDecodeError:
+            described.append({"name": name, **raw_value(value)})
+    return described
 
 
 def raw_value(value: bytes | None) -> dict[str, Any]:
@@ -69,11 +96,12 @@ def text_or_hex(key: bytes | None) -> str | None:
 
 
 def kafka_metadata(record: ConsumedRecord) -> dict[str, Any]:
-    """The place of a record on the broker, which `rentmatch read --metadata` shows under `_kafka`."""
-    return {
+    """A record's place on the broker, key and headers, which `rentmatch read --metadata` shows under `_kafka`."""
+    place: dict[str, Any] = {
         "topic": record.name,
         "partition": record.partition,
         "offset": record.offset,
         "timestamp": None if record.timestamp_ms is None else timestamp_text(record.timestamp_ms),
         "key": text_or_hex(record.key),
     }
+    return place | {"headers": headers_to_json(record.headers)} if record.headers else place

@@ -9,6 +9,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from streams.broker.cluster import BrokerError, connect
 from streams.broker.provisioning import INPUT_BYTES_MAX
 from streams.broker.reading import missing_topic
+from streams.headers import Header
 from streams.settings import Settings
 
 DELIVERY_SECONDS_MAX = 60
@@ -76,7 +77,7 @@ class BulkProducer:
         value: bytes | None,
         *,
         label: str,
-        headers: list[tuple[str, bytes]] | None = None,
+        headers: list[Header] | None = None,
     ) -> None:
         """Queue a record; returns before it is delivered. `label` names it in `undelivered`."""
         on_delivery = partial(self._delivery_failed, label)

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from ops.console import Command, Group, fail, json_text, misuse, put_json, put_line, put_table, say
-from ops.describing import text_or_hex
+from ops.describing import headers_to_json, text_or_hex
 from ops.producing import BulkProducer
 from streams import topics
 from streams.broker import reading
@@ -18,11 +18,12 @@ from streams.broker.reading import ConsumedRecord
 from streams.codec.codec import codec_of
 from streams.codec.dead_letters import BadInput, DeadLetter, DeadLetterClass
 from streams.codec.json_form import fact_to_json
+from streams.headers import Header
 from streams.settings import Settings, load
 from streams.topics import Topic
 
 REFED_FROM = "rentmatch.refed.from"
-"""Header of a re-fed record: `topic:partition:offset` of the dead letter that it was."""
+"""The last header of a re-fed record: `topic:partition:offset` of the dead letter that it was."""
 
 HEX_BYTES_SHOWN_MAX = 4096
 UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -56,7 +57,26 @@ class Letter:
                 "source_offset": self.headers.source_offset,
                 "service_version": self.headers.service_version,
             }
-        return row | {"key": text_or_hex(self.record.key), "bytes": len(self.record.value or b"")}
+        row |= {"key": text_or_hex(self.record.key), "bytes": len(self.record.value or b"")}
+        if self.original_headers:
+            row["original_headers"] = headers_to_json(self.original_headers)
+        return row
+
+    @property
+    def original_headers(self) -> tuple[Header, ...]:
+        """The headers of the record that became this dead letter."""
+        return () if self.headers is None else self.headers.original_headers
+
+    def headers_to_refeed(self) -> tuple[Header, ...]:
+        """The original headers, without the one that an earlier `refeed` added.
+
+        Otherwise a record that is still bad would gain a header each time.
+        """
+        headers = self.original_headers
+        mark = re.compile(re.escape(self.record.name.encode()) + rb":[0-9]+:[0-9]+")
+        if headers and headers[-1][0] == REFED_FROM and mark.fullmatch(headers[-1][1] or b""):
+            return headers[:-1]
+        return headers
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,12 +231,10 @@ def show(letter_id: str) -> None:
     letter = _find(settings, letter_id)
     put_line(f"dead letter {letter.id}")
     for name, value in letter.as_json().items():
-        if name != "id":
+        if name not in {"id", "original_headers"}:
             put_line(f"  {name.replace('_', ' ')}: {'-' if value is None else value}")
-    known = {name for name, _ in letter.headers.headers()} if letter.headers else set()
-    for name, raw in letter.record.headers:
-        if name not in known:
-            put_line(f"  header {name}: {text_or_hex(raw)}")
+    for name, raw in letter.record.headers if letter.headers is None else letter.original_headers:
+        put_line(f"  header {name}: {'-' if raw is None else text_or_hex(raw)}")
     for line in hex_dump(letter.record.value or b""):
         put_line(line)
     for line in verdict(settings, letter):
@@ -239,7 +257,7 @@ def verdict(settings: Settings, letter: Letter) -> list[str]:
     if source is None:
         return ["It names no input topic of this installation, so it can neither be decoded nor re-fed."]
     try:
-        fact = codec_of(settings).decode_input(source, letter.record.value)
+        fact = codec_of(settings).decode_input(source, letter.record.value, letter.original_headers)
     except BadInput as error:
         return [f"It still cannot be read ({error.error_class}): {error.message}"]
     return [
@@ -262,11 +280,11 @@ def _source(settings: Settings, letter: Letter) -> Topic | None:
 def refeed(
     letter_ids: tuple[str, ...], error_class: str | None, topic: str | None, since: str | None, yes: bool
 ) -> None:
-    """Publish dead letters again on the topic they came from: the same bytes, the same key.
+    """Publish dead letters again on the topic they came from: the same bytes, key and headers.
 
-    Choose them by ID, or by filters with --yes. A header names the dead letter. A record that is still bad
-    becomes a dead letter again. Re-feeding twice does no harm: a fact counts once. Letters with the same bytes, key and
-    topic are re-fed once.
+    Choose them by ID, or by filters with --yes. One more header, the last, names the dead letter. A record that is
+    still bad becomes a dead letter again. Re-feeding twice does no harm: a fact counts once. Letters with the same
+    bytes, key, headers and topic are re-fed once.
 
     Examples:
       rentmatch dead-letters refeed 3:41 3:44
@@ -289,7 +307,7 @@ def refeed(
 def _refeed(settings: Settings, chosen: Iterable[Letter]) -> None:
     producer = BulkProducer(settings)
     dead_letter_topic = settings.topic(topics.DEAD_LETTER)
-    first_of: dict[tuple[str, bytes | None, bytes | None], str] = {}
+    first_of: dict[tuple[str, bytes | None, bytes | None, tuple[Header, ...]], str] = {}
     sent, homeless = [], 0
     for letter in chosen:
         source = _source(settings, letter)
@@ -298,15 +316,16 @@ def _refeed(settings: Settings, chosen: Iterable[Letter]) -> None:
             say(f"{letter.id}: left out: it names no input topic of this installation")
             continue
         name = settings.topic(source)
-        same = (name, letter.record.key, letter.record.value)
+        headers = letter.headers_to_refeed()
+        same = (name, letter.record.key, letter.record.value, headers)
         if same in first_of:
             # A bad record that is re-fed becomes one more dead letter: otherwise their number would double each time.
             say(f"{letter.id}: the same record as {first_of[same]}, which is re-fed for both")
             continue
         first_of[same] = letter.id
         producer.require(name)
-        header = (REFED_FROM, f"{dead_letter_topic}:{letter.id}".encode())
-        producer.send(name, letter.record.key, letter.record.value, label=letter.id, headers=[header])
+        mark = (REFED_FROM, f"{dead_letter_topic}:{letter.id}".encode())
+        producer.send(name, letter.record.key, letter.record.value, label=letter.id, headers=[*headers, mark])
         sent.append((letter.id, name))
     producer.finish()
     lost = {undelivered.label: undelivered.reason for undelivered in producer.undelivered}

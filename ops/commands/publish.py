@@ -19,6 +19,7 @@ from streams.codec.codec import Codec, codec_of
 from streams.codec.dead_letters import BadInput, quoted
 from streams.codec.json_form import fact_from_json
 from streams.codec.registry import RegistryError
+from streams.headers import Header
 from streams.settings import Settings, load
 from streams.topics import Topic
 
@@ -36,6 +37,7 @@ class Ready:
     line: int
     key: bytes | None
     value: bytes
+    headers: list[Header] | None = None
 
 
 _TOPIC_OF = {record: topic for topic in topics.INPUTS for record in topic.records}
@@ -54,9 +56,10 @@ def key_of(fact: InputFact) -> bytes:
 class LineReader:
     """Turns lines into records of one topic.
 
-    A line is a fact as JSON, or `{"type": "_raw", "base64": …, "key": …}`: bytes that are published as they are, the
-    form in which `rentmatch simulate` carries input that is bad on purpose. `_kafka` (from `rentmatch read
-    --metadata`) is ignored.
+    A line is a fact as JSON, or `{"type": "_raw", "base64": …, "key": …, "headers": …}`: bytes that are published as
+    they are, the form in which `rentmatch simulate` carries input that is bad on purpose. `headers` is a list of
+    `{"name": …, "text": …}` or `{"name": …, "base64": …}`, as `rentmatch read` shows them. `_kafka` (from `rentmatch
+    read --metadata`) is ignored.
     """
 
     def __init__(self, settings: Settings, topic: Topic, codec: Codec) -> None:
@@ -111,19 +114,52 @@ def _no_number(word: str) -> None:
 
 
 def _raw(number: int, parsed: dict[str, Any]) -> Ready:
-    more = parsed.keys() - {"type", "base64", "key"}
+    more = parsed.keys() - {"type", "base64", "key", "headers"}
     if more:
-        raise BadLineError(f"a _raw line has type, base64 and key only, not {', '.join(sorted(more))}")
+        raise BadLineError(f"a _raw line has type, base64, key and headers only, not {', '.join(sorted(more))}")
     key, text = parsed.get("key"), parsed.get("base64")
     if key is not None and not isinstance(key, str):
         raise BadLineError("key must be text")
+    headers = parsed.get("headers")
+    if headers is not None and not isinstance(headers, list):
+        raise BadLineError("headers must be a list")
+    return Ready(
+        number,
+        None if key is None else _utf8(key, "key"),
+        _bytes_of(text),
+        None if headers is None else list(map(_header, headers)),
+    )
+
+
+def _bytes_of(text: Any) -> bytes:
     if not isinstance(text, str):
         raise BadLineError("base64 must be text")
     try:
-        value = base64.b64decode(text, validate=True)
+        return base64.b64decode(text, validate=True)
     except ValueError as error:
         raise BadLineError(f"base64: {error}") from None
-    return Ready(number, None if key is None else key.encode("utf-8"), value)
+
+
+def _utf8(text: str, what: str) -> bytes:
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise BadLineError(f"{what}: {error}") from None
+
+
+def _header(item: Any) -> Header:
+    if not isinstance(item, dict) or item.keys() not in ({"name", "text"}, {"name", "base64"}):
+        raise BadLineError("a header is an object with name, and text or base64")
+    name = item["name"]
+    if not isinstance(name, str) or "\0" in name:
+        raise BadLineError("the name of a header must be text without U+0000")
+    _utf8(name, "the name of a header")
+    if "base64" in item:
+        return name, _bytes_of(item["base64"])
+    text = item["text"]
+    if text is not None and not isinstance(text, str):
+        raise BadLineError("the text of a header must be text or null")
+    return name, None if text is None else _utf8(text, "the text of a header")
 
 
 def numbered_lines(stream: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
@@ -174,7 +210,9 @@ def command(topic: str, dry_run: bool, keep_going: bool) -> None:
                     stopped = f"line {number}"
                     break
                 if producer is not None:
-                    producer.send(settings.topic(found), record.key, record.value, label=f"line {number}")
+                    producer.send(
+                        settings.topic(found), record.key, record.value, label=f"line {number}", headers=record.headers
+                    )
                 good += 1
                 progress.step()
         except RegistryError as error:

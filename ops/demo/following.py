@@ -8,6 +8,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartiti
 
 from streams import topics
 from streams.broker.cluster import ANSWER_SECONDS_MAX, BrokerError, connect
+from streams.headers import Header, headers_of
 from streams.settings import Settings
 from streams.topics import Topic
 
@@ -24,7 +25,7 @@ class DeadLetterRecord:
 
     key: bytes | None
     value: bytes | None
-    headers: list[tuple[str, bytes | None]]
+    headers: list[Header]
 
 
 @dataclass
@@ -93,7 +94,7 @@ class Follower:
         self.first_ms = min(self.first_ms or stamp_ms, stamp_ms)
         self.last_ms = max(self.last_ms, stamp_ms)
         if topic is topics.DEAD_LETTER:
-            self.letters.append(DeadLetterRecord(message.key(), message.value(), message.headers() or []))
+            self.letters.append(DeadLetterRecord(message.key(), message.value(), headers_of(message) or []))
         else:
             self.last[topic][message.key()] = message.value()
 

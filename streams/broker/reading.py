@@ -20,6 +20,7 @@ from confluent_kafka import (
 
 from streams import topics
 from streams.broker.cluster import ANSWER_SECONDS_MAX, BrokerError, connect
+from streams.headers import Header, headers_of
 from streams.partitioning import partition_of
 from streams.settings import Settings
 from streams.topics import Topic
@@ -45,7 +46,7 @@ class ConsumedRecord:
     """Milliseconds since 1970, UTC."""
     key: bytes | None
     value: bytes | None
-    headers: tuple[tuple[str, bytes | None], ...]
+    headers: tuple[Header, ...]
 
 
 def resolve(settings: Settings, name: str, among: Iterable[Topic] = topics.ALL) -> Topic:
@@ -241,7 +242,7 @@ def _record(topic: Topic, message: Any) -> ConsumedRecord:
         timestamp_ms=None if kind == TIMESTAMP_NOT_AVAILABLE else timestamp_ms,
         key=message.key(),
         value=message.value(),
-        headers=tuple(message.headers() or ()),
+        headers=tuple(headers_of(message) or ()),
     )
 
 

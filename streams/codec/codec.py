@@ -7,6 +7,7 @@ Subjects in a Schema Registry: `<topic>-value` for a topic with one record type 
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 from domain.facts import InputFact
 from domain.records import Output
@@ -15,8 +16,9 @@ from streams.codec import avro_compiled, avro_plain, framing
 from streams.codec.avro_plain import Decode, Encode, checked
 from streams.codec.avro_schemas import INPUT_NAMES, KNOWN, OURS, OUTPUT_TYPES, RECORDS_ON, Schema, kind, short_name
 from streams.codec.dead_letters import BadInput, DeadLetterClass
-from streams.codec.registry import SchemaRegistry
+from streams.codec.registry import SchemaRegistry, id_text
 from streams.codec.resolution import IncompatibleError, resolve
+from streams.headers import Headers
 from streams.settings import Settings, SettingsError
 from streams.topics import Topic
 
@@ -48,21 +50,28 @@ class Codec:
         self._decode_bodies: Mapping[str, Decode] = bodies.DECODE
         self._encode_bodies: Mapping[str, Encode] = bodies.ENCODE
         self._input_decoders: dict[str, dict[bytes, Decode]] = {topic.name: {} for topic in topics.INPUTS}
+        self._bare_decoders: dict[str, dict[bytes, Decode]] = {topic.name: {} for topic in topics.INPUTS}
+        """By the header that names the schema, for values without a frame."""
         self._output_decoders: dict[bytes, Decode] = {}
         self._frames: dict[tuple[str, str], bytes] = {}
 
-    def decode_input(self, topic: Topic, value: bytes | None) -> InputFact:
+    def decode_input(self, topic: Topic, value: bytes | None, headers: Headers | None = None) -> InputFact:
         """The fact in a record of an input topic.
 
         Args:
             topic: the input topic, of `streams.topics`.
             value: the record's value as received.
+            headers: the record's headers, if it has any.
 
         Raises:
             BadInput: it cannot be decoded, breaks a rule of contract section 2, or does not belong on the topic.
             RegistryUnavailable: its schema is not known yet and the registry does not answer.
 
         """
+        if headers:
+            header = self._schema_header(value, headers)
+            if header is not None:
+                return self._decode_bare(topic, header, framing.required(value))  # type: ignore[no-any-return]
         decoders = self._input_decoders[topic.name]
         if value is not None:
             # Known frames first. The frame itself is the key, so bytes that are no frame find nothing.
@@ -84,10 +93,14 @@ class Codec:
         """
         return self._decode_first(self._output_decoders, value, _OUTPUTS, "an output topic")  # type: ignore[no-any-return]
 
-    def record_name(self, value: bytes | None) -> str:
-        """The input record that a value's schema names, for bad input: `unknown` where it names none."""
+    def record_name(self, value: bytes | None, headers: Headers = ()) -> str:
+        """The input record that a record's schema names, for bad input: `unknown` where it names none."""
+        header = self._schema_header(value, headers)
         try:
-            written = self._writer((value or b"")[: framing.frame_size(value)]).parsed
+            if header is None:
+                written = self._writer((value or b"")[: framing.frame_size(value)]).parsed
+            else:
+                written = self._registered(framing.schema_of_header(header)).parsed
         except BadInput:
             return UNKNOWN
         name = short_name(written["name"]) if isinstance(written, dict) and "name" in written else UNKNOWN
@@ -116,6 +129,27 @@ class Codec:
         suffix = schema.parsed["name"] if name in _SHARED_TOPICS else "value"
         return framing.confluent(self._registry.register(f"{topic_name}-{suffix}", schema.text))
 
+    def _schema_header(self, value: bytes | None, headers: Headers) -> bytes | None:
+        """The header that names the schema of a value; None if the value's first bytes do.
+
+        The header has precedence. Without a registry it names nothing, and a value in single-object encoding, which is
+        never the bare body of one of our records, can still be read.
+        """
+        header = framing.schema_header(headers)
+        if header is not None and self._registry is None and (value or b"").startswith(framing.SINGLE_OBJECT_MARK):
+            return None
+        return header
+
+    def _decode_bare(self, topic: Topic, header: bytes, value: bytes) -> Any:
+        """Decode a value that is a body alone, and keep the decoder for the next one with its schema."""
+        decoders = self._bare_decoders[topic.name]
+        decode = decoders.get(header)
+        if decode is None:
+            schema = self._registered(framing.schema_of_header(header))
+            decode = decoder(schema, RECORDS_ON[topic.name], topic.name, self._decode_bodies)
+            decoders[header] = decode
+        return decode(value, 0)
+
     def _decode_first(
         self, decoders: dict[bytes, Decode], value: bytes | None, records: frozenset[str], place: str
     ) -> Any:
@@ -142,10 +176,14 @@ class Codec:
                     "schemas/avro/known, then re-feed",
                 )
             return schema
+        return self._registered(schema_id)
+
+    def _registered(self, schema_id: int | UUID) -> Schema:
+        """The schema with an id or a GUID in the registry."""
         if self._registry is None:
             raise BadInput(
                 DeadLetterClass.UNKNOWN_SCHEMA,
-                f"the record names schema id {schema_id}, and no Schema Registry is configured; set "
+                f"the record names schema {id_text(schema_id)}, and no Schema Registry is configured; set "
                 "RENTMATCH_SCHEMA_REGISTRY_URL, then re-feed",
             )
         return self._registry.schema(schema_id)

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from streams.headers import Header, Headers
+
 MESSAGE_CHARACTERS_MAX = 1_000
 """A dead letter's message is cut to this: it quotes the input, which may be hostile."""
 
@@ -14,9 +16,10 @@ class DeadLetterClass(StrEnum):
     EMPTY_VALUE = "empty_value"
     """Null or no bytes: inputs have no tombstones."""
     UNKNOWN_FRAMING = "unknown_framing"
-    """The first bytes are neither Confluent's nor those of Avro single-object encoding."""
+    """The first bytes are neither Confluent's nor those of Avro single-object encoding, or the header for a schema's id
+    has another form than Confluent's."""
     UNKNOWN_SCHEMA = "unknown_schema"
-    """The schema id or the fingerprint is unknown, or a schema id came without a configured Schema Registry."""
+    """The schema's id, GUID or fingerprint is unknown, or no Schema Registry is configured to look it up."""
     INCOMPATIBLE_SCHEMA = "incompatible_schema"
     """The writer's schema is known, but Avro resolution cannot read it as ours."""
     WRONG_RECORD = "wrong_record"
@@ -69,10 +72,18 @@ SOURCE_PARTITION = "rentmatch.source.partition"
 SOURCE_OFFSET = "rentmatch.source.offset"
 SERVICE_VERSION = "rentmatch.service.version"
 
+_NAMES = [ERROR_CLASS, ERROR_MESSAGE, SOURCE_TOPIC, SOURCE_PARTITION, SOURCE_OFFSET, SERVICE_VERSION]
+"""The headers that a dead letter adds to those of the original record, in this order."""
+
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """The headers of a dead letter. Its key and value are the original bytes, unchanged."""
+    """The headers of a dead letter. Its key and value are the original bytes, unchanged.
+
+    The original headers come first, then ours: six in a row, in a fixed order. An original header may have the name of
+    one of ours, and a record may be a dead letter more than once. Ours are therefore the last six such headers in a
+    row, and the original headers are all before them. Headers after them were added by whoever copied the dead letter.
+    """
 
     error_class: DeadLetterClass
     message: str
@@ -80,15 +91,26 @@ class DeadLetter:
     source_partition: int
     source_offset: int
     service_version: str
+    original_headers: tuple[Header, ...] = ()
+    """Of the original record. Empty in dead letters of versions that did not keep them."""
 
     @classmethod
-    def of(cls, error: BadInput, topic: str, partition: int, offset: int, service_version: str) -> "DeadLetter":
+    def of(
+        cls,
+        error: BadInput,
+        topic: str,
+        partition: int,
+        offset: int,
+        service_version: str,
+        original_headers: Headers = (),
+    ) -> "DeadLetter":
         """The dead letter of the record at (topic, partition, offset) for which `error` was raised."""
-        return cls(error.error_class, error.message, topic, partition, offset, service_version)
+        return cls(error.error_class, error.message, topic, partition, offset, service_version, tuple(original_headers))
 
-    def headers(self) -> list[tuple[str, bytes]]:
-        """The record's headers; numbers as decimal text, all text as UTF-8."""
+    def headers(self) -> list[Header]:
+        """The record's headers: the original ones, then ours with numbers as decimal text and all text as UTF-8."""
         return [
+            *self.original_headers,
             (ERROR_CLASS, self.error_class.value.encode()),
             (ERROR_MESSAGE, self.message[:MESSAGE_CHARACTERS_MAX].encode(errors="backslashreplace")),
             (SOURCE_TOPIC, self.source_topic.encode()),
@@ -99,18 +121,26 @@ class DeadLetter:
 
     @classmethod
     def parse(cls, headers: Iterable[tuple[str, bytes | None]] | None) -> "DeadLetter":
-        """Parse the headers: the last of two with one name counts, unknown ones are ignored.
+        """Parse the headers of a dead letter.
 
         Raises:
             ValueError: a header is missing or cannot be read; the message names it.
 
         """
-        given = dict(headers or ())
+        found = list(headers or ())
+        names = [name for name, _ in found]
+        size = len(_NAMES)
+        start = next((at for at in range(len(names) - size, -1, -1) if names[at : at + size] == _NAMES), None)
+        if start is None:
+            missing = next((name for name in _NAMES if name not in names), None)
+            what = "its headers are not in a row" if missing is None else f"header {missing} is missing"
+            raise ValueError(f"{what}: this is not a dead letter of rentmatch")
+        given = dict(found[start : start + size])
 
         def text(name: str) -> str:
             value = given.get(name)
             if value is None:
-                raise ValueError(f"header {name} is missing: this is not a dead letter of rentmatch")
+                raise ValueError(f"header {name} is null: this is not a dead letter of rentmatch")
             return value.decode()
 
         def number(name: str) -> int:
@@ -126,4 +156,5 @@ class DeadLetter:
             number(SOURCE_PARTITION),
             number(SOURCE_OFFSET),
             text(SERVICE_VERSION),
+            tuple(found[:start]),
         )

@@ -1,4 +1,4 @@
-"""Schemas by id and ids of schemas, from a Schema Registry (Confluent's, or another with its REST interface).
+"""Schemas by id or GUID, and ids of schemas, from a Schema Registry (Confluent's, or another with its REST interface).
 
 Confluent's own client does the asking. Here is what a ledger adds: a registry that is away says nothing about a record.
 That is `RegistryUnavailable`, on which a worker stops, and never a dead letter. Only the registry's own answer that it
@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from streams.codec.avro_schemas import Schema, SchemaError, parse_writer
 from streams.codec.dead_letters import BadInput, DeadLetterClass
@@ -40,6 +41,15 @@ class SchemaRefusedError(RegistryError):
 
 class _NotFoundError(Exception):
     pass
+
+
+class _NoSuchPathError(RegistryUnavailable):
+    pass
+
+
+def id_text(schema_id: int | UUID) -> str:
+    """An id or a GUID, for messages."""
+    return f"GUID {schema_id}" if isinstance(schema_id, UUID) else f"id {schema_id}"
 
 
 class SchemaRegistry:
@@ -77,35 +87,54 @@ class SchemaRegistry:
         self._client: Any = SchemaRegistryClient(conf)
         logging.getLogger("httpx2").setLevel(logging.WARNING)  # a line for each request says nothing to an operator
         self._url = url
-        self._schemas: dict[int, Schema] = {}
-        self._unknown: dict[int, float] = {}
+        self._schemas: dict[int | UUID, Schema] = {}
+        self._unknown: dict[int | UUID, tuple[float, str]] = {}
+        """Until when an unknown schema is not asked for again, and what to do about it."""
 
-    def schema(self, schema_id: int) -> Schema:
-        """The schema with this id.
+    def schema(self, schema_id: int | UUID) -> Schema:
+        """The schema with this id or GUID.
 
         Raises:
-            BadInput: the registry does not know the id, or it is not the id of an Avro schema.
+            BadInput: the registry does not know it, or it is not an Avro schema, or it is a GUID and the registry does
+                not look schemas up by GUID.
             RegistryUnavailable: the registry did not answer.
 
         """
         known = self._schemas.get(schema_id)
         if known is not None:
             return known
-        if self._unknown.get(schema_id, 0.0) <= time.monotonic():
+        until, reason = self._unknown.get(schema_id, (0.0, ""))
+        if until <= time.monotonic():
             what = f"schema {schema_id}"
             try:
                 with self._asking(what):
-                    found = self._client.get_schema(schema_id)
+                    if isinstance(schema_id, UUID):
+                        found = self._client.get_schema_by_guid(str(schema_id))
+                    else:
+                        found = self._client.get_schema(schema_id)
                 schema = self._schemas[schema_id] = self._parse(found, what)
                 return schema
             except _NotFoundError:
-                if len(self._unknown) >= UNKNOWN_MAX:
-                    self._unknown.clear()
-                self._unknown[schema_id] = time.monotonic() + UNKNOWN_FOR_SECONDS
-        raise BadInput(
-            DeadLetterClass.UNKNOWN_SCHEMA,
-            f"the Schema Registry does not know schema id {schema_id}; register it, then re-feed",
-        )
+                reason = f"the Schema Registry does not know schema {id_text(schema_id)}; register it, then re-feed"
+            except _NoSuchPathError:
+                if not (isinstance(schema_id, UUID) and self._is_a_registry()):
+                    raise
+                reason = (
+                    f"the record names schema {id_text(schema_id)}, and the Schema Registry does not look schemas up "
+                    "by GUID; upgrade it, or let the producer write the schema's id, then re-feed"
+                )
+            if len(self._unknown) >= UNKNOWN_MAX:
+                self._unknown.clear()
+            self._unknown[schema_id] = (time.monotonic() + UNKNOWN_FOR_SECONDS, reason)
+        raise BadInput(DeadLetterClass.UNKNOWN_SCHEMA, reason)
+
+    def _is_a_registry(self) -> bool:
+        """Whether the URL is that of a Schema Registry: it answers a request that each of them knows."""
+        try:
+            with self._asking("schema types"):
+                return isinstance(self._client.get_schema_types(), list)
+        except (_NotFoundError, _NoSuchPathError):
+            return False
 
     def register(self, subject: str, text: str) -> int:
         """The id of a schema under a subject, which registers it if it is not yet.
@@ -158,6 +187,7 @@ class SchemaRegistry:
                 raise SchemaRefusedError(text) from None
             if error.http_status_code == 404:
                 text += "; is RENTMATCH_SCHEMA_REGISTRY_URL the address of a Schema Registry, with its whole path?"
+                raise _NoSuchPathError(text) from None
             raise RegistryUnavailable(text) from None
         except Exception as error:  # no connection, a timeout, not JSON, JSON of another shape
             raise RegistryUnavailable(f"{what}: {self._url}: {type(error).__name__}: {error}") from error

@@ -1,9 +1,11 @@
 """A batch: a run of raw records of one partition, processed whole or not at all."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import msgspec
 
+from streams.headers import Headers
 from streams.topics import Topic
 
 
@@ -35,3 +37,5 @@ class Batch(msgspec.Struct, frozen=True):
     records: list[RawRecord]
     stamped_ms: tuple[int, ...] = ()
     """The timestamps of the first and the last record, milliseconds since 1970; empty where they are not known."""
+    headers: Mapping[int, Headers] | None = None
+    """The headers of the records that have any, by offset; None if no record has."""

@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, TypeAlias
 
 from domain.time import Micros
+from streams.headers import Header
 from streams.topics import DEAD_LETTER, Role, Topic
 from streams.transport.batch import Batch, TopicPartition
 
 ANY_PARTITION = -1
 """The producer's partitioner chooses: murmur2 of the key, as Java clients do."""
 
-DeadRecord: TypeAlias = tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]
+DeadRecord: TypeAlias = tuple[bytes | None, bytes | None, list[Header]]
 """A record of the dead-letter topic: key, value, headers."""
 
 

@@ -14,6 +14,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message
 from confluent_kafka import TopicPartition as KafkaPartition
 
 from streams.broker.cluster import look_up
+from streams.headers import Header, headers_of, size_of_headers
 from streams.topics import Topic
 from streams.transport.batch import Batch, RawRecord, TopicPartition
 
@@ -162,12 +163,13 @@ class Fetcher:
         sizes: dict[tuple[str, int], int] = {}
         firsts: dict[tuple[str, int], Message] = {}
         lasts: dict[tuple[str, int], Message] = {}
+        headers: dict[tuple[str, int], dict[int, list[Header]]] = {}
 
         def close(place: tuple[str, int], end: int) -> None:
             held = records.pop(place, [])
             # Reading a record's timestamp costs time, and two of them show how old a batch is.
             stamped_ms = (firsts[place].timestamp()[1], lasts[place].timestamp()[1]) if held else ()
-            self._close(batches, place, held, end, stamped_ms)
+            self._close(batches, place, held, end, stamped_ms, headers.pop(place, None))
 
         for message in messages:
             error = message.error()
@@ -190,10 +192,14 @@ class Fetcher:
             else:
                 held.append(record)
             lasts[place] = message
-            if value is not None:
-                sizes[place] += len(value)
-                if sizes[place] > BATCH_BYTES:
-                    close(place, offset + 1)
+            size = 0 if value is None else len(value)
+            own = headers_of(message)
+            if own is not None:
+                headers.setdefault(place, {})[offset] = own
+                size += size_of_headers(own)
+            sizes[place] += size
+            if sizes[place] > BATCH_BYTES:
+                close(place, offset + 1)
         for place in list(records):
             close(place, records[place][-1].offset + 1)
         return batches
@@ -205,10 +211,11 @@ class Fetcher:
         records: list[RawRecord],
         end: int,
         stamped_ms: tuple[int, ...],
+        headers: dict[int, list[Header]] | None,
     ) -> None:
         start = self._positions.get(place)
         if start is not None and end > start:
-            batches.append(Batch(self._sources[place], self._epoch, start, end, records, stamped_ms))
+            batches.append(Batch(self._sources[place], self._epoch, start, end, records, stamped_ms, headers))
             self._positions[place] = end
 
 
@@ -226,7 +233,10 @@ def _poll(consumer: Consumer) -> list[Message]:
 
 def size_of(batch: Batch) -> int:
     """What a batch takes of the room for outstanding ones."""
-    return sum(len(record.value or b"") + 100 for record in batch.records)
+    size = sum(len(record.value or b"") + 100 for record in batch.records)
+    if batch.headers is not None:
+        size += sum(map(size_of_headers, batch.headers.values()))
+    return size
 
 
 def _complain(place: tuple[str, int], error: KafkaError) -> None:

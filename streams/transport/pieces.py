@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from streams.headers import size_of_headers
 from streams.transport.commit import DeadRecord
 
 R = TypeVar("R")
@@ -42,4 +43,4 @@ def bytes_of_message(message: Mapping[str, Any]) -> int:
 def bytes_of_dead_letter(letter: DeadRecord) -> int:
     """About the size of a dead letter in a batch."""
     key, value, headers = letter
-    return len(key or b"") + len(value or b"") + sum(len(text) for _, text in headers) + 10 * _RECORD_BYTES
+    return len(key or b"") + len(value or b"") + size_of_headers(headers) + _RECORD_BYTES

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -15,6 +16,7 @@ from streams.codec.avro_schemas import OURS, Schema
 from streams.codec.codec import Codec, framing
 from streams.codec.dead_letters import MESSAGE_CHARACTERS_MAX, BadInput, DeadLetter, DeadLetterClass
 from streams.codec.validation import check
+from streams.headers import Header
 from streams.topology import TOPOLOGY
 from streams.transport.batch import Batch, RawRecord, TopicPartition
 from streams.transport.commit import Commit
@@ -29,7 +31,7 @@ IDS = {name: number for number, name in enumerate(OURS, start=1)}
 class KnownIds:
     """The registry's part that decoding asks: ids of our own schemas, and none else."""
 
-    def schema(self, schema_id: int) -> Schema:
+    def schema(self, schema_id: int | UUID) -> Schema:
         for name, number in IDS.items():
             if number == schema_id:
                 return OURS[name]
@@ -63,6 +65,15 @@ def hostile_values(dice: random.Random) -> dict[Any, list[bytes]]:
     return by_topic
 
 
+def hostile_headers(dice: random.Random) -> list[Header]:
+    """None for most records; names of ours, Confluent's names, and any other."""
+    if dice.random() < 0.7:
+        return []
+    names = ("__value_schema_id", "__key_schema_id", "rentmatch.error.class", "rentmatch.refed.from", "", "trace")
+    ids = (framing.confluent(dice.choice(list(IDS.values()))), b"\x01" + dice.randbytes(16), None)
+    return [(dice.choice(names), dice.choice((*ids, dice.randbytes(3)))) for _ in range(dice.randrange(1, 5))]
+
+
 @pytest.mark.parametrize(
     "records", [pytest.param(100_000, id="short"), pytest.param(1_000_000, id="million", marks=pytest.mark.soak)]
 )
@@ -89,7 +100,8 @@ def test_every_record_is_a_fact_or_a_dead_letter_as_it_came(records: int) -> Non
         topic = dice.choice(topics.INPUTS)
         values = [mutated(dice.choice(by_topic[topic]), dice) for _ in range(BATCH)]
         batch = [RawRecord(dice.randbytes(dice.randrange(4)), value, offset + at) for at, value in enumerate(values)]
-        stage.handle(Batch(TopicPartition(topic, 1), 1, offset, offset + BATCH, batch))
+        sent = {record.offset: made for record in batch if (made := hostile_headers(dice))}
+        stage.handle(Batch(TopicPartition(topic, 1), 1, offset, offset + BATCH, batch, headers=sent))
         commit = Commit()
         stage.flush(commit, {})
         by_offset = {record.offset: record for record in batch}
@@ -98,6 +110,7 @@ def test_every_record_is_a_fact_or_a_dead_letter_as_it_came(records: int) -> Non
             origin = by_offset.pop(letter.source_offset)
             assert (key, value) == (origin.key, origin.value)
             assert (letter.source_topic, letter.source_partition) == (topic.name, 1)
+            assert letter.original_headers == tuple(sent.get(letter.source_offset, ()))
             assert len(letter.message) <= MESSAGE_CHARACTERS_MAX
             classes.add(letter.error_class)
         dead += len(commit.dead_letters)

@@ -14,6 +14,7 @@ from domain.records import Output
 from domain.time import Micros
 from streams import topics
 from streams.codec.codec import Codec
+from streams.headers import Headers
 from streams.settings import Settings
 from streams.topics import Topic
 from streams.topology import TOPOLOGY, Topology
@@ -67,11 +68,17 @@ class World:
         self._version += 1
         return self._version
 
-    def pipe(self, fact: InputFact | bytes, topic: Topic | None = None, partition: int | None = None) -> None:
+    def pipe(
+        self,
+        fact: InputFact | bytes,
+        topic: Topic | None = None,
+        partition: int | None = None,
+        headers: Headers = (),
+    ) -> None:
         """Publish a fact as its source would, or raw bytes."""
         if isinstance(fact, bytes):
             assert topic is not None
-            self.broker.publish(topic, b"key", fact, partition)
+            self.broker.publish(topic, b"key", fact, partition, headers)
             return
         if isinstance(fact, PaymentInitiated):
             topic = topics.PAYMENT_INITIATED
@@ -80,7 +87,7 @@ class World:
         else:
             topic = topics.LEDGER_EVENTS
         key = getattr(fact, "payment_id" if topic is not topics.LEDGER_EVENTS else "obligation_id")
-        self.broker.publish(topic, key.encode(), self.codec.encode(fact, topic.name), partition)
+        self.broker.publish(topic, key.encode(), self.codec.encode(fact, topic.name), partition, headers)
 
     def emitted(self, topic: Topic) -> list[Output]:
         """Return all records of an output topic, decoded."""

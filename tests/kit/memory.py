@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from domain.time import FAR_FUTURE, Micros
+from streams.headers import Header, Headers
 from streams.partitioning import partition_of
 from streams.topics import DEAD_LETTER, Topic
 from streams.transport.batch import Batch, RawRecord, TopicPartition
@@ -54,7 +55,7 @@ class LogRecord:
 
     key: bytes | None
     value: bytes | None
-    headers: list[tuple[str, bytes]] = field(default_factory=list)
+    headers: list[Header] = field(default_factory=list)
     transaction: Transaction | None = None
 
     @property
@@ -77,11 +78,18 @@ class MemoryBroker:
         self.wait_for: Callable[[Transaction], None] = lambda transaction: self.finish(transaction, State.ABORTED)
         """Called by readers that must wait for a transaction: its owner continues, or the broker aborts it."""
 
-    def publish(self, topic: Topic, key: bytes | None, value: bytes | None, partition: int | None = None) -> None:
+    def publish(
+        self,
+        topic: Topic,
+        key: bytes | None,
+        value: bytes | None,
+        partition: int | None = None,
+        headers: Headers = (),
+    ) -> None:
         """Append a record of a producer outside of rentmatch."""
         if partition is None:
             partition = partition_of((key or b"").decode(errors="replace"), self.partitions[topic])
-        self.logs[topic, partition].append(LogRecord(key, value))
+        self.logs[topic, partition].append(LogRecord(key, value, list(headers)))
 
     def end(self, source: TopicPartition) -> int:
         """Return the high watermark: the end offset, open transactions included."""
@@ -98,12 +106,14 @@ class MemoryBroker:
         """Read up to `most` offsets from `start`."""
         log = self.logs[source.topic, source.number]
         end = max(start, min(self._stable_end(source.topic, source.number), start + most))
-        records = [
-            RawRecord(record.key, record.value, start + index)
-            for index, record in enumerate(log[start:end])
+        held = [
+            (offset, record)
+            for offset, record in enumerate(log[start:end], start)
             if record is not None and record.state is State.COMMITTED
         ]
-        return Batch(source, epoch, start, end, records)
+        records = [RawRecord(record.key, record.value, offset) for offset, record in held]
+        headers = {offset: record.headers for offset, record in held if record.headers}
+        return Batch(source, epoch, start, end, records, headers=headers or None)
 
     def read_to_the_end(self, source: TopicPartition, start: int) -> Batch:
         """Read from `start` to the current high watermark, after all transactions before it have ended."""

@@ -11,6 +11,7 @@ from ops.commands.dead_letters import hex_dump, since_ms
 from streams.codec.codec import Codec
 from streams.codec.dead_letters import BadInput, DeadLetter, DeadLetterClass
 from streams.codec.json_form import fact_from_json
+from streams.headers import Header, Headers
 from tests.kit.command_line import Run
 from tests.kit.reading import read_all
 from tests.kit.records import initiated
@@ -32,8 +33,9 @@ def bury(
     error_class: DeadLetterClass = DeadLetterClass.UNKNOWN_FRAMING,
     offset: int = 7,
     headers: bool = True,
+    original: Headers = (),
 ) -> None:
-    letter = DeadLetter.of(BadInput(error_class, "what was found"), source, 2, offset, "1.2.3")
+    letter = DeadLetter.of(BadInput(error_class, "what was found"), source, 2, offset, "1.2.3", original)
     producer = Producer({"bootstrap.servers": broker, "log_level": 2})
     producer.produce(TOPIC, value, b"P-1", partition=0, headers=letter.headers() if headers else [])
     assert producer.flush(10) == 0
@@ -124,6 +126,95 @@ def test_refeed_publishes_the_same_bytes_and_key_once(run: Run, mock_broker: str
     assert "0:3: left out" in every.stderr
     values = [record.value for record in read_all(mock_broker, "here.payment-initiated")]
     assert sorted(values, key=str) == sorted([readable(), readable(), GARBAGE], key=str)
+
+
+ORIGINAL: list[Header] = [
+    ("traceparent", b"00-4bf9"),
+    ("rentmatch.error.class", b"empty_id"),
+    ("traceparent", None),
+    ("\x1b[2J\u202e", b"\x1b]0;\n"),
+    ("", b"\xff\xfe"),
+]
+
+
+def test_original_headers_are_listed_and_shown_without_what_a_terminal_obeys(run: Run, mock_broker: str) -> None:
+    bury(mock_broker, GARBAGE, original=ORIGINAL)
+    bury(mock_broker, GARBAGE)
+    bury(mock_broker, GARBAGE, headers=False)
+
+    first, second, third = map(json.loads, run("dead-letters", "list", "--json").stdout.splitlines())
+    assert first["class"] == "unknown_framing"
+    assert first["original_headers"] == [
+        {"name": "traceparent", "text": "00-4bf9"},
+        {"name": "rentmatch.error.class", "text": "empty_id"},
+        {"name": "traceparent", "text": None},
+        {"name": "\x1b[2J\u202e", "text": "\x1b]0;\n"},
+        {"name": "", "base64": "//4="},
+    ]
+    assert "original_headers" not in second
+    assert "original_headers" not in third
+
+    shown = run("dead-letters", "show", "0:0").stdout
+    assert [line for line in shown.splitlines() if line.startswith("  header")] == [
+        "  header traceparent: 00-4bf9",
+        "  header rentmatch.error.class: empty_id",
+        "  header traceparent: -",
+        r"  header \x1b[2J\u202e: \x1b]0;\n",
+        "  header : hex:fffe",
+    ]
+    read = run("read", "dead-letter", "--json", "--metadata")
+    assert read.exit_code == 0
+    described = json.loads(read.stdout.splitlines()[0])
+    assert described["headers"]["rentmatch.error.class"] == "unknown_framing"
+    assert described["original_headers"] == first["original_headers"]
+    assert described["_kafka"]["headers"][: len(ORIGINAL)] == first["original_headers"]
+    for command in (("list",), ("list", "--json"), ("show", "0:0")):
+        assert "\x1b" not in run("dead-letters", *command).stdout
+
+
+def test_refeed_gives_the_original_headers_back_in_order(run: Run, mock_broker: str) -> None:
+    bury(mock_broker, GARBAGE, original=ORIGINAL)
+    assert run("dead-letters", "refeed", "0:0").exit_code == 0
+    (record,) = read_all(mock_broker, "here.payment-initiated")
+    assert list(record.headers) == [*ORIGINAL, ("rentmatch.refed.from", b"here.dead-letter:0:0")]
+
+    # It is still bad, and becomes a dead letter again: one header names the latest of them.
+    bury(mock_broker, GARBAGE, original=record.headers)
+    assert run("dead-letters", "refeed", "0:1").exit_code == 0
+    again = [one for one in read_all(mock_broker, "here.payment-initiated") if one != record]
+    assert [list(one.headers) for one in again] == [[*ORIGINAL, ("rentmatch.refed.from", b"here.dead-letter:0:1")]]
+
+
+def test_a_header_that_refeed_did_not_add_is_given_back(run: Run, mock_broker: str) -> None:
+    kept: list[list[Header]] = [
+        [("rentmatch.refed.from", b"other.dead-letter:0:0")],
+        [("rentmatch.refed.from", b"here.dead-letter:0:0"), ("later", b"")],
+        [("rentmatch.refed.from", None)],
+    ]
+    for number, original in enumerate(kept):
+        bury(mock_broker, str(number).encode(), original=original)
+    assert run("dead-letters", "refeed", "--class", "unknown_framing", "--yes").exit_code == 0
+    found = {record.value: list(record.headers) for record in read_all(mock_broker, "here.payment-initiated")}
+    assert found == {
+        str(number).encode(): [*original, ("rentmatch.refed.from", f"here.dead-letter:0:{number}".encode())]
+        for number, original in enumerate(kept)
+    }
+
+
+def test_the_same_bytes_with_other_headers_are_another_record(run: Run, mock_broker: str) -> None:
+    mark = ("rentmatch.refed.from", b"here.dead-letter:0:0")
+    bury(mock_broker, GARBAGE, original=[("a", b"1")])
+    bury(mock_broker, GARBAGE, original=[("a", b"2")])
+    bury(mock_broker, GARBAGE, original=[("a", b"1"), mark])
+    result = run("dead-letters", "refeed", "--class", "unknown_framing", "--yes")
+    assert "0:2: the same record as 0:0" in result.stderr
+    assert len(read_all(mock_broker, "here.payment-initiated")) == 2
+
+
+def test_the_verdict_reads_the_schema_in_a_header(run: Run, mock_broker: str) -> None:
+    bury(mock_broker, readable()[10:], original=[("__value_schema_id", b"\0\0\0\0\x07")])
+    shown = run("dead-letters", "show", "0:0").stdout
+    assert "It still cannot be read (unknown_schema): the record names schema id 7" in shown
 
 
 @pytest.mark.parametrize("words", [[], ["0:0", "--class", "truncated"]])

@@ -16,6 +16,7 @@ from ops.commands import read
 from streams.broker import cluster
 from streams.codec.codec import Codec
 from tests.kit.command_line import Run
+from tests.kit.reading import read_all
 from tests.kit.records import initiated, lines
 
 
@@ -183,6 +184,53 @@ def test_raw_bytes_are_published_as_they_are_and_shown_as_undecodable(run: Run) 
 
     for bad in ({"base64": "%%%"}, {"base64": None}, {"base64": "", "more": 1}, {"base64": "", "key": 3}):
         assert run("publish", "payment-initiated", stdin=lines({"type": "_raw", **bad})).exit_code == 1
+
+
+def test_headers_of_raw_bytes_are_published_and_shown(run: Run, mock_broker: str) -> None:
+    headers: list[dict[str, str | None]] = [
+        {"name": "traceparent", "text": "00-é"},
+        {"name": "traceparent", "text": None},
+        {"name": "", "text": ""},
+        {"name": "__value_schema_id", "base64": base64.b64encode(b"\x01" + b"\xff" * 16).decode()},
+    ]
+    text = lines({"type": "_raw", "base64": "AAA=", "key": "K", "headers": headers}, initiated("P-1"))
+    assert run("publish", "payment-initiated", stdin=text).exit_code == 0
+    by_key = {record.key: record for record in read_all(mock_broker, "here.payment-initiated")}
+    assert by_key[b"K"].headers == (
+        ("traceparent", "00-é".encode()),
+        ("traceparent", None),
+        ("", b""),
+        ("__value_schema_id", b"\x01" + b"\xff" * 16),
+    )
+    assert by_key[b"P-1"].headers == ()
+    result = run("read", "payment-initiated", "--json", "--metadata")
+    by_type = {record["type"]: record for record in parsed(result.stdout)}
+    assert by_type["_undecodable"]["error"].startswith("unknown_schema: the record names schema GUID ffffffff-")
+    assert by_type["_undecodable"]["_kafka"]["headers"] == headers
+    assert "headers" not in by_type["PaymentInitiated"]["_kafka"]
+
+
+@pytest.mark.parametrize(
+    ("headers", "says"),
+    [
+        ({}, "headers must be a list"),
+        ([7], "a header is an object"),
+        ([{"name": "a"}], "a header is an object"),
+        ([{"name": "a", "text": "b", "base64": ""}], "a header is an object"),
+        ([{"name": None, "text": "b"}], "the name of a header"),
+        ([{"name": "a\0b", "text": "b"}], "the name of a header"),
+        ([{"name": "\ud800", "text": "b"}], "the name of a header"),
+        ([{"name": "a", "text": 7}], "the text of a header"),
+        ([{"name": "a", "text": "\ud800"}], "the text of a header"),
+        ([{"name": "a", "base64": None}], "base64 must be text"),
+        ([{"name": "a", "base64": "%"}], "base64: "),
+    ],
+)
+def test_headers_of_another_form_are_refused(bare_run: Run, headers: Any, says: str) -> None:
+    text = lines({"type": "_raw", "base64": "AAA=", "headers": headers})
+    result = bare_run("publish", "payment-initiated", "--dry-run", stdin=text)
+    assert result.exit_code == 1
+    assert says in result.stderr
 
 
 def test_last_is_the_later_offset_within_a_partition_and_the_higher_version_across(run: Run, mock_broker: str) -> None:

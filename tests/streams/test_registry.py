@@ -161,6 +161,68 @@ def test_an_unreachable_registry_does_not_make_a_record_bad_input(
     assert codec.decode_input(topics.LEDGER_EVENTS, VALUE) == samples.POSTED
 
 
+GUID = "6f9619ff-8b86-d011-b42d-00c04fc964ff"
+BY_GUID = f"GET /schemas/guids/{GUID}"
+GUID_HEADERS = [("__value_schema_id", bytes.fromhex("016f9619ff8b86d011b42d00c04fc964ff"))]
+
+
+def test_a_schema_is_fetched_once_by_its_guid(server: FakeRegistry) -> None:
+    server.answers[BY_GUID] = (200, {"schema": POSTED_TEXT, "guid": GUID})
+    codec = Codec(SchemaRegistry(server.url))
+    for _ in range(3):
+        assert codec.decode_input(topics.LEDGER_EVENTS, VALUE[5:], GUID_HEADERS) == samples.POSTED
+    assert server.asked == [(BY_GUID, None)]
+
+
+def test_a_guid_that_the_registry_does_not_know_is_bad_input(server: FakeRegistry) -> None:
+    codec = Codec(SchemaRegistry(server.url))
+    for _ in range(3):
+        with pytest.raises(BadInput, match=f"does not know schema GUID {GUID}") as caught:
+            codec.decode_input(topics.LEDGER_EVENTS, VALUE[5:], GUID_HEADERS)
+        assert caught.value.error_class is DeadLetterClass.UNKNOWN_SCHEMA
+    assert server.asked == [(BY_GUID, None)]
+
+
+def test_a_registry_that_does_not_look_schemas_up_by_guid(server: FakeRegistry) -> None:
+    server.answers[BY_GUID] = (404, {"error_code": 404, "message": "HTTP 404 Not Found"})
+    server.answers["GET /schemas/types"] = (200, ["AVRO"])
+    codec = Codec(SchemaRegistry(server.url))
+    for _ in range(3):
+        with pytest.raises(BadInput, match="does not look schemas up by GUID") as caught:
+            codec.decode_input(topics.LEDGER_EVENTS, VALUE[5:], GUID_HEADERS)
+        assert caught.value.error_class is DeadLetterClass.UNKNOWN_SCHEMA
+    assert [asked for asked, _ in server.asked] == [BY_GUID, "GET /schemas/types"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        ((404, b"<html>not here</html>"), "RENTMATCH_SCHEMA_REGISTRY_URL"),
+        ((500, {"error_code": 50001, "message": "store"}), "500.*store"),
+        ((200, b"<html>welcome</html>"), "JSONDecodeError"),
+        ((200, [1]), "AttributeError|TypeError"),
+    ],
+)
+def test_an_unreachable_registry_does_not_make_a_guid_bad_input(
+    server: FakeRegistry, answer: tuple[int, Any], says: str
+) -> None:
+    server.answers[BY_GUID] = answer
+    codec = Codec(SchemaRegistry(server.url))
+    with pytest.raises(RegistryUnavailable, match=says):
+        codec.decode_input(topics.LEDGER_EVENTS, VALUE[5:], GUID_HEADERS)
+    server.answers[BY_GUID] = (200, {"schema": POSTED_TEXT})
+    assert codec.decode_input(topics.LEDGER_EVENTS, VALUE[5:], GUID_HEADERS) == samples.POSTED
+
+
+@pytest.mark.parametrize(
+    "answer", [(200, {}), (200, {"schema": "{"}), (200, {"schema": "syntax", "schemaType": "PROTOBUF"})]
+)
+def test_a_guid_of_no_avro_schema_is_bad_input(server: FakeRegistry, answer: tuple[int, Any]) -> None:
+    server.answers[BY_GUID] = answer
+    with pytest.raises(BadInput, match=f"schema {GUID} is"):
+        Codec(SchemaRegistry(server.url)).decode_input(topics.LEDGER_EVENTS, VALUE[5:], GUID_HEADERS)
+
+
 def test_no_connection() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
