@@ -6,6 +6,7 @@ import random
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -21,11 +22,18 @@ from domain.facts import (
 )
 from domain.time import DAY
 from simulator.bad_input import BROKEN_BYTES, BROKEN_RULES, spoiled
+from simulator.compare import compare, found_from_records
 from simulator.deliver import Delivery, InputTopic
 from simulator.scenario import simulate
+from simulator.truth import truth_of_deliveries
+from streams.codec.codec import Codec
+from streams.codec.registry import SchemaRegistry
+from streams.headers import Header
 from tests.kit import wire
+from tests.kit.command_line import Run
 from tests.kit.deployment import AuditedDeployment
-from tests.kit.verifier import Outputs
+from tests.kit.reading import read_all
+from tests.kit.verifier import KEYS, OWN_HEADERS, Outputs
 
 pytestmark = pytest.mark.kafka
 
@@ -121,11 +129,21 @@ def classes_by_fault(deployment: AuditedDeployment, outputs: Outputs) -> set[tup
     """The kind of bad input and the class under which it was set aside, of each dead letter."""
     found = set()
     for letter in outputs.dead_letters:
-        headers = {name: (value or b"").decode() for name, value in letter.headers}
+        headers = {name: (value or b"").decode() for name, value in letter.headers[-OWN_HEADERS:]}
         topic = headers["rentmatch.source.topic"].removeprefix(deployment.prefix)
         place = (topic, int(headers["rentmatch.source.partition"]), int(headers["rentmatch.source.offset"]))
         found.add((deployment.published[place].fault or "", headers["rentmatch.error.class"]))
     return found
+
+
+HEADERS: list[Header] = [
+    ("traceparent", b"00-4bf92f3577b34da6"),
+    ("rentmatch.error.class", b"none"),
+    ("rentmatch.source.offset", None),
+    ("traceparent", b""),
+    ("", b"\xff\x00"),
+]
+"""Legal headers that are awkward to keep: repeated, null, empty, binary, and with the names of a dead letter's own."""
 
 
 def test_every_kind_of_bad_input_becomes_a_dead_letter_and_later_records_are_processed(
@@ -138,7 +156,8 @@ def test_every_kind_of_bad_input_becomes_a_dead_letter_and_later_records_are_pro
         worker = deployment.worker()
         deployment.publish(good[:200])
         for topic in ("payment-initiated", "processor-settled", "ledger-events"):
-            deployment.publish_values((bad, value, rng.randrange(3)) for bad, value in bad_of(topic, good, rng))
+            found = bad_of(topic, good, rng)
+            deployment.publish_values(((bad, value, rng.randrange(3)) for bad, value in found), HEADERS)
         deployment.publish(good[200:], spread=True)
         deployment.wait_settled()
         outputs = deployment.check()
@@ -322,6 +341,104 @@ def test_with_a_registry_foreign_schemas_are_read_where_avro_allows_it(
         outputs = deployment.check()
         told = {found for kind, found in classes_by_fault(deployment, outputs) if kind == "alien_schema"}
     assert told == {CLASS_OF["alien_schema"]}
+
+
+def test_the_schema_in_a_header_is_read_with_a_registry(
+    kafka: str, topic_prefix: str, tmp_path: Path, schema_registry_url: str
+) -> None:
+    scenario = simulate(9, 40)
+    ids = {
+        name: registered(schema_registry_url, topic_prefix + name, schema) for name, schema in wire.schemas().items()
+    }
+    with AuditedDeployment(
+        kafka, topic_prefix, tmp_path, clock=scenario.closes_at, schema_registry_url=schema_registry_url
+    ) as deployment:
+        deployment.worker()
+        for number, delivery in enumerate(scenario.deliveries):
+            if delivery.is_bad or number % 2:
+                deployment.publish([delivery])
+                continue
+            name, body = type(delivery.fact).__name__, wire.encode(delivery.fact)[10:]
+            header = ("__value_schema_id", b"\0" + ids[name].to_bytes(4, "big"))
+            deployment.publish_values([(delivery, body, -1)], [("__key_schema_id", b"\0\0\0\0\x01"), header])
+            if number < 6:  # This registry does not look schemas up by GUID.
+                guid = ("__value_schema_id", b"\x01" + bytes(range(16)))
+                bad = Delivery(delivery.topic, delivery.key, 0, raw=body, fault="schema_guid")
+                deployment.publish_values([(bad, body, -1)], [*HEADERS, guid])
+        deployment.wait_settled()
+        outputs = deployment.check()
+        found = {found for kind, found in classes_by_fault(deployment, outputs) if kind == "schema_guid"}
+        assert found == {"unknown_schema"}
+
+
+def test_a_record_refed_has_its_headers_and_is_read_once_a_registry_is_set(
+    kafka: str, topic_prefix: str, tmp_path: Path, schema_registry_url: str, bare_run: Run
+) -> None:
+    scenario = simulate(10, 20)
+    good = [delivery for delivery in scenario.deliveries if not delivery.is_bad]
+    ids = {
+        name: registered(schema_registry_url, topic_prefix + name, schema) for name, schema in wire.schemas().items()
+    }
+    sent: dict[tuple[str, bytes], tuple[Header, ...]] = {}
+    with AuditedDeployment(kafka, topic_prefix, tmp_path, clock=scenario.closes_at) as deployment:
+
+        def refeed() -> Any:
+            return bare_run("dead-letters", "refeed", "--class", "unknown_schema", "--yes", env=deployment.env)
+
+        def letters() -> list[tuple[Header, ...]]:
+            return [letter.headers for letter in read_all(kafka, deployment.name("dead-letter"))]
+
+        deployment.worker()
+        for delivery in good:
+            if not isinstance(delivery.fact, PaymentPosted):
+                deployment.publish([delivery])
+                continue
+            body = wire.encode(delivery.fact)[10:]
+            headers = [*HEADERS, ("__value_schema_id", b"\0" + ids["PaymentPosted"].to_bytes(4, "big"))]
+            sent[delivery.topic, body] = tuple(headers)
+            deployment.publish_values([(delivery, body, -1)], headers)
+        deployment.wait_settled()
+        assert len(sent) > 5
+        assert all(
+            b"RENTMATCH_SCHEMA_REGISTRY_URL" in (dict(one)["rentmatch.error.message"] or b"") for one in letters()
+        )
+
+        before = len(letters())
+        assert refeed().exit_code == 0  # too early: each becomes a dead letter again
+        deployment.wait_settled()
+        refed = [one for one in letters() if one[-7][0] == "rentmatch.refed.from"]
+        assert len(refed) == len(sent)
+        assert len(letters()) == before + len(sent)
+        assert {one[:-7] for one in refed} == set(sent.values())
+
+        deployment.end("a")
+        deployment.env["RENTMATCH_SCHEMA_REGISTRY_URL"] = schema_registry_url
+        deployment.worker()
+        result = refeed()
+        assert result.exit_code == 0, result.output
+        assert result.stdout.count("re-fed to") == len(sent)
+        deployment.wait_settled()
+        assert len(letters()) == before + len(sent)
+
+        topic = deployment.name("ledger-events")
+        last = sorted(read_all(kafka, topic), key=lambda record: record.timestamp_ms)[-len(sent) :]
+        assert {(record.value, record.headers[:-1]) for record in last} == {(body, h) for (_, body), h in sent.items()}
+        assert {record.headers[-1][0] for record in last} == {"rentmatch.refed.from"}
+
+        codec = Codec(SchemaRegistry(schema_registry_url))
+        written = [
+            codec.decode_output(record.value)
+            for topic_ in KEYS
+            for record in sorted(read_all(kafka, deployment.name(topic_)), key=lambda r: (r.partition, r.offset))
+        ]
+        expected = truth_of_deliveries(good, scenario.closes_at, deployment.settings.policy)
+        assert compare(expected, found_from_records(written)) == []
+
+
+def ids_of_schemas(registry_url: str, prefix: str) -> dict[str, int]:
+    """Register the schemas of the contract, each under a subject of its own, and return their ids by record."""
+    schemas = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(wire.SCHEMAS.glob("*.avsc"))]
+    return {schema["name"]: registered(registry_url, prefix + schema["name"], schema) for schema in schemas}
 
 
 def registered(registry_url: str, subject: str, schema: object) -> int:

@@ -23,6 +23,7 @@ from ops.deployment import Deployment
 from simulator.deliver import Delivery, value_of
 from simulator.scenario import Scenario
 from simulator.truth import truth_of_deliveries
+from streams.headers import Header
 from streams.transport.commit_loop import STOPS
 from tests.kit import wire
 from tests.kit.verifier import KEYS, Outputs, Place, Published, check, read_outputs
@@ -145,8 +146,13 @@ class AuditedDeployment(Deployment):
             for d in sent
         )
 
-    def publish_values(self, records: Iterable[tuple[Delivery, bytes | None, int]]) -> None:
-        """Publish deliveries with given values and partitions (-1: by the key), and wait for the broker."""
+    def publish_values(
+        self, records: Iterable[tuple[Delivery, bytes | None, int]], headers: Sequence[Header] = ()
+    ) -> None:
+        """Publish deliveries with given values and partitions (-1: by the key), and wait for the broker.
+
+        All of them get the same headers.
+        """
         producer = self._producer
         failed: list[Any] = []
         for delivery, value, partition in records:
@@ -154,7 +160,7 @@ class AuditedDeployment(Deployment):
                 try:
                     producer.produce(
                         self.name(delivery.topic), value, delivery.key.encode(), partition,
-                        on_delivery=self.noting(delivery, failed),
+                        on_delivery=self.noting(delivery, failed, headers), headers=list(headers),
                     )  # fmt: skip
                     break
                 except BufferError:
@@ -162,7 +168,9 @@ class AuditedDeployment(Deployment):
         assert producer.flush(150) == 0
         assert failed == []
 
-    def noting(self, delivery: Delivery, failed: list[Any]) -> Callable[[Any, Any], None]:
+    def noting(
+        self, delivery: Delivery, failed: list[Any], headers: Sequence[Header] = ()
+    ) -> Callable[[Any, Any], None]:
         """Return a producer's callback that notes a delivery as published once the broker has it."""
 
         def note(error: Any, message: Any) -> None:
@@ -171,7 +179,7 @@ class AuditedDeployment(Deployment):
                 return
             self.deliveries.append(delivery)
             place = (delivery.topic, message.partition(), message.offset())
-            self.published[place] = Published(message.key(), message.value(), delivery.fault)
+            self.published[place] = Published(message.key(), message.value(), delivery.fault, tuple(headers))
 
         return note
 

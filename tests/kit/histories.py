@@ -19,6 +19,7 @@ from simulator.scenario import Scenario, simulate
 from simulator.truth import truth
 from sinks.metrics_state import state_metrics
 from streams import topics
+from streams.codec.dead_letters import DeadLetter
 from streams.transport.commit import Commit
 from tables.packing import Unpacker
 from tables.store import TablePartition
@@ -119,7 +120,8 @@ class History:
         for delivery in self.deliveries[self.sent : self.sent + self.rng.randint(1, 8)]:
             value = value_of(delivery, self.world.codec.encode)
             partition = self.rng.randrange(self.world.broker.partitions[TOPIC_BY_NAME[delivery.topic]])
-            self.world.broker.publish(TOPIC_BY_NAME[delivery.topic], delivery.key.encode(), value, partition)
+            headers = [("sent", b"%d" % self.sent), ("rentmatch.error.class", None)] if self.sent % 3 else []
+            self.world.broker.publish(TOPIC_BY_NAME[delivery.topic], delivery.key.encode(), value, partition, headers)
             self.sent += 1
 
     def _alive(self) -> list[Member]:
@@ -314,8 +316,13 @@ class History:
         for member in self.members:
             self._tallies_are_what_the_keys_come_to(member)
         assert self._gauges() == gauges.expected(expected, self.deliveries)
-        dead = sum(1 for _ in self.world.broker.records(topics.DEAD_LETTER))
-        assert dead == sum(expected.dead_letters.values())
+        dead = [DeadLetter.parse(record.headers) for record in self.world.broker.records(topics.DEAD_LETTER)]
+        assert len(dead) == sum(expected.dead_letters.values())
+        for letter in dead:
+            log = self.world.broker.logs[TOPIC_BY_NAME[letter.source_topic], letter.source_partition]
+            source = log[letter.source_offset]
+            assert source is not None
+            assert letter.original_headers == tuple(source.headers)
 
     def _tallies_are_what_the_keys_come_to(self, member: Member) -> None:
         """Compare the incremental tallies with a recount of the worker's disk."""

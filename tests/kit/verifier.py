@@ -30,6 +30,9 @@ ENDS = {
 SHOWN = 12
 """The number of findings shown; one cause usually has many."""
 
+OWN_HEADERS = 6
+"""The number of headers that a dead letter has after those of the original record."""
+
 Place = tuple[str, int, int]
 """Topic (default name), partition, offset of an input record."""
 
@@ -42,6 +45,7 @@ class Published:
     value: bytes | None
     fault: str | None
     """The kind of bad input; None if it is good."""
+    headers: tuple[tuple[str, bytes | None], ...] = ()
 
     @property
     def is_bad(self) -> bool:
@@ -146,7 +150,7 @@ def faults_of_dead_letters(
     faults = []
     seen: Counter[Place] = Counter()
     for letter in outputs.dead_letters:
-        headers = {name: (value or b"").decode() for name, value in letter.headers}
+        headers = {name: (value or b"").decode() for name, value in letter.headers[-OWN_HEADERS:]}
         place = (
             default_name[headers["rentmatch.source.topic"]],
             int(headers["rentmatch.source.partition"]),
@@ -160,6 +164,8 @@ def faults_of_dead_letters(
             )
         elif (letter.key, letter.value) != (origin.key, origin.value):
             faults.append(f"dead letter of {place}: not the bytes that were published")
+        elif letter.headers[:-OWN_HEADERS] != origin.headers:
+            faults.append(f"dead letter of {place}: not the headers that were published")
     for place, record in published.items():
         if record.is_bad and seen[place] != times:
             faults.append(f"dead letter of {place}: came {seen[place]} times, not {times}")

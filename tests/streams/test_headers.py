@@ -1,8 +1,11 @@
 """Headers are read from messages as they are; a record whose headers cannot be read is read without them."""
 
+import ctypes
 import logging
+from pathlib import Path
 from typing import Any
 
+import confluent_kafka
 import pytest
 from confluent_kafka import Producer
 
@@ -65,6 +68,49 @@ def test_a_batch_has_the_headers_of_the_records_that_have_any(mock_broker: str) 
     batches = fetched(mock_broker, {LEDGER_EVENTS: "ledger"}, 4)
     headers_found = {offset: list(held) for batch in batches for offset, held in (batch.headers or {}).items()}
     assert headers_found == {1: HEADERS, 3: [("b", b"2")]}
+
+
+def produce_by_librdkafka(broker: str, topic: str, value: bytes, header: bytes) -> None:
+    """Produce a record with a header whose name is any bytes, which no Python client allows."""
+    bundled = sorted((Path(confluent_kafka.__file__).parent.parent / "confluent_kafka.libs").glob("librdkafka*"))
+    if not bundled:
+        pytest.skip("confluent_kafka is built without a library of its own")
+    library = ctypes.CDLL(str(bundled[0]))
+    library.rd_kafka_conf_new.restype = library.rd_kafka_new.restype = ctypes.c_void_p
+    error = ctypes.create_string_buffer(512)
+    conf = ctypes.c_void_p(library.rd_kafka_conf_new())
+    for name, text in ((b"bootstrap.servers", broker.encode()), (b"log_level", b"2")):
+        library.rd_kafka_conf_set(conf, name, text, error, 512)
+    producer = ctypes.c_void_p(library.rd_kafka_new(0, conf, error, 512))
+    assert producer
+    # The tags of rd_kafka_vtype_t: topic 1, partition 3, value 4, message flags 7 (2: copy the value), header 9, end 0.
+    arguments = (
+        ctypes.c_int(1), ctypes.c_char_p(topic.encode()),
+        ctypes.c_int(3), ctypes.c_int32(0),
+        ctypes.c_int(4), ctypes.c_char_p(value), ctypes.c_size_t(len(value)),
+        ctypes.c_int(7), ctypes.c_int(2),
+        ctypes.c_int(9), ctypes.c_char_p(header), ctypes.c_char_p(b"x"), ctypes.c_ssize_t(1),
+        ctypes.c_int(0),
+    )  # fmt: skip
+    assert library.rd_kafka_producev(producer, *arguments) == 0
+    assert library.rd_kafka_flush(producer, 10_000) == 0
+    library.rd_kafka_destroy(producer)
+
+
+def test_a_header_whose_name_is_not_utf8_does_not_stop_the_partition(
+    mock_broker: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    producer = Producer({"bootstrap.servers": mock_broker, "log_level": 2})
+    producer.produce("ledger", b"before", b"key", 0, headers=[("a", b"1")])
+    assert producer.flush(10) == 0
+    produce_by_librdkafka(mock_broker, "ledger", b"malformed", b"bad\xff")
+    producer.produce("ledger", b"after", b"key", 0, headers=[("b", b"2")])
+    assert producer.flush(10) == 0
+    with caplog.at_level(logging.WARNING):
+        batches = fetched(mock_broker, {LEDGER_EVENTS: "ledger"}, 3)
+    assert [record.value for batch in batches for record in batch.records] == [b"before", b"malformed", b"after"]
+    assert {offset for batch in batches for offset in batch.headers or {}} == {0, 2}
+    assert "ledger 0:1: the name of a header is not UTF-8" in caplog.text
 
 
 def test_records_without_headers_carry_nothing(mock_broker: str) -> None:

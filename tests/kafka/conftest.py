@@ -1,0 +1,5 @@
+"""The command line, as a fixture."""
+
+from tests.kit.command_line import bare_run
+
+__all__ = ["bare_run"]
