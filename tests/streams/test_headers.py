@@ -39,8 +39,9 @@ def test_headers_that_the_client_cannot_return_are_logged_as_lost(caplog: pytest
     assert "ledger-events 2:7" in caplog.text
 
 
-def test_the_size_counts_names_and_values() -> None:
-    assert size_of_headers([("abc", b"12"), ("", None)]) == 5
+def test_the_size_counts_names_values_and_their_lengths() -> None:
+    assert size_of_headers([("abc", b"12"), ("", None)]) == 5 + 2 * 10
+    assert size_of_headers([("€" * 7, b"")]) == 3 * 7 + 10
 
 
 def fetched(broker: str, names: dict[Topic, str], records: int) -> list[Batch]:
@@ -131,4 +132,4 @@ def test_headers_count_where_a_batch_is_closed(mock_broker: str) -> None:
     assert producer.flush(10) == 0
     batches = fetched(mock_broker, {LEDGER_EVENTS: "ledger"}, 4)
     assert max(len(batch.records) for batch in batches) <= 2
-    assert sum(map(size_of, batches)) == 4 * (len(large) + len("large") + 100)
+    assert sum(map(size_of, batches)) == 4 * (len(large) + len("large") + 10 + 100)
