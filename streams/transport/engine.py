@@ -165,4 +165,4 @@ class Engine:
 def _from_offset(batch: Batch, offset: int) -> Batch:
     """The part of a batch from an offset on."""
     records = [record for record in batch.records if record.offset >= offset]
-    return Batch(batch.source, batch.epoch, offset, batch.next, records)
+    return Batch(batch.source, batch.epoch, offset, batch.next, records, headers=batch.headers)

@@ -309,3 +309,15 @@ def test_a_deadline_of_a_key_that_came_after_a_search_without_any_fires():
     driver.run()
     driver.advance(JUNE_1 + 30 * DAY)
     assert len(driver.emitted(topics.LATE_PAYMENT_ALERTS)) == 1
+
+
+def test_a_batch_that_begins_before_the_position_keeps_the_headers_of_the_rest():
+    world = World(partitions=1)
+    worker = worker_of(world)
+    engine = worker.engine
+    for number in range(3):
+        world.pipe(b"not a record", topics.LEDGER_EVENTS, 0, [("number", b"%d" % number)])
+    engine.process(world.broker.read(LEDGER, engine.epoch, 0, 1))
+    engine.process(world.broker.read(LEDGER, engine.epoch, 0, 3))
+    commit = engine.prepare_commit()
+    assert [headers[0] for _, _, headers in commit.dead_letters] == [("number", b"%d" % number) for number in range(3)]

@@ -14,7 +14,13 @@ from streams import topics
 from streams.transport.batch import TopicPartition
 from streams.transport.commit import Commit
 from streams.transport.membership import Membership
-from streams.transport.pieces import BATCH_RECORDS, IN_FLIGHT_BYTES_MAX, bytes_of_message, pieces_of
+from streams.transport.pieces import (
+    BATCH_RECORDS,
+    IN_FLIGHT_BYTES_MAX,
+    bytes_of_dead_letter,
+    bytes_of_message,
+    pieces_of,
+)
 from streams.transport.writer import Writer
 
 MEMBER = Membership("group", 1, "member")
@@ -120,3 +126,11 @@ def test_a_completed_commit_is_freed_without_the_garbage_collector(writer: Write
         assert gone() is None
     finally:
         gc.enable()
+
+
+def test_the_size_of_a_dead_letter_counts_its_headers():
+    empty = bytes_of_dead_letter((None, None, []))
+    headers = [("é", b"12"), ("null", None), ("", b"")]
+    assert bytes_of_dead_letter((b"key", b"value", headers)) >= empty + 3 + 5 + 2 + 2 + 4
+    letters = [(None, None, [("large", bytes(IN_FLIGHT_BYTES_MAX * 2 // 3))])] * 3
+    assert [len(piece) for piece in pieces_of(letters, bytes_of_dead_letter)] == [1, 1, 1]
