@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from operator import methodcaller
 from typing import Any, TypeAlias
 
 log = logging.getLogger(__name__)
@@ -11,6 +12,10 @@ Header: TypeAlias = tuple[str, bytes | None]
 
 Headers: TypeAlias = Sequence[Header]
 """The headers of a record, in order."""
+
+_read = methodcaller("headers")
+"""Calls `message.headers()` from C, which checks the result. A call from Python does not once the interpreter has
+specialized it: it would return the incomplete list of a malformed record, and the process would crash on it."""
 
 _LENGTHS_BYTES = 10
 """Two variable-length numbers for each header."""
@@ -23,9 +28,9 @@ def headers_of(message: Any) -> list[Header] | None:
     headers if a name is not: they are logged as lost, and the record is read without them.
     """
     try:
-        return message.headers()  # type: ignore[no-any-return]
+        return _read(message)  # type: ignore[no-any-return]
     except SystemError:
-        # Not to be called again for this message: its list is incomplete, and the interpreter crashes on it.
+        # Not to be called again for this message: the incomplete list would be returned.
         log.warning(
             "%s %s:%s: the name of a header is not UTF-8; the record is read without its headers",
             message.topic(), message.partition(), message.offset(),
