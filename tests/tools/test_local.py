@@ -25,7 +25,7 @@ from tools.local.feeding import Fed, FeedProgress
 from tools.local.folder import AlreadyRunningError, Folder
 from tools.local.processes import free_ports
 from tools.local.prometheus import write_config
-from tools.local.topology import LocalDeployment
+from tools.local.topology import LocalDeployment, Simulation, _simulator
 from tools.local.worker import REPOSITORY
 
 NOW = instant_from_text("2026-11-20T12:00:00Z")
@@ -121,6 +121,15 @@ def test_the_env_file_has_the_address_of_the_api(tmp_path: Path) -> None:
 
 
 # Feeding
+
+
+def test_the_simulator_of_make_up_starts_outside_of_the_installed_packages(tmp_path: Path) -> None:
+    simulation = Simulation(seed=1, obligations=10, catching_up_s=5)
+    local = LocalDeployment(Folder(tmp_path), ports.chosen([], free=True), simulation=simulation)
+    (part,) = _simulator(local)
+    subprocess.run(
+        [*part.command, "--help"], cwd=part.directory, env=dict(part.environment), capture_output=True, check=True
+    )
 
 
 def test_past_deliveries_are_spread_over_the_catching_up_and_later_ones_keep_their_time() -> None:

@@ -232,7 +232,8 @@ def _simulator(local: LocalDeployment) -> list[Part]:
     return [
         _part(
             local, "simulator", "feeds simulated rent",
-            _python("tools.local", "feed", *(str(word) for option in options.items() for word in option)),
+            # tools/ is not installed: Python finds it in the working directory, which is the repository.
+            [sys.executable, "-m", "tools.local", "feed", *(str(word) for pair in options.items() for word in pair)],
             environment=_inherited() | local.variables(),
             probe=Fed(progress),
             is_task=True,
