@@ -105,8 +105,12 @@ class Process:
             raise TimeoutError(f"still runs after {timeout_s} s\n{self.tail()}") from None
 
     def freeze(self) -> None:
-        """Send SIGSTOP: it then behaves as in a long garbage collection or on a suspended machine."""
+        """Send SIGSTOP, and wait for it: the process behaves as in a long garbage collection or on a suspended machine.
+
+        The kernel stops a process some time after the signal is sent; until then it may still answer.
+        """
         os.kill(self.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def thaw(self) -> None:
         """Send SIGCONT."""
