@@ -1,44 +1,85 @@
-"""Deduplication by identity (contract section 3): the first record is accepted, further ones leave only a trace.
+"""Deduplication by identity (contract section 3): of several records of one identity the first holds.
 
-Nothing here depends on the order of arrival. Of the records of one identity, the first by (`occurred_at`, `event_id`,
-canonical content) is accepted. The ids of all events that reported it are kept, and whether any two of them differed
-in money or routing.
+Nothing here depends on the order of arrival. Every record that tells of an identity is a *telling*. Of the tellings the
+first by (`occurred_at`, `event_id`, canonical content) holds, its nulls are filled in from later ones, and tellings
+that differ in money or routing are in conflict. An identity that was told once, as nearly all are, costs one record.
 """
 
-from collections.abc import Iterable, Iterator
-from typing import TypeAlias, TypeVar
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, ClassVar, Self, TypeAlias, TypeVar
 
 import msgspec
 
 from domain.time import Micros
 
 
+class Version1(msgspec.Struct, array_like=True, gc=False):
+    """What a state of version 1 knew of the other records of an identity, which it did not keep."""
+
+    event_ids: tuple[str, ...]
+    """The ids of the events that reported them."""
+    conflict: bool
+    """Whether any two records differed in money or routing."""
+
+
 class Accepted(msgspec.Struct, array_like=True, gc=False):
-    """The accepted record of an identity. Subclasses add the fields of their record that a view can depend on.
+    """The record of an identity that holds, filled in. Subclasses add the fields of their record.
 
-    Fields that no view and no comparison reads (reasons, payout ids, references) are left out. In canonical order they
-    come after every field that is kept, so they cannot decide which of two records is accepted in a way a view sees.
-
-    Each subclass has a `from_fact`. It passes the fields by position, since it is called for every fact, and keywords
-    cost more than the rest of it.
+    A subclass ends in the field `tellings: tuple[<itself>, ...] | None = None`: all tellings as they were received, in
+    order; None while there is only one. It has a `from_fact`, which passes the fields by position, since it is called
+    for every fact, and keywords cost more than the rest of it.
     """
 
     event_id: str
     occurred_at: Micros
-    duplicate_event_ids: set[str] | None
-    """The other events that reported this identity; None if there are none."""
-    conflict: bool
-    """Whether records of this identity ever differed in money or routing."""
+    version_1: Version1 | None
+    """None but for identities that were told repeatedly to version 1."""
 
-    def material_terms(self) -> tuple[object, ...]:
-        """Give the money and routing of the record. Records of one identity conflict if these differ."""
+    filled_in: ClassVar[tuple[tuple[str, ...], ...]] = ()
+    """The nullable fields, in groups of those that are filled in together, from one record."""
+
+    def material_terms(self) -> Mapping[str, object]:
+        """Give what the record says of money and routing, by name. A null is not said: it conflicts with nothing."""
         raise NotImplementedError
+
+    def may_fill_in(self, other: Self, names: tuple[str, ...]) -> bool:
+        """Whether these fields may be taken from another telling, which agrees with this one.
+
+        Subclasses refuse what would make a combination that contract section 2 forbids.
+        """
+        return True
+
+    @property
+    def told(self) -> "tuple[Self, ...]":
+        """All tellings in order; of an identity that was told once, itself."""
+        tellings: tuple[Self, ...] | None = getattr(self, "tellings")  # noqa: B009 - the subclasses' last field
+        return (self,) if tellings is None else tellings
+
+    @property
+    def conflict(self) -> bool:
+        """Whether any two records of this identity differ in money or routing."""
+        if self.version_1 is not None and self.version_1.conflict:
+            return True
+        return len(self.told) > 1 and bool(differing(self.told))
+
+    @property
+    def last_told_at(self) -> Micros:
+        """The latest `occurred_at` told of this identity; `occurred_at` is the earliest."""
+        return self.told[-1].occurred_at
 
     def event_ids(self) -> Iterator[str]:
         """Give the ids of all events that reported this identity, each once."""
-        yield self.event_id
-        if self.duplicate_event_ids is not None:
-            yield from self.duplicate_event_ids
+        if len(self.told) == 1 and self.version_1 is None:
+            yield self.event_id
+            return
+        before = () if self.version_1 is None else self.version_1.event_ids
+        yield from dict.fromkeys((*(telling.event_id for telling in self.told), *before))
+
+    def conflicting_event_ids(self) -> tuple[str, ...]:
+        """Give the events of the records that differ: of each content the first, so that a repetition adds none."""
+        if self.version_1 is not None and self.version_1.conflict:
+            return tuple(self.event_ids())
+        return tuple(telling.event_id for telling in differing(self.told))
 
 
 A = TypeVar("A", bound=Accepted)
@@ -47,32 +88,72 @@ K = TypeVar("K")
 Identities: TypeAlias = Iterable[tuple[tuple[str, ...], Accepted]]
 """The identities of one key, each as its record type and id, with the accepted record."""
 
-_BOOKKEEPING = frozenset(("duplicate_event_ids", "conflict"))
+_BOOKKEEPING = frozenset(("version_1", "tellings"))
 
 
 def canonical(accepted: Accepted) -> bytes:
     """Give the canonical content: JSON with sorted names and no white space."""
     content = {name: getattr(accepted, name) for name in accepted.__struct_fields__ if name not in _BOOKKEEPING}
-    installments = content.get("installments")
-    if installments is not None:
-        content["installments"] = [msgspec.structs.asdict(installment) for installment in installments]
+    for name in ("installments", "allocations"):
+        if content.get(name) is not None:
+            content[name] = [msgspec.structs.asdict(each) for each in content[name]]
     return msgspec.json.encode(content, order="sorted")
 
 
-def _comes_before(new: Accepted, accepted: Accepted) -> bool:
-    if new.occurred_at != accepted.occurred_at:
-        return new.occurred_at < accepted.occurred_at
-    if new.event_id != accepted.event_id:
-        return new.event_id < accepted.event_id
-    return canonical(new) < canonical(accepted)
+def telling_order(telling: Accepted) -> tuple[Micros, str, bytes]:
+    """Order tellings: the first one holds."""
+    return telling.occurred_at, telling.event_id, canonical(telling)
+
+
+def agree(one: Accepted, other: Accepted) -> bool:
+    """Whether two tellings are the same in every field of money or routing that both give."""
+    terms = one.material_terms()
+    return all(terms.get(name, value) == value for name, value in other.material_terms().items())
+
+
+def differing(tellings: tuple[A, ...]) -> list[A]:
+    """Give the tellings that differ from another in money or routing, of each content the first."""
+    contents: dict[Any, A] = {}
+    for telling in tellings:
+        contents.setdefault(tuple(sorted(telling.material_terms().items())), telling)
+    first = list(contents.values())
+    return [one for one in first if not all(agree(one, other) for other in first)]
+
+
+def hold(tellings: Iterable[A], version_1: Version1 | None = None) -> A:
+    """Give the record that holds among the tellings of one identity, filled in.
+
+    Args:
+        tellings: at least one, in any order, without repetitions.
+        version_1: what a state of version 1 knew besides.
+
+    """
+    told = tuple(sorted(tellings, key=telling_order))
+    first = told[0]
+    if len(told) == 1 and version_1 is first.version_1:
+        return first
+    changes: dict[str, Any] = {"version_1": version_1, "tellings": told if len(told) > 1 else None}
+    held = msgspec.structs.replace(first, **changes)
+    agreeing = [telling for telling in told[1:] if agree(first, telling)]
+    for group in first.filled_in:
+        missing = tuple(name for name in group if getattr(first, name) is None)
+        if not missing:
+            continue
+        for telling in agreeing:
+            given = tuple(name for name in missing if getattr(telling, name) is not None)
+            if given and held.may_fill_in(telling, given):
+                for name in given:
+                    setattr(held, name, getattr(telling, name))
+                break
+    return held
 
 
 def merge(accepted: A | None, new: A) -> A | None:
-    """Merge a new record with the accepted one of its identity.
+    """Merge a new telling with what is accepted of its identity.
 
     Args:
-        accepted: the record accepted so far, if any; it may be changed.
-        new: the new record.
+        accepted: the record accepted so far, if any; it is not changed.
+        new: the new telling.
 
     Returns:
         The record accepted now; None if nothing changed, as with a redelivery.
@@ -80,24 +161,14 @@ def merge(accepted: A | None, new: A) -> A | None:
     """
     if accepted is None:
         return new
-    duplicates = accepted.duplicate_event_ids
-    known = new.event_id == accepted.event_id or (duplicates is not None and new.event_id in duplicates)
-    conflict = accepted.conflict or new.material_terms() != accepted.material_terms()
-    first = new if _comes_before(new, accepted) else accepted
-    if first is accepted and known and conflict == accepted.conflict:
-        return None
-    if not (known and first.event_id == accepted.event_id):
-        duplicates = set() if duplicates is None else duplicates
-        duplicates.add(accepted.event_id)
-        duplicates.add(new.event_id)
-        duplicates.discard(first.event_id)
-    first.duplicate_event_ids = duplicates
-    first.conflict = conflict
-    return first
+    told = accepted.told
+    if len(told) == 1 and accepted.version_1 is not None:
+        told = (msgspec.structs.replace(accepted, version_1=None),)
+    return None if new in told else hold((*told, new), accepted.version_1)
 
 
 def merge_into(by_id: dict[K, A], key: K, new: A) -> bool:
-    """Merge a new record into the accepted records of its type, by id.
+    """Merge a new telling into the accepted records of its type, by id.
 
     Returns:
         Whether anything changed; False for a redelivery.

@@ -1,4 +1,4 @@
-"""The facts: the input records of contract section 2, and the application of a payment to an obligation.
+"""The facts: the input records of contract section 2, and what the keys of rentmatch tell each other.
 
 Money is integer minor units (`*_minor`) of an upper-case ISO 4217 currency; instants are UTC microseconds; calendar
 days are days since 1970-01-01. All records are frozen and compare by value. They are packed as arrays with a tag:
@@ -9,10 +9,22 @@ from typing import Literal, Self
 
 import msgspec
 
+from domain.ids import two_part_key
 from domain.time import Day, Micros
 
 Method = Literal["ACH_DEBIT", "CARD", "INSTANT", "CHECK", "CASH"]
-Outcome = Literal["SETTLED", "FAILED", "RETURNED", "REFUNDED", "CHARGEBACK", "CHARGEBACK_REVERSED"]
+Outcome = Literal[
+    "SETTLED",
+    "FAILED",
+    "RETURNED",
+    "REFUNDED",
+    "CHARGEBACK",
+    "CHARGEBACK_REVERSED",
+    "RETURN_REVERSED",
+    "REFUND_REVERSED",
+]
+AdjustmentKind = Literal["RENT", "FEE"]
+DecisionAction = Literal["ACKNOWLEDGE", "ASSIGN", "COMMENT", "ACCEPT", "APPROVE", "WITHDRAW"]
 
 
 class Fact(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -20,6 +32,14 @@ class Fact(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     event_id: str
     occurred_at: Micros
+
+
+class Allocation(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A part of a payment, and what it is for."""
+
+    obligation_id: str
+    installment_id: str | None
+    amount_minor: int
 
 
 class PaymentInitiated(Fact, frozen=True, array_like=True, gc=False, tag="PI"):
@@ -35,22 +55,71 @@ class PaymentInitiated(Fact, frozen=True, array_like=True, gc=False, tag="PI"):
     method: Method
     processor: str
     processor_reference: str | None
+    allocations: tuple[Allocation, ...] | None = None
+    """What it is for, if that is more than one thing; the first is also the record's own obligation and installment."""
 
 
-class ProcessorSettled(Fact, frozen=True, array_like=True, gc=False, tag="PS"):
-    """A processor reported the outcome of an attempt (`processor-settled`). Identity: processor, reference, outcome."""
+class PaymentReassigned(Fact, frozen=True, array_like=True, gc=False, tag="PA"):
+    """Somebody moved a payment to other obligations (`payment-initiated`). Identity: assignment_version."""
+
+    payment_id: str
+    assignment_version: int
+    allocations: tuple[Allocation, ...]
+    reason: str
+    actor: str | None = None
+
+
+class ReferenceAssigned(Fact, frozen=True, array_like=True, gc=False, tag="RA"):
+    """Somebody gave a processor's reference to a payment (`payment-initiated`). The latest holds; no conflicts."""
 
     payment_id: str
     processor: str
     processor_reference: str
+    actor: str | None = None
+    reason: str | None = None
+
+    @property
+    def reference_key(self) -> str:
+        """The key of the reference (contract section 1)."""
+        return two_part_key(self.processor, self.processor_reference)
+
+
+class ProcessorSettled(Fact, frozen=True, array_like=True, gc=False, tag="PS"):
+    """A processor reported the outcome of an attempt (`processor-settled`).
+
+    Identity: processor, processor_reference, outcome, and movement_id where there is one.
+    """
+
+    payment_id: str | None
+    """None: it belongs to whoever holds its reference (contract section 10)."""
+    processor: str
+    processor_reference: str
     outcome: Outcome
     gross_minor: int
-    fee_minor: int
-    net_minor: int
+    fee_minor: int | None
+    """Any sign; None: not known (yet)."""
+    net_minor: int | None
+    """What the record adds to the payout, signed; None: not known (yet)."""
     currency: str
     reason_code: str | None
     payout_id: str | None
     value_date: Day | None
+    original_reference: str | None = None
+    """The attempt that is returned, refunded or disputed, where the record has a reference of its own."""
+    movement_id: str | None = None
+    """Tells repeats of one outcome on one reference apart."""
+    settlement_currency: str | None = None
+    """Of fee and net; None: `currency`."""
+
+    @property
+    def attempt_reference(self) -> str:
+        """The reference of the attempt that it is about (contract section 4)."""
+        return self.original_reference or self.processor_reference
+
+    @property
+    def reference_key(self) -> str:
+        """The key of its attempt's reference (contract sections 1 and 10)."""
+        return two_part_key(self.processor, self.attempt_reference)
 
 
 class Installment(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -60,6 +129,8 @@ class Installment(msgspec.Struct, frozen=True, array_like=True, gc=False):
     sequence: int
     amount_minor: int
     due_date: Day
+    grace_ends_on: Day | None = None
+    """The last day of grace; None: as the charge says."""
 
 
 class ObligationCharged(Fact, frozen=True, array_like=True, gc=False, tag="OC"):
@@ -76,6 +147,8 @@ class ObligationCharged(Fact, frozen=True, array_like=True, gc=False, tag="OC"):
     time_zone: str
     grace_days: int
     installments: tuple[Installment, ...]
+    grace_ends_on: Day | None = None
+    """The last day of grace of what is due on the charge's due date; None: grace_days after it."""
 
 
 class PlanChanged(Fact, frozen=True, array_like=True, gc=False, tag="PC"):
@@ -94,12 +167,27 @@ class ObligationAdjusted(Fact, frozen=True, array_like=True, gc=False, tag="OA")
     amount_delta_minor: int
     currency: str
     reason: str
+    installment_id: str | None = None
+    """The installment that it changes."""
+    due_date: Day | None = None
+    """It is an installment of its own, due on this day."""
+    kind: AdjustmentKind | None = None
+    """None: RENT. A FEE is an installment of its own, which rent money does not pay before rent."""
 
 
 class ObligationCancelled(Fact, frozen=True, array_like=True, gc=False, tag="OX"):
-    """The ledger cancelled an obligation: its balance is 0. Identity: the obligation."""
+    """The ledger cancelled an obligation: its balance is 0. Identity: cancellation_id, or "" without one."""
 
     obligation_id: str
+    reason: str
+    cancellation_id: str | None = None
+
+
+class ObligationReinstated(Fact, frozen=True, array_like=True, gc=False, tag="OR"):
+    """The ledger took a cancellation back. Identity: reinstatement_id."""
+
+    obligation_id: str
+    reinstatement_id: str
     reason: str
 
 
@@ -126,11 +214,66 @@ class PostingReversed(Fact, frozen=True, array_like=True, gc=False, tag="PR"):
     reason: str
 
 
+class BreakDecided(Fact, frozen=True, array_like=True, gc=False, tag="BD"):
+    """A person decided about a break (`decisions`, contract section 12). Identity: decision_id. No conflicts."""
+
+    decision_id: str
+    key_kind: str
+    key: str
+    break_id: str
+    action: DecisionAction
+    actor: str
+    reason: str
+    break_class: str | None = None
+    """Named `class` in the Avro record. ACCEPT: the class that is accepted."""
+    drift_minor: int | None = None
+    """ACCEPT: the drift that is accepted."""
+    evidence: str | None = None
+    """ACCEPT: the evidence that is accepted."""
+    assignee: str | None = None
+    """ASSIGN: to whom; None: to nobody."""
+    until: Micros | None = None
+    """ACKNOWLEDGE: up to this instant, exclusive; None: for ever."""
+    refers_to: str | None = None
+    """APPROVE, WITHDRAW: the decision_id of the other decision."""
+
+    @property
+    def payment_id(self) -> str:
+        """The key, of a decision about a payment's break."""
+        return self.key
+
+    @property
+    def obligation_id(self) -> str:
+        """The key, of a decision about an obligation's break."""
+        return self.key
+
+    @property
+    def reference_key(self) -> str:
+        """The key, of a decision about a reference's break."""
+        return self.key
+
+
+class Share(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The money that a payment gives to one of its allocations (contract section 4, "Where it goes")."""
+
+    place: int
+    """The allocation's place among those in force: payments are applied in that order."""
+    installment_id: str | None
+    """The installment that it names."""
+    standing_minor: int
+    in_flight_minor: int
+    """What counts as pending from `initiated_at` to `pending_until`."""
+
+
 class PaymentApplication(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="PART"):
     """What a payment counts for at one obligation: a snapshot that replaces the payment's previous one.
 
     Written only by the agent of the payment (agents/match_payments.py) for the agent of the obligation. `revision`
     rises with each snapshot of a (payment, obligation); the highest counts, in whatever order they arrive.
+
+    Up to `initiation_event_id` the fields are those of version 1, which knew one allocation: they hold the sums over
+    `shares`, and the installment where there is one share. Version 2 reads `shares`, and takes a snapshot without them
+    for one of version 1.
     """
 
     payment_id: str
@@ -156,6 +299,14 @@ class PaymentApplication(msgspec.Struct, frozen=True, array_like=True, gc=False,
     """The latest `occurred_at` among the payment's facts; `FAR_PAST` once it no longer touches this obligation."""
     initiation_event_id: str = ""
     """The event of the initiation, for the breaks that rest on it. Empty if `initiated` is false."""
+    shares: tuple[Share, ...] = ()
+    """One for each allocation in force to this obligation."""
+    assigned_at: Micros = 0
+    """The latest of the initiation and the assignment in force: the grace of its breaks counts from it."""
+    assignment_event_id: str = ""
+    """The event of the assignment in force; empty while that is the initiation's."""
+    property_id: str | None = None
+    """The initiation's property, while its own allocations are in force; else None."""
 
     @classmethod
     def of_postings(
@@ -178,6 +329,94 @@ class PaymentApplication(msgspec.Struct, frozen=True, array_like=True, gc=False,
         )
 
 
-PaymentFact = PaymentInitiated | ProcessorSettled | PaymentPosted | PostingReversed
-ObligationFact = ObligationCharged | PlanChanged | ObligationAdjusted | ObligationCancelled
-InputFact = PaymentFact | ObligationFact
+class ReferenceClaim(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="RCLM"):
+    """What a payment's initiation claims: a snapshot of (payment, reference) that replaces the previous one.
+
+    Written only by the agent of the payment for the agent of the reference: the reference and the time are those of
+    the initiation that holds, filled in (contract section 10). The highest `revision` counts.
+    """
+
+    processor: str
+    processor_reference: str
+    payment_id: str
+    revision: int
+    claimed: bool
+    """False: the initiation that holds now names another reference; the claim is withdrawn."""
+    occurred_at: Micros
+    event_id: str
+
+    @property
+    def reference_key(self) -> str:
+        """The key of the reference (contract section 1)."""
+        return two_part_key(self.processor, self.processor_reference)
+
+
+class AttemptClaim(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="ACLM"):
+    """A settlement record that names its payment claims its attempt's reference (contract section 10).
+
+    Written by the agent of the inputs for the agent of the reference, one for each telling.
+    """
+
+    processor: str
+    attempt_reference: str
+    payment_id: str
+    occurred_at: Micros
+    event_id: str
+
+    @property
+    def reference_key(self) -> str:
+        """The key of the reference (contract section 1)."""
+        return two_part_key(self.processor, self.attempt_reference)
+
+
+class ReferenceResolution(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="RRES"):
+    """The settlement records without a payment id that a payment has by holding a reference: a snapshot.
+
+    Written only by the agent of the reference for the agent of the payment. It replaces the previous one of
+    (payment, reference); the highest `revision` counts. Without records the payment holds the reference no longer.
+    """
+
+    payment_id: str
+    reference_key: str
+    revision: int
+    records: tuple[ProcessorSettled, ...]
+    """Every telling, in the order of (`occurred_at`, `event_id`, canonical content)."""
+
+
+PaymentFact = (
+    PaymentInitiated
+    | PaymentReassigned
+    | ProcessorSettled
+    | PaymentPosted
+    | PostingReversed
+    | ReferenceResolution
+    | BreakDecided
+)
+"""What the state of a payment is made of."""
+ObligationFact = (
+    ObligationCharged
+    | PlanChanged
+    | ObligationAdjusted
+    | ObligationCancelled
+    | ObligationReinstated
+    | PaymentApplication
+    | BreakDecided
+)
+"""What the state of an obligation is made of."""
+ReferenceFact = ProcessorSettled | ReferenceAssigned | ReferenceClaim | AttemptClaim | BreakDecided
+"""What the state of a reference is made of; a ProcessorSettled without a payment id."""
+InputFact = (
+    PaymentInitiated
+    | PaymentReassigned
+    | ReferenceAssigned
+    | ProcessorSettled
+    | ObligationCharged
+    | PlanChanged
+    | ObligationAdjusted
+    | ObligationCancelled
+    | ObligationReinstated
+    | PaymentPosted
+    | PostingReversed
+    | BreakDecided
+)
+"""The records of contract section 2."""

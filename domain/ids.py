@@ -11,12 +11,41 @@ def _hashed(*parts: str) -> str:
     return sha256(netstrings.encode()).hexdigest()[:32]
 
 
+def two_part_key(first: str, second: str) -> str:
+    """Give a key of two parts (contract section 1): `first/second`, with `%` and `/` in the first percent-encoded."""
+    return f"{first.replace('%', '%25').replace('/', '%2F')}/{second}"
+
+
+def parts_of_key(key: str) -> tuple[str, str]:
+    """Give the two parts of such a key.
+
+    Raises:
+        ValueError: the key has one part.
+
+    """
+    first, separator, second = key.partition("/")
+    if not separator:
+        raise ValueError(f"{key!r} is not a key of two parts, such as acme/ch_1")
+    return first.replace("%2F", "/").replace("%25", "%"), second
+
+
+def evidence_of(break_class: str, event_ids: tuple[str, ...]) -> str:
+    """Give the evidence of a break (contract section 7): what a person accepts, and whose change opens it again.
+
+    Args:
+        break_class: its class.
+        event_ids: the events that it rests on, sorted.
+
+    """
+    return _hashed("evidence", break_class, *event_ids)
+
+
 def break_id(key_kind: str, key: str, subject: tuple[str, ...]) -> str:
     """Give the id of a break (contract section 7). The class is not part of it: a reclassified break keeps its id.
 
     Args:
-        key_kind: `payment` or `obligation`.
-        key: the payment_id or obligation_id.
+        key_kind: `payment`, `obligation` or `reference`.
+        key: the payment_id, obligation_id or `processor/reference`.
         subject: the subject and its parts, such as `("fee", processor, reference)`.
 
     """

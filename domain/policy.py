@@ -1,4 +1,4 @@
-"""The deadlines of contract section 4. Each is a setting."""
+"""The deadlines of contract section 4 and the threshold of section 12. Each is a setting."""
 
 import msgspec
 
@@ -15,3 +15,8 @@ class Policy(msgspec.Struct, frozen=True):
     settlement_micros_instant: int = 60 * MINUTE
     posting_banking_days: int = 1
     orphan_grace_micros: int = 30 * MINUTE
+    four_eyes_minor: dict[str, int] = msgspec.field(
+        default_factory=lambda: {"USD": 100_000, "JPY": 150_000, "*": 100_000}
+    )
+    """By currency, `*` for all others: an acceptance of a drift of this size or more needs a second person (contract
+    section 12)."""

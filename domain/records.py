@@ -9,6 +9,7 @@ from enum import StrEnum
 import msgspec
 
 from domain.facts import Method
+from domain.ids import two_part_key
 from domain.time import Day, Micros
 
 
@@ -54,19 +55,27 @@ class BreakClass(StrEnum):
     OVER_REVERSED = "over_reversed"
     SETTLEMENT_AMOUNT_MISMATCH = "settlement_amount_mismatch"
     SETTLEMENT_MISSING = "settlement_missing"
+    POSTING_OVER_REVERSED = "posting_over_reversed"
     REVERSED_AFTER_POSTING = "reversed_after_posting"
     DUPLICATE_POSTING = "duplicate_posting"
     POSTING_AMOUNT_MISMATCH = "posting_amount_mismatch"
     POSTING_MISSING = "posting_missing"
     CURRENCY_MISMATCH = "currency_mismatch"
+    REVERSAL_EXCESS = "reversal_excess"
+    CHARGEBACK_EXCESS = "chargeback_excess"
+    REVERSAL_UNMATCHED = "reversal_unmatched"
     UNKEYED_MOVEMENT = "unkeyed_movement"
     OBLIGATION_MISMATCH = "obligation_mismatch"
+    POSTING_MISALLOCATED = "posting_misallocated"
     FEE_VARIANCE = "fee_variance"
     CONFLICTING_FACT = "conflicting_fact"
     OBLIGATION_UNKNOWN = "obligation_unknown"
     INSTALLMENT_UNKNOWN = "installment_unknown"
+    PROPERTY_MISMATCH = "property_mismatch"
     PLAN_SUM_MISMATCH = "plan_sum_mismatch"
     OVERPAYMENT = "overpayment"
+    REFERENCE_UNKNOWN = "reference_unknown"
+    REFERENCE_CLAIMED_TWICE = "reference_claimed_twice"
 
 
 class BreakLifecycle(StrEnum):
@@ -75,6 +84,26 @@ class BreakLifecycle(StrEnum):
     OPENED = "opened"
     UPDATED = "updated"
     RESOLVED = "resolved"
+    ACCEPTED = "accepted"
+
+
+class DecisionState(StrEnum):
+    """What people have decided about an open break (contract section 12), in order: the furthest that holds."""
+
+    ACKNOWLEDGED = "acknowledged"
+    ASSIGNED = "assigned"
+    ACCEPT_REQUESTED = "accept_requested"
+    """Accepted by one person; a second one has to approve."""
+    ACCEPTED = "accepted"
+
+
+class ReferenceStatus(StrEnum):
+    """Contract sections 6 and 10."""
+
+    HELD = "held"
+    SUSPENSE = "suspense"
+    """Nobody holds it: its records count for no payment."""
+    CLAIMED_TWICE = "claimed_twice"
 
 
 class LateStage(StrEnum):
@@ -106,7 +135,7 @@ class Initiated(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Settled(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """The processors' totals. Gross, fee and net are sums over SETTLED; returned includes voided."""
+    """The processors' totals. Gross, fee and net are sums over SETTLED, without what is not known."""
 
     gross_minor: int
     fee_minor: int
@@ -124,6 +153,16 @@ class Posted(msgspec.Struct, frozen=True, array_like=True, gc=False):
     by_obligation: dict[str, int]
 
 
+class AllocationView(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """An allocation in force, and the money that it gets (contract section 4, "Where it goes")."""
+
+    obligation_id: str
+    installment_id: str | None
+    amount_minor: int
+    standing_minor: int
+    pending_minor: int
+
+
 class PaymentReconciliation(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The reconciliation of a payment (`payment-reconciliations`)."""
 
@@ -136,6 +175,10 @@ class PaymentReconciliation(msgspec.Struct, frozen=True, array_like=True, gc=Fal
     posted: Posted
     open_breaks: tuple[str, ...]
     rests_on: Micros
+    in_flight_minor: int | None = None
+    """Money on its way, which counts as pending; None in records of version 1."""
+    allocations: tuple[AllocationView, ...] = ()
+    """Those in force; none before the initiation."""
 
 
 class InstallmentView(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -174,15 +217,49 @@ class ObligationReconciliation(msgspec.Struct, frozen=True, array_like=True, gc=
     rests_on: Micros
 
 
+class ReferenceReconciliation(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A processor's reference with settlement records that name no payment (`reference-reconciliations`)."""
+
+    processor: str
+    processor_reference: str
+    version: int
+    payment_id: str | None
+    """Who holds it."""
+    status: ReferenceStatus
+    records: int
+    """How many settlement records without a payment id it has."""
+    gross_minor: dict[str, int]
+    """Of its SETTLED, by currency."""
+    open_breaks: tuple[str, ...]
+
+    @property
+    def reference_key(self) -> str:
+        """The record's key (contract section 1)."""
+        return two_part_key(self.processor, self.processor_reference)
+
+
+class DecisionOnBreak(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What people have decided about a break (contract section 12)."""
+
+    state: DecisionState
+    actor: str
+    at: Micros
+    approved_by: str | None
+    reason: str
+    """`actor`, `at`, `approved_by` and `reason` are those of the decision that gives the state."""
+    assignee: str | None
+    until: Micros | None
+
+
 class MismatchAlert(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A break: opened, updated or resolved (`mismatch-alerts`)."""
+    """A break: opened, updated, accepted or resolved (`mismatch-alerts`)."""
 
     break_id: str
     version: int
     key_kind: str
-    """`payment` or `obligation`."""
+    """`payment`, `obligation` or `reference`."""
     key: str
-    """The payment_id or obligation_id."""
+    """The payment_id, obligation_id or `processor/reference`."""
     subject: tuple[str, ...]
     """The subject and its parts, as in the break id."""
     break_class: BreakClass
@@ -198,6 +275,11 @@ class MismatchAlert(msgspec.Struct, frozen=True, array_like=True, gc=False):
     resolved_at: Micros | None
     event_ids: tuple[str, ...]
     """The events it rests on, sorted."""
+    evidence: str | None = None
+    """What an acceptance refers to: it changes with the class and the events."""
+    decision: DecisionOnBreak | None = None
+    candidates: tuple[str, ...] = ()
+    """The keys that may explain it."""
 
 
 class LatePaymentAlert(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -224,4 +306,4 @@ class LatePaymentAlert(msgspec.Struct, frozen=True, array_like=True, gc=False):
     ended_at: Micros | None
 
 
-Output = PaymentReconciliation | ObligationReconciliation | MismatchAlert | LatePaymentAlert
+Output = PaymentReconciliation | ObligationReconciliation | ReferenceReconciliation | MismatchAlert | LatePaymentAlert

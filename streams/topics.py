@@ -6,19 +6,33 @@ from enum import StrEnum
 import msgspec
 
 from domain.facts import (
+    AttemptClaim,
+    BreakDecided,
     ObligationAdjusted,
     ObligationCancelled,
     ObligationCharged,
+    ObligationReinstated,
     PaymentApplication,
     PaymentInitiated,
     PaymentPosted,
+    PaymentReassigned,
     PlanChanged,
     PostingReversed,
     ProcessorSettled,
+    ReferenceAssigned,
+    ReferenceClaim,
+    ReferenceResolution,
 )
 from domain.obligations.view import ObligationState
 from domain.payments.view import PaymentState
-from domain.records import LatePaymentAlert, MismatchAlert, ObligationReconciliation, PaymentReconciliation
+from domain.records import (
+    LatePaymentAlert,
+    MismatchAlert,
+    ObligationReconciliation,
+    PaymentReconciliation,
+    ReferenceReconciliation,
+)
+from domain.references.view import ReferenceState
 
 
 class Role(StrEnum):
@@ -31,6 +45,8 @@ class Role(StrEnum):
 
 
 DAY_MS = 24 * 3600 * 1000
+FOREVER_MS = -1
+"""As a retention: nothing is ever deleted, and nothing is compacted."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,7 +60,7 @@ class Topic:
     records: tuple[type[msgspec.Struct], ...]
     """The types of its records; for a changelog, the state. Empty if the runtime writes the topic."""
     retention_ms: int | None
-    """None: compacted, so that the last record of each key is kept forever."""
+    """None: compacted, so that the last record of each key is kept forever. FOREVER_MS: every record is."""
     meaning: str
     partitions: int | None = None
     """None: the number that RENTMATCH_PARTITIONS sets."""
@@ -64,9 +80,9 @@ PAYMENT_INITIATED = Topic(
     "payment-initiated",
     Role.INPUT,
     key="payment_id",
-    records=(PaymentInitiated,),
+    records=(PaymentInitiated, PaymentReassigned, ReferenceAssigned),
     retention_ms=30 * DAY_MS,
-    meaning="payments that tenants initiate",
+    meaning="payments that tenants initiate, and what people assign",
 )
 PROCESSOR_SETTLED = Topic(
     "processor-settled",
@@ -85,17 +101,26 @@ LEDGER_EVENTS = Topic(
         PlanChanged,
         ObligationAdjusted,
         ObligationCancelled,
+        ObligationReinstated,
         PaymentPosted,
         PostingReversed,
     ),
     retention_ms=30 * DAY_MS,
     meaning="charges, plans, adjustments, postings",
 )
+DECISIONS = Topic(
+    "decisions",
+    Role.INPUT,
+    key="key",
+    records=(BreakDecided,),
+    retention_ms=FOREVER_MS,
+    meaning="what people decide about breaks: the audit trail",
+)
 PAYMENT_FACTS = Topic(
     "payment-facts",
     Role.INTERNAL,
     key="payment_id",
-    records=(PaymentInitiated, ProcessorSettled, PaymentPosted, PostingReversed),
+    records=(PaymentInitiated, PaymentReassigned, ProcessorSettled, PaymentPosted, PostingReversed, BreakDecided),
     retention_ms=7 * DAY_MS,
     meaning="input facts by payment, partitioned by rentmatch",
 )
@@ -103,9 +128,33 @@ OBLIGATION_FACTS = Topic(
     "obligation-facts",
     Role.INTERNAL,
     key="obligation_id",
-    records=(ObligationCharged, PlanChanged, ObligationAdjusted, ObligationCancelled, PaymentApplication),
+    records=(
+        ObligationCharged,
+        PlanChanged,
+        ObligationAdjusted,
+        ObligationCancelled,
+        ObligationReinstated,
+        PaymentApplication,
+        BreakDecided,
+    ),
     retention_ms=7 * DAY_MS,
     meaning="facts by obligation, partitioned by rentmatch",
+)
+REFERENCE_FACTS = Topic(
+    "reference-facts",
+    Role.INTERNAL,
+    key="reference_key",
+    records=(ProcessorSettled, ReferenceAssigned, ReferenceClaim, AttemptClaim, BreakDecided),
+    retention_ms=7 * DAY_MS,
+    meaning="claims on a processor's references, and settlement records without a payment id",
+)
+PAYMENT_RESOLUTIONS = Topic(
+    "payment-resolutions",
+    Role.INTERNAL,
+    key="payment_id",
+    records=(ReferenceResolution,),
+    retention_ms=7 * DAY_MS,
+    meaning="settlement records without a payment id, handed to the payment that holds their reference",
 )
 PROGRESS = Topic(
     "progress",
@@ -132,6 +181,14 @@ OBLIGATIONS_CHANGELOG = Topic(
     retention_ms=None,
     meaning="the state of each obligation",
 )
+REFERENCES_CHANGELOG = Topic(
+    "references-changelog",
+    Role.CHANGELOG,
+    key="reference_key",
+    records=(ReferenceState,),
+    retention_ms=None,
+    meaning="the state of each reference",
+)
 PAYMENT_RECONCILIATIONS = Topic(
     "payment-reconciliations",
     Role.OUTPUT,
@@ -148,13 +205,21 @@ OBLIGATION_RECONCILIATIONS = Topic(
     retention_ms=None,
     meaning="each obligation, reconciled",
 )
+REFERENCE_RECONCILIATIONS = Topic(
+    "reference-reconciliations",
+    Role.OUTPUT,
+    key="reference_key",
+    records=(ReferenceReconciliation,),
+    retention_ms=None,
+    meaning="each reference whose settlement records name no payment: who holds it",
+)
 MISMATCH_ALERTS = Topic(
     "mismatch-alerts",
     Role.OUTPUT,
     key="break_id",
     records=(MismatchAlert,),
     retention_ms=None,
-    meaning="breaks opened, updated, resolved",
+    meaning="breaks opened, updated, accepted, resolved",
 )
 LATE_PAYMENT_ALERTS = Topic(
     "late-payment-alerts",
@@ -177,13 +242,18 @@ ALL = (
     PAYMENT_INITIATED,
     PROCESSOR_SETTLED,
     LEDGER_EVENTS,
+    DECISIONS,
     PAYMENT_FACTS,
+    REFERENCE_FACTS,
+    PAYMENT_RESOLUTIONS,
     OBLIGATION_FACTS,
     PROGRESS,
     PAYMENTS_CHANGELOG,
+    REFERENCES_CHANGELOG,
     OBLIGATIONS_CHANGELOG,
     PAYMENT_RECONCILIATIONS,
     OBLIGATION_RECONCILIATIONS,
+    REFERENCE_RECONCILIATIONS,
     MISMATCH_ALERTS,
     LATE_PAYMENT_ALERTS,
     DEAD_LETTER,

@@ -14,14 +14,21 @@ from typing import Any, NamedTuple
 import msgspec
 
 from domain.facts import (
+    AttemptClaim,
+    BreakDecided,
     ObligationAdjusted,
     ObligationCancelled,
     ObligationCharged,
+    ObligationReinstated,
     PaymentApplication,
     PlanChanged,
+    ProcessorSettled,
+    ReferenceAssigned,
+    ReferenceClaim,
 )
 from domain.obligations.view import ObligationState, new_obligation
 from domain.payments.view import PaymentState, new_payment
+from domain.references.view import ReferenceState, new_reference
 from streams import topics, topology_rules
 from streams.topics import Role, Topic
 
@@ -47,7 +54,7 @@ class Table:
     @property
     def key_kind(self) -> str:
         """The kind of its keys, as in outputs and in the API: `payment` for `payment_id`."""
-        return self.key.removesuffix("_id")
+        return self.key.removesuffix("_id").removesuffix("_key")
 
 
 class Share(NamedTuple):
@@ -75,6 +82,9 @@ class Processor:
     inputs: tuple[Topic, ...]
     outputs: tuple[Topic, ...]
     """Without the changelog and without the topics that the runtime writes."""
+    late_inputs: tuple[Topic, ...] = ()
+    """Inputs that may come from processors behind this one, because their records change nothing that it writes to
+    those: no watermark waits in a circle. They are always read from the broker, never handed over within a commit."""
     table: Table | None = None
     shares: tuple[Share, ...] = ()
     """One for each output that other processors write to as well."""
@@ -182,7 +192,7 @@ class Topology:
         to `obligation-facts` directly, but the watermark of `payment-facts` waits for all inputs.
         """
         read = {
-            topic: [source for writer in self.writers(topic) for source in writer.inputs]
+            topic: [source for writer in self.writers(topic) for source in self._causes(writer, topic)]
             for topic in self.sources
             if topic.role is Role.INTERNAL
         }
@@ -194,6 +204,18 @@ class Topology:
             topic: tuple(source for source in found if not any(waits_for(other, source) for other in found))
             for topic, found in read.items()
         }
+
+    def _causes(self, writer: Processor, topic: Topic) -> tuple[Topic, ...]:
+        """The inputs of a writer whose records may give rise to records on a topic."""
+        leads_back = {
+            source
+            for processor in self.processors
+            if topic in processor.inputs
+            for out in processor.outputs
+            for source in writer.late_inputs
+            if out is source
+        }
+        return tuple(source for source in writer.inputs if source not in leads_back)
 
     @cached_property
     def sinks(self) -> tuple[Topic, ...]:
@@ -207,27 +229,53 @@ class Topology:
 
 
 PAYMENTS = Table("payments", b"p", topics.PAYMENTS_CHANGELOG, state=PaymentState, new=new_payment, key="payment_id")
+REFERENCES = Table(
+    "references", b"r", topics.REFERENCES_CHANGELOG, state=ReferenceState, new=new_reference, key="reference_key"
+)
 OBLIGATIONS = Table(
     "obligations", b"o", topics.OBLIGATIONS_CHANGELOG, state=ObligationState, new=new_obligation, key="obligation_id"
 )
 
 ROUTE_INPUTS = Processor(
     "route_inputs",
-    inputs=(topics.PAYMENT_INITIATED, topics.PROCESSOR_SETTLED, topics.LEDGER_EVENTS),
-    outputs=(topics.PAYMENT_FACTS, topics.OBLIGATION_FACTS),
+    inputs=(topics.PAYMENT_INITIATED, topics.PROCESSOR_SETTLED, topics.LEDGER_EVENTS, topics.DECISIONS),
+    outputs=(topics.PAYMENT_FACTS, topics.REFERENCE_FACTS, topics.OBLIGATION_FACTS),
     shares=(
-        share_by_type(topics.OBLIGATION_FACTS, ObligationCharged, PlanChanged, ObligationAdjusted, ObligationCancelled),
+        share_by_type(topics.REFERENCE_FACTS, ProcessorSettled, ReferenceAssigned, AttemptClaim, BreakDecided),
+        share_by_type(
+            topics.OBLIGATION_FACTS,
+            ObligationCharged,
+            PlanChanged,
+            ObligationAdjusted,
+            ObligationCancelled,
+            ObligationReinstated,
+            BreakDecided,
+        ),
     ),
 )
 MATCH_PAYMENTS = Processor(
     "match_payments",
-    inputs=(topics.PAYMENT_FACTS,),
-    outputs=(topics.PAYMENT_RECONCILIATIONS, topics.MISMATCH_ALERTS, topics.OBLIGATION_FACTS),
+    inputs=(topics.PAYMENT_FACTS, topics.PAYMENT_RESOLUTIONS),
+    late_inputs=(topics.PAYMENT_RESOLUTIONS,),
+    outputs=(
+        topics.PAYMENT_RECONCILIATIONS,
+        topics.MISMATCH_ALERTS,
+        topics.REFERENCE_FACTS,
+        topics.OBLIGATION_FACTS,
+    ),
     table=PAYMENTS,
     shares=(
+        share_by_type(topics.REFERENCE_FACTS, ReferenceClaim),
         share_by_type(topics.OBLIGATION_FACTS, PaymentApplication),
         Share(topics.MISMATCH_ALERTS, "key_kind", ("payment",)),
     ),
+)
+RESOLVE_REFERENCES = Processor(
+    "resolve_references",
+    inputs=(topics.REFERENCE_FACTS,),
+    outputs=(topics.REFERENCE_RECONCILIATIONS, topics.MISMATCH_ALERTS, topics.PAYMENT_RESOLUTIONS),
+    table=REFERENCES,
+    shares=(Share(topics.MISMATCH_ALERTS, "key_kind", ("reference",)),),
 )
 ALLOCATE_INSTALLMENTS = Processor(
     "allocate_installments",
@@ -239,8 +287,8 @@ ALLOCATE_INSTALLMENTS = Processor(
 
 TOPOLOGY = Topology(
     topics=topics.ALL,
-    tables=(PAYMENTS, OBLIGATIONS),
-    processors=(ROUTE_INPUTS, MATCH_PAYMENTS, ALLOCATE_INSTALLMENTS),
+    tables=(PAYMENTS, REFERENCES, OBLIGATIONS),
+    processors=(ROUTE_INPUTS, MATCH_PAYMENTS, RESOLVE_REFERENCES, ALLOCATE_INSTALLMENTS),
     runtime=(topics.PROGRESS, topics.DEAD_LETTER),
 )
 """What rentmatch runs."""

@@ -35,7 +35,7 @@ def flow_order(processors: Iterable["Processor"]) -> tuple[list["Processor"], li
 
 
 def _feeds(writer: "Processor", reader: "Processor") -> bool:
-    return any(topic in reader.inputs for topic in writer.outputs)
+    return any(topic in reader.inputs and topic not in reader.late_inputs for topic in writer.outputs)
 
 
 def _names_are_unique(topology: "Topology") -> Iterator[str]:
@@ -101,7 +101,7 @@ def _each_table_has_one_processor(topology: "Topology") -> Iterator[str]:
 
 def _each_table_has_one_source(topology: "Topology") -> Iterator[str]:
     for processor in topology.processors:
-        if processor.table is not None and len(processor.inputs) != 1:
+        if processor.table is not None and len(processor.inputs) - len(processor.late_inputs) != 1:
             names = " and ".join(topic.name for topic in processor.inputs) or "no topic"
             yield (
                 f"{processor.name} keeps the table {processor.table.name} from {names}: keep it from one topic, whose "
@@ -209,7 +209,7 @@ def _every_record_has_its_key(topology: "Topology") -> Iterator[str]:
         if topic in topology.runtime:
             continue
         for record in topic.records:
-            if topic.key not in record.__struct_fields__:
+            if topic.role is not Role.CHANGELOG and not hasattr(record, topic.key):
                 name = record.__name__
                 yield f"{topic.name} is keyed by {topic.key}, but {name} has no such field: change one of them"
 

@@ -6,15 +6,56 @@ import msgspec
 
 from domain.dedup import Identities, reused_event_ids
 from domain.ids import break_id
-from domain.records import BreakClass
+from domain.records import BreakClass, DecisionOnBreak, DecisionState
 from domain.time import Micros
 
 NO_CURRENCY = "XXX"
 """ISO 4217 for "no currency": where no amount is meant and none is known."""
 
 
+PRIORITIES: dict[BreakClass, int] = {
+    break_class: priority
+    for priority, classes in {
+        1: (
+            BreakClass.POSTING_WITHOUT_SETTLEMENT,
+            BreakClass.DUPLICATE_SETTLEMENT,
+            BreakClass.OVER_REVERSED,
+            BreakClass.POSTING_OVER_REVERSED,
+            BreakClass.REVERSED_AFTER_POSTING,
+            BreakClass.DUPLICATE_POSTING,
+            BreakClass.UNKEYED_MOVEMENT,
+            BreakClass.REFERENCE_UNKNOWN,
+            BreakClass.REFERENCE_CLAIMED_TWICE,
+        ),
+        2: (
+            BreakClass.SETTLEMENT_AMOUNT_MISMATCH,
+            BreakClass.POSTING_AMOUNT_MISMATCH,
+            BreakClass.CURRENCY_MISMATCH,
+            BreakClass.REVERSAL_EXCESS,
+            BreakClass.CHARGEBACK_EXCESS,
+            BreakClass.POSTING_MISALLOCATED,
+            BreakClass.FEE_VARIANCE,
+        ),
+        3: (
+            BreakClass.SETTLEMENT_MISSING,
+            BreakClass.POSTING_MISSING,
+            BreakClass.REVERSAL_UNMATCHED,
+            BreakClass.OBLIGATION_MISMATCH,
+            BreakClass.CONFLICTING_FACT,
+            BreakClass.OBLIGATION_UNKNOWN,
+            BreakClass.INSTALLMENT_UNKNOWN,
+            BreakClass.PROPERTY_MISMATCH,
+            BreakClass.PLAN_SUM_MISMATCH,
+            BreakClass.OVERPAYMENT,
+        ),
+    }.items()
+    for break_class in classes
+}
+"""Contract section 7; 1 is the most urgent."""
+
+
 class Break(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """An open break. `drift` is `actual_minor - expected_minor`; the priority is that of the class."""
+    """A break whose condition holds. `drift` is `actual_minor - expected_minor`; the priority is that of the class."""
 
     break_id: str
     subject: tuple[str, ...]
@@ -26,6 +67,15 @@ class Break(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The deadline whose passing opened it; None where it opens at once."""
     event_ids: tuple[str, ...]
     """The events that it rests on, sorted, each once."""
+    decision: DecisionOnBreak | None = None
+    """What people have decided about it (`domain.decisions.decide`)."""
+    candidates: tuple[str, ...] = ()
+    """The keys that may explain it."""
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether people have accepted it as it is: then it is not open."""
+        return self.decision is not None and self.decision.state is DecisionState.ACCEPTED
 
 
 def new_break(
@@ -43,8 +93,8 @@ def new_break(
     """Open a break under the id of contract section 7.
 
     Args:
-        key_kind: `payment` or `obligation`.
-        key: the payment_id or obligation_id.
+        key_kind: `payment`, `obligation` or `reference`.
+        key: the payment_id, obligation_id or `processor/reference`.
         subject: the subject and its parts.
         break_class: its class.
         currency: of the amounts.
@@ -80,7 +130,7 @@ def conflict_breaks(key_kind: str, key: str, identities: Identities, currency: s
             ("fact", *identity),
             BreakClass.CONFLICTING_FACT,
             currency=currency,
-            event_ids=accepted.event_ids(),
+            event_ids=accepted.conflicting_event_ids(),
         )
         for identity, accepted in known
         if accepted.conflict

@@ -1,0 +1,1 @@
+"""References: settlement records without a payment id, who claims them, and who holds them."""
