@@ -12,6 +12,7 @@ from streams.codec import validation
 from streams.codec.dead_letters import BadInput, DeadLetterClass
 from streams.codec.json_form import day_from_text, fact_from_json, fact_to_json, instant_from_text, output_to_json
 from tests.kit import avro_samples as samples
+from tests.kit import avro_strategies as strategies
 
 INITIATED = {
     "type": "PaymentInitiated",
@@ -52,7 +53,7 @@ def test_an_optional_field_may_be_left_out() -> None:
     assert fact_from_json(obj) == samples.INITIATED
 
 
-@given(samples.facts)
+@given(strategies.facts)
 def test_facts_survive_a_round_trip_through_json(fact: Any) -> None:
     assert fact_from_json(json.loads(json.dumps(fact_to_json(fact)))) == fact
 
@@ -208,7 +209,7 @@ def test_an_instant_outside_the_calendar(micros: int) -> None:
         rfc3339(micros)
 
 
-@given(samples.days)
+@given(strategies.days)
 def test_days_survive_a_round_trip(day: int) -> None:
     assert day_from_text(iso_date(day)) == day
 
