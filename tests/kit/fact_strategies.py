@@ -3,11 +3,13 @@
 from hypothesis import strategies as st
 
 from domain.facts import (
+    AdjustmentKind,
     Installment,
     Method,
     ObligationAdjusted,
     ObligationCancelled,
     ObligationCharged,
+    ObligationReinstated,
     Outcome,
     PaymentInitiated,
     PaymentPosted,
@@ -35,14 +37,17 @@ outcomes = st.sampled_from(
 )
 processors = st.sampled_from(["acme", "acme", "other"])
 
+due_dates = st.integers(FIRST_DUE, FIRST_DUE + 20)
+graces = st.sampled_from([None, None, None, 0, 2, 50])
+"""Days from a due date to the last day of its grace."""
+
+
+def _installment(name: str, sequence: int, amount: int, due: int, grace: int | None) -> Installment:
+    return Installment(name, sequence, amount, due, None if grace is None else due + grace)
+
+
 plans = st.lists(
-    st.builds(
-        Installment,
-        st.sampled_from(["A1", "A2", "A3", "A4"]),
-        st.integers(0, 2),
-        amounts,
-        st.integers(FIRST_DUE, FIRST_DUE + 20),
-    ),
+    st.builds(_installment, st.sampled_from(["A1", "A2", "A3", "A4"]), st.integers(0, 2), amounts, due_dates, graces),
     max_size=4,
     unique_by=lambda installment: installment.installment_id,
 ).map(tuple)
@@ -67,20 +72,72 @@ payment_facts = st.one_of(
     ),
 )  # fmt: skip
 
-obligation_facts = st.one_of(
-    st.builds(
-        ObligationCharged, event_ids, instants, obligations, st.just("lease"), st.sampled_from(["T", "T", "U"]),
-        st.just("H"), st.sampled_from(["2026-06", "2026-07"]), amounts, currencies,
-        st.integers(FIRST_DUE, FIRST_DUE + 20), st.sampled_from(["America/New_York", "Asia/Beirut"]),
-        st.sampled_from([0, 3, 40]), plans,
-    ),
-    st.builds(PlanChanged, event_ids, instants, obligations, st.integers(1, 3), plans),
-    st.builds(
-        ObligationAdjusted, event_ids, instants, obligations, st.sampled_from(["D1", "D2"]),
-        st.sampled_from([-100, -50, -7, 50]), currencies, st.sampled_from(["credit", "error"]),
-    ),
-    st.builds(ObligationCancelled, event_ids, instants, obligations, st.just("moved out")),
-)  # fmt: skip
+
+@st.composite
+def charges(draw: st.DrawFn, obligation_id: st.SearchStrategy[str]) -> ObligationCharged:
+    due, grace = draw(due_dates), draw(graces)
+    return ObligationCharged(
+        event_id=draw(event_ids),
+        occurred_at=draw(instants),
+        obligation_id=draw(obligation_id),
+        lease_id="lease",
+        tenant_id=draw(st.sampled_from(["T", "T", "U"])),
+        property_id=draw(st.sampled_from(["H", "H", "H", "I"])),
+        period=draw(st.sampled_from(["2026-06", "2026-06", "2026-07"])),
+        amount_minor=draw(amounts),
+        currency=draw(currencies),
+        due_date=due,
+        time_zone=draw(st.sampled_from(["America/New_York", "Asia/Beirut"])),
+        grace_days=draw(st.sampled_from([0, 3, 40])),
+        installments=draw(plans),
+        grace_ends_on=None if grace is None else due + grace,
+    )
+
+
+@st.composite
+def adjustments(draw: st.DrawFn, obligation_id: st.SearchStrategy[str]) -> ObligationAdjusted:
+    """Draw an adjustment that contract section 2 allows; its name may be that of an installment."""
+    amount = draw(st.sampled_from([-100, -50, -7, 50, 120]))
+    kind, installment_id, due = draw(adjustment_kinds), draw(adjustment_targets), None
+    if amount < 0 or installment_id is not None:
+        kind = None if kind == "FEE" else kind
+    else:
+        due = draw(st.one_of(st.none(), due_dates))
+    return ObligationAdjusted(
+        event_id=draw(event_ids),
+        occurred_at=draw(instants),
+        obligation_id=draw(obligation_id),
+        adjustment_id=draw(st.sampled_from(["D1", "D2", "D3", "A1"])),
+        amount_delta_minor=amount,
+        currency=draw(currencies),
+        reason=draw(st.sampled_from(["credit", "error"])),
+        installment_id=installment_id,
+        due_date=due,
+        kind=kind,
+    )
+
+
+adjustment_kinds: st.SearchStrategy[AdjustmentKind | None] = st.sampled_from([None, None, "RENT", "FEE"])
+adjustment_targets = st.sampled_from([None, None, None, "A1", "A2", "D1", "O1", "Z"])
+
+
+def facts_of_obligations(obligation_id: st.SearchStrategy[str]) -> st.SearchStrategy[Fact]:
+    return st.one_of(
+        charges(obligation_id),
+        st.builds(PlanChanged, event_ids, instants, obligation_id, st.integers(1, 3), plans),
+        adjustments(obligation_id),
+        adjustments(obligation_id),
+        st.builds(
+            ObligationCancelled, event_ids, instants, obligation_id, st.just("moved out"),
+            st.sampled_from([None, None, "C1"]),
+        ),
+        st.builds(
+            ObligationReinstated, event_ids, instants, obligation_id, st.sampled_from(["R1", "R2"]), st.just("stays")
+        ),
+    )  # fmt: skip
+
+
+obligation_facts = facts_of_obligations(obligations)
 
 facts = st.one_of(payment_facts, payment_facts, obligation_facts)
 noise = st.lists(facts, max_size=6)
@@ -97,7 +154,7 @@ def lives(draw: st.DrawFn) -> list[Fact]:
     for name in draw(st.sampled_from([["O1"], ["O1", "O2"]])):
         installments = draw(plans)
         owed = sum(one.amount_minor for one in installments) or draw(amounts)
-        due = draw(st.integers(FIRST_DUE, FIRST_DUE + 20))
+        due = draw(due_dates)
         zone, grace = draw(st.sampled_from(["America/New_York", "Asia/Beirut"])), draw(st.sampled_from([0, 3, 40]))
         facts_.append(
             ObligationCharged(
