@@ -129,14 +129,13 @@ def test_money_adds_up(facts: list[Fact], now: Micros) -> None:
         record = view.reconciliation
         if record is None:
             continue
-        counting = {
-            pid: v.applications
+        given_ = {
+            pid: application.shares
             for pid, v in world.payment_views.items()
-            if v.reconciliation.initiated is not None
-            and v.reconciliation.initiated.obligation_id == key
-            and v.reconciliation.currency == record.currency
+            for application in v.applications
+            if application.obligation_id == key and application.currency == record.currency
         }
-        standing = {pid: world.payment_views[pid].reconciliation.settled.standing_minor for pid in counting}
+        standing = {pid: sum(share.standing_minor for share in shares) for pid, shares in given_.items()}
         assert record.balance_minor == (
             0 if record.status is ObligationStatus.CANCELLED else record.charged_minor + record.adjusted_minor
         )
@@ -144,15 +143,14 @@ def test_money_adds_up(facts: list[Fact], now: Micros) -> None:
         for one in record.installments:
             assert 0 <= sum(one.paid.values()) + sum(one.pending.values()) <= one.amount_minor
             assert all(amount > 0 for amount in (*one.paid.values(), *one.pending.values()))
-            assert set(one.paid) | set(one.pending) <= set(counting)
+            assert set(one.paid) | set(one.pending) <= {pid for pid, shares in given_.items() if shares}
         placed = sum(sum(one.paid.values()) for one in record.installments)
-        assert record.paid_minor == placed + record.overpaid_minor
-        assert record.pending_minor == sum(sum(one.pending.values()) for one in record.installments)
         assert record.paid_minor == sum(standing.values())
+        assert placed == min(record.paid_minor, max(0, record.balance_minor))
+        assert record.overpaid_minor == max(0, record.paid_minor - record.balance_minor)
+        assert record.pending_minor == sum(sum(one.pending.values()) for one in record.installments)
         for pid, stands in standing.items():
             assert sum(one.paid.get(pid, 0) for one in record.installments) <= stands
-        # Nothing is overpaid while an installment lacks net settled money.
-        assert not record.overpaid_minor or placed == max(0, record.balance_minor)
         event(f"status: {record.status}")
 
 

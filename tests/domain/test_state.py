@@ -204,30 +204,6 @@ CHARGE = ObligationCharged(
 )
 
 
-@pytest.mark.parametrize(
-    ("changed", "conflicts"),
-    [
-        ({"amount_minor": 1}, True),
-        ({"currency": "CAD"}, True),
-        ({"due_date": 20_501}, True),
-        ({"time_zone": "America/Chicago"}, True),
-        ({"lease_id": "other"}, True),
-        ({"tenant_id": "U"}, True),
-        ({"property_id": "I"}, True),
-        ({"installments": ()}, True),
-        ({"installments": (Installment("A1", 1, 5000, 20_500), Installment("A2", 1, 5000, 20_510))}, True),
-        ({"installments": CHARGE.installments[::-1]}, False),
-        ({"period": "2026-02"}, False),
-        ({"grace_days": 6}, False),
-    ],
-)
-def test_which_differences_between_two_charges_conflict(changed: dict[str, object], conflicts: bool) -> None:
-    state = obligation.new_obligation("O1")
-    obligation.apply(state, CHARGE)
-    obligation.apply(state, msgspec.structs.replace(CHARGE, event_id="e9", **changed))
-    assert conflicting(state) == ({("fact", "ObligationCharged")} if conflicts else set())
-
-
 def test_the_first_by_time_then_event_then_content_is_accepted_in_any_order() -> None:
     records = [
         initiated(occurred_at=AT + 5, event_id="a", amount_minor=1),

@@ -139,15 +139,15 @@ reference_facts: st.SearchStrategy[InputFact] = st.one_of(
 
 
 @st.composite
-def charges(draw: st.DrawFn) -> ObligationCharged:
+def charges(draw: st.DrawFn, obligation_ids: st.SearchStrategy[str] = obligations) -> ObligationCharged:
     due_date = draw(days)
     return ObligationCharged(
         event_id=draw(event_ids),
         occurred_at=draw(instants),
-        obligation_id=draw(obligations),
+        obligation_id=draw(obligation_ids),
         lease_id="lease",
         tenant_id=draw(tenants),
-        property_id="H",
+        property_id=draw(properties),
         period=draw(st.sampled_from(["2026-06", "2026-06", "2026-07"])),
         amount_minor=draw(amounts),
         currency=draw(currencies),
@@ -160,7 +160,7 @@ def charges(draw: st.DrawFn) -> ObligationCharged:
 
 
 @st.composite
-def adjustments(draw: st.DrawFn) -> ObligationAdjusted:
+def adjustments(draw: st.DrawFn, obligation_ids: st.SearchStrategy[str] = obligations) -> ObligationAdjusted:
     """Credits and charges: to the balance, to an installment, of their own, and fees."""
     amount = draw(st.sampled_from([-100, -50, -7, 50]))
     shape = draw(st.sampled_from(["balance", "installment", "dated", "fee"]))
@@ -168,7 +168,7 @@ def adjustments(draw: st.DrawFn) -> ObligationAdjusted:
     return ObligationAdjusted(
         event_id=draw(event_ids),
         occurred_at=draw(instants),
-        obligation_id=draw(obligations),
+        obligation_id=draw(obligation_ids),
         adjustment_id=draw(st.sampled_from(["D1", "D2", "D3", "A1"])),
         amount_delta_minor=abs(amount) if is_own else amount,
         currency=draw(currencies),
@@ -179,14 +179,21 @@ def adjustments(draw: st.DrawFn) -> ObligationAdjusted:
     )
 
 
-obligation_facts: st.SearchStrategy[InputFact] = st.one_of(
-    charges(),
-    st.builds(PlanChanged, event_ids, instants, obligations, st.integers(1, 3), plans),
-    adjustments(),
-    adjustments(),
-    st.builds(ObligationCancelled, event_ids, instants, obligations, st.just("moved out"), movements),
-    st.builds(ObligationReinstated, event_ids, instants, obligations, st.sampled_from(["x1", "x2"]), st.just("error")),
-)
+def facts_of_obligations(obligation_ids: st.SearchStrategy[str]) -> st.SearchStrategy[InputFact]:
+    """What the ledger reports of these obligations, without postings."""
+    return st.one_of(
+        charges(obligation_ids),
+        st.builds(PlanChanged, event_ids, instants, obligation_ids, st.integers(1, 3), plans),
+        adjustments(obligation_ids),
+        adjustments(obligation_ids),
+        st.builds(ObligationCancelled, event_ids, instants, obligation_ids, st.just("moved out"), movements),
+        st.builds(
+            ObligationReinstated, event_ids, instants, obligation_ids, st.sampled_from(["x1", "x2"]), st.just("error")
+        ),
+    )
+
+
+obligation_facts = facts_of_obligations(obligations)
 
 ACTIONS: tuple[DecisionAction, ...] = ("ACKNOWLEDGE", "ASSIGN", "COMMENT", "ACCEPT", "ACCEPT", "APPROVE", "WITHDRAW")
 
