@@ -122,7 +122,7 @@ _PROCLAIMED_IN_ENGLAND: dict[int, list[date]] = {
     2022: [date(2022, 6, 3), date(2022, 9, 19)],  # Platinum Jubilee, State Funeral of Queen Elizabeth II
     2023: [date(2023, 5, 8)],  # Coronation of King Charles III
 }
-"""A day that is proclaimed in the future has to be added here: tests/domain/test_calendar.py compares with `holidays`."""
+"""A newly proclaimed day has to be added: tests/domain/test_calendar.py compares with the holidays package."""
 
 
 @lru_cache(maxsize=256)
