@@ -1,1 +1,1 @@
-"""Obligations: state, totals, allocation, lateness, breaks and view."""
+"""Obligations: state, totals, adjustments, allocation, lateness, conflicts, breaks and view."""
