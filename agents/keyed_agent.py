@@ -3,7 +3,7 @@
 A subclass states its edges and three steps, each a pure function of the domain:
 
 - `apply(state, fact)` takes a fact into a state;
-- `view(state, now, policy)` derives what is true at an instant;
+- `view(state, now, policy, clock)` derives what is true at an instant;
 - `publish(published, state, view, stamp, tally)` returns the difference to what was last published.
 """
 
@@ -93,13 +93,17 @@ class KeyedAgent(Agent, Generic[S, V]):
 
     @staticmethod
     @abstractmethod
-    def view(state: S, now: Micros, policy: Policy) -> V:
+    def view(state: S, now: Micros, policy: Policy, clock: Micros) -> V:
         """Derive what is true at an instant."""
 
     @staticmethod
     @abstractmethod
     def publish(published: Published, state: S, view: V, stamp: Stamp, tally: Tally) -> Changes:
         """The difference between a view and what was last published. Updates `published` and the partition's tally."""
+
+    def facts_of_version_1(self, state: S, stamp: Stamp) -> Sequence[Any]:
+        """The facts for keys of other kinds that follow from a state which was last written by version 1."""
+        return ()
 
     def owns(self, partition: int) -> bool:
         """Whether this worker owns that partition."""
@@ -168,7 +172,7 @@ class KeyedAgent(Agent, Generic[S, V]):
             tally = self.table.tallies.open(partition)
             tally.ach.forget(today)
             for entry in entries.values():
-                seen = view(entry.state, watermark, policy)
+                seen = view(entry.state, watermark, policy, at)
                 stamp = Stamp(at, max(entry.published.version + 1, version_floor), today)
                 changes = publish(entry.published, entry.state, seen, stamp, tally)
                 for output in changes.outputs:
@@ -176,6 +180,8 @@ class KeyedAgent(Agent, Generic[S, V]):
                 if changes.withdrawn is not None:
                     topic, _, _ = self._outputs[changes.withdrawn]
                     commit.send(topic, ANY_PARTITION, entry.key.encode(), None)
+                if entry.is_outdated:
+                    changes.facts = (*changes.facts, *self.facts_of_version_1(entry.state, stamp))
                 for fact in changes.facts:
                     facts.setdefault(type(fact), []).append(fact)
                 deadlines.append(FAR_FUTURE if seen.next_deadline is None else seen.next_deadline)

@@ -1,11 +1,13 @@
 """Matches payments: joins what app, processor and ledger report of each payment, and applies it to obligations."""
 
 from agents.keyed_agent import KeyedAgent, Stamp
-from domain.facts import ReferenceResolution
+from domain.facts import ReferenceClaim, ReferenceResolution
 from domain.payments import view as payment
+from domain.payments.state import Outcomes
 from domain.payments.view import PaymentState, PaymentView
 from domain.publishing import Changes, Published, diff
 from domain.tally import Tally, count_payment
+from domain.time import Micros
 from streams.topics import (
     MISMATCH_ALERTS,
     OBLIGATION_FACTS,
@@ -22,6 +24,11 @@ async def match_payments(batches: BatchStream) -> None:
     """Match payments with settlements and postings: each batch in the worker's open transaction."""
     async for batch in batches:
         await batches.app.process(batch)
+
+
+def _first(outcomes: Outcomes) -> tuple[Micros, str]:
+    """When the first record about an attempt occurred, and its event."""
+    return min((outcome.occurred_at, outcome.event_id) for outcome in outcomes.values())
 
 
 class MatchPayments(KeyedAgent[PaymentState, PaymentView]):
@@ -42,6 +49,17 @@ class MatchPayments(KeyedAgent[PaymentState, PaymentView]):
     """Takes a fact into the payment (contract section 3)."""
     view = staticmethod(payment.view)
     """Derives the payment at an instant (contract section 4)."""
+
+    def facts_of_version_1(self, state: PaymentState, stamp: Stamp) -> list[ReferenceClaim]:
+        """A claim on the reference of each attempt: version 1 routed none.
+
+        A record of such an attempt that comes without its payment id finds the payment by it.
+        """
+        return [
+            ReferenceClaim(processor, reference, state.payment_id, stamp.version, True, *_first(outcomes))
+            for processor, references in state.attempts.items()
+            for reference, outcomes in references.items()
+        ]
 
     @staticmethod
     def publish(published: Published, state: PaymentState, view: PaymentView, stamp: Stamp, tally: Tally) -> Changes:

@@ -49,6 +49,8 @@ class PublishedBreak(msgspec.Struct, array_like=True, gc=False):
 
     last: Break
     opened_at: Micros
+    has_evidence: bool = False
+    """Whether it was published with its evidence, which version 1 did not do."""
 
 
 class PublishedAlert(msgspec.Struct, array_like=True, gc=False):
@@ -174,11 +176,11 @@ def _diff_breaks(published: Published, view: View, at: Micros, version: int) -> 
     gone = dict(known_breaks)
     for one in view.breaks:
         previous = gone.pop(one.break_id, None)
-        if previous is not None and previous.last == one:
+        if previous is not None and previous.last == one and previous.has_evidence:
             continue
         opens = previous is None or (previous.last.is_accepted and not one.is_accepted)
         known_breaks[one.break_id] = current = PublishedBreak(
-            one, at if previous is None or opens else previous.opened_at
+            one, at if previous is None or opens else previous.opened_at, has_evidence=True
         )
         if one.is_accepted:
             lifecycle = BreakLifecycle.ACCEPTED

@@ -65,6 +65,8 @@ class PackedTally(msgspec.Struct, array_like=True):
     sums: dict[str, tuple[int, ...]] = {}
     ach: dict[Day, tuple[int, ...]] = {}
     forgotten: Day = 0
+    format: int = 1
+    """The version of the contract that all states of the partition are written in (tables/packing.py)."""
 
 
 class Tally(msgspec.Struct):
@@ -73,21 +75,23 @@ class Tally(msgspec.Struct):
     sums: dict[Name, tuple[int, ...]] = {}
     """Vectors by name; what has come to 0 is left out."""
     ach: AchReturns = msgspec.field(default_factory=AchReturns)
+    format: int = 2
+    """The version of the contract that all its states are written in; some may be in a later one."""
 
     def copy(self) -> "Tally":
         """Give another tally of the same values, to be changed."""
-        return Tally(self.sums.copy(), self.ach.copy())
+        return Tally(self.sums.copy(), self.ach.copy(), self.format)
 
     def packed(self) -> PackedTally:
         """Give the form to pack; it shares nothing that changes."""
         sums = {"/".join(name): vector for name, vector in self.sums.items()}
-        return PackedTally(sums, self.ach.by_day.copy(), self.ach.forgotten)
+        return PackedTally(sums, self.ach.by_day.copy(), self.ach.forgotten, self.format)
 
     @classmethod
     def unpacked(cls, packed: PackedTally) -> "Tally":
         """Give the tally of a packed form, which it may share."""
         sums = {tuple(name.split("/")): vector for name, vector in packed.sums.items()}
-        return cls(sums, AchReturns(packed.ach, packed.forgotten))
+        return cls(sums, AchReturns(packed.ach, packed.forgotten), packed.format)
 
     def of_kind(self, kind: str) -> Iterator[tuple[Name, tuple[int, ...]]]:
         """Give the labels and vectors of one kind of sums, sorted by name."""

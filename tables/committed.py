@@ -53,6 +53,8 @@ class KeySnapshot(NamedTuple):
     watermark: Micros
     """Of the partition; `NOT_CAUGHT_UP` before the first."""
     policy: Policy
+    clock: Micros
+    """The service's clock when it was read."""
 
     @property
     def facts(self) -> int:
@@ -73,11 +75,11 @@ class KeySnapshot(NamedTuple):
         record: PaymentReconciliation | ObligationReconciliation | ReferenceReconciliation | None
         match self.state:
             case PaymentState():
-                record = payment.view(self.state, self.watermark, self.policy).reconciliation
+                record = payment.view(self.state, self.watermark, self.policy, self.clock).reconciliation
             case ObligationState():
-                record = obligation.view(self.state, self.watermark, self.policy).reconciliation
+                record = obligation.view(self.state, self.watermark, self.policy, self.clock).reconciliation
             case ReferenceState():
-                record = reference.view(self.state, self.watermark, self.policy).reconciliation
+                record = reference.view(self.state, self.watermark, self.policy, self.clock).reconciliation
             case never:
                 assert_never(never)
         return None if record is None else msgspec.structs.replace(record, version=self.published.version)
@@ -157,7 +159,7 @@ class CommittedReader:
         if packed is None:
             return None
         state, published = unpack(packed)
-        return render(KeySnapshot(state, published, partition, watermark, self._policy))
+        return render(KeySnapshot(state, published, partition, watermark, self._policy, self._engine.clock()))
 
     def close(self) -> None:
         """Wait until no thread reads the store any more."""

@@ -14,7 +14,7 @@ from domain.publishing import Published
 from domain.time import FAR_FUTURE, FAR_PAST, Micros
 from streams.topology import Table
 from streams.transport.commit import Commit, StateChange, TableWrite
-from tables.packing import Unpacker, deadline_of, pack
+from tables.packing import FORMAT, Unpacker, deadline_of, is_outdated, pack
 from tables.store import TALLY_KEY, Store, TablePartition
 from tables.tallies import Tallies
 
@@ -37,6 +37,8 @@ class KeyEntry(msgspec.Struct, Generic[S], eq=False, gc=False):
     deadline: Micros
     """The indexed deadline; if a commit is in flight, the one that it will write."""
     packed_bytes: int
+    is_outdated: bool = False
+    """Its value was written by version 1, and not again since."""
 
 
 class KeyedTable(Generic[S]):
@@ -53,6 +55,8 @@ class KeyedTable(Generic[S]):
         self._dirty: dict[int, dict[str, KeyEntry[S]]] = {}
         self._quiet_until: dict[int, Micros] = {}
         """No key of the partition has a deadline before this: most commits need not search the index."""
+        self._upgraded_to: dict[int, str] = {}
+        """Of the partitions that may have values of version 1: the last key that was looked at."""
         self.tallies = Tallies()
 
     @property
@@ -71,6 +75,8 @@ class KeyedTable(Generic[S]):
             self._older[partition] = {}
             self._quiet_until[partition] = FAR_PAST
             self.tallies.load(partition, self._store.tally(self._place(partition)))
+            if self.tallies.committed[partition].format < FORMAT:
+                self._upgraded_to[partition] = ""
 
     def revoked(self) -> None:
         """Forget everything in memory."""
@@ -78,6 +84,7 @@ class KeyedTable(Generic[S]):
         self._older.clear()
         self._dirty.clear()
         self._quiet_until.clear()
+        self._upgraded_to.clear()
         self.tallies.revoked()
 
     def entries(self, partition: int, keys: list[str]) -> list[KeyEntry[S]]:
@@ -106,7 +113,13 @@ class KeyedTable(Generic[S]):
                 dirty[entry.key] = entry
 
     def fire_deadlines(self, partition: int, until: Micros) -> bool:
-        """Mark keys dirty whose deadline is up to `until`, as many as a commit should hold; whether more may be due."""
+        """Mark keys dirty whose deadline is up to `until`, as many as a commit should hold; whether more may be due.
+
+        Values that version 1 wrote are due, too: once each of them has been derived and published anew, as far as the
+        rules of today say something else of it.
+        """
+        if partition in self._upgraded_to and self._upgrade(partition):
+            return True
         if until < self._quiet_until[partition]:
             return False
         place = self._place(partition)
@@ -125,6 +138,19 @@ class KeyedTable(Generic[S]):
                 return len(due) == DEADLINES_MAX
         self._quiet_until[partition] = self._store.first_deadline(place)
         return False
+
+    def _upgrade(self, partition: int) -> bool:
+        """Mark the next keys dirty whose values version 1 wrote; whether there may be more."""
+        page = self._store.items_after(self._place(partition), self._upgraded_to[partition], DEADLINES_MAX)
+        keys = [key for key, value in page if is_outdated(value)]
+        if len(page) == DEADLINES_MAX:
+            self._upgraded_to[partition] = page[-1][0]
+        else:
+            del self._upgraded_to[partition]
+            self.tallies.open(partition).format = FORMAT
+            keys += [key for key, _ in page[-1:] if key not in keys]  # so that the tally is written
+        self.mark_dirty(partition, self.entries(partition, keys))
+        return partition in self._upgraded_to
 
     def buffered(self) -> int:
         """The number of keys that the open transaction changed."""
@@ -148,6 +174,7 @@ class KeyedTable(Generic[S]):
                 changes.append(StateChange(entry.key, value, deadline, entry.deadline))
                 entry.deadline = deadline
                 entry.packed_bytes = len(value)
+                entry.is_outdated = False
             self._quiet_until[partition] = min(self._quiet_until[partition], *deadlines)
             tally = self.tallies.changed(partition)
             if tally is not None:
@@ -169,4 +196,4 @@ class KeyedTable(Generic[S]):
         if packed is None:
             return KeyEntry(key, self._new(key), Published(), FAR_FUTURE, 0)
         state, published = self._unpack(packed)
-        return KeyEntry(key, state, published, deadline_of(packed), len(packed))
+        return KeyEntry(key, state, published, deadline_of(packed), len(packed), is_outdated(packed))

@@ -211,6 +211,22 @@ class Store:
             batch.delete(prefix)
         self._db.write(batch)
 
+    def items_after(self, place: TablePartition, after: str, most: int) -> list[tuple[str, bytes]]:
+        """At most `most` keys of a partition with their states, in the order of their bytes: those after this one."""
+        prefix = place.prefix(b"v")
+        first = prefix + after.encode()
+        found: list[tuple[str, bytes]] = []
+        entries = self._db.iter(self._reading)
+        entries.seek(first)
+        while entries.valid() and len(found) < most:
+            key = entries.key()
+            if not key.startswith(prefix) or key[6:] == TALLY_KEY:
+                break
+            if key != first:
+                found.append((key[6:].decode(), entries.value()))
+            entries.next()
+        return found
+
     def items(self, place: TablePartition) -> Iterator[tuple[str, bytes]]:
         """All keys of a partition with their states, in the order of their bytes; the tally is none of them."""
         prefix = place.prefix(b"v")

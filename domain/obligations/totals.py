@@ -6,7 +6,7 @@ from domain.deadlines import watch
 from domain.facts import Installment
 from domain.obligations.adjustments import SpecificAdjustments, specific_adjustments
 from domain.obligations.state import Application, Cancellation, Charge, ObligationState, Plan, Reinstatement
-from domain.time import FAR_FUTURE, Micros
+from domain.time import FAR_FUTURE, FAR_PAST, Micros
 
 
 class CountingPayment(msgspec.Struct, frozen=True, gc=False):
@@ -42,10 +42,10 @@ class ObligationTotals(msgspec.Struct, frozen=True, gc=False):
     """The next instant at which money begins or ceases to be pending."""
 
 
-def add_up(state: ObligationState, charge: Charge, now: Micros) -> ObligationTotals:
+def add_up(state: ObligationState, charge: Charge, now: Micros, clock: Micros = FAR_PAST) -> ObligationTotals:
     """Add up the facts of a charged obligation."""
     currency = charge.currency
-    payments, next_deadline = counting_payments(state, currency, now)
+    payments, next_deadline = counting_payments(state, currency, now, clock)
     plan = plan_in_force(state, charge)
     cancelled = bool(state.cancellations) and is_cancelled(state)
     adjusted = adjusted_minor(state, charge)
@@ -119,7 +119,7 @@ def installment_ids_ever_planned(state: ObligationState, charge: Charge) -> set[
 
 
 def counting_payments(
-    state: ObligationState, currency: str | None, now: Micros
+    state: ObligationState, currency: str | None, now: Micros, clock: Micros = FAR_PAST
 ) -> tuple[list[CountingPayment], Micros]:
     """Give the payments that give money to an obligation, in order of application (contract section 5).
 
@@ -127,6 +127,7 @@ def counting_payments(
         state: the obligation.
         currency: only payments in it; None: all.
         now: the instant at which they count.
+        clock: the wall clock where it is ahead of `now`: money is in flight once it says so.
 
     Returns:
         The payments, and the next instant at which money begins or ceases to be pending.
@@ -143,8 +144,9 @@ def counting_payments(
         else:
             standing, pending = one.standing_minor, one.in_flight_minor
         if pending:
-            has_changed, changes_at = watch(one.initiated_at if now < one.initiated_at else one.pending_until, now)
-            if has_changed or now < one.initiated_at:
+            is_ahead = now < one.initiated_at and clock < one.initiated_at
+            has_changed, changes_at = watch(one.initiated_at if is_ahead else one.pending_until, now)
+            if has_changed or is_ahead:
                 pending = 0
             next_deadline = min(next_deadline, changes_at)
         found.append(CountingPayment(payment_id, one, standing, pending))

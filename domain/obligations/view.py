@@ -14,7 +14,7 @@ from domain.obligations.state import ObligationState, apply, new_obligation
 from domain.obligations.totals import ObligationTotals, add_up, counting_payments
 from domain.policy import Policy
 from domain.records import InstallmentView, ObligationReconciliation, ObligationStatus
-from domain.time import Micros
+from domain.time import FAR_PAST, Micros
 
 __all__ = ["ObligationState", "ObligationView", "apply", "new_obligation", "view"]
 
@@ -36,16 +36,24 @@ class ObligationView(msgspec.Struct, frozen=True, gc=False):
     """The next instant at which the view changes by the clock alone."""
 
 
-def view(state: ObligationState, now: Micros, policy: Policy) -> ObligationView:
-    """Derive the view of an obligation at an instant."""
+def view(state: ObligationState, now: Micros, policy: Policy, clock: Micros = FAR_PAST) -> ObligationView:
+    """Derive the view of an obligation at an instant.
+
+    Args:
+        state: its facts.
+        now: up to which everything is read: deadlines pass by it (contract section 9).
+        policy: the deadlines.
+        clock: the wall clock where it is ahead of `now`: money is in flight once it says so.
+
+    """
     obligation_id = state.obligation_id
     if state.charge is None:
-        payments, pending_changes_at = counting_payments(state, None, now)
+        payments, pending_changes_at = counting_payments(state, None, now, clock)
         breaks, breaks_change_at = breaks_without_charge(state, payments, now, policy)
         breaks, decisions_change_at = decide(breaks, state.decisions, now, policy)
         deadline = next_deadline(pending_changes_at, breaks_change_at, decisions_change_at)
         return ObligationView(obligation_id, None, breaks, (), deadline)
-    totals = add_up(state, state.charge, now)
+    totals = add_up(state, state.charge, now, clock)
     coverage = allocate(obligation_id, totals)
     lateness = lateness_of(obligation_id, totals, coverage, now)
     breaks, breaks_change_at = obligation_breaks(state, totals, coverage, now, policy)

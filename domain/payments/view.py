@@ -13,7 +13,7 @@ from domain.payments.state import Initiation, PaymentState, apply, new_payment, 
 from domain.payments.totals import PaymentTotals, add_up
 from domain.policy import Policy
 from domain.records import Initiated, PaymentReconciliation, PaymentStatus, Posted, Settled
-from domain.time import FAR_FUTURE, Micros
+from domain.time import FAR_FUTURE, FAR_PAST, Micros
 
 __all__ = ["PaymentState", "PaymentView", "apply", "new_payment", "view"]
 
@@ -37,8 +37,17 @@ class PaymentView(msgspec.Struct, frozen=True, gc=False):
     """The next instant at which the view changes by the clock alone."""
 
 
-def view(state: PaymentState, now: Micros, policy: Policy) -> PaymentView:
-    """Derive the view of a payment at an instant."""
+def view(state: PaymentState, now: Micros, policy: Policy, clock: Micros = FAR_PAST) -> PaymentView:
+    """Derive the view of a payment at an instant.
+
+    Args:
+        state: its facts.
+        now: up to which everything is read: deadlines pass by it (contract section 9).
+        policy: the deadlines.
+        clock: the wall clock where it is ahead of `now`. Money is in flight once it says so: that raises nothing, and
+            would otherwise be published a moment after each initiation.
+
+    """
     if state.resolutions:
         state = resolved(state)
     totals = add_up(state)
@@ -53,7 +62,7 @@ def view(state: PaymentState, now: Micros, policy: Policy) -> PaymentView:
             if may_fly or not totals.outcome or 0 < totals.collected_minor < amount:
                 settle_by = settlement_deadline(initiation, policy)
             if may_fly and settle_by is not None:
-                is_flying, flight_changes_at = _flight(initiation.occurred_at, settle_by, now)
+                is_flying, flight_changes_at = _flight(initiation.occurred_at, settle_by, now, clock)
         allotted = allot(initiation, assignment, totals.standing_minor, may_fly)
     breaks, changes_at = payment_breaks(state, totals, allotted, assignment, settle_by, now, policy)
     changes_at = min(changes_at, flight_changes_at)
@@ -83,9 +92,9 @@ def _may_be_in_flight(initiation: Initiation, totals: PaymentTotals) -> int:
     return max(0, initiation.amount_minor - gone_or_there)
 
 
-def _flight(begins_at: Micros, settle_by: Micros, now: Micros) -> tuple[bool, Micros]:
+def _flight(begins_at: Micros, settle_by: Micros, now: Micros, clock: Micros) -> tuple[bool, Micros]:
     """Say whether money is in flight at an instant, and when that changes by the clock alone."""
-    if now < begins_at:
+    if now < begins_at and clock < begins_at:
         return False, begins_at if begins_at < settle_by else FAR_FUTURE
     if now < settle_by:
         return True, settle_by

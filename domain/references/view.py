@@ -13,7 +13,7 @@ from domain.policy import Policy
 from domain.records import BreakClass, ReferenceReconciliation, ReferenceStatus
 from domain.references.breaks import KEY_KIND, reference_breaks
 from domain.references.state import ReferenceState, apply, holder, new_reference, tellings_in_order
-from domain.time import Micros
+from domain.time import FAR_PAST, Micros
 
 __all__ = ["ReferenceState", "ReferenceView", "apply", "new_reference", "view"]
 
@@ -35,8 +35,8 @@ class ReferenceView(msgspec.Struct, frozen=True, gc=False):
     """The next instant at which the view changes by the clock alone."""
 
 
-def view(state: ReferenceState, now: Micros, policy: Policy) -> ReferenceView:
-    """Derive the view of a reference at an instant."""
+def view(state: ReferenceState, now: Micros, policy: Policy, clock: Micros = FAR_PAST) -> ReferenceView:
+    """Derive the view of a reference at an instant. Nothing of it begins by the wall clock, so `clock` is not used."""
     if not state.tellings and len(state.attempt_claims) < 2:
         # The records of the attempt name their payment, and agree on it: nothing is to be resolved.
         return ReferenceView(state.reference_key, None, (), (), None)

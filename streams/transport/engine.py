@@ -36,7 +36,7 @@ class Engine:
     def __init__(self, stages: Sequence[Stage], watermarks: WatermarkTracker, clock: Callable[[], Micros]) -> None:
         self._stages = stages
         self._stage_of: dict[Topic, Stage] = {topic: stage for stage in stages for topic in stage.inputs}
-        self._clock = clock
+        self.clock = clock
         self.watermarks = watermarks
         self.epoch = 0
         self.expected: dict[TopicPartition, int] = {}
@@ -115,7 +115,7 @@ class Engine:
 
     def end_offset_requests(self) -> list[EndOffsetRequest]:
         """The end offsets to request from the broker now (contract section 9)."""
-        return self.watermarks.end_offset_requests(self._clock())
+        return self.watermarks.end_offset_requests(self.clock())
 
     def prepare_commit(self) -> Commit | None:
         """Close the open transaction: derive, encode, and return what it holds; None if that is nothing.

@@ -269,6 +269,9 @@ class MemoryStore(Store):
         self._offsets.pop(place, None)
         self._tallies.pop(place, None)
 
+    def items_after(self, place: TablePartition, after: str, most: int) -> list[tuple[str, bytes]]:
+        return [(key, value) for key, value in sorted(self._values[place].items()) if key > after][:most]
+
     def items(self, place: TablePartition) -> Iterator[tuple[str, bytes]]:
         yield from sorted(self._values[place].items())
 
