@@ -146,8 +146,7 @@ def counting_payments(
             has_changed, changes_at = watch(one.initiated_at if now < one.initiated_at else one.pending_until, now)
             if has_changed or now < one.initiated_at:
                 pending = 0
-            if changes_at < next_deadline:
-                next_deadline = changes_at
+            next_deadline = min(next_deadline, changes_at)
         found.append(CountingPayment(payment_id, one, standing, pending))
     if len(found) > 1:
         found.sort(key=_application_order)
