@@ -1,27 +1,35 @@
-"""A small world of payments and obligations that runs the domain as the service does, without the service.
+"""A small world of payments, references and obligations that runs the domain as the service does, without the service.
 
-`publish(now)` derives every key at an instant: its view, the changes to publish, the applications of payments to
-obligations. It also replays the outputs as a consumer would, and checks that they give the views.
+`publish(now)` derives every key at an instant: its view, the changes to publish, the claims of payments to references,
+the resolutions of references to payments, the applications of payments to obligations. It also replays the outputs as
+a consumer would, and checks that they give the views.
 """
+
+from collections.abc import Iterator
 
 import msgspec
 
 from domain import publishing
 from domain.facts import (
-    ObligationFact,
+    AttemptClaim,
+    BreakDecided,
+    InputFact,
+    ObligationAdjusted,
+    ObligationCancelled,
+    ObligationCharged,
+    ObligationReinstated,
     PaymentApplication,
-    PaymentFact,
-    PaymentInitiated,
-    PaymentPosted,
-    PostingReversed,
+    PlanChanged,
     ProcessorSettled,
+    ReferenceAssigned,
+    ReferenceClaim,
 )
 from domain.obligations import view as obligation
 from domain.obligations.view import ObligationView
 from domain.payments import view as payment
 from domain.payments.view import PaymentView
 from domain.policy import Policy
-from domain.publishing import Published
+from domain.publishing import Published, View
 from domain.records import (
     BreakLifecycle,
     LateLifecycle,
@@ -30,80 +38,139 @@ from domain.records import (
     ObligationReconciliation,
     Output,
     PaymentReconciliation,
+    ReferenceReconciliation,
 )
+from domain.references import view as reference
+from domain.references.view import ReferenceView
 from domain.time import NOT_CAUGHT_UP, Micros
 
-Fact = PaymentFact | ObligationFact
+Fact = InputFact
 
 
 class World:
     def __init__(self, policy: Policy | None = None) -> None:
         self.policy = policy or Policy()
         self.payments: dict[str, payment.PaymentState] = {}
+        self.references: dict[str, reference.ReferenceState] = {}
         self.obligations: dict[str, obligation.ObligationState] = {}
         self.histories: dict[tuple[str, str], Published] = {}
         self.payment_views: dict[str, PaymentView] = {}
+        self.reference_views: dict[str, ReferenceView] = {}
         self.obligation_views: dict[str, ObligationView] = {}
         self.outputs: list[Output] = []
         self.applications: list[PaymentApplication] = []
         self.version = 0
+        self._consumed: dict[tuple[str, str], Output] = {}
 
     def apply(self, fact: Fact) -> bool:
-        if isinstance(fact, PaymentInitiated | ProcessorSettled | PaymentPosted | PostingReversed):
-            state = self.payments.setdefault(fact.payment_id, payment.new_payment(fact.payment_id))
-            return payment.apply(state, fact)
-        return obligation.apply(self.obligation_state(fact.obligation_id), fact)
+        """Route a fact to the keys that it is about; whether any of them changed."""
+        if isinstance(fact, ProcessorSettled):
+            if fact.payment_id is None:
+                return reference.apply(self.reference_state(fact.reference_key), fact)
+            changed = payment.apply(self.payment_state(fact.payment_id), fact)
+            claim = AttemptClaim(
+                fact.processor, fact.attempt_reference, fact.payment_id, fact.occurred_at, fact.event_id
+            )
+            return reference.apply(self.reference_state(claim.reference_key), claim) or changed
+        if isinstance(fact, ReferenceAssigned):
+            return reference.apply(self.reference_state(fact.reference_key), fact)
+        if isinstance(fact, BreakDecided):
+            if fact.key_kind == "payment":
+                return payment.apply(self.payment_state(fact.key), fact)
+            if fact.key_kind == "reference":
+                return reference.apply(self.reference_state(fact.key), fact)
+            return obligation.apply(self.obligation_state(fact.key), fact)
+        if isinstance(
+            fact, ObligationCharged | PlanChanged | ObligationAdjusted | ObligationCancelled | ObligationReinstated
+        ):
+            return obligation.apply(self.obligation_state(fact.obligation_id), fact)
+        return payment.apply(self.payment_state(fact.payment_id), fact)
+
+    def payment_state(self, payment_id: str) -> payment.PaymentState:
+        return self.payments.setdefault(payment_id, payment.new_payment(payment_id))
+
+    def reference_state(self, reference_key: str) -> reference.ReferenceState:
+        return self.references.setdefault(reference_key, reference.new_reference(reference_key))
 
     def obligation_state(self, obligation_id: str) -> obligation.ObligationState:
         return self.obligations.setdefault(obligation_id, obligation.new_obligation(obligation_id))
 
-    def _changes(self, view: PaymentView | ObligationView, now: Micros) -> list[PaymentApplication]:
+    def views(self) -> Iterator[View]:
+        yield from self.payment_views.values()
+        yield from self.reference_views.values()
+        yield from self.obligation_views.values()
+
+    def _publish(self, view: View, now: Micros) -> list[str]:
+        """Publish the changes of a view, and apply what it sends; the payments that were sent a resolution."""
         published = self.histories.setdefault((view.key_kind, view.key), Published())
         changes = publishing.diff(published, view, now, self.version)
         self.outputs += changes.outputs
-        return [fact for fact in changes.facts if isinstance(fact, PaymentApplication)]
+        for output in changes.outputs:
+            self._consume(output)
+        if changes.withdrawn is not None:
+            del self._consumed[view.key_kind, view.key]
+        resolved = []
+        for fact in changes.facts:
+            if isinstance(fact, PaymentApplication):
+                self.applications.append(fact)
+                obligation.apply(self.obligation_state(fact.obligation_id), fact)
+            elif isinstance(fact, ReferenceClaim):
+                reference.apply(self.reference_state(fact.reference_key), fact)
+            else:
+                payment.apply(self.payment_state(fact.payment_id), fact)
+                resolved.append(fact.payment_id)
+        return resolved
 
     def publish(self, now: Micros = NOT_CAUGHT_UP) -> None:
         self.version += 1
-        for key, state in self.payments.items():
-            self.payment_views[key] = payment.view(state, now, self.policy)
-            for application in self._changes(self.payment_views[key], now):
-                self.applications.append(application)
-                obligation.apply(self.obligation_state(application.obligation_id), application)
+        for key in list(self.payments):
+            self._publish_payment(key, now)
+        resolved: list[str] = []
+        for key, state in self.references.items():
+            self.reference_views[key] = reference.view(state, now, self.policy)
+            resolved += self._publish(self.reference_views[key], now)
+        self.version += 1
+        for key in resolved:
+            self._publish_payment(key, now)
         for key, owed in self.obligations.items():
             self.obligation_views[key] = obligation.view(owed, now, self.policy)
-            self._changes(self.obligation_views[key], now)
+            self._publish(self.obligation_views[key], now)
         self.check_consumer()
+
+    def _publish_payment(self, key: str, now: Micros) -> None:
+        self.payment_views[key] = payment.view(self.payments[key], now, self.policy)
+        self._publish(self.payment_views[key], now)
+
+    def _consume(self, output: Output) -> None:
+        if isinstance(output, PaymentReconciliation):
+            key = ("payment", output.payment_id)
+        elif isinstance(output, ReferenceReconciliation):
+            key = ("reference", output.reference_key)
+        elif isinstance(output, ObligationReconciliation):
+            key = ("obligation", output.obligation_id)
+        elif isinstance(output, MismatchAlert):
+            key = ("break", output.break_id)
+        else:
+            key = ("late", output.alert_id)
+        before = self._consumed.get(key)
+        assert before is None or before.version < output.version, f"the version of {key} does not rise"
+        self._consumed[key] = output
 
     def consumer(self) -> dict[tuple[str, str], Output]:
         """Return the last record of each key, as a consumer of the output topics has it."""
-        last: dict[tuple[str, str], Output] = {}
-        for output in self.outputs:
-            if isinstance(output, PaymentReconciliation):
-                key = ("payment", output.payment_id)
-            elif isinstance(output, ObligationReconciliation):
-                key = ("obligation", output.obligation_id)
-            elif isinstance(output, MismatchAlert):
-                key = ("break", output.break_id)
-            else:
-                key = ("late", output.alert_id)
-            before = last.get(key)
-            assert before is None or before.version < output.version, f"the version of {key} does not rise"
-            last[key] = output
-        return last
+        return dict(self._consumed)
 
     def check_consumer(self) -> None:
-        """Check that the outputs reproduce the views, their open breaks and their live alerts."""
-        last = self.consumer()
-        open_breaks = {
-            (a.key_kind, a.key, a.subject, a.break_class, a.expected_minor, a.actual_minor, a.event_ids)
+        """Check that the outputs reproduce the views, their open and accepted breaks and their live alerts."""
+        last = self._consumed
+        breaks = {
+            (a.key_kind, a.key, a.subject, a.break_class, a.expected_minor, a.actual_minor, a.event_ids, a.decision)
             for a in last.values()
             if isinstance(a, MismatchAlert) and a.lifecycle is not BreakLifecycle.RESOLVED
         }
-        views: list[PaymentView | ObligationView] = [*self.payment_views.values(), *self.obligation_views.values()]
-        assert open_breaks == {
-            (v.key_kind, v.key, b.subject, b.break_class, b.expected_minor, b.actual_minor, b.event_ids)
-            for v in views
+        assert breaks == {
+            (v.key_kind, v.key, b.subject, b.break_class, b.expected_minor, b.actual_minor, b.event_ids, b.decision)
+            for v in self.views()
             for b in v.breaks
         }
         live = {
@@ -116,7 +183,10 @@ class World:
             for v in self.obligation_views.values()
             for late in v.late
         }
-        for view in views:
-            if view.reconciliation is not None:
-                record = last[view.key_kind, view.key]
+        for view in self.views():
+            record = last.get((view.key_kind, view.key))
+            if view.reconciliation is None:
+                assert record is None
+            else:
+                assert record is not None
                 assert msgspec.structs.replace(record, version=0) == view.reconciliation
