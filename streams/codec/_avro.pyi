@@ -1,6 +1,9 @@
 from collections.abc import Callable
 from typing import Any
 
+LAYOUT_VERSION: int
+"""Which layouts it understands."""
+
 class Body:
     """Reads and writes the bodies of one of our records."""
 
@@ -8,7 +11,7 @@ class Body:
         self,
         layout: tuple[Any, ...],
         again: Callable[[bytes, int], Any],
-        check: Callable[[Any], None] | None = None,
+        check: Callable[[Any], Any] | None = None,
         size_max: int = ...,
     ) -> None: ...
     def decode(self, data: bytes, start: int, /) -> Any:

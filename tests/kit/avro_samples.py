@@ -1,28 +1,34 @@
-"""Records for the codec's tests: a valid sample of each, and Hypothesis strategies for boundary values."""
+"""Records for the codec's tests: valid samples of each, and their bytes as fastavro writes them."""
 
 import io
 from typing import Any
 
 import fastavro
 import msgspec
-from hypothesis import strategies as st
 
-from domain.currencies import EXPONENTS
 from domain.facts import (
+    Allocation,
+    BreakDecided,
     Installment,
     ObligationAdjusted,
     ObligationCancelled,
     ObligationCharged,
+    ObligationReinstated,
     PaymentInitiated,
     PaymentPosted,
+    PaymentReassigned,
     PlanChanged,
     PostingReversed,
     ProcessorSettled,
+    ReferenceAssigned,
 )
 from domain.records import (
     AgeingBucket,
+    AllocationView,
     BreakClass,
     BreakLifecycle,
+    DecisionOnBreak,
+    DecisionState,
     Initiated,
     InstallmentView,
     LateLifecycle,
@@ -34,10 +40,11 @@ from domain.records import (
     PaymentReconciliation,
     PaymentStatus,
     Posted,
+    ReferenceReconciliation,
+    ReferenceStatus,
     Settled,
 )
 from streams import topics
-from streams.codec import validation
 from streams.codec.avro_schemas import RENAMED
 
 AT = 1_783_080_000_123_456
@@ -124,18 +131,65 @@ REVERSED = PostingReversed(
     reason="returned R01",
 )
 
-TOPIC_OF: dict[Any, topics.Topic] = {
-    INITIATED: topics.PAYMENT_INITIATED,
-    SETTLED: topics.PROCESSOR_SETTLED,
-    CHARGED: topics.LEDGER_EVENTS,
-    PLAN_CHANGED: topics.LEDGER_EVENTS,
-    ADJUSTED: topics.LEDGER_EVENTS,
-    CANCELLED: topics.LEDGER_EVENTS,
-    POSTED: topics.LEDGER_EVENTS,
-    REVERSED: topics.LEDGER_EVENTS,
-}
-FACTS = tuple(TOPIC_OF)
-TOPIC_BY_TYPE = {type(fact): topic for fact, topic in TOPIC_OF.items()}
+REASSIGNED = PaymentReassigned(
+    event_id="e9",
+    occurred_at=AT,
+    payment_id="p1",
+    assignment_version=1,
+    allocations=(Allocation("o2", None, 100_000), Allocation("o2", "i1", 50_000)),
+    reason="the wrong lease",
+    actor="ana",
+)
+ASSIGNED = ReferenceAssigned("e10", AT, "p1", "acme", "ch_1", "ana", None)
+REINSTATED = ObligationReinstated("e11", AT, "o1", "x1", "cancelled by mistake")
+DECIDED = BreakDecided(
+    event_id="e12",
+    occurred_at=AT,
+    decision_id="d1",
+    key_kind="reference",
+    key="acme/ch_1",
+    break_id="b" * 32,
+    action="ACCEPT",
+    actor="ana",
+    reason="the processor wrote it off",
+    break_class="reference_unknown",
+    drift_minor=-150_000,
+    evidence="f" * 32,
+)
+
+# The same records with everything that a version 1 record lacks.
+SPLIT = msgspec.structs.replace(
+    INITIATED,
+    allocations=(Allocation("o1", "i1", 50_000), Allocation("o1", None, 40_000), Allocation("o2", "i1", 60_000)),
+)
+REFERENCED = msgspec.structs.replace(
+    SETTLED,
+    payment_id=None,
+    outcome="RETURN_REVERSED",
+    fee_minor=None,
+    net_minor=-149_550,
+    reason_code="R61",
+    original_reference="ch_1",
+    movement_id="m1",
+    settlement_currency="EUR",
+)
+GRACED = msgspec.structs.replace(
+    CHARGED,
+    installments=(Installment("i1", 1, 50_000, DAY, DAY + 3), Installment("i2", 2, 100_000, DAY + 14)),
+    grace_ends_on=DAY + 5,
+)
+FEE = msgspec.structs.replace(ADJUSTED, amount_delta_minor=2_500, due_date=DAY, kind="FEE")
+CREDITED = msgspec.structs.replace(ADJUSTED, installment_id="i1", kind="RENT")
+CANCELLED_AGAIN = msgspec.structs.replace(CANCELLED, cancellation_id="x2")
+
+TOPIC_BY_TYPE: dict[type, topics.Topic] = {record: topic for topic in topics.INPUTS for record in topic.records}
+FACTS: tuple[Any, ...] = (
+    *(INITIATED, SETTLED, CHARGED, PLAN_CHANGED, ADJUSTED, CANCELLED, POSTED, REVERSED),
+    *(REASSIGNED, ASSIGNED, REINSTATED, DECIDED),
+    *(SPLIT, REFERENCED, GRACED, FEE, CREDITED, CANCELLED_AGAIN),
+)
+"""At least one of each record; those of version 1 first."""
+TOPIC_OF: dict[Any, topics.Topic] = {fact: TOPIC_BY_TYPE[type(fact)] for fact in FACTS}
 
 OUTPUTS: tuple[Any, ...] = (
     PaymentReconciliation(
@@ -221,140 +275,30 @@ OUTPUTS: tuple[Any, ...] = (
         opened_at=AT - 1,
         ended_at=None,
     ),
+    ReferenceReconciliation(
+        processor="acme",
+        processor_reference="ch_1",
+        version=4,
+        payment_id=None,
+        status=ReferenceStatus.SUSPENSE,
+        records=2,
+        gross_minor={"USD": 150_000, "CAD": 1},
+        open_breaks=("b" * 32,),
+    ),
 )
-
-# Short, around the one-byte length (63 bytes), around the limit, with characters of one to four bytes.
-ids = st.text(min_size=1, max_size=12) | st.text(min_size=60, max_size=70) | st.just("x" * 512) | st.just("é" * 256)
-texts = st.text(max_size=80) | st.just("z" * 8_192)
-instants = st.integers(validation.INSTANT_MIN, validation.INSTANT_MAX) | st.integers(AT - 10**12, AT + 10**12)
-days = st.integers(validation.DAY_MIN, validation.DAY_MAX) | st.integers(DAY - 90, DAY + 90)
-amounts = st.integers(1, validation.AMOUNT_MAX) | st.integers(1, 300_000)
-amounts_from_0 = st.just(0) | amounts
-signed = st.integers(-validation.AMOUNT_MAX, validation.AMOUNT_MAX)
-longs = st.integers(-1 << 63, (1 << 63) - 1) | st.integers(-70, 70)
-currencies = st.sampled_from(sorted(EXPONENTS))
-methods = st.sampled_from(["ACH_DEBIT", "CARD", "INSTANT", "CHECK", "CASH"])
-other_outcomes = st.sampled_from(["SETTLED", "RETURNED", "REFUNDED", "CHARGEBACK", "CHARGEBACK_REVERSED"])
-periods = st.builds("{:04}-{:02}".format, st.integers(1, 9_999), st.integers(1, 12))
-plans = st.lists(
-    st.builds(Installment, ids, longs, amounts, days), max_size=5, unique_by=lambda part: part.installment_id
-).map(tuple)
-
-
-def _settled(outcomes: Any, gross: Any) -> Any:
-    return st.builds(
-        ProcessorSettled,
-        ids,
-        instants,
-        ids,
-        ids,
-        ids,
-        outcomes,
-        gross,
-        amounts_from_0,
-        signed,
-        currencies,
-        st.none() | st.text(max_size=12),
-        st.none() | ids,
-        st.none() | days,
-    )
-
-
-facts = st.one_of(
-    st.builds(
-        PaymentInitiated,
-        ids,
-        instants,
-        ids,
-        ids,
-        ids,
-        ids,
-        st.none() | ids,
-        amounts,
-        currencies,
-        methods,
-        ids,
-        st.none() | ids,
+OUTPUTS += (
+    msgspec.structs.replace(
+        OUTPUTS[0],
+        in_flight_minor=1,
+        allocations=(AllocationView("o1", None, 100_000, 100_000, 0), AllocationView("o2", "i1", 50_000, 50_000, 1)),
     ),
-    _settled(other_outcomes, amounts),
-    _settled(st.just("FAILED"), amounts_from_0),
-    st.builds(
-        ObligationCharged,
-        ids,
-        instants,
-        ids,
-        ids,
-        ids,
-        ids,
-        periods,
-        amounts_from_0,
-        currencies,
-        days,
-        st.sampled_from(sorted(validation.TIME_ZONES)),
-        st.integers(0, validation.GRACE_DAYS_MAX),
-        plans,
-    ),
-    st.builds(PlanChanged, ids, instants, ids, st.integers(1, (1 << 63) - 1), plans),
-    st.builds(ObligationAdjusted, ids, instants, ids, ids, signed.filter(bool), currencies, texts),
-    st.builds(ObligationCancelled, ids, instants, ids, texts),
-    st.builds(PaymentPosted, ids, instants, ids, ids, ids, st.none() | ids, amounts, currencies),
-    st.builds(PostingReversed, ids, instants, ids, ids, ids, ids, amounts, currencies, texts),
-)
-
-_short = st.text(max_size=70)
-_any_day = st.integers(-1 << 31, (1 << 31) - 1) | days
-_any_instant = longs | instants
-_money_by_id = st.dictionaries(_short, longs, max_size=3)
-_short_tuples = st.lists(_short, max_size=3).map(tuple)
-
-outputs = st.one_of(
-    st.builds(
-        PaymentReconciliation,
-        _short,
-        longs,
-        st.sampled_from(PaymentStatus),
-        _short,
-        st.none() | st.builds(Initiated, _short, st.none() | _short, longs, methods),
-        st.builds(Settled, *[longs] * 7),
-        st.builds(Posted, longs, _money_by_id),
-        _short_tuples,
-        _any_instant,
-    ),
-    st.builds(
-        ObligationReconciliation,
-        *[_short, longs, _short, _short, _short, _short],
-        st.sampled_from(ObligationStatus),
-        *[_short, longs, longs, longs],
-        st.lists(st.builds(InstallmentView, _short, _any_day, longs, _money_by_id, _money_by_id), max_size=3).map(
-            tuple
-        ),
-        *[longs, longs, longs, longs],
-        st.none() | _any_day,
-        st.none() | _any_day,
-        st.sampled_from(AgeingBucket),
-        _short_tuples,
-        _any_instant,
-    ),
-    st.builds(
-        MismatchAlert,
-        *[_short, longs, _short, _short, _short_tuples],
-        st.sampled_from(BreakClass),
-        longs,
-        st.sampled_from(BreakLifecycle),
-        *[longs, longs, longs, _short],
-        st.none() | _any_instant,
-        _any_instant,
-        st.none() | _any_instant,
-        _short_tuples,
-    ),
-    st.builds(
-        LatePaymentAlert,
-        *[_short, longs, _short, _short, _short, _short, _short, _short, _short, _any_day, longs, longs, longs],
-        _any_instant,
-        st.sampled_from(LateStage),
-        st.sampled_from(LateLifecycle),
-        _any_instant,
-        st.none() | _any_instant,
+    msgspec.structs.replace(
+        OUTPUTS[2],
+        break_class=BreakClass.REFERENCE_CLAIMED_TWICE,
+        lifecycle=BreakLifecycle.ACCEPTED,
+        evidence="f" * 32,
+        decision=DecisionOnBreak(DecisionState.ACCEPTED, "ana", AT, "bo", "as agreed", None, AT + 1),
+        candidates=("acme/ch_2", "p1"),
     ),
 )
 

@@ -24,7 +24,7 @@ from streams.transport.commit import Commit
 from tables.packing import Unpacker
 from tables.store import TablePartition
 from tests.kit import gauges
-from tests.kit.driver import FencedError, Worker, World, all_sources
+from tests.kit.driver import FencedError, Worker, World, units
 from tests.kit.memory import AbortedError, MemoryStore, State, Transaction
 
 TOPIC_BY_NAME = {topic.name: topic for topic in topics.ALL}
@@ -274,10 +274,11 @@ class History:
             alive.append(Member(Worker(self.world, store), store))
         self.members = alive + [member for member in self.members if member.zombie]
         self.world.broker.generation += 1
-        sources = all_sources(self.world)
-        self.rng.shuffle(sources)
+        shares = units(self.world)
+        self.rng.shuffle(shares)
         for index, member in enumerate(alive):
-            member.worker.assign(sources[index::size], self.world.broker.generation)
+            mine = [source for share in shares[index::size] for source in share]
+            member.worker.assign(mine, self.world.broker.generation)
             self._tallies_are_what_the_keys_come_to(member)
 
     def _finish(self) -> None:
@@ -310,7 +311,7 @@ class History:
             self._versions_rise(topic, emitted)
         self._lifecycles_are_in_order([*records[topics.MISMATCH_ALERTS], *records[topics.LATE_PAYMENT_ALERTS]])
         expected = truth(self.scenario, self.world.now)
-        found = found_from_records(record for emitted in records.values() for record in emitted)
+        found = found_from_records(record for topic in records for record in self.world.last(topic).values())
         differences = compare(expected, found)
         assert not differences, "\n".join(map(str, differences[:10]))
         for member in self.members:
@@ -345,23 +346,28 @@ class History:
     def _versions_rise(self, topic: topics.Topic, emitted: list[Any]) -> None:
         seen: dict[str, int] = {}
         for record in emitted:
-            key = record.__struct_fields__[0]
-            name = getattr(record, key)
+            name = getattr(record, topic.key)
             assert record.version > seen.get(name, 0), f"{topic.name} {name}: a version came twice or went back"
             seen[name] = record.version
 
     def _lifecycles_are_in_order(self, alerts: list[Output]) -> None:
         open_: set[str] = set()
+        accepted: set[str] = set()
         for record in alerts:
             if not isinstance(record, MismatchAlert | LatePaymentAlert):
                 raise TypeError(record)
             name = record.break_id if isinstance(record, MismatchAlert) else record.alert_id
             ended = (BreakLifecycle.RESOLVED, LateLifecycle.CURED, LateLifecycle.CANCELLED)
-            if record.lifecycle in (BreakLifecycle.OPENED, LateLifecycle.OPENED) and name not in open_:
+            if record.lifecycle is BreakLifecycle.ACCEPTED:
+                open_.discard(name)
+                accepted.add(name)
+            elif record.lifecycle in (BreakLifecycle.OPENED, LateLifecycle.OPENED) and name not in open_:
+                accepted.discard(name)
                 open_.add(name)
             elif record.lifecycle in ended:
-                assert name in open_, f"{name} ended without having been opened"
+                assert name in open_ | accepted, f"{name} ended without having been opened or accepted"
                 open_.discard(name)
+                accepted.discard(name)
             else:
                 assert name in open_, f"{name} changed without having been opened"
 
