@@ -107,3 +107,12 @@ def test_no_stage_comes_before_the_grace_has_ended() -> None:
     assert alert["stage"] == "past_due"
     (alert,) = seen("2026-08-02T04:00Z", charge).live_alerts.values()
     assert (alert["stage"], alert["due_at"]) == ("days_60", at("2026-06-02T04:00Z"))
+
+
+def test_an_unknown_installment_rests_on_what_names_it() -> None:
+    start = the_initiation(installment_id="Z")
+    facts: list[InputFact] = [charged(RENT, *HALVES), start, settled(), the_posting()]
+    (row,) = seen("2026-06-20T12:00Z", *facts).open_breaks.values()
+    assert (row["class"], row["event_ids"]) == ("installment_unknown", [start.event_id])
+    (same,) = seen("2026-06-20T12:00Z", *facts, plan(1, *HALVES)).open_breaks.values()
+    assert same["evidence"] == row["evidence"]
