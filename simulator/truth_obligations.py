@@ -118,8 +118,8 @@ def payment_subject_breaks(
             rows.append(break_row("obligation", obligation_id, subject, finding, events))
         elif unknown and at >= due:
             finding = ("installment_unknown", 0, sum(place.given_minor for place in unknown), charge.currency)
-            events += [plan.event_id for plan in books.plans]
-            rows.append(break_row("obligation", obligation_id, subject, finding, events, due))
+            # As in version 1: it rests on what names the installment, not on the plans that do not.
+            rows.append(break_row("obligation", obligation_id, subject, finding, account.allocation_events, due))
         elif account.assigned is None and account.initiated.property_id != charge.property_id:
             finding = ("property_mismatch", 0, share.given_minor, charge.currency)
             rows.append(break_row("obligation", obligation_id, subject, finding, events))
