@@ -2,8 +2,8 @@
  *
  * A `Body` is made from a layout of nested tuples (avro_compiled.py), which says for each field how it is encoded and which
  * of its values are surely good. `decode` has no rule of its own: bytes that are in any way unusual are given to `again`,
- * the general reader, which knows every case and message; a value that is not surely good is given to `check`. So whatever
- * this file returns is what plain Python returns.
+ * the general reader, which knows every case and message; a record with a value that is not surely good is given to `check`,
+ * which returns it as it counts. So whatever this file returns is what plain Python returns.
  */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -20,9 +20,12 @@ static const char *const KINDS[] = {"long", "int", "string", "known", "period", 
 
 typedef struct node {
     enum kind kind;
-    int64_t low, high;      /* LONG, INT: surely good within these; if `strict`, not 0 */
-    int strict;             /* STRING: surely good unless empty; ARRAY: unless the first fields of two items are equal */
-    PyObject *known;        /* KNOWN: texts by text; ENUM: the members; RECORD: the class */
+    int64_t low, high;      /* LONG, INT: surely good within these; if `strict`, not 0. STRING: low, if not 0, is a first
+                             * character that makes it doubtful */
+    int strict;             /* STRING: surely good unless empty; ARRAY: unless the first fields of two items are equal;
+                             * OPTIONAL: unless it has a value */
+    PyObject *known;        /* KNOWN: texts by text; ENUM: the members, None for a symbol that is never written; RECORD: the
+                             * class */
     PyObject **names;       /* RECORD: the fields' names */
     struct node **children; /* RECORD: the fields; OPTIONAL, ARRAY, MAP: the one inside */
     Py_ssize_t count;       /* of children */
@@ -72,8 +75,9 @@ static int node_fill(Node *node, PyObject *layout, int depth) {
         node->strict = PyObject_IsTrue(third);
         return PyErr_Occurred() ? -1 : 0;
     case STRING:
-        if (first == NULL) goto wrong;
+        if (second == NULL) goto wrong;
         node->strict = PyObject_IsTrue(first);
+        node->low = PyLong_AsLongLong(second);
         return PyErr_Occurred() ? -1 : 0;
     case PERIOD:
         return 0;
@@ -86,6 +90,9 @@ static int node_fill(Node *node, PyObject *layout, int depth) {
         node->known = Py_NewRef(first);
         return 0;
     case OPTIONAL:
+        if (second == NULL) goto wrong;
+        node->strict = PyObject_IsTrue(second);
+        return PyErr_Occurred() ? -1 : node_inner(node, &first, 1, depth);
     case MAP:
         if (first == NULL) goto wrong;
         return node_inner(node, &first, 1, depth);
@@ -266,8 +273,9 @@ static PyObject *read_value(const Node *node, Reader *in) {
         return PyLong_FromLongLong(value);
     }
     case STRING:
-        text = read_text(in);
-        if (text != NULL && node->strict && PyUnicode_GET_LENGTH(text) == 0) in->doubt = 1;
+        if ((text = read_text(in)) == NULL) return NULL;
+        if (PyUnicode_GET_LENGTH(text) == 0 ? node->strict : node->low && PyUnicode_READ_CHAR(text, 0) == node->low)
+            in->doubt = 1;
         return text;
     case PERIOD: {
         if ((text = read_text(in)) == NULL) return NULL;
@@ -286,13 +294,15 @@ static PyObject *read_value(const Node *node, Reader *in) {
         return PyErr_Occurred() ? (Py_DECREF(text), NULL) : text;
     case ENUM:
         if (in->at >= in->end || (*in->at & 1) || *in->at >> 1 >= PyTuple_GET_SIZE(node->known)) return NULL;
-        return Py_NewRef(PyTuple_GET_ITEM(node->known, *in->at++ >> 1));
+        known = PyTuple_GET_ITEM(node->known, *in->at++ >> 1);
+        return known == Py_None ? NULL : Py_NewRef(known);
     case OPTIONAL:
         if (in->at >= in->end) return NULL;
         switch (*in->at++) {
         case 0:
             return Py_NewRef(Py_None);
         case 2:
+            if (node->strict) in->doubt = 1;
             return read_value(node->children[0], in);
         default:
             return NULL;
@@ -364,9 +374,9 @@ static int write_number(const Node *node, Writer *out, PyObject *value) {
 
 static int write_symbol(const Node *node, Writer *out, PyObject *value) {
     Py_ssize_t count = PyTuple_GET_SIZE(node->known);
-    for (Py_ssize_t i = 0; i < count; i++)
+    for (Py_ssize_t i = 0; i < count && value != Py_None; i++)
         if (PyTuple_GET_ITEM(node->known, i) == value) return write_long(out, i);
-    for (Py_ssize_t i = 0; i < count; i++) { /* equal texts are not always the same object */
+    for (Py_ssize_t i = 0; i < count && value != Py_None; i++) { /* equal texts are not always the same object */
         int same = PyObject_RichCompareBool(PyTuple_GET_ITEM(node->known, i), value, Py_EQ);
         if (same) return same < 0 ? -1 : write_long(out, i);
     }
@@ -471,11 +481,7 @@ static PyObject *body_decode(Body *self, PyObject *const *arguments, Py_ssize_t 
         Py_DECREF(record);
         return PyObject_Vectorcall(self->again, arguments, 2, NULL);
     }
-    if (in.doubt && self->check != NULL) {
-        PyObject *done = PyObject_CallOneArg(self->check, record);
-        if (done == NULL) return Py_DECREF(record), NULL;
-        Py_DECREF(done);
-    }
+    if (in.doubt && self->check != NULL) Py_SETREF(record, PyObject_CallOneArg(self->check, record));
     return record;
 }
 

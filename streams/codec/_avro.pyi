@@ -8,7 +8,7 @@ class Body:
         self,
         layout: tuple[Any, ...],
         again: Callable[[bytes, int], Any],
-        check: Callable[[Any], None] | None = None,
+        check: Callable[[Any], Any] | None = None,
         size_max: int = ...,
     ) -> None: ...
     def decode(self, data: bytes, start: int, /) -> Any:

@@ -10,12 +10,14 @@ from typing import Any
 
 import fastavro
 
-from streams.codec.avro_schemas import INPUT_NAMES, OURS, RENAMED, kind
+from streams.codec.avro_schemas import INPUT_NAMES, OURS, RENAMED, Schema, kind
 from streams.codec.resolution import resolve
 from streams.codec.validation import check
 
 Decode = Callable[[bytes, int], Any]
 Encode = Callable[[Any, bytes], bytes]
+Reader = Callable[[Schema, str], Decode]
+"""From a writer's schema and the name of a record of ours to a reader of its bodies."""
 
 _BITS = {"int": 31, "long": 63}
 
@@ -24,15 +26,19 @@ def checked(read: Decode) -> Decode:
     """A reader whose records are also checked against the rules of contract section 2."""
 
     def decode(data: bytes, start: int) -> Any:
-        fact = read(data, start)
-        check(fact)
-        return fact
+        return check(read(data, start))
 
     return decode
 
 
-def _decoder(name: str) -> Decode:
-    read = resolve(OURS[name], OURS[name])
+def reader(writer: Schema, name: str) -> Decode:
+    """A reader of the bodies of a writer's schema as records of ours, by name; input records are checked.
+
+    Raises:
+        IncompatibleError: no body of this writer can be read.
+
+    """
+    read = resolve(writer, OURS[name])
     return checked(read) if name in INPUT_NAMES else read
 
 
@@ -78,5 +84,5 @@ def _value(schema: Any, value: Any, names: dict[str, Any]) -> Any:
             raise NotImplementedError(f"our schemas do not use {other}")
 
 
-DECODE: dict[str, Decode] = {name: _decoder(name) for name in OURS}
+DECODE: dict[str, Decode] = {name: reader(schema, name) for name, schema in OURS.items()}
 ENCODE: dict[str, Encode] = {name: _encoder(name) for name in OURS}

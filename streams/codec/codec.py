@@ -13,11 +13,11 @@ from domain.facts import InputFact
 from domain.records import Output
 from streams import topics
 from streams.codec import avro_compiled, avro_plain, framing
-from streams.codec.avro_plain import Decode, Encode, checked
+from streams.codec.avro_plain import Decode, Encode, Reader
 from streams.codec.avro_schemas import INPUT_NAMES, KNOWN, OURS, OUTPUT_TYPES, RECORDS_ON, Schema, kind, short_name
 from streams.codec.dead_letters import BadInput, DeadLetterClass
 from streams.codec.registry import SchemaRegistry, id_text
-from streams.codec.resolution import IncompatibleError, resolve
+from streams.codec.resolution import IncompatibleError
 from streams.headers import Headers
 from streams.settings import Settings, SettingsError
 from streams.topics import Topic
@@ -47,7 +47,7 @@ class Codec:
         self._registry = registry
         self.is_compiled = compiled and bool(avro_compiled.BODIES)
         bodies = avro_compiled if self.is_compiled else avro_plain
-        self._decode_bodies: Mapping[str, Decode] = bodies.DECODE
+        self._reader = bodies.reader
         self._encode_bodies: Mapping[str, Encode] = bodies.ENCODE
         self._input_decoders: dict[str, dict[bytes, Decode]] = {topic.name: {} for topic in topics.INPUTS}
         self._bare_decoders: dict[str, dict[bytes, Decode]] = {topic.name: {} for topic in topics.INPUTS}
@@ -146,7 +146,7 @@ class Codec:
         decode = decoders.get(header)
         if decode is None:
             schema = self._registered(framing.schema_of_header(header))
-            decode = decoder(schema, RECORDS_ON[topic.name], topic.name, self._decode_bodies)
+            decode = decoder(schema, RECORDS_ON[topic.name], topic.name, self._reader)
             decoders[header] = decode
         return decode(value, 0)
 
@@ -159,7 +159,7 @@ class Codec:
         frame = value[:size]
         decode = decoders.get(frame)
         if decode is None:
-            decode = decoder(self._writer(frame), records, place, self._decode_bodies)
+            decode = decoder(self._writer(frame), records, place, self._reader)
             decoders[frame] = decode
         return decode(value, size)
 
@@ -214,7 +214,7 @@ def decoder(
     writer: Schema,
     records: frozenset[str],
     place: str,
-    ours: Mapping[str, Decode] = avro_plain.DECODE,
+    reader: Reader = avro_plain.reader,
 ) -> Decode:
     """A reader of the bodies of a writer's schema, which is a record or a union of records.
 
@@ -224,26 +224,23 @@ def decoder(
         writer: the schema of the bodies.
         records: names of the records that are allowed.
         place: the topic, for messages.
-        ours: readers of the bodies of our own schemas, by record name.
+        reader: makes the reader of one record's bodies.
 
     """
     if kind(writer.parsed) == "union":
-        return _union_decoder(writer, records, place, ours)
+        return _union_decoder(writer, records, place, reader)
     definition = writer.names.get(kind(writer.parsed), writer.parsed)
     written = short_name(definition["name"]) if kind(definition) in {"record", "error"} else kind(definition)
     name = next((name for name in sorted(records) if written in _names_of(OURS[name])), None)
     if name is None:
         allowed = ", ".join(sorted(records))
         return _refusing(DeadLetterClass.WRONG_RECORD, f"{written} does not belong on {place}; it takes {allowed}")
-    if writer.identity == OURS[name].identity:
-        return ours[name]
     try:
-        read = resolve(replace(writer, parsed=definition), OURS[name])
+        return reader(replace(writer, parsed=definition), name)
     except IncompatibleError as error:
         return _refusing(DeadLetterClass.INCOMPATIBLE_SCHEMA, f"the writer's schema cannot be read: {error}")
     except RecursionError:
         return _refusing(DeadLetterClass.INCOMPATIBLE_SCHEMA, "the writer's schema is nested too deeply")
-    return checked(read) if name in INPUT_NAMES else read
 
 
 def _refusing(error_class: DeadLetterClass, message: str) -> Decode:
@@ -253,12 +250,14 @@ def _refusing(error_class: DeadLetterClass, message: str) -> Decode:
     return decode
 
 
-def _union_decoder(writer: Schema, records: frozenset[str], place: str, ours: Mapping[str, Decode]) -> Decode:
+def _union_decoder(writer: Schema, records: frozenset[str], place: str, reader: Reader) -> Decode:
     """A writer whose schema is a union of the records of a topic: the branch's index comes before the body."""
     if len(writer.parsed) > UNION_BRANCHES_MAX:
         reason = f"the writer's schema is a union of more than {UNION_BRANCHES_MAX} records"
         return _refusing(DeadLetterClass.INCOMPATIBLE_SCHEMA, reason)
-    branches = [decoder(replace(writer, parsed=branch, identity=""), records, place, ours) for branch in writer.parsed]
+    branches = [
+        decoder(replace(writer, parsed=branch, identity=""), records, place, reader) for branch in writer.parsed
+    ]
 
     def decode(data: bytes, start: int) -> Any:
         if start >= len(data):

@@ -13,6 +13,7 @@ from domain.records import Output
 from domain.time import EPOCH_ORDINAL, FIRST_DAY, LAST_DAY, SECOND, iso_date, rfc3339
 from streams.codec.avro_schemas import INPUT_NAMES, OURS, RENAMED, STRUCTS, kind, logical_type, short_name
 from streams.codec.dead_letters import quoted
+from streams.codec.resolution import default_of
 from streams.codec.validation import check
 
 _DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
@@ -34,10 +35,8 @@ def fact_from_json(obj: dict[str, Any]) -> InputFact:
     name = obj.get("type")
     if not isinstance(name, str) or name not in INPUT_NAMES:
         raise ValueError(f"type is {quoted(name)}; it must be one of {', '.join(sorted(INPUT_NAMES))}")
-    fact: InputFact = _record_from_json(
-        OURS[name].parsed, {key: value for key, value in obj.items() if key != "type"}, name, OURS[name].names
-    )
-    check(fact)
+    given = {key: value for key, value in obj.items() if key != "type"}
+    fact: InputFact = check(_record_from_json(OURS[name].parsed, given, name, OURS[name].names))
     return fact
 
 
@@ -90,7 +89,7 @@ def _record_from_json(schema: Any, obj: dict[str, Any], path: str, names: dict[s
         if field["name"] in left:
             values.append(_from_json(field["type"], left.pop(field["name"]), here, names))
         elif "default" in field:
-            values.append(field["default"])
+            values.append(default_of(field))
         else:
             raise ValueError(f"{here} is missing")
     for name in left:

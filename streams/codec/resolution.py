@@ -130,7 +130,7 @@ class _Resolver:
             if name is not None:
                 slots[name] = (slot, self.reader(written[name]["type"], field["type"], here))
             elif "default" in field:
-                values[slot] = _default(field, here)
+                values[slot] = default_of(field)
             else:
                 raise IncompatibleError(f"{here}: the writer's schema does not have this field, and it has no default")
         steps: list[tuple[str, int, Any]] = []
@@ -297,11 +297,15 @@ def _must(fits: bool, writer: Any, ours: str, path: str) -> None:
         raise IncompatibleError(f"{path}: the writer's {kind(writer)} cannot be read as {ours}")
 
 
-def _default(field: Any, path: str) -> Any:
-    """Our default of a field that the writer lacks; null is the only one we have."""
-    if field["default"] is not None:
-        raise IncompatibleError(f"{path}: our schemas have no defaults but null")
-    return None
+def default_of(field: Any) -> Any:
+    """Our default of a field that the writer lacks; null and the empty array are the only ones we have."""
+    match field["default"]:
+        case None:
+            return None
+        case []:
+            return ()
+        case other:
+            raise NotImplementedError(f"{field['name']}: our schemas have no default {other!r}")
 
 
 def _text(writer: Any, path: str) -> Read:
