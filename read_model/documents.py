@@ -33,15 +33,15 @@ R = TypeVar(
     "R", PaymentReconciliation, ObligationReconciliation, ReferenceReconciliation, MismatchAlert, LatePaymentAlert
 )
 
-DocumentKind = Literal["payments", "obligations", "references", "breaks", "alerts"]
+DocumentKind = Literal["payments", "obligations", "processor_references", "breaks", "alerts"]
 """A kind of document: the name of the collection of its current documents."""
 
-KINDS: tuple[DocumentKind, ...] = ("payments", "obligations", "references", "breaks", "alerts")
+KINDS: tuple[DocumentKind, ...] = ("payments", "obligations", "processor_references", "breaks", "alerts")
 
 RECORD_OF: dict[DocumentKind, type[Output]] = {
     "payments": PaymentReconciliation,
     "obligations": ObligationReconciliation,
-    "references": ReferenceReconciliation,
+    "processor_references": ReferenceReconciliation,
     "breaks": MismatchAlert,
     "alerts": LatePaymentAlert,
 }
@@ -53,7 +53,7 @@ PROJECTED: dict[Topic, DocumentKind] = {
 _KEY_OF: dict[DocumentKind, str] = {
     "payments": "payment_id",
     "obligations": "obligation_id",
-    "references": "reference_key",
+    "processor_references": "reference_key",
     "breaks": "break_id",
     "alerts": "alert_id",
 }
@@ -80,7 +80,7 @@ INDEXES: dict[DocumentKind, tuple[Index, ...]] = {
         Index("by_period", (("period", 1), ("obligation_id", 1))),
         Index("by_status", (("status", 1), ("obligation_id", 1))),
     ),
-    "references": (
+    "processor_references": (
         Index("by_key", (("reference_key", 1),)),
         Index("by_status", (("status", 1), ("reference_key", 1))),
         Index("by_processor", (("processor", 1), ("reference_key", 1))),

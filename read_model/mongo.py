@@ -404,15 +404,14 @@ class Mongo:
 
 def _older_than(document: Document) -> Document:
     """Matches the stored document that this one replaces: the one with its `_id`, if that is older."""
-    before = [
-        {"partition": None},  # written by an earlier version
-        {"partition": {"$ne": document.get("partition")}},
-        {"offset": {"$lt": Int64(document.get("offset", 0))}},
-    ]
+    place = document.get("partition", ""), Int64(document.get("offset", 0))
+    before = [{"partition": {"$ne": place[0]}}, {"offset": {"$lt": place[1]}}]
     if document.get("gone"):
-        return {"_id": document["_id"], "$or": before}
-    version = {"$lt": Int64(document["version"])}
-    return {"_id": document["_id"], "version": version, "$or": [{"gone": None}, *before]}
+        # A document of an earlier version has no place.
+        return {"_id": document["_id"], "$and": [{"$or": [{"partition": {"$exists": False}}, *before]}]}
+    # A single `$or` would do, but for the test server, which forgets its brackets.
+    newer = {"_id": document["_id"], "version": {"$lt": Int64(document["version"])}}
+    return {**newer, "$and": [{"$or": [{"gone": {"$exists": False}}, *before]}]}
 
 
 class _Encoded(NamedTuple):

@@ -212,7 +212,7 @@ class ReadModel:
         where = _where(only)
         if after is not None:
             where["reference_key"] = {"$gt": after}
-        found = await self._find("references", where, sort=[("reference_key", 1)], limit=limit)
+        found = await self._find("processor_references", where, sort=[("reference_key", 1)], limit=limit)
         return [record_of(ReferenceReconciliation, document) for document in found]
 
     async def list_breaks(self, only: BreakQuery, *, after: str | None = None, limit: int) -> list[MismatchAlert]:
@@ -262,7 +262,7 @@ class ReadModel:
         in_order = sorted(payment_ids)
         reference_keys: list[str] = []
         for chunk in _chunks(in_order):
-            held = await self._find("references", {"payment_id": {"$in": chunk}}, fields=["reference_key"])
+            held = await self._find("processor_references", {"payment_id": {"$in": chunk}}, fields=["reference_key"])
             reference_keys += [document["reference_key"] for document in held]
         return [("obligation", obligation_ids), ("payment", in_order), ("reference", reference_keys)]
 

@@ -29,14 +29,14 @@ from tests.kit.memory import State
 TOPICS: dict[DocumentKind, topics.Topic] = {
     "payments": topics.PAYMENT_RECONCILIATIONS,
     "obligations": topics.OBLIGATION_RECONCILIATIONS,
-    "references": topics.REFERENCE_RECONCILIATIONS,
+    "processor_references": topics.REFERENCE_RECONCILIATIONS,
     "breaks": topics.MISMATCH_ALERTS,
     "alerts": topics.LATE_PAYMENT_ALERTS,
 }
 KEYS = {
     "payments": "payment_id",
     "obligations": "obligation_id",
-    "references": "reference_key",
+    "processor_references": "reference_key",
     "breaks": "break_id",
     "alerts": "alert_id",
 }
@@ -48,7 +48,7 @@ PLACE = frozenset({"partition", "offset"})
 
 def key_of(kind: str, row: Mapping[str, Any]) -> str:
     """Return the key of a record as the contract's JSON or a consumer has it."""
-    if kind == "references":
+    if kind == "processor_references":
         return two_part_key(row["processor"], row["processor_reference"])
     return str(row[KEYS[kind]])
 
@@ -155,7 +155,7 @@ async def faults_of(
                 faults.append(f"{kind} {at}: open is {document['open']}")
             if kind == "alerts" and document["live"] is not (document["ended_at"] is None):
                 faults.append(f"{kind} {at}: live is {document['live']}")
-            if kind == "references" and document["reference_key"] != at:
+            if kind == "processor_references" and document["reference_key"] != at:
                 faults.append(f"{kind} {at}: reference_key is {document['reference_key']}")
             if kind == "payments":
                 touched = {pair["id"] for pair in document["posted"]["by_obligation"]}
