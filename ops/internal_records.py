@@ -21,7 +21,9 @@ from tables.tallies import unpack_tally
 
 
 def _plain(thing: Any) -> Any:
-    """A struct as a JSON object with its fields' names, however deep."""
+    """A struct as a JSON object with its fields' names, however deep; an input record in its own JSON form."""
+    if type(thing) in INPUT_TYPES:
+        return fact_to_json(thing)
     if isinstance(thing, msgspec.Struct):
         return {name: _plain(getattr(thing, name)) for name in thing.__struct_fields__}
     if isinstance(thing, dict):
@@ -32,12 +34,13 @@ def _plain(thing: Any) -> Any:
 
 
 def _facts(unpack: Callable[[bytes], list[Any]], key: bytes | None, value: bytes | None) -> list[dict[str, Any]]:
-    return [fact_to_json(fact) if type(fact) in INPUT_TYPES else _internal_fact(fact) for fact in unpack(value or b"")]
+    return [_fact(fact) for fact in unpack(value or b"")]
 
 
-def _internal_fact(fact: msgspec.Struct) -> dict[str, Any]:
-    """A fact that exists on internal topics only; its tag is its type: `_part`."""
-    return {"type": "_" + str(fact.__struct_config__.tag).lower(), **_plain(fact)}
+def _fact(fact: msgspec.Struct) -> dict[str, Any]:
+    """A fact. The type of one that exists on internal topics only is its tag: `_part`, `_rclm`, `_aclm`, `_rres`."""
+    fields: dict[str, Any] = _plain(fact)
+    return fields if type(fact) in INPUT_TYPES else {"type": "_" + str(fact.__struct_config__.tag).lower(), **fields}
 
 
 def _instant(micros: int) -> str | None:

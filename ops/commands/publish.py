@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from domain.facts import InputFact
+from domain.facts import InputFact, ProcessorSettled
 from ops.console import Command, fail, meter, say
 from ops.producing import BulkProducer, Undelivered
 from streams import topics
@@ -49,7 +49,12 @@ def topic_of(fact: InputFact) -> Topic:
 
 
 def key_of(fact: InputFact) -> bytes:
-    """The record key of a fact: the field that its topic is keyed by."""
+    """The record key of a fact: the field that its topic is keyed by.
+
+    A settlement record that names no payment has the key of its reference, `processor/reference`.
+    """
+    if isinstance(fact, ProcessorSettled) and fact.payment_id is None:
+        return fact.reference_key.encode()
     return str(getattr(fact, topic_of(fact).key)).encode()
 
 
@@ -177,9 +182,13 @@ def numbered_lines(stream: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
 def command(topic: str, dry_run: bool, keep_going: bool) -> None:
     r"""Publish JSON lines from standard input to the input topic TOPIC.
 
-    TOPIC is payment-initiated, processor-settled or ledger-events (or its full name on the broker). Each line is one
-    record; `type` names it, instants are ISO 8601 with a zone, days are ISO dates, money is whole minor units. Each
-    is validated first. By default the first bad line ends the command: the lines before it are published, none after.
+    TOPIC is payment-initiated, processor-settled, ledger-events or decisions (or its full name on the broker). Each
+    line is one record; `type` names it, instants are ISO 8601 with a zone, days are ISO dates, money is whole minor
+    units; what may be null may be left out. Each is validated first. By default the first bad line ends the command:
+    the lines before it are published, none after.
+
+    The key is the payment_id, the obligation_id, or the key of the break; of a settlement record without a payment_id
+    it is processor/reference.
 
     Example:
       echo '{"type": "ObligationCancelled", "event_id": "e-1",' \

@@ -63,7 +63,7 @@ class Printer:
 
 @click.command(cls=Command, name="read", short_help="Print the records of a topic.")
 @click.argument("topic")
-@click.option("--last", is_flag=True, help="Only the last record of each key.")
+@click.option("--last", is_flag=True, help="Only the last record of each key that is not deleted.")
 @click.option("--follow", is_flag=True, help="Continue with new records until Ctrl-C.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @click.option("--limit", type=click.IntRange(min=1), help="Stop after this many records.")
@@ -73,7 +73,8 @@ def command(topic: str, *, last: bool, follow: bool, as_json: bool, limit: int |
 
     TOPIC is any topic of rentmatch by its default name, such as payment-reconciliations (or its full name on the
     broker). Only committed records are read. A record that cannot be decoded is shown with `type` _undecodable, and
-    the exit status is 1.
+    the exit status is 1. A null value, which deletes its key, is shown with `type` _deleted; with --last, a key whose
+    last record it is has none.
 
     Examples:
       rentmatch read payment-reconciliations --last
@@ -91,6 +92,8 @@ def command(topic: str, *, last: bool, follow: bool, as_json: bool, limit: int |
         if last:
             with meter("reading") as progress:
                 records = reading.last_of_each_key(_counted(records, progress), printer.version_of)
+            if found.compacted:
+                records = [record for record in records if record.value is not None]
         for record in islice(records, limit):
             printer.show(record)
             if follow:

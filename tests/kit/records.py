@@ -19,6 +19,7 @@ def initiated(payment_id: str = "P-1", **changes: Any) -> dict[str, Any]:
         "method": "ACH_DEBIT",
         "processor": "acme",
         "processor_reference": None,
+        "allocations": None,
     } | changes
 
 

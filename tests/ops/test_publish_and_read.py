@@ -8,13 +8,18 @@ import subprocess
 import sys
 from typing import Any
 
+import msgspec
 import pytest
 from confluent_kafka import Producer
 
 from domain.records import PaymentReconciliation, PaymentStatus, Posted, Settled
 from ops.commands import read
+from ops.commands.publish import key_of
+from streams import topics
 from streams.broker import cluster
 from streams.codec.codec import Codec
+from streams.codec.json_form import fact_to_json
+from tests.kit import avro_samples as samples
 from tests.kit.command_line import Run
 from tests.kit.reading import read_all
 from tests.kit.records import initiated, lines
@@ -86,6 +91,28 @@ def test_the_key_on_ledger_events_is_the_obligation(run: Run) -> None:
     assert run("publish", "ledger-events", stdin=lines(cancelled)).exit_code == 0
     (found,) = parsed(run("read", "ledger-events", "--json", "--metadata").stdout)
     assert found["_kafka"]["key"] == "O-9"
+
+
+@pytest.mark.parametrize("topic", topics.INPUTS, ids=lambda topic: topic.name)
+def test_every_record_is_published_on_its_topic_under_its_key(run: Run, topic: topics.Topic) -> None:
+    sent = [fact_to_json(fact) for fact in samples.FACTS if samples.TOPIC_OF[fact] is topic]
+    assert {record["type"] for record in sent} == {record.__name__ for record in topic.records}
+    assert run("publish", topic.name, stdin=lines(*sent)).exit_code == 0
+    found = parsed(run("read", topic.name, "--json", "--metadata").stdout)
+    keys = [(record, record.pop("_kafka")["key"]) for record in found]
+    assert sorted(map(json.dumps, found)) == sorted(map(json.dumps, sent))
+    for record, key in keys:
+        assert key == (record["key"] if topic is topics.DECISIONS else record[topic.key] or "acme/ch_1")
+    for other in topics.INPUTS:
+        if other is not topic:
+            refused = run("publish", other.name, "--dry-run", "--keep-going", stdin=lines(*sent))
+            assert refused.stderr.count(f"travels on {topic.name}, not on {other.name}") == len(sent)
+
+
+def test_the_key_of_a_record_without_a_payment_is_that_of_its_attempt() -> None:
+    own = msgspec.structs.replace(samples.SETTLED, payment_id=None, processor="a/b", processor_reference="x/y")
+    assert key_of(own) == b"a%2Fb/x/y"
+    assert key_of(msgspec.structs.replace(own, original_reference="ch_1")) == b"a%2Fb/ch_1"
 
 
 def test_stops_at_the_first_bad_line_and_says_where(run: Run) -> None:
@@ -244,6 +271,26 @@ def test_last_is_the_later_offset_within_a_partition_and_the_higher_version_acro
     (found,) = parsed(run("read", "payment-reconciliations", "--last", "--json").stdout)
     assert (found["version"], found["status"], found["type"]) == (7, "reconciled", "PaymentReconciliation")
     assert found["rests_on"] == "1970-01-01T00:00:01.000000Z"
+
+
+@pytest.mark.parametrize("topic", ["payment-reconciliations", "reference-reconciliations", "payments-changelog"])
+def test_last_leaves_out_what_is_deleted(run: Run, mock_broker: str, topic: str) -> None:
+    record = payment(1)
+    produce(mock_broker, f"here.{topic}", (b"P-1", record, 0), (b"P-1", None, 0), (b"P-2", None, 1))
+    result = run("read", topic, "--last", "--json")
+    assert (result.exit_code, result.stdout) == (0, "")
+    types = [found["type"] for found in parsed(run("read", topic, "--json").stdout)]
+    assert types.count("_deleted") == 2
+    # It is there again once it is told again, in whichever partition.
+    produce(mock_broker, f"here.{topic}", (b"P-1", record, 0))
+    assert len(parsed(run("read", topic, "--last", "--json").stdout)) == 1
+
+
+def test_a_null_input_is_no_deletion(run: Run, mock_broker: str) -> None:
+    produce(mock_broker, "here.decisions", (b"P-1", None, 0))
+    result = run("read", "decisions", "--last", "--json")
+    assert result.exit_code == 1
+    assert parsed(result.stdout)[0]["error"].startswith("empty_value: ")
 
 
 def test_a_deleted_key_and_a_readable_form(run: Run, mock_broker: str) -> None:

@@ -16,6 +16,7 @@ from streams.codec.dead_letters import BadInput, DeadLetterClass
 from streams.codec.registry import SchemaRegistry
 from streams.codec.resolution import resolve
 from tests.kit import avro_samples as samples
+from tests.kit import avro_strategies as strategies
 from tests.kit.avro_bodies import BOTH
 from tests.kit.avro_samples import number, written
 from tests.streams.test_validation import BROKEN
@@ -74,17 +75,21 @@ def test_subjects_and_one_registration_per_schema() -> None:
         codec.encode(samples.INITIATED, "eu.payment-initiated")
         codec.encode(samples.POSTED, "eu.ledger-events")
         codec.encode(samples.CANCELLED, "eu.ledger-events")
+        codec.encode(samples.SETTLED, "eu.processor-settled")
+        codec.encode(samples.DECIDED, "eu.decisions")
         codec.encode(samples.OUTPUTS[2], "eu.mismatch-alerts")
     assert [subject for subject, _ in registry.registered] == [
-        "eu.payment-initiated-value",
+        "eu.payment-initiated-rentmatch.v1.PaymentInitiated",
         "eu.ledger-events-rentmatch.v1.PaymentPosted",
         "eu.ledger-events-rentmatch.v1.ObligationCancelled",
+        "eu.processor-settled-value",
+        "eu.decisions-value",
         "eu.mismatch-alerts-value",
     ]
 
 
 @BOTH
-@given(fact=samples.facts)
+@given(fact=strategies.facts)
 def test_facts_are_what_fastavro_reads_and_writes(bodies: Any, fact: Any) -> None:
     name = type(fact).__name__
     schema = OURS[name].parsed
@@ -96,7 +101,7 @@ def test_facts_are_what_fastavro_reads_and_writes(bodies: Any, fact: Any) -> Non
 
 
 @BOTH
-@given(record=samples.outputs)
+@given(record=strategies.outputs)
 def test_outputs_are_what_fastavro_reads_and_writes(bodies: Any, record: Any) -> None:
     name = type(record).__name__
     schema = OURS[name].parsed
@@ -111,7 +116,7 @@ def test_outputs_are_what_fastavro_reads_and_writes(bodies: Any, record: Any) ->
 
 @BOTH
 @settings(max_examples=500)
-@given(value=samples.longs | samples.instants)
+@given(value=strategies.longs | strategies.instants)
 def test_numbers_of_every_length_are_fastavro_s(bodies: Any, value: int) -> None:
     fact = msgspec.structs.replace(samples.ADJUSTED, occurred_at=value, amount_delta_minor=value)
     encoded = bodies.ENCODE["ObligationAdjusted"](fact, b"")
@@ -133,7 +138,6 @@ def test_arrays_in_many_blocks_and_with_sizes_are_read(bodies: Any) -> None:
 
 
 POSTED_BODY = body(samples.POSTED)
-ADJUSTED_BODY = body(samples.ADJUSTED)
 
 BAD: list[tuple[str, topics.Topic, bytes | None, DeadLetterClass, str]] = [
     ("a tombstone", topics.LEDGER_EVENTS, None, DeadLetterClass.EMPTY_VALUE, "null"),
@@ -185,9 +189,9 @@ BAD: list[tuple[str, topics.Topic, bytes | None, DeadLetterClass, str]] = [
     (
         "no UTF-8",
         topics.LEDGER_EVENTS,
-        frame("ObligationAdjusted") + ADJUSTED_BODY[:-1] + b"\xff",
+        frame("PostingReversed") + body(samples.REVERSED)[:-1] + b"\xff",
         DeadLetterClass.UNDECODABLE,
-        "ObligationAdjusted.reason",
+        "PostingReversed.reason",
     ),
     (
         "a negative length",

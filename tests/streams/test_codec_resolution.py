@@ -17,6 +17,7 @@ from streams.codec.codec import Codec, decoder, framing
 from streams.codec.dead_letters import BadInput, DeadLetterClass
 from streams.codec.resolution import resolve
 from tests.kit import avro_samples as samples
+from tests.kit import avro_strategies as strategies
 from tests.kit.avro_samples import written
 from tests.streams.test_codec import OneSchema
 
@@ -329,7 +330,7 @@ EXTRA: list[tuple[Any, Any]] = [
 @st.composite
 def evolutions(draw: st.DrawFn) -> tuple[Any, dict[str, Any], dict[str, Any]]:
     """A fact, a schema that Avro resolution can read as ours, and the fact's value in that schema."""
-    fact = draw(samples.facts)
+    fact = draw(strategies.facts)
     value = samples.plain(fact)
     schema = copy.deepcopy(json.loads(OURS[type(fact).__name__].text))
     for field in schema["fields"]:

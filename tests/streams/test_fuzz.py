@@ -45,10 +45,10 @@ def test_mutated_facts_are_facts_or_bad_input() -> None:
         if isinstance(found, tuple):
             continue
         good += 1
-        check(found)
+        assert check(found) == found
         assert codec.decode_input(samples.TOPIC_OF[fact], codec.encode(found, "any")) == found
         if hostile[:10] == value[:10]:
-            assert general[type(fact).__name__](hostile, 10) == found
+            assert check(general[type(fact).__name__](hostile, 10)) == found
     # Enough must stay readable, or the deeper code was never reached.
     assert good > MUTATIONS // 50
 
@@ -100,9 +100,7 @@ def test_every_cut_and_every_byte(bodies: Any, fact: Any) -> None:
     read = resolve(OURS[name], OURS[name])
 
     def plainly(data: bytes) -> Any:
-        found = read(data, 10)
-        check(found)
-        return found
+        return check(read(data, 10))
 
     for end in range(10, len(value)):
         with pytest.raises(BadInput):
