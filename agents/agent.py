@@ -78,7 +78,7 @@ class Agent(ABC):
                 topic,
                 context.partitions[topic],
                 attrgetter(topic.key),
-                targets[topic],
+                None if topic in context.topology.late else targets[topic],
             )
             for topic in self.outputs
             if topic.role is Role.INTERNAL
@@ -95,7 +95,7 @@ class Agent(ABC):
 
     @abstractmethod
     def flush(self, commit: Commit, watermarks: Mapping[int, Micros]) -> None:
-        """Add to a commit all that is buffered; `watermarks` are those of its input's partitions."""
+        """Add to a commit all that is buffered; `watermarks` are those of its table's partitions."""
 
     @abstractmethod
     def discard(self) -> None:

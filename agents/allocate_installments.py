@@ -24,7 +24,7 @@ def _plan_bytes(fact: ObligationCharged | PlanChanged) -> int:
 
 
 class AllocateInstallments(KeyedAgent[ObligationState, ObligationView]):
-    """The third stage."""
+    """The fourth stage."""
 
     function = staticmethod(allocate_installments)
     processor = ALLOCATE_INSTALLMENTS

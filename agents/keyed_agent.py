@@ -68,7 +68,8 @@ class KeyedAgent(Agent, Generic[S, V]):
     large_facts: ClassVar[Mapping[type, Callable[[Any], int]]] = {}
     """The types of facts that may be large, each with a function that gives the bytes that such a fact adds."""
     replacing_facts: ClassVar[frozenset[type]] = frozenset()
-    """The types of facts that replace their predecessor: a full key takes these, too."""
+    """The types of facts that replace their predecessor: a full key takes these, too. Every type that an agent makes,
+    and no producer, has to be among them: it has no dead letter."""
 
     def __init__(self, context: AgentContext, targets: Mapping[Any, KeyedTarget]) -> None:
         super().__init__(context, targets)
@@ -160,7 +161,7 @@ class KeyedAgent(Agent, Generic[S, V]):
         today = at // DAY
         version_floor = self._context.clocks.version()
         next_deadlines: dict[int, list[Micros]] = {}
-        facts: list[Any] = []
+        facts: dict[type, list[Any]] = {}
         for partition, entries in self.table.dirty.items():
             watermark = watermarks.get(partition, NOT_CAUGHT_UP)
             deadlines = next_deadlines[partition] = []
@@ -172,7 +173,11 @@ class KeyedAgent(Agent, Generic[S, V]):
                 changes = publish(entry.published, entry.state, seen, stamp, tally)
                 for output in changes.outputs:
                     self._send(commit, output)
-                facts += changes.applications
+                if changes.withdrawn is not None:
+                    topic, _, _ = self._outputs[changes.withdrawn]
+                    commit.send(topic, ANY_PARTITION, entry.key.encode(), None)
+                for fact in changes.facts:
+                    facts.setdefault(type(fact), []).append(fact)
                 deadlines.append(FAR_FUTURE if seen.next_deadline is None else seen.next_deadline)
         self.table.write_changelog(commit, next_deadlines)
         self._route(commit, facts)
@@ -188,12 +193,12 @@ class KeyedAgent(Agent, Generic[S, V]):
         topic, name, key = self._outputs[type(output)]
         commit.send(topic, ANY_PARTITION, key(output).encode(), self._encode(output, name))
 
-    def _route(self, commit: Commit, facts: list[Any]) -> None:
-        """Route what is published for other keys; it comes from no record of its own."""
-        if facts:
-            origin = Origin(TopicPartition(self.inputs[0], -1), -1)
-            for router in self._routes[type(facts[0])]:
-                router.route(facts, origin)
+    def _route(self, commit: Commit, facts: Mapping[type, list[Any]]) -> None:
+        """Route what is published for other keys, by type; it comes from no record of its own."""
+        origin = Origin(TopicPartition(self.inputs[0], -1), -1)
+        for kind, some in facts.items():
+            for router in self._routes[kind]:
+                router.route(some, origin)
         for router in self.routers.values():
             router.flush(commit)
 

@@ -51,6 +51,6 @@ def make_stages(context: AgentContext, agents: Sequence[type[Agent]] = AGENTS) -
             raise TopologyError(f"no agent is given for the processor {processor.name}")
         stage = agent_of[processor.name](context, targets)
         if isinstance(stage, KeyedAgent):
-            targets |= dict.fromkeys(processor.inputs, stage)
+            targets |= {topic: stage for topic in processor.inputs if topic not in processor.late_inputs}
         stages.append(stage)
     return stages[::-1]

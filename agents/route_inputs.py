@@ -1,14 +1,20 @@
-"""Routes the inputs: decodes and validates each record, and routes it by its key, or writes it to the dead letters."""
+"""Routes the inputs: decodes and validates each record, and routes it by its key, or writes it to the dead letters.
+
+A fact goes to each internal topic that declares its type. Two types need a look into the record: a settlement record
+goes to its payment, whose claim on the attempt's reference goes beside it, or without a payment id to the reference
+itself (contract section 10); a decision goes to the key that it is about (contract section 12).
+"""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agents.agent import Agent, AgentContext
-from agents.router import KeyedTarget, Origin
-from domain.facts import InputFact
+from agents.router import KeyedTarget, Origin, Router
+from domain.facts import AttemptClaim, BreakDecided, InputFact, ProcessorSettled
 from domain.time import Micros
 from streams.codec.dead_letters import BadInput, DeadLetter
+from streams.topics import PAYMENT_FACTS, REFERENCE_FACTS
 from streams.topology import ROUTE_INPUTS
 from streams.transport.batch import Batch, RawRecord
 from streams.transport.commit import Commit, CommitCounts, DeadRecord
@@ -31,12 +37,29 @@ class RouteInputs(Agent):
 
     def __init__(self, context: AgentContext, targets: Mapping[Any, KeyedTarget]) -> None:
         super().__init__(context, targets)
+        self._payments, self._references = self.routers[PAYMENT_FACTS], self.routers[REFERENCE_FACTS]
+        tables = context.topology.tables_by_source
+        self._decided = {
+            tables[topic].key_kind: router for topic, router in self.routers.items() if BreakDecided in topic.records
+        }
+        """The router for decisions about each kind of key."""
         routes = self.routes()
+        special: dict[type, Sequence[Router]] = {
+            ProcessorSettled: (self._payments, self._references),
+            BreakDecided: tuple(self._decided.values()),
+        }
         self._ways = [
-            (router, frozenset(record for record, reached in routes.items() if router in reached))
+            (
+                router,
+                frozenset(
+                    record
+                    for record, reached in routes.items()
+                    if router in reached and router not in special.get(record, ())
+                ),
+            )
             for router in self.routers.values()
         ]
-        """Each router, with the types of the facts that it takes."""
+        """Each router, with the types of the facts of which it takes all."""
         self._begin()
 
     def handle(self, batch: Batch) -> None:
@@ -65,6 +88,29 @@ class RouteInputs(Agent):
                 router.route(facts, origin)
             elif not taken.isdisjoint(types):
                 router.route([fact for fact in facts if type(fact) in taken], origin)
+        if ProcessorSettled in types:
+            self._route_settled([fact for fact in facts if isinstance(fact, ProcessorSettled)], origin)
+        if BreakDecided in types:
+            self._route_decided([fact for fact in facts if isinstance(fact, BreakDecided)], origin)
+
+    def _route_settled(self, facts: Sequence[ProcessorSettled], origin: Origin) -> None:
+        keyed: list[ProcessorSettled] = []
+        of_references: list[AttemptClaim | ProcessorSettled] = []
+        for fact in facts:
+            payment_id = fact.payment_id
+            if payment_id is None:
+                of_references.append(fact)
+                continue
+            keyed.append(fact)
+            of_references.append(
+                AttemptClaim(fact.processor, fact.attempt_reference, payment_id, fact.occurred_at, fact.event_id)
+            )
+        self._payments.route(keyed, origin)
+        self._references.route(of_references, origin)
+
+    def _route_decided(self, facts: Sequence[BreakDecided], origin: Origin) -> None:
+        for kind, router in self._decided.items():
+            router.route([fact for fact in facts if fact.key_kind == kind], origin)
 
     def _dead_letter(self, batch: Batch, record: RawRecord, reason: BadInput) -> None:
         topic = batch.source.topic

@@ -3,6 +3,9 @@
 If this worker owns the key's partition, the agent applies the facts at once, in the transaction that read them: the
 state goes to the changelog with the input's offsets, whole or not at all. Only facts for a key of another worker travel
 through the internal topic. A state is a set of facts, so it does not matter that one way is faster than the other.
+
+Facts on a late input (`Processor.late_inputs`) always travel through the topic: their agent comes before the one that
+writes them, and has been flushed when they are written.
 """
 
 from collections.abc import Callable, Sequence
@@ -39,11 +42,11 @@ class Router:
         topic: the internal topic.
         partitions: its number of partitions.
         key: gives a fact's key.
-        target: the agent of this worker.
+        target: the agent of this worker; None if all facts have to travel through the topic.
 
     """
 
-    def __init__(self, topic: Topic, partitions: int, key: Callable[[Any], str], target: KeyedTarget) -> None:
+    def __init__(self, topic: Topic, partitions: int, key: Callable[[Any], str], target: KeyedTarget | None) -> None:
         self._topic = topic
         self._partitions = partitions
         self._key = key
@@ -61,9 +64,10 @@ class Router:
                 by_partition[partition] = [fact]
             else:
                 some.append(fact)
+        target = self._target
         for partition, some in by_partition.items():
-            if self._target.owns(partition):
-                self._target.apply_facts(partition, some, origin)
+            if target is not None and target.owns(partition):
+                target.apply_facts(partition, some, origin)
             else:
                 self._remote.setdefault(partition, []).extend(some)
 

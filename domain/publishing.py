@@ -4,14 +4,16 @@ A `Published` belongs to one key and is stored beside its state. The view alone 
 what consumers have received, so that nothing is published twice and every end is published.
 """
 
+from collections.abc import Callable, Sequence
 from hashlib import blake2b
+from operator import attrgetter
 from typing import TypeAlias, TypeVar
 
 import msgspec
 
-from domain.breaks.catalogue import CATALOGUE
-from domain.breaks.model import Break
-from domain.facts import PaymentApplication
+from domain.breaks.model import NO_CURRENCY, PRIORITIES, Break
+from domain.facts import PaymentApplication, ReferenceClaim, ReferenceResolution
+from domain.ids import evidence_of, parts_of_key
 from domain.obligations.lateness import Late
 from domain.obligations.view import ObligationView
 from domain.payments.view import PaymentView
@@ -23,19 +25,27 @@ from domain.records import (
     MismatchAlert,
     ObligationReconciliation,
     Output,
+    PaymentReconciliation,
+    ReferenceReconciliation,
 )
+from domain.references.view import ReferenceView
 from domain.time import FAR_PAST, Micros
+
+View: TypeAlias = PaymentView | ObligationView | ReferenceView
+Snapshot: TypeAlias = PaymentApplication | ReferenceClaim | ReferenceResolution
+"""What a key sends to a key of another kind; it replaces the one sent before."""
 
 Counted: TypeAlias = tuple[int | str, ...]
 """What `domain.tally` counts of a key beside its breaks and alerts."""
 
 R = TypeVar("R", bound=msgspec.Struct)
+S = TypeVar("S", PaymentApplication, ReferenceClaim, ReferenceResolution)
 
 _STAGE_ORDER = {stage: order for order, stage in enumerate(LateStage)}
 
 
 class PublishedBreak(msgspec.Struct, array_like=True, gc=False):
-    """An open break as last published."""
+    """A break as last published: open, or accepted."""
 
     last: Break
     opened_at: Micros
@@ -58,15 +68,19 @@ class Published(msgspec.Struct, array_like=True, gc=False):
     version: int = 0
     """The version last published; 0 before the first."""
     digest: bytes = b""
-    """Digest of the last reconciliation; empty before the first."""
+    """Digest of the last reconciliation; empty before the first, and after it was withdrawn."""
     breaks: dict[str, PublishedBreak] = {}
-    """The open breaks, by break id."""
+    """The open breaks and the accepted ones, by break id."""
     late: dict[str, PublishedAlert] = {}
     """The live late alerts, by alert id."""
     applications: dict[str, bytes] = {}
     """Of a payment: the digest of the application last sent to each obligation."""
     counted: Counted = ()
     """Its contribution to the tally of its partition, as `domain.tally` packs it; empty before it was counted."""
+    claims: dict[str, bytes] = {}
+    """Of a payment: the digest of the claim last sent to each reference."""
+    resolutions: dict[str, bytes] = {}
+    """Of a reference: the digest of the resolution last sent to each payment."""
 
 
 class Changes(msgspec.Struct, gc=False):
@@ -74,8 +88,18 @@ class Changes(msgspec.Struct, gc=False):
 
     outputs: list[Output]
     """Snapshots for the output topics: the reconciliation first, then alerts."""
-    applications: list[PaymentApplication]
-    """The applications that a payment sends to its obligations."""
+    facts: Sequence[Snapshot]
+    """Snapshots for keys of other kinds: a payment's applications and claims, a reference's resolutions."""
+    withdrawn: type[msgspec.Struct] | None = None
+    """The type of the reconciliation if the one published before holds no longer and none takes its place."""
+
+
+RECONCILIATIONS: dict[str, type[msgspec.Struct]] = {
+    PaymentView.key_kind: PaymentReconciliation,
+    ObligationView.key_kind: ObligationReconciliation,
+    ReferenceView.key_kind: ReferenceReconciliation,
+}
+"""The type of the reconciliation of each kind of key."""
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -102,61 +126,73 @@ def diff_record(published: Published, record: R, version: int) -> list[R]:
     return [msgspec.structs.replace(record, version=version)]
 
 
-def diff(published: Published, view: PaymentView | ObligationView, at: Micros, version: int) -> Changes:
+def diff(published: Published, view: View, at: Micros, version: int) -> Changes:
     """Compare a view with what was last published, and record what is published now.
 
-    Nothing changed: nothing is published. A reconciliation is published when it differs from the last. A break is
-    `opened` when new, `updated` when any of its fields differs, and `resolved`, as last published, when it is gone. A
-    late alert is `opened` when new and `escalated` when its stage has advanced; when only amounts differ it is
-    published again under its last lifecycle. It ends `cured` if its installment is still due on that day with an amount
-    above 0 (so it is covered), else `cancelled`. An application is sent when it differs from the last one sent to that
-    obligation; an obligation that the payment no longer touches is sent an empty one.
+    Nothing changed: nothing is published. A reconciliation is published when it differs from the last, and withdrawn
+    when there is none any more. A break is `opened` when new, and again when it was accepted and is not any more;
+    `updated` when any of its fields differs; `accepted` when people have accepted it as it is; and `resolved`, as last
+    published, when its condition is gone. A late alert is `opened` when new and `escalated` when its stage has
+    advanced; when only amounts differ it is published again under its last lifecycle. It ends `cured` if its
+    installment is still due on that day with an amount above 0 (so it is covered), else `cancelled`. A snapshot for
+    another key is sent when it differs from the last one sent there; a key that gets none any more is sent an empty
+    one.
 
     Args:
         published: of the key; changed in place.
         view: the key as it is now.
         at: the instant to stamp as `opened_at`, `resolved_at` and `ended_at`.
-        version: the version to stamp on every record and application; it must be higher than any before for this key.
+        version: the version to stamp on every record and snapshot; it must be higher than any before for this key.
 
     """
     outputs: list[Output] = []
-    applications: list[PaymentApplication] = []
+    facts: Sequence[Snapshot] = ()
+    withdrawn: type[msgspec.Struct] | None = None
     reconciliation = view.reconciliation
     if reconciliation is not None:
         outputs += diff_record(published, reconciliation, version)
+    elif published.digest:
+        published.digest = b""
+        withdrawn = RECONCILIATIONS[view.key_kind]
     if view.breaks or published.breaks:
         outputs += _diff_breaks(published, view, at, version)
     if isinstance(view, PaymentView):
-        applications = _diff_applications(published, view, version)
+        facts = _diff_payment_snapshots(published, view, version)
+    elif isinstance(view, ReferenceView):
+        if view.resolutions or published.resolutions:
+            facts = _diff_resolutions(published, view, version)
     elif (view.late or published.late) and view.reconciliation is not None:
         outputs += _diff_late(published, view.late, view.reconciliation, at, version)
-    if outputs or applications:
+    if outputs or facts or withdrawn is not None:
         published.version = version
-    return Changes(outputs, applications)
+    return Changes(outputs, facts, withdrawn)
 
 
-def _diff_breaks(
-    published: Published, view: PaymentView | ObligationView, at: Micros, version: int
-) -> list[MismatchAlert]:
+def _diff_breaks(published: Published, view: View, at: Micros, version: int) -> list[MismatchAlert]:
     alerts: list[MismatchAlert] = []
-    open_breaks = published.breaks
-    gone = dict(open_breaks)
+    known_breaks = published.breaks
+    gone = dict(known_breaks)
     for one in view.breaks:
         previous = gone.pop(one.break_id, None)
-        if previous is None:
-            open_breaks[one.break_id] = opened = PublishedBreak(one, at)
-            alerts.append(_mismatch_alert(view, opened, BreakLifecycle.OPENED, version))
-        elif previous.last != one:
-            open_breaks[one.break_id] = updated = PublishedBreak(one, previous.opened_at)
-            alerts.append(_mismatch_alert(view, updated, BreakLifecycle.UPDATED, version))
+        if previous is not None and previous.last == one:
+            continue
+        opens = previous is None or (previous.last.is_accepted and not one.is_accepted)
+        known_breaks[one.break_id] = current = PublishedBreak(
+            one, at if previous is None or opens else previous.opened_at
+        )
+        if one.is_accepted:
+            lifecycle = BreakLifecycle.ACCEPTED
+        else:
+            lifecycle = BreakLifecycle.OPENED if opens else BreakLifecycle.UPDATED
+        alerts.append(_mismatch_alert(view, current, lifecycle, version))
     for break_id, previous in gone.items():
-        del open_breaks[break_id]
+        del known_breaks[break_id]
         alerts.append(_mismatch_alert(view, previous, BreakLifecycle.RESOLVED, version, resolved_at=at))
     return alerts
 
 
 def _mismatch_alert(
-    view: PaymentView | ObligationView,
+    view: View,
     published: PublishedBreak,
     lifecycle: BreakLifecycle,
     version: int,
@@ -171,7 +207,7 @@ def _mismatch_alert(
         key=view.key,
         subject=one.subject,
         break_class=one.break_class,
-        priority=CATALOGUE[one.break_class].priority,
+        priority=PRIORITIES[one.break_class],
         lifecycle=lifecycle,
         expected_minor=one.expected_minor,
         actual_minor=one.actual_minor,
@@ -181,6 +217,9 @@ def _mismatch_alert(
         opened_at=published.opened_at,
         resolved_at=resolved_at,
         event_ids=one.event_ids,
+        evidence=evidence_of(one.break_class, one.event_ids),
+        decision=one.decision,
+        candidates=one.candidates,
     )
 
 
@@ -252,18 +291,65 @@ def _late_alert(
     )
 
 
-def _diff_applications(published: Published, view: PaymentView, version: int) -> list[PaymentApplication]:
-    changed: list[PaymentApplication] = []
-    digests = published.applications
-    for application in view.applications:
-        digest = _digest(application)
-        if digests.get(application.obligation_id) != digest:
-            digests[application.obligation_id] = digest
-            changed.append(msgspec.structs.replace(application, revision=version))
-    if len(digests) > len(view.applications):
-        currency = view.reconciliation.currency
-        for obligation_id in sorted(digests.keys() - {each.obligation_id for each in view.applications}):
-            del digests[obligation_id]
-            emptied = PaymentApplication.of_postings(view.key, obligation_id, currency, {}, FAR_PAST)
-            changed.append(msgspec.structs.replace(emptied, revision=version))
+_obligation_id = attrgetter("obligation_id")
+_payment_id = attrgetter("payment_id")
+_reference_key = attrgetter("reference_key")
+
+
+def _diff_payment_snapshots(published: Published, view: PaymentView, version: int) -> Sequence[Snapshot]:
+    changed: list[Snapshot] = []
+    changed += _changed(published.applications, view.applications, _obligation_id, version)
+    if len(published.applications) > len(view.applications):
+        currency = NO_CURRENCY if view.reconciliation is None else view.reconciliation.currency
+        changed += [
+            msgspec.structs.replace(
+                PaymentApplication.of_postings(view.key, obligation_id, currency, {}, FAR_PAST), revision=version
+            )
+            for obligation_id in _forgotten(published.applications, view.applications, _obligation_id)
+        ]
+    if view.claims:
+        changed += _changed(published.claims, view.claims, _reference_key, version)
+    if len(published.claims) > len(view.claims):
+        changed += [
+            ReferenceClaim(*parts_of_key(key), view.key, version, claimed=False, occurred_at=FAR_PAST, event_id="")
+            for key in _forgotten(published.claims, view.claims, _reference_key)
+        ]
     return changed
+
+
+def _diff_resolutions(published: Published, view: ReferenceView, version: int) -> Sequence[Snapshot]:
+    changed: list[Snapshot] = []
+    changed += _changed(published.resolutions, view.resolutions, _payment_id, version)
+    if len(published.resolutions) > len(view.resolutions):
+        changed += [
+            ReferenceResolution(payment_id, view.key, version, ())
+            for payment_id in _forgotten(published.resolutions, view.resolutions, _payment_id)
+        ]
+    return changed
+
+
+def _changed(digests: dict[str, bytes], snapshots: tuple[S, ...], key_of: Callable[[S], str], version: int) -> list[S]:
+    """Give the snapshots that differ from those last sent, with the version as their revision.
+
+    Args:
+        digests: of those last sent, by key; changed in place.
+        snapshots: as they are now, one for each key.
+        key_of: gives the key that a snapshot is for.
+        version: their revision.
+
+    """
+    changed: list[S] = []
+    for snapshot in snapshots:
+        key, digest = key_of(snapshot), _digest(snapshot)
+        if digests.get(key) != digest:
+            digests[key] = digest
+            changed.append(msgspec.structs.replace(snapshot, revision=version))
+    return changed
+
+
+def _forgotten(digests: dict[str, bytes], snapshots: tuple[S, ...], key_of: Callable[[S], str]) -> list[str]:
+    """Remove from the digests the keys that get no snapshot any more, and give them in order."""
+    forgotten = sorted(digests.keys() - {key_of(each) for each in snapshots})
+    for key in forgotten:
+        del digests[key]
+    return forgotten

@@ -1,6 +1,6 @@
 """Aggregates of the keys of a partition, behind the gauges, updated incrementally as keys change.
 
-A key contributes what was last published of it: its status, its money, its open breaks, its live alerts. When that
+A key contributes what was last published of it: its status, its money, its breaks, its live alerts. When that
 changes, the old contribution is taken back and the new one is added. So a tally is exact as long as the old
 contribution is known, and never computed from all keys. Breaks and alerts are in the key's `Published` anyway; the rest
 is kept there as `counted`.
@@ -20,6 +20,8 @@ from domain.obligations.lateness import Late
 from domain.obligations.view import ObligationState, ObligationView
 from domain.payments.view import PaymentState, PaymentView
 from domain.publishing import Counted, Published
+from domain.records import ReferenceStatus
+from domain.references.view import ReferenceState, ReferenceView
 from domain.time import Day
 
 Name: TypeAlias = tuple[str, ...]
@@ -36,7 +38,11 @@ AGEING = "ageing"
 OWED = "owed"
 """By currency: balance, paid."""
 BREAK = "break"
-"""By class and currency: breaks, the sum of absolute differences, the sum of differences."""
+"""By class and currency: open breaks, the sum of absolute differences, the sum of differences."""
+ACCEPTED = "accepted"
+"""The same of breaks that people have accepted."""
+SUSPENSE = "suspense"
+"""By currency: references that nobody holds, the gross of their SETTLED records."""
 LATE = "late"
 """By stage and currency: alerts, the amount past due."""
 
@@ -157,20 +163,36 @@ class ObligationContribution(msgspec.Struct, frozen=True, gc=False):
         return self.balance_minor, self.paid_minor
 
 
+class ReferenceContribution(msgspec.Struct, frozen=True, gc=False):
+    """What a reference with a reconciliation contributes beside its breaks."""
+
+    status: str
+    suspense: tuple[tuple[str, int], ...]
+    """Gross by currency, while nobody holds it."""
+
+    def packed(self) -> Counted:
+        """Give the form that `Published` keeps."""
+        return self.status, *(each for pair in self.suspense for each in pair)
+
+
 C = TypeVar("C", PaymentContribution, ObligationContribution)
 
-UNCHARGED: Counted = ("",)
-"""The packed contribution of an obligation without a charge: breaks alone. Not empty: it has been counted."""
+NO_RECORD: Counted = ("",)
+"""The packed contribution of a key without a reconciliation: breaks alone. Not empty: it has been counted."""
 
 _NO_PAYMENT = PaymentContribution(status="", currency="", standing_minor=0, posted_minor=0, sources_present=0, ach=())
 _NO_OBLIGATION = ObligationContribution(status="", ageing_bucket="", currency="", balance_minor=0, paid_minor=0)
+_NO_REFERENCE = ReferenceContribution(status="", suspense=())
 
 
 def _payment_contribution(state: PaymentState, view: PaymentView, today: Day) -> PaymentContribution:
     reconciliation = view.reconciliation
+    if reconciliation is None:
+        return _NO_PAYMENT
+    from_processor = bool(state.attempts or (state.resolutions and any(r.records for r in state.resolutions.values())))
     from_ledger = bool(state.postings or state.reversals)
-    sources_present = (state.initiation is not None) | (2 if state.attempts else 0) | (4 if from_ledger else 0)
-    ach = entry_events(state, today) if state.attempts else ()
+    sources_present = (state.initiation is not None) | (2 if from_processor else 0) | (4 if from_ledger else 0)
+    ach = entry_events(state, today) if from_processor else ()
     return PaymentContribution(
         reconciliation.status,
         reconciliation.currency,
@@ -194,8 +216,18 @@ def _obligation_contribution(view: ObligationView) -> ObligationContribution:
     )
 
 
+def _reference_contribution(view: ReferenceView) -> ReferenceContribution:
+    reconciliation = view.reconciliation
+    if reconciliation is None:
+        return _NO_REFERENCE
+    is_suspense = reconciliation.status is ReferenceStatus.SUSPENSE
+    return ReferenceContribution(
+        reconciliation.status, tuple(sorted(reconciliation.gross_minor.items())) if is_suspense else ()
+    )
+
+
 def _counted_payment(counted: Counted) -> PaymentContribution:
-    if not counted:
+    if not counted or counted == NO_RECORD:
         return _NO_PAYMENT
     fields: Any = counted
     status, currency, standing_minor, posted_minor, sources_present, *ach = fields
@@ -203,10 +235,18 @@ def _counted_payment(counted: Counted) -> PaymentContribution:
 
 
 def _counted_obligation(counted: Counted) -> ObligationContribution:
-    if not counted or counted == UNCHARGED:
+    if not counted or counted == NO_RECORD:
         return _NO_OBLIGATION
     fields: Any = counted
     return ObligationContribution(*fields)
+
+
+def _counted_reference(counted: Counted) -> ReferenceContribution:
+    if not counted or counted == NO_RECORD:
+        return _NO_REFERENCE
+    fields: Any = counted
+    status, *pairs = fields
+    return ReferenceContribution(status, tuple(zip(pairs[::2], pairs[1::2], strict=True)))
 
 
 def count_payment(tally: Tally, published: Published, state: PaymentState, view: PaymentView, today: Day) -> None:
@@ -224,7 +264,7 @@ def count_payment(tally: Tally, published: Published, state: PaymentState, view:
     """
     before = published.counted
     contribution = _payment_contribution(state, view, today)
-    now = contribution.packed()
+    now = NO_RECORD if view.reconciliation is None else contribution.packed()
     if now != before:
         _replace_payment(tally, _counted_payment(before), contribution)
         published.counted = now
@@ -238,7 +278,7 @@ def count_obligation(
     """Replace the contribution of an obligation by that of a view, as `count_payment` does."""
     before = published.counted
     contribution = _obligation_contribution(view)
-    now = UNCHARGED if view.reconciliation is None else contribution.packed()
+    now = NO_RECORD if view.reconciliation is None else contribution.packed()
     if now != before:
         _replace_obligation(tally, _counted_obligation(before), contribution)
         published.counted = now
@@ -250,11 +290,29 @@ def count_obligation(
         _put_late(tally, view.late, contribution.currency, 1)
 
 
+def count_reference(tally: Tally, published: Published, view: ReferenceView) -> None:
+    """Replace the contribution of a reference by that of a view, as `count_payment` does.
+
+    A reference without a reconciliation and without a history, as nearly all are, contributes nothing and leaves no
+    trace.
+    """
+    before = published.counted
+    if view.reconciliation is None and not before:
+        return
+    contribution = _reference_contribution(view)
+    now = NO_RECORD if view.reconciliation is None else contribution.packed()
+    if now != before:
+        _replace_reference(tally, _counted_reference(before), contribution)
+        published.counted = now
+    if published.breaks or view.breaks:
+        _replace_breaks(tally, published, view.breaks, was_counted=bool(before))
+
+
 def recounted(kind: type, published_of_keys: Iterable[Published], forgotten: Day) -> Tally:
     """Compute the tally of some keys from the contribution of each: what an incremental tally must be equal to.
 
     Args:
-        kind: `PaymentState` or `ObligationState`: the kind of the keys.
+        kind: `PaymentState`, `ObligationState` or `ReferenceState`: the kind of the keys.
         published_of_keys: of all keys.
         forgotten: as the tally has it.
 
@@ -266,6 +324,8 @@ def recounted(kind: type, published_of_keys: Iterable[Published], forgotten: Day
         currency = ""
         if kind is PaymentState:
             _replace_payment(tally, _NO_PAYMENT, _counted_payment(published.counted))
+        elif kind is ReferenceState:
+            _replace_reference(tally, _NO_REFERENCE, _counted_reference(published.counted))
         else:
             contribution = _counted_obligation(published.counted)
             currency = contribution.currency
@@ -294,6 +354,15 @@ def _replace_obligation(tally: Tally, before: ObligationContribution, now: Oblig
     if now.ageing_bucket != before.ageing_bucket:
         _move(tally, AGEING, before.ageing_bucket, now.ageing_bucket)
     _replace_money(tally, OWED, before, now)
+
+
+def _replace_reference(tally: Tally, before: ReferenceContribution, now: ReferenceContribution) -> None:
+    if now.status != before.status:
+        _move(tally, STATUS, before.status, now.status)
+    if now.suspense != before.suspense:
+        for contribution, sign in ((before, -1), (now, 1)):
+            for currency, gross_minor in contribution.suspense:
+                tally.put((SUSPENSE, currency), (sign, sign * gross_minor))
 
 
 def _move(tally: Tally, kind: str, before: str, now: str) -> None:
@@ -327,7 +396,7 @@ def _replace_breaks(tally: Tally, published: Published, breaks: Iterable[Break],
 
 def _put_break(tally: Tally, one: Break, sign: int) -> None:
     difference = one.actual_minor - one.expected_minor
-    name = BREAK, one.break_class, one.currency
+    name = ACCEPTED if one.is_accepted else BREAK, one.break_class, one.currency
     tally.put(name, (sign, sign * abs(difference), sign * difference))
 
 

@@ -6,7 +6,7 @@ built, so a wrong edge fails at import, with a message that says what to change.
 shape of the graph is derived from here: topics to create, the group's tables, watermarks, codecs, metric labels.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -83,8 +83,13 @@ class Processor:
     outputs: tuple[Topic, ...]
     """Without the changelog and without the topics that the runtime writes."""
     late_inputs: tuple[Topic, ...] = ()
-    """Inputs that may come from processors behind this one, because their records change nothing that it writes to
-    those: no watermark waits in a circle. They are always read from the broker, never handed over within a commit."""
+    """Those of its inputs that come from processors behind it: answers to what it has written itself.
+
+    By declaring them it promises that neither their records nor its deadlines change what it writes to the topics that
+    lead back to them. So no watermark waits in a circle: that of a topic that leads back waits for the other inputs
+    alone, that of a late input waits for those topics, and deadlines wait for all inputs. A late input is always read
+    from the broker, since within a commit its reader has been flushed before its writer.
+    """
     table: Table | None = None
     shares: tuple[Share, ...] = ()
     """One for each output that other processors write to as well."""
@@ -159,6 +164,34 @@ class Topology:
         processor = self._processors.get(topic)
         return None if processor is None else processor.table
 
+    @cached_property
+    def sources_of(self) -> Mapping[Table, tuple[Topic, ...]]:
+        """The topics that feed each table: first the one that is not late, by which its partitions are named."""
+        return {
+            processor.table: tuple(sorted(processor.inputs, key=processor.late_inputs.__contains__))
+            for processor in self.in_flow_order
+            if processor.table is not None
+        }
+
+    @cached_property
+    def late(self) -> Mapping[Topic, Topic]:
+        """For each late input the topic that is first among the sources of the same table."""
+        return {late: sources[0] for sources in self.sources_of.values() for late in sources[1:]}
+
+    def complete(self, partitions: Collection[tuple[Topic, int]]) -> set[tuple[Topic, int]]:
+        """Those partitions of topics that one worker can process.
+
+        The partition of a table has one owner, who reads it from all of the table's topics. Where a worker is given it
+        of some of them only, it leaves it alone, until the group gives it all of them.
+        """
+        given = set(partitions)
+        found = set()
+        for topic, number in given:
+            table = self.table_of(topic)
+            if table is None or all((source, number) in given for source in self.sources_of[table]):
+                found.add((topic, number))
+        return found
+
     def changelog_of(self, topic: Topic) -> Topic | None:
         """The changelog of the table that is fed by a topic; a key has the same partition in both."""
         return self.changelogs.get(topic)
@@ -189,7 +222,8 @@ class Topology:
         """The topics whose watermarks an internal topic's own watermark waits for.
 
         These are the topics that its writers read, without those that another of them waits for already: inputs write
-        to `obligation-facts` directly, but the watermark of `payment-facts` waits for all inputs.
+        to `obligation-facts` directly, but the watermark of `payment-facts` waits for all inputs. A late input is none
+        of them where the topic leads back to it.
         """
         read = {
             topic: [source for writer in self.writers(topic) for source in self._causes(writer, topic)]
@@ -205,17 +239,14 @@ class Topology:
             for topic, found in read.items()
         }
 
-    def _causes(self, writer: Processor, topic: Topic) -> tuple[Topic, ...]:
+    def _causes(self, writer: Processor, topic: Topic) -> list[Topic]:
         """The inputs of a writer whose records may give rise to records on a topic."""
-        leads_back = {
-            source
-            for processor in self.processors
-            if topic in processor.inputs
-            for out in processor.outputs
-            for source in writer.late_inputs
-            if out is source
-        }
-        return tuple(source for source in writer.inputs if source not in leads_back)
+        behind = self._behind(topic)
+        return [source for source in writer.inputs if source not in writer.late_inputs or source not in behind]
+
+    def _behind(self, topic: Topic) -> set[Topic]:
+        """The topics to which records go on from a topic, however far."""
+        return topology_rules.behind(self.processors, topic)
 
     @cached_property
     def sinks(self) -> tuple[Topic, ...]:

@@ -34,6 +34,21 @@ def flow_order(processors: Iterable["Processor"]) -> tuple[list["Processor"], li
     return order, waiting
 
 
+def behind(processors: Iterable["Processor"], topic: Topic) -> set[Topic]:
+    """The topics to which records go on from a topic, however far: what its readers write, and so on."""
+    known = list(processors)
+    found: set[Topic] = set()
+    waiting = [topic]
+    while waiting:
+        one = waiting.pop()
+        for processor in known:
+            if one in processor.inputs:
+                further = [output for output in processor.outputs if output not in found]
+                found.update(further)
+                waiting += further
+    return found
+
+
 def _feeds(writer: "Processor", reader: "Processor") -> bool:
     return any(topic in reader.inputs and topic not in reader.late_inputs for topic in writer.outputs)
 
@@ -101,12 +116,28 @@ def _each_table_has_one_processor(topology: "Topology") -> Iterator[str]:
 
 def _each_table_has_one_source(topology: "Topology") -> Iterator[str]:
     for processor in topology.processors:
-        if processor.table is not None and len(processor.inputs) - len(processor.late_inputs) != 1:
-            names = " and ".join(topic.name for topic in processor.inputs) or "no topic"
+        in_time = [topic for topic in processor.inputs if topic not in processor.late_inputs]
+        if processor.table is not None and len(in_time) != 1:
+            names = " and ".join(topic.name for topic in in_time) or "no topic"
             yield (
-                f"{processor.name} keeps the table {processor.table.name} from {names}: keep it from one topic, whose "
-                "watermark is then the table's"
+                f"{processor.name} keeps the table {processor.table.name} from {names}: keep it from one topic, beside "
+                "late inputs, since deadlines of the table wait for that topic and for what answers it"
             )
+
+
+def _late_inputs_are_late(topology: "Topology") -> Iterator[str]:
+    for processor in topology.processors:
+        for topic in processor.late_inputs:
+            name = f"{processor.name} declares the late input {topic.name}"
+            if topic not in processor.inputs:
+                yield f"{name}, which is none of its inputs: add it to the inputs, or remove it from the late ones"
+            elif processor.table is None:
+                yield f"{name}, but keeps no table: nothing of it waits for an answer; remove it from the late inputs"
+            elif not any(topic in behind(topology.processors, output) for output in processor.outputs):
+                yield (
+                    f"{name}, but nothing that it writes leads there: remove it from the late inputs, so that its "
+                    "records are handed over within a commit"
+                )
 
 
 def _each_topic_is_read_as_its_role_says(topology: "Topology") -> Iterator[str]:
@@ -258,7 +289,10 @@ def _the_graph_is_acyclic(topology: "Topology") -> Iterator[str]:
     _, cyclic = flow_order(topology.processors)
     if cyclic:
         names = ", ".join(processor.name for processor in cyclic)
-        yield f"the processors {names} feed each other in a cycle, so no watermark could advance: remove an output"
+        yield (
+            f"the processors {names} feed each other in a cycle, so no watermark could advance: remove an output, or "
+            "declare the topic that leads back a late input of its reader, if it answers what that has written"
+        )
 
 
 _RULES: tuple[tuple[Callable[["Topology"], Iterable[str]], ...], ...] = (
@@ -267,6 +301,7 @@ _RULES: tuple[tuple[Callable[["Topology"], Iterable[str]], ...], ...] = (
         _each_table_has_its_changelog,
         _each_table_has_one_processor,
         _each_table_has_one_source,
+        _late_inputs_are_late,
         _each_topic_is_read_as_its_role_says,
         _each_topic_is_written_as_its_role_says,
         _shares_are_of_shared_topics,

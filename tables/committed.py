@@ -21,7 +21,10 @@ from domain.payments import view as payment
 from domain.payments.view import PaymentState
 from domain.policy import Policy
 from domain.publishing import Published
-from domain.records import ObligationReconciliation, PaymentReconciliation
+from domain.records import ObligationReconciliation, PaymentReconciliation, ReferenceReconciliation
+from domain.references import state as reference_state
+from domain.references import view as reference
+from domain.references.view import ReferenceState
 from domain.time import Micros
 from streams.partitioning import partition_of
 from streams.topics import Topic
@@ -43,7 +46,7 @@ class NotOwned(Exception):
 class KeySnapshot(NamedTuple):
     """The committed state of a key."""
 
-    state: PaymentState | ObligationState
+    state: PaymentState | ObligationState | ReferenceState
     """The caller owns it."""
     published: Published
     partition: int
@@ -54,22 +57,27 @@ class KeySnapshot(NamedTuple):
     @property
     def facts(self) -> int:
         """The number of facts in the state. For an obligation, the application of each payment counts as one."""
+        decisions = len(self.state.decisions)
         match self.state:
             case PaymentState():
-                return _count(payment_state.identities(self.state))
+                return decisions + _count(payment_state.identities(self.state))
             case ObligationState():
-                return _count(obligation_state.identities(self.state)) + len(self.state.applications)
+                return decisions + _count(obligation_state.identities(self.state)) + len(self.state.applications)
+            case ReferenceState():
+                return decisions + reference_state.facts(self.state)
             case never:
                 assert_never(never)
 
-    def reconciliation(self) -> PaymentReconciliation | ObligationReconciliation | None:
-        """The reconciliation as of the watermark, with the version last published; None for an uncharged obligation."""
-        record: PaymentReconciliation | ObligationReconciliation | None
+    def reconciliation(self) -> PaymentReconciliation | ObligationReconciliation | ReferenceReconciliation | None:
+        """The reconciliation as of the watermark, with the version last published; None for a key without one."""
+        record: PaymentReconciliation | ObligationReconciliation | ReferenceReconciliation | None
         match self.state:
             case PaymentState():
                 record = payment.view(self.state, self.watermark, self.policy).reconciliation
             case ObligationState():
                 record = obligation.view(self.state, self.watermark, self.policy).reconciliation
+            case ReferenceState():
+                record = reference.view(self.state, self.watermark, self.policy).reconciliation
             case never:
                 assert_never(never)
         return None if record is None else msgspec.structs.replace(record, version=self.published.version)
@@ -103,13 +111,16 @@ class CommittedReader:
         self._engine = engine
         self._partitions = partitions
         self._policy = policy
-        self._sources = {table.key_kind: topic for topic, table in topology.tables_by_source.items()}
+        self._sources = {table.key_kind: sources for table, sources in topology.sources_of.items()}
         self._tables = {table.key_kind: (table.id, Unpacker(table.state)) for table in topology.tables}
         self._threads = ThreadPoolExecutor(THREADS, "rentmatch-committed")
 
     def source_of(self, key_kind: str, key: str) -> TopicPartition:
-        """The partition of facts that a key belongs to; `key_kind` is `payment` or `obligation`."""
-        topic = self._sources[key_kind]
+        """The partition of facts that a key belongs to; `key_kind` is `payment`, `obligation` or `reference`.
+
+        Of a table that several topics feed it is that of the first; whoever owns the key reads it of all of them.
+        """
+        topic = self._sources[key_kind][0]
         return TopicPartition(topic, partition_of(key, self._partitions[topic]))
 
     def owns(self, key_kind: str, key: str) -> bool:
@@ -129,7 +140,8 @@ class CommittedReader:
             raise NotOwned(f"{source} is not assigned to this worker")
         epoch = engine.epoch
         # Before the store is read: a commit in between makes the state newer than the watermark, never older.
-        watermark = engine.watermarks.stored(source)
+        sources = (TopicPartition(topic, source.number) for topic in self._sources[key_kind])
+        watermark = engine.watermarks.stored(*sources)
         rendered = await asyncio.get_running_loop().run_in_executor(
             self._threads, self._read, key_kind, source.number, key, watermark, render
         )

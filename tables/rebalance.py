@@ -139,11 +139,20 @@ class RecoveryService(Service):  # type: ignore[misc]
         """The partitions to process, the changelogs to recover for them, and other changelogs to keep warm.
 
         The changelogs follow the source partitions, whatever the assignor says of them: the worker that processes a
-        partition of facts owns its state.
+        partition of facts owns its state. A table with several topics needs the partition of each: the assignor gives
+        them to one worker where all members subscribe to the same topics, but not in a group of two versions.
         """
         topology = worker.topology
         source_of = {worker.names[topic]: topic for topic in topology.sources}
-        sources = [TopicPartition(source_of[tp.topic], tp.partition) for tp in assigned if tp.topic in source_of]
+        given = [TopicPartition(source_of[tp.topic], tp.partition) for tp in assigned if tp.topic in source_of]
+        complete = topology.complete(given)
+        sources = [source for source in given if source in complete]
+        if waiting := sorted(f"{source.topic.name}[{source.number}]" for source in given if source not in complete):
+            log.warning(
+                "not processed until the group gives this worker the same partitions of all topics of their table, "
+                "which it does once all workers are of one version: %s",
+                ", ".join(waiting),
+            )
         changelogs = {
             (worker.names[table.changelog], source.number): TablePartition(table.id, source.number)
             for source in sources

@@ -38,7 +38,7 @@ from tables.tallies import pack_tally, unpack_tally
 
 def moved(topology: Topology) -> tuple[Topic, ...]:
     """The topics that move: those whose facts feed a table, and the changelogs. `progress` is written last."""
-    return (*topology.changelogs, *topology.changelogs.values())
+    return (*topology.changelogs, *dict.fromkeys(topology.changelogs.values()))
 
 
 class RepartitionFailed(RuntimeError):
@@ -105,7 +105,7 @@ class Repartition:
             RecoveryFailed: the old topics cannot be read.
 
         """
-        tables = self._topology.tables_by_source
+        tables = self._topology.sources_of
         names = {topic: self._old.topic(topic) for topic in self._topology.topics}
         recovery = Recovery(self._old.kafka(), self._old.application_id, names, lambda: False)
         log_offsets = LogOffsets(self._old.kafka(), self._old.application_id)
@@ -113,11 +113,11 @@ class Repartition:
             unread = recovery.positions(self._sources())
             changelogs = [
                 Changelog(names[table.changelog], number, TablePartition(table.id, number))
-                for facts, table in tables.items()
-                for number in range(self._before[facts])
+                for table, sources in tables.items()
+                for number in range(self._before[sources[0]])
             ]
             recovery.read_state(self._scratch, changelogs)
-            keys = {table.changelog.name: self._copy_states(facts, table) for facts, table in tables.items()}
+            keys = {table.changelog.name: self._copy_states(sources[0], table) for table, sources in tables.items()}
             facts_moved = self._copy_facts(recovery, log_offsets, unread)
         finally:
             recovery.close()

@@ -118,7 +118,7 @@ async def open_worker(
         codec = codec_of(settings)
         log.info("the Avro codec is %s", "compiled" if codec.is_compiled else "plain Python")
         stages = make_stages(store, codec, partitions)
-        engine = Engine(stages, WatermarkTracker(partitions, topology.upstream), clock)
+        engine = Engine(stages, WatermarkTracker(partitions, topology.upstream, topology.late), clock)
         committed = CommittedReader(store, engine, partitions, settings.policy, topology)
         opened.callback(committed.close)
         admin = AdminClient(dict(kafka))

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from ops.console import Command, put_json, put_line, put_table
-from streams.topics import DAY_MS, Role, Topic
+from streams.topics import DAY_MS, FOREVER_MS, Role, Topic
 from streams.topology import TOPOLOGY, Processor, Topology
 
 
@@ -41,6 +41,7 @@ def as_json(topology: Topology) -> dict[str, Any]:
             {
                 "name": processor.name,
                 "inputs": _names(processor.inputs),
+                "late_inputs": _names(processor.late_inputs),
                 "outputs": _names(processor.outputs),
                 "table": None if processor.table is None else processor.table.name,
                 "shares": [
@@ -116,7 +117,7 @@ def _print_tables(topology: Topology) -> None:
             for processor in topology.in_flow_order
             for row in _rows(
                 [processor.name],
-                _names(processor.inputs),
+                [_input(processor, topic) for topic in processor.inputs],
                 [_output(processor, topic) for topic in processor.outputs],
                 ["-" if processor.table is None else processor.table.name],
             )
@@ -148,6 +149,10 @@ def _rows(*columns: list[str]) -> list[list[str]]:
     return [list(row) for row in zip_longest(*columns, fillvalue="")]
 
 
+def _input(processor: Processor, topic: Topic) -> str:
+    return f"{topic.name} (late)" if topic in processor.late_inputs else topic.name
+
+
 def _output(processor: Processor, topic: Topic) -> str:
     """An output, with the processor's share where other processors write to it as well."""
     for share in processor.shares:
@@ -163,7 +168,9 @@ def _records(topic: Topic, topology: Topology) -> list[str]:
 
 
 def _retention(topic: Topic) -> str:
-    return "compacted" if topic.retention_ms is None else f"{topic.retention_ms // DAY_MS} days"
+    if topic.retention_ms is None:
+        return "compacted"
+    return "for ever" if topic.retention_ms == FOREVER_MS else f"{topic.retention_ms // DAY_MS} days"
 
 
 def _names(topics: Iterable[Topic]) -> list[str]:

@@ -98,6 +98,8 @@ def _configs(topic: Topic) -> dict[str, str]:
     configs = {"cleanup.policy": "compact"} if topic.compacted else {"cleanup.policy": "delete"}
     if not topic.compacted:
         configs["retention.ms"] = str(topic.retention_ms)
+    if topic.retention_ms == topics.FOREVER_MS:
+        configs["retention.bytes"] = "-1"  # a broker may have a limit for all topics
     if topic is topics.PROGRESS:
         # A few keys, rewritten twice a second for ever: without short segments every start would read the whole day.
         return configs | {"segment.bytes": str(MIB), "segment.ms": "600000", "min.cleanable.dirty.ratio": "0.1"}
@@ -186,18 +188,21 @@ def _exists(cluster: Any, name: str) -> bool:
 def _copartitioned(
     settings: Settings, desired: DesiredTopic, cluster: Any, report: Report, topology: Topology
 ) -> DesiredTopic:
-    """Give a missing topic as many partitions as the existing one that it must be co-partitioned with."""
-    for pair in topology.changelogs.items():
-        if desired.topic in pair:
-            partner = settings.topic(pair[0] if desired.topic is pair[1] else pair[1])
-            if _exists(cluster, partner):
-                count = len(cluster.topics[partner].partitions)
-                if count != desired.partitions:
-                    report.notes.append(
-                        f"{desired.name} takes the {count} partitions of {partner}, with which it must agree, rather "
-                        f"than the {desired.partitions} of RENTMATCH_PARTITIONS."
-                    )
-                return DesiredTopic(desired.topic, desired.name, count, desired.configs)
+    """Give a missing topic as many partitions as the existing ones that it must be co-partitioned with."""
+    for table, sources in topology.sources_of.items():
+        together = (table.changelog, *sources)
+        if desired.topic not in together:
+            continue
+        for partner in map(settings.topic, together):
+            if not _exists(cluster, partner):
+                continue
+            count = len(cluster.topics[partner].partitions)
+            if count != desired.partitions:
+                report.notes.append(
+                    f"{desired.name} takes the {count} partitions of {partner}, with which it must agree, rather "
+                    f"than the {desired.partitions} of RENTMATCH_PARTITIONS."
+                )
+            return DesiredTopic(desired.topic, desired.name, count, desired.configs)
     return desired
 
 

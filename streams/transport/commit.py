@@ -153,7 +153,7 @@ class Stage(Protocol):
 
         Args:
             commit: filled in place.
-            watermarks: the caught-up time of each partition of its input (contract section 9).
+            watermarks: the caught-up time of each partition of its table (contract section 9).
 
         """
 

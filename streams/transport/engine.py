@@ -59,7 +59,7 @@ class Engine:
 
         Args:
             epoch: names this assignment; batches of another one are stale.
-            positions: where to read on, by partition.
+            positions: where to read on, by partition; of a table's partition, in all topics that feed it or in none.
             group_offsets: the group's offsets of all partitions, whoever reads them.
 
         """
@@ -73,7 +73,12 @@ class Engine:
             stage.discard()
             if stage.table is not None:
                 stage.table.revoked()
-                stage.table.assigned(source.number for source in positions if source.topic in stage.inputs)
+                stage.table.assigned(
+                    source.number
+                    for source in positions
+                    if source.topic is stage.inputs[0]
+                    and all(TopicPartition(topic, source.number) in positions for topic in stage.inputs)
+                )
 
     def revoked(self) -> None:
         """Process nothing any more, and forget all that is not committed."""
@@ -125,13 +130,10 @@ class Engine:
         for stage in self._stages:
             watermarks: dict[int, Micros] = {}
             if stage.table is not None:
-                for topic in stage.inputs:
-                    watermarks |= self.watermarks.of(topic)
-                    overdue |= {
-                        TopicPartition(topic, number)
-                        for number, until in watermarks.items()
-                        if until > NOT_CAUGHT_UP and stage.table.fire_deadlines(number, until)
-                    }
+                watermarks = self.watermarks.of(*stage.inputs)
+                for number, until in watermarks.items():
+                    if until > NOT_CAUGHT_UP and stage.table.fire_deadlines(number, until):
+                        overdue.update(TopicPartition(topic, number) for topic in stage.inputs)
             stage.flush(commit, watermarks)
         self._published_watermarks = self.watermarks.to_publish(self.expected, overdue)
         for source, watermark in self._published_watermarks.items():

@@ -9,6 +9,9 @@ checking that for each deadline, each partition has a watermark, and views are d
 
 So watermarks travel down the pipeline with the data, and a stage that makes no progress holds back every deadline
 downstream of it. They are written to the `progress` topic in the transaction that makes them true.
+
+A table that is fed by several topics has several watermarks for a partition. Its views are as of the earliest, which is
+that of the late input (`Processor.late_inputs`): it waits for topics that wait for the others.
 """
 
 from collections.abc import Container, Iterable, Mapping
@@ -32,11 +35,13 @@ class Watermark(NamedTuple):
     """A value of the progress topic."""
 
     caught_up: Micros
-    """Views of this partition's keys are as of this time. It never goes back: that would retract what was published."""
+    """Views of this partition's keys are as of this time, or of an earlier one of another topic that feeds their table.
+    It never goes back: that would retract what was published."""
     offset: int
     """The next offset of the partition at that time: a group that is reset to before it has no watermark any more."""
     passed: Micros
-    """All deadlines up to this time have fired: downstream watermarks wait for this."""
+    """Up to this time everything has gone on downstream, whose watermarks wait for this: the records, and the deadlines
+    that fire by this watermark."""
     partitions: int
     """The number of partitions of its topic at that time."""
 
@@ -97,12 +102,19 @@ class WatermarkTracker:
     Args:
         partitions: the number of partitions of each topic.
         upstream: for each internal topic, the topics whose watermarks its own waits for (`Topology.upstream`).
+        late: for each late input the first source of its table (`Topology.late`).
 
     """
 
-    def __init__(self, partitions: Mapping[Topic, int], upstream: Mapping[Topic, tuple[Topic, ...]]) -> None:
+    def __init__(
+        self,
+        partitions: Mapping[Topic, int],
+        upstream: Mapping[Topic, tuple[Topic, ...]],
+        late: Mapping[Topic, Topic] | None = None,
+    ) -> None:
         self._partitions = dict(partitions)
         self._upstream = upstream
+        self._late = late or {}
         self._last = [topic for topic in upstream if not any(topic in topics for topics in upstream.values())]
         self._end_offsets = _EndOffsets()
         self._remote: dict[bytes, Watermark] = {}
@@ -173,7 +185,33 @@ class WatermarkTracker:
             else:
                 self._own[source] = watermark.caught_up
                 self._passed[source] = watermark.passed
+        if not reset:
+            self._begin_late_inputs(positions)
         self._stored = dict(self._own)
+
+    def _begin_late_inputs(self, sources: Iterable[TopicPartition]) -> None:
+        """Let a late input that is new to a pipeline with data begin at the time of the table's other topic.
+
+        Without a watermark of its own it would set the views of its table back, and what they published would be
+        retracted. It is new if a topic that waits for it has a watermark, which must then come from a version without
+        this input: nothing can be on it that belongs to the time before.
+        """
+        for source in sources:
+            first = self._late.get(source.topic)
+            if first is None or key_of(source) in self._remote or not self._is_known_behind(source.topic):
+                continue
+            other = TopicPartition(first, source.number)
+            self._own[source] = self._own.get(other, NOT_CAUGHT_UP)
+            self._passed[source] = self._passed.get(other, NOT_CAUGHT_UP)
+
+    def _is_known_behind(self, topic: Topic) -> bool:
+        """Whether a topic that waits for this one has a watermark."""
+        return any(
+            key_of(TopicPartition(waiting, number)) in self._remote
+            for waiting, before in self._upstream.items()
+            if topic in before
+            for number in range(self._partitions[waiting])
+        )
 
     def revoked(self) -> None:
         """Track no partition."""
@@ -207,16 +245,20 @@ class WatermarkTracker:
         for source, until in self._end_offsets.take_reached(processed):
             self._own[source] = max(until, self._own[source])
 
-    def of(self, topic: Topic) -> dict[int, Micros]:
-        """The watermark of each partition of a topic that this worker reads."""
-        return {source.number: own for source, own in self._own.items() if source.topic is topic}
+    def of(self, *topics: Topic) -> dict[int, Micros]:
+        """The watermark of each partition that this worker reads of all these topics: the earliest of theirs."""
+        first, *others = ({s.number: own for s, own in self._own.items() if s.topic is topic} for topic in topics)
+        for other in others:
+            first = {number: min(own, other[number]) for number, own in first.items() if number in other}
+        return first
 
-    def stored(self, source: TopicPartition) -> Micros:
-        """The watermark that the local store's state of a partition is as of; NOT_CAUGHT_UP without the partition.
+    def stored(self, *sources: TopicPartition) -> Micros:
+        """The watermark that the local store's state of a table's partition is as of: the earliest of its sources'.
 
-        Not the one received last from the progress topic: a reader may see it before the store has applied the commit.
+        NOT_CAUGHT_UP without the partition. Not the one received last from the progress topic: a reader may see it
+        before the store has applied the commit.
         """
-        return self._stored.get(source, NOT_CAUGHT_UP)
+        return min(self._stored.get(source, NOT_CAUGHT_UP) for source in sources)
 
     def to_publish(
         self, processed: Mapping[TopicPartition, int], overdue: Container[TopicPartition]
