@@ -49,6 +49,12 @@ class Accepted(msgspec.Struct, array_like=True, gc=False):
         """
         return True
 
+    def fill_in_from(self, other: Self) -> None:
+        """Fill in, in place, what `filled_in` cannot name: what is inside a field, or depends on several fields.
+
+        Called with each further telling that agrees with the first, in order.
+        """
+
     @property
     def told(self) -> "tuple[Self, ...]":
         """All tellings in order; of an identity that was told once, itself."""
@@ -145,6 +151,8 @@ def hold(tellings: Iterable[A], version_1: Version1 | None = None) -> A:
                 for name in given:
                     setattr(held, name, getattr(telling, name))
                 break
+    for telling in agreeing:
+        held.fill_in_from(telling)
     return held
 
 

@@ -5,12 +5,18 @@ A rule that depends on a deadline gives its breaks and the next instant at which
 
 from collections.abc import Iterable
 
-from domain.breaks.model import NO_CURRENCY, Break, conflict_breaks, in_order, new_break
+from domain.breaks.model import Break, in_order, new_break
 from domain.calendar import later
 from domain.deadlines import watch
-from domain.obligations.allocation import Allocation
-from domain.obligations.state import ObligationState, identities
-from domain.obligations.totals import CountingPayment, ObligationTotals, installment_ids_ever_planned
+from domain.obligations.allocation import Coverage
+from domain.obligations.conflicts import conflicts
+from domain.obligations.state import ObligationState
+from domain.obligations.totals import (
+    CountingPayment,
+    ObligationTotals,
+    installment_ids_ever_planned,
+    latest_cancellation,
+)
 from domain.policy import Policy
 from domain.records import BreakClass
 from domain.time import FAR_FUTURE, Micros
@@ -19,14 +25,14 @@ from domain.time import FAR_FUTURE, Micros
 def breaks_without_charge(
     state: ObligationState, payments: list[CountingPayment], now: Micros, policy: Policy
 ) -> tuple[tuple[Break, ...], Micros]:
-    """Give the open breaks, by break id, of an obligation that was never charged, and when they change next."""
-    found = _conflicts(state)
+    """Give the breaks, by break id, of an obligation that was never charged, and when they change next."""
+    found = conflicts(state)
     next_deadline = FAR_FUTURE
     for one in payments:
         counting = one.standing_minor + one.pending_minor
         if not counting:
             continue
-        due_at = later(one.application.initiated_at, policy.orphan_grace_micros)
+        due_at = later(one.application.assigned_at, policy.orphan_grace_micros)
         has_passed, changes_at = watch(due_at, now)
         next_deadline = min(next_deadline, changes_at)
         if has_passed:
@@ -35,44 +41,33 @@ def breaks_without_charge(
 
 
 def obligation_breaks(
-    state: ObligationState, totals: ObligationTotals, allocation: Allocation, now: Micros, policy: Policy
+    state: ObligationState, totals: ObligationTotals, coverage: Coverage, now: Micros, policy: Policy
 ) -> tuple[tuple[Break, ...], Micros]:
-    """Give the open breaks of a charged obligation, by break id, and when they change next."""
-    found = _conflicts(state)
+    """Give the breaks of a charged obligation, by break id, and when they change next."""
+    found = conflicts(state)
     if state.adjustments:
         found += _foreign_adjustments(state, totals)
     if len(totals.payments) < len(state.applications):
         found += _foreign_payments(state, totals)
-    unknown, unknown_changes_at = _unknown_installments(state, totals, allocation, now, policy)
-    found += unknown
+    misdirected, misdirected_change_at = _misdirected_payments(state, totals, coverage, now, policy)
+    found += misdirected
     mismatch, mismatch_changes_at = _plan_sum_mismatch(state, totals, now, policy)
     if mismatch is not None:
         found.append(mismatch)
-    if allocation.overpaid_minor:
-        found.append(_overpayment(state, totals, allocation))
-    return in_order(found), min(unknown_changes_at, mismatch_changes_at)
-
-
-def _conflicts(state: ObligationState) -> list[Break]:
-    """Give the breaks of contract section 3: conflicting facts, and events used for two facts."""
-    charge = state.charge
-    if not (state.plans or state.adjustments or state.cancellation or (charge is not None and charge.conflict)):
-        return []  # at most one identity, without a conflict
-    events: list[str] = []
-    disputed = False
-    for _, accepted in identities(state):
-        disputed = disputed or accepted.conflict
-        events.extend(accepted.event_ids())
-    if not disputed and len(set(events)) == len(events):
-        return []
-    currency = NO_CURRENCY if charge is None else charge.currency
-    return conflict_breaks("obligation", state.obligation_id, identities(state), currency)
+    if coverage.overpaid_minor:
+        found.append(_overpayment(state, totals, coverage))
+    return in_order(found), min(misdirected_change_at, mismatch_changes_at)
 
 
 def _payment_break(
-    state: ObligationState, payment: CountingPayment, break_class: BreakClass, counting: int, due_at: Micros
+    state: ObligationState,
+    payment: CountingPayment,
+    break_class: BreakClass,
+    counting: int,
+    due_at: Micros | None,
+    further_event_ids: tuple[str, ...] = (),
 ) -> Break:
-    """Open a break about a payment that counts, but has no charge or no installment to count for."""
+    """Open a break about the money that a payment gives to the obligation."""
     application = payment.application
     return new_break(
         "obligation",
@@ -82,7 +77,7 @@ def _payment_break(
         actual_minor=counting,
         currency=application.currency,
         due_at=due_at,
-        event_ids=(application.initiation_event_id,),
+        event_ids=(*application.event_ids, *further_event_ids),
     )
 
 
@@ -100,7 +95,7 @@ def _foreign_payments(state: ObligationState, totals: ObligationTotals) -> list[
     """Give the breaks of payments in another currency than the charge's, which are not allocated."""
     charge = totals.charge
     return [
-        _currency_mismatch(state, totals, ("payment", payment_id), (one.initiation_event_id, charge.event_id))
+        _currency_mismatch(state, totals, ("payment", payment_id), (*one.event_ids, charge.event_id))
         for payment_id, one in state.applications.items()
         if one.initiated and one.currency != charge.currency
     ]
@@ -119,39 +114,82 @@ def _currency_mismatch(
     )
 
 
-def _unknown_installments(
-    state: ObligationState, totals: ObligationTotals, allocation: Allocation, now: Micros, policy: Policy
+def _misdirected_payments(
+    state: ObligationState, totals: ObligationTotals, coverage: Coverage, now: Micros, policy: Policy
 ) -> tuple[list[Break], Micros]:
-    """Give the breaks of payments that name an installment of no version of the plan, once their grace has passed."""
+    """Give the breaks of payments for an installment that never was, or for another property, and when they change."""
+    property_id, index_by_id = totals.charge.property_id, coverage.index_by_id
+    suspects: list[CountingPayment] = []
+    for one in totals.payments:
+        application = one.application
+        if application.property_id is not None and application.property_id != property_id:
+            suspects.append(one)
+            continue
+        for share in application.shares:
+            if share.installment_id is not None and share.installment_id not in index_by_id:
+                suspects.append(one)
+                break
+    if not suspects:
+        return [], FAR_FUTURE
     found: list[Break] = []
     next_deadline = FAR_FUTURE
-    ever_planned: set[str] | None = None
-    for one in totals.payments:
-        named = one.application.installment_id
-        if named is None or named in allocation.index_by_id:
-            continue
-        if ever_planned is None:
-            ever_planned = installment_ids_ever_planned(state, totals.charge)
-        if named in ever_planned:
-            continue
-        due_at = later(one.application.initiated_at, policy.orphan_grace_micros)
-        has_passed, changes_at = watch(due_at, now)
+    ever_planned = installment_ids_ever_planned(state, totals.charge)
+    for one in suspects:
+        mismatch, changes_at = _misdirected_payment(state, totals, one, ever_planned, now, policy)
         next_deadline = min(next_deadline, changes_at)
-        if has_passed:
-            counting = one.standing_minor + one.pending_minor
-            found.append(_payment_break(state, one, BreakClass.INSTALLMENT_UNKNOWN, counting, due_at))
+        if mismatch is not None:
+            found.append(mismatch)
     return found, next_deadline
+
+
+def _misdirected_payment(
+    state: ObligationState,
+    totals: ObligationTotals,
+    payment: CountingPayment,
+    ever_planned: set[str],
+    now: Micros,
+    policy: Policy,
+) -> tuple[Break | None, Micros]:
+    """Give the break of a payment that names an installment that never was, else of one for another property."""
+    application, charge = payment.application, totals.charge
+    unknown = [
+        share
+        for share in application.shares
+        if share.installment_id is not None and share.installment_id not in ever_planned
+    ]
+    changes_at = FAR_FUTURE
+    if unknown:
+        due_at = later(application.assigned_at, policy.orphan_grace_micros)
+        has_passed, changes_at = watch(due_at, now)
+        if has_passed:
+            counting = sum([share.standing_minor for share in unknown])
+            if payment.pending_minor:
+                counting += sum([share.in_flight_minor for share in unknown])
+            return _payment_break(state, payment, BreakClass.INSTALLMENT_UNKNOWN, counting, due_at), changes_at
+    if application.property_id is None or application.property_id == charge.property_id:
+        return None, changes_at
+    counting = payment.standing_minor + payment.pending_minor
+    mismatch = _payment_break(state, payment, BreakClass.PROPERTY_MISMATCH, counting, None, (charge.event_id,))
+    return mismatch, changes_at
 
 
 def _plan_sum_mismatch(
     state: ObligationState, totals: ObligationTotals, now: Micros, policy: Policy
 ) -> tuple[Break | None, Micros]:
-    """Give the break of a plan in force that does not add up to the balance, once its grace has passed."""
-    charge, plan = totals.charge, totals.plan
-    if not plan.installments or state.cancellation is not None:
+    """Give the break of a plan in force that does not add up to the balance, once its grace has passed.
+
+    Adjustments that name an installment of the plan change its sum. Dated adjustments, and those that name them, are
+    no part of it.
+    """
+    charge, plan, specific = totals.charge, totals.plan, totals.specific
+    if not plan.installments or totals.is_cancelled:
         return None, FAR_FUTURE
+    expected = totals.balance_minor
     planned = sum([installment.amount_minor for installment in plan.installments])
-    if planned == totals.balance_minor:
+    if specific is not None:
+        expected -= specific.dated_minor
+        planned += sum(specific.of_planned.values())
+    if planned == expected:
         return None, FAR_FUTURE
     latest = max(charge.occurred_at, plan.occurred_at, *(one.occurred_at for one in state.adjustments.values()))
     due_at = later(latest, policy.orphan_grace_micros)
@@ -163,29 +201,37 @@ def _plan_sum_mismatch(
         state.obligation_id,
         ("plan",),
         BreakClass.PLAN_SUM_MISMATCH,
-        expected_minor=totals.balance_minor,
+        expected_minor=expected,
         actual_minor=planned,
         currency=charge.currency,
         due_at=due_at,
-        event_ids=(charge.event_id, plan.event_id, *(one.event_id for one in state.adjustments.values())),
+        event_ids=(*_events_of_balance(state, totals), plan.event_id),
     )
     return mismatch, changes_at
 
 
-def _overpayment(state: ObligationState, totals: ObligationTotals, allocation: Allocation) -> Break:
-    """Give the break of net settled money above what is owed."""
-    charge = totals.charge
-    events = [charge.event_id, *(adjustment.event_id for adjustment in state.adjustments.values())]
-    if state.cancellation is not None:
-        events.append(state.cancellation.event_id)
-    events += [one.application.initiation_event_id for one in totals.payments if one.standing_minor]
+def _overpayment(state: ObligationState, totals: ObligationTotals, coverage: Coverage) -> Break:
+    """Give the break of net settled money above what is owed, or of a credit that is owed back."""
+    events = _events_of_balance(state, totals)
+    for one in totals.payments:
+        if one.standing_minor:
+            events += one.application.event_ids
     return new_break(
         "obligation",
         state.obligation_id,
         ("balance",),
         BreakClass.OVERPAYMENT,
-        expected_minor=max(0, totals.balance_minor),
-        actual_minor=allocation.paid_minor,
-        currency=charge.currency,
+        expected_minor=totals.balance_minor,
+        actual_minor=coverage.paid_minor,
+        currency=totals.charge.currency,
         event_ids=events,
     )
+
+
+def _events_of_balance(state: ObligationState, totals: ObligationTotals) -> list[str]:
+    """Give the events that say what is owed: the charge, the adjustments, and what decides whether it is cancelled."""
+    events = [totals.charge.event_id, *(adjustment.event_id for adjustment in state.adjustments.values())]
+    latest = latest_cancellation(state)
+    if latest is not None:
+        events.append(latest.event_id)
+    return events

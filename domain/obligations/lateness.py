@@ -4,8 +4,10 @@ import msgspec
 
 from domain.calendar import end_of_day, start_of_day
 from domain.deadlines import watch
+from domain.facts import Installment
 from domain.ids import alert_id
-from domain.obligations.allocation import Allocation
+from domain.obligations.allocation import Coverage
+from domain.obligations.state import Charge
 from domain.obligations.totals import ObligationTotals
 from domain.records import AgeingBucket, LateStage
 from domain.time import FAR_FUTURE, Day, Micros
@@ -29,7 +31,7 @@ class Lateness(msgspec.Struct, frozen=True, gc=False):
     """How late an obligation is at an instant."""
 
     late: tuple[Late, ...]
-    """The late installments, in order of payment."""
+    """The late installments, in order of due date."""
     next_due_date: Day | None
     """The due date of the first installment that is not covered."""
     oldest_late_due_date: Day | None
@@ -38,7 +40,7 @@ class Lateness(msgspec.Struct, frozen=True, gc=False):
     """The next instant at which any of this changes by the clock alone."""
 
 
-# From the last stage to the first: the days after the due date that must have ended. None stands for the grace days.
+# From the last stage to the first: the days after the due date that must have ended. None stands for the grace.
 _STAGES: tuple[tuple[LateStage, int | None], ...] = (
     (LateStage.DAYS_90, 90),
     (LateStage.DAYS_60, 60),
@@ -54,17 +56,17 @@ _BUCKETS: tuple[tuple[AgeingBucket, int], ...] = (
 )
 
 
-def lateness_of(obligation_id: str, totals: ObligationTotals, allocation: Allocation, now: Micros) -> Lateness:
+def lateness_of(obligation_id: str, totals: ObligationTotals, coverage: Coverage, now: Micros) -> Lateness:
     """Find the late installments, their stages, and the age of the debt."""
     charge = totals.charge
     zone = charge.time_zone
     late: list[Late] = []
     next_due_date: Day | None = None
     next_deadline = FAR_FUTURE
-    for index, uncovered in enumerate(allocation.uncovered):
+    for index, uncovered in enumerate(coverage.uncovered):
         if not uncovered:
             continue
-        installment = allocation.installments[index]
+        installment = coverage.installments[index]
         due_date = installment.due_date
         if next_due_date is None:
             next_due_date = due_date
@@ -73,9 +75,9 @@ def lateness_of(obligation_id: str, totals: ObligationTotals, allocation: Alloca
         if not is_late:
             next_deadline = min(next_deadline, late_at)
             break  # in order of due date: none of the following is late either
-        stage, next_stage_at = stage_at(due_date, charge.grace_days, zone, now)
+        stage, next_stage_at = stage_at(due_date, grace_end(installment, charge), zone, now)
         next_deadline = min(next_deadline, next_stage_at)
-        amount, unpaid = allocation.amounts[index], allocation.unpaid[index]
+        amount, unpaid = coverage.amounts[index], coverage.unpaid[index]
         late.append(
             Late(
                 alert_id=alert_id(obligation_id, installment.installment_id, due_date),
@@ -97,25 +99,38 @@ def lateness_of(obligation_id: str, totals: ObligationTotals, allocation: Alloca
     return Lateness(tuple(late), next_due_date, oldest_late_due_date, bucket, next_deadline)
 
 
-def stage_at(due_date: Day, grace_days: int, zone: str, now: Micros) -> tuple[LateStage, Micros]:
+def grace_end(installment: Installment, charge: Charge) -> Day:
+    """Give the last day of grace of an installment.
+
+    It is the installment's own; else the charge's, of what is due on the charge's due date; else so many grace days
+    after the due date.
+    """
+    if installment.grace_ends_on is not None:
+        return installment.grace_ends_on
+    if charge.grace_ends_on is not None and installment.due_date == charge.due_date:
+        return charge.grace_ends_on
+    return installment.due_date + charge.grace_days
+
+
+def stage_at(due_date: Day, grace_ends_on: Day, zone: str, now: Micros) -> tuple[LateStage, Micros]:
     """Give the furthest stage whose days after the due date have ended, and when the next one is reached.
 
-    FAR_FUTURE after the last stage. Only for a due day that has ended: before the grace days have ended, the stage is
+    FAR_FUTURE after the last stage. Only for a due day that has ended: before the grace has ended, the stage is
     `past_due`.
 
     Args:
         due_date: the installment's.
-        grace_days: the obligation's.
+        grace_ends_on: the last day of its grace.
         zone: IANA name of the property's time zone.
         now: the instant to look from.
 
     """
     following = FAR_FUTURE
     for stage, days in _STAGES:
-        reached = end_of_day(due_date + (grace_days if days is None else max(days, grace_days)), zone)
+        reached = end_of_day(grace_ends_on if days is None else max(due_date + days, grace_ends_on), zone)
         if now >= reached:
             return stage, following
-        # Long grace days may put several stages at one instant: the furthest of them applies.
+        # A long grace may put several stages at one instant: the furthest of them applies.
         following = reached
     return LateStage.PAST_DUE, following
 
