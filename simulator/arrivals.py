@@ -1,40 +1,28 @@
 """How facts arrive: late, twice, restamped, out of order, before their time."""
 
 from random import Random
-from typing import assert_never
 
 import msgspec
 
 from domain.facts import (
+    BreakDecided,
     InputFact,
     ObligationAdjusted,
     ObligationCancelled,
     ObligationCharged,
+    ObligationReinstated,
     PaymentInitiated,
     PaymentPosted,
+    PaymentReassigned,
     PlanChanged,
     PostingReversed,
     ProcessorSettled,
+    ReferenceAssigned,
 )
 from domain.time import DAY, HOUR, MINUTE, SECOND, Micros
 from simulator.anomalies import Anomalies
-from simulator.deliver import Delivery, InputTopic
+from simulator.deliver import Delivery, topic_and_key
 from simulator.recording import Recording
-
-
-def topic_and_key(fact: InputFact) -> tuple[InputTopic, str]:
-    """Return the topic a fact comes on, by its default name, and its key there."""
-    match fact:
-        case PaymentInitiated():
-            return "payment-initiated", fact.payment_id
-        case ProcessorSettled():
-            return "processor-settled", fact.payment_id
-        case PaymentPosted() | PostingReversed():
-            return "ledger-events", fact.obligation_id
-        case ObligationCharged() | PlanChanged() | ObligationAdjusted() | ObligationCancelled():
-            return "ledger-events", fact.obligation_id
-        case _:
-            assert_never(fact)
 
 
 def restamped(rng: Random, recording: Recording, fact: InputFact) -> InputFact:
@@ -45,16 +33,17 @@ def restamped(rng: Random, recording: Recording, fact: InputFact) -> InputFact:
     )
     match again:
         case ProcessorSettled():
-            return msgspec.structs.replace(again, payout_id="PO-reported-later", reason_code=None)
+            # What was not said before is filled in, and another reason is no conflict.
+            return msgspec.structs.replace(again, payout_id=again.payout_id or "PO-reported-later", reason_code=None)
         case PlanChanged():
             # The same installments listed in another order are the same plan.
             return msgspec.structs.replace(again, installments=again.installments[::-1])
-        case ObligationAdjusted() | ObligationCancelled() | PostingReversed():
+        case ObligationAdjusted() | ObligationCancelled() | ObligationReinstated() | PostingReversed():
             return msgspec.structs.replace(again, reason="reworded")
-        case PaymentInitiated() | PaymentPosted() | ObligationCharged():
+        case PaymentReassigned() | ReferenceAssigned():
+            return msgspec.structs.replace(again, actor="somebody else")
+        case PaymentInitiated() | PaymentPosted() | ObligationCharged() | BreakDecided():
             return again
-        case _:
-            assert_never(again)
 
 
 def lag(rng: Random, anomalies: Anomalies) -> Micros:

@@ -151,7 +151,7 @@ def contradict(
         case PaymentInitiated():
             changes = {"tenant_id": fact.tenant_id + "0"} if routing else {"amount_minor": fact.amount_minor + 100}
         case ProcessorSettled():
-            changes = {"gross_minor": fact.gross_minor + 100, "net_minor": fact.net_minor + 100}
+            changes = {"gross_minor": fact.gross_minor + 100, "net_minor": (fact.net_minor or 0) + 100}
         case PaymentPosted() if routing:
             changes = {"installment_id": f"{fact.obligation_id}/other"}
         case PaymentPosted() | PostingReversed():
