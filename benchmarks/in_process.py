@@ -66,7 +66,8 @@ class InProcess:
             version="0",
         )
         self.stages: list[Stage] = make_stages(context)
-        self.engine = Engine(self.stages, WatermarkTracker(self._counts, TOPOLOGY.upstream), clocks.service)
+        watermarks = WatermarkTracker(self._counts, TOPOLOGY.upstream, TOPOLOGY.late)
+        self.engine = Engine(self.stages, watermarks, clocks.service)
         self.engine.assigned(EPOCH, dict.fromkeys(self._logs, 0), {})
         self.written: dict[Topic, int] = defaultdict(int)
         self.commits = 0

@@ -180,8 +180,9 @@ def create_app(broker: str, name: str, inputs: str, partitions: int) -> faust.Ap
             )
             if payment.apply(state, fact):
                 changes = await publish(payment.view(state, NOT_CAUGHT_UP, policy), published)
-                for application in changes.applications:
-                    await obligation_facts.send(key=application.obligation_id.encode(), value=pack(application))
+                for fact in changes.facts:
+                    if isinstance(fact, facts.PaymentApplication):
+                        await obligation_facts.send(key=fact.obligation_id.encode(), value=pack(fact))
                 payments[key] = pack((state, published))
 
     @app.agent(obligation_facts)  # type: ignore[untyped-decorator]

@@ -1,18 +1,21 @@
 """ACH debit entries and their returns, counted by day (NACHA Operating Rules, return rates).
 
-An entry is an attempt of an ACH_DEBIT payment that is known to have been originated, because it settled or was
-returned; it counts on the day of the earlier of the two. A return counts on the day of its RETURNED. A FAILED alone was
-never an entry, and an attempt without an outcome is none yet. Days are days in UTC.
+An entry of an ACH_DEBIT payment is known to have been originated because it settled or was returned; it counts on the
+day of the earlier of the two. An attempt that settled and came back repeatedly is as many entries: its first return is
+of its first settlement, and so on. A return counts on the day of its RETURNED, also when it was dishonoured later. A
+FAILED alone was never an entry, and an attempt without an outcome is none yet. Days are days in UTC.
 """
 
 from collections.abc import Iterable
 from enum import IntEnum
+from itertools import zip_longest
 from operator import add
 from typing import NamedTuple, TypeAlias
 
 import msgspec
 
-from domain.payments.state import PaymentState
+from domain.payments.state import PaymentState, outcomes
+from domain.payments.totals import AttemptKey, attempt_key
 from domain.time import DAY, Day
 
 WINDOW_DAYS = 60
@@ -49,18 +52,28 @@ def entry_events(state: PaymentState, today: Day) -> tuple[Event, ...]:
     """Give the entries and returns of a payment; none if it is not an ACH debit."""
     if state.initiation is None or state.initiation.method != "ACH_DEBIT":
         return ()
+    reports = [each for each in outcomes(state) if each[0][2] in {"SETTLED", "RETURNED"}]
+    if len(reports) == 1:  # as nearly always
+        day = reports[0][1].occurred_at // DAY
+        if reports[0][0][2] == "SETTLED":
+            return (_KINDS * day + Kind.ENTRY,) if day <= today + AHEAD_DAYS else ()
     found: list[Event] = []
-    for references in state.attempts.values():
-        for attempt in references.values():
-            settled, returned = attempt.settled, attempt.returned
-            days = [one.occurred_at // DAY for one in (settled, returned) if one is not None]
-            if not days or max(days) > today + AHEAD_DAYS:
-                continue
-            found.append(_KINDS * min(days) + Kind.ENTRY)
-            if returned is not None:
-                category = _CATEGORY_OF_REASON.get(returned.reason_code or "", Kind.OTHER)
-                found.append(_KINDS * (returned.occurred_at // DAY) + category)
-    return tuple(found)
+    settled: dict[AttemptKey, list[Day]] = {}
+    returned: dict[AttemptKey, list[Day]] = {}
+    for identity, reported in reports:
+        day = reported.occurred_at // DAY
+        if day > today + AHEAD_DAYS:
+            continue
+        if identity[2] == "SETTLED":
+            settled.setdefault(attempt_key(identity, reported), []).append(day)
+        else:
+            returned.setdefault(attempt_key(identity, reported), []).append(day)
+            category = _CATEGORY_OF_REASON.get(reported.reason_code or "", Kind.OTHER)
+            found.append(_KINDS * day + category)
+    for attempt in settled.keys() | returned.keys():
+        pairs = zip_longest(sorted(settled.get(attempt, ())), sorted(returned.get(attempt, ())))
+        found += [_KINDS * min(day for day in pair if day is not None) + Kind.ENTRY for pair in pairs]
+    return tuple(sorted(found))
 
 
 class EntryCounts(NamedTuple):

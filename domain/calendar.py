@@ -1,27 +1,38 @@
-"""Calendar days: the Federal Reserve's banking days, and when a local day begins and ends.
+"""Calendar days: the banking days of each currency, and when a local day begins and ends.
 
 Nothing here reads a clock, and nothing raises for an instant of 64 bits or a day of the years 1 to 9999. Beyond the
 years that `datetime` can express, the rule of the nearest such year applies; results are clamped to 64 bits.
 """
 
+from collections.abc import Callable
 from datetime import MAXYEAR, MINYEAR, UTC, date, datetime, timedelta
 from functools import lru_cache
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from domain.time import DAY, EPOCH, EPOCH_ORDINAL, FAR_FUTURE, FAR_PAST, HOUR, SECOND, Day, Micros, micros_of
 
-_NEW_YORK = "America/New_York"
 # The first and the last day whose offset can be computed in every zone, with room for the offset itself.
 _FIRST_DAY = date(MINYEAR, 1, 3).toordinal() - EPOCH_ORDINAL
 _LAST_DAY = date(MAXYEAR, 12, 29).toordinal() - EPOCH_ORDINAL
 _EPOCH_NAIVE = datetime(1970, 1, 1)
-# Until then New York kept local mean time, 4:56:02 behind UTC; since then its offset changes on full hours of UTC.
-_NEW_YORK_FULL_HOURS: Micros = micros_of(datetime(1883, 11, 18, 17, tzinfo=UTC))
+# Until then some zone of a calendar kept its local mean time; since then all their offsets change on full hours of UTC.
+# New York did so until 1883, Brussels, as the last of them, until May 1892.
+_FULL_HOURS: Micros = micros_of(datetime(1892, 5, 2, tzinfo=UTC))
 
 
 def later(instant: Micros, micros: int) -> Micros:
     """Add a span in microseconds to an instant, at most up to `FAR_FUTURE`."""
     return min(instant + micros, FAR_FUTURE)
+
+
+class BankingCalendar(NamedTuple):
+    """The banking days of a currency: Monday to Friday without holidays, counted in a zone."""
+
+    zone: str
+    """IANA name. A day ends at midnight there."""
+    holidays: Callable[[int], frozenset[Day]] | None
+    """Gives the holidays of a year; they may include weekends. None: there are none."""
 
 
 def _observed(holiday: date) -> date:
@@ -34,6 +45,26 @@ def _nth(year: int, month: int, weekday: int, n: int) -> date:
     return first + timedelta(days=(weekday - first.weekday()) % 7 + 7 * (n - 1))
 
 
+def _last_monday(year: int, month: int) -> date:
+    last = date(year, month, 31)
+    return last - timedelta(days=last.weekday())
+
+
+def _easter_sunday(year: int) -> date:
+    """Give Easter by the Gregorian computus (Meeus, Jones and Butcher)."""
+    golden = year % 19
+    century, in_century = divmod(year, 100)
+    epact = (19 * golden + century - century // 4 - (century - (century + 8) // 25 + 1) // 3 + 15) % 30
+    to_sunday = (32 + 2 * (century % 4) + 2 * (in_century // 4) - epact - in_century % 4) % 7
+    correction = (golden + 11 * epact + 22 * to_sunday) // 451
+    month, day = divmod(epact + to_sunday - 7 * correction + 114, 31)
+    return date(year, month, day + 1)
+
+
+def _days(dates: list[date]) -> frozenset[Day]:
+    return frozenset(one.toordinal() - EPOCH_ORDINAL for one in dates)
+
+
 @lru_cache(maxsize=256)
 def fed_holidays(year: int) -> frozenset[Day]:
     """Give the days of a year on which the Federal Reserve Banks are closed, besides weekends.
@@ -41,12 +72,11 @@ def fed_holidays(year: int) -> frozenset[Day]:
     Source: the Fed's published holiday schedules (frbservices.org), as of 2021, when Juneteenth became a holiday. For
     earlier years the same rule applies without Juneteenth.
     """
-    last_of_may = date(year, 5, 31)
-    days = [
+    dates = [
         _observed(date(year, 1, 1)),  # New Year's Day
         _nth(year, 1, 0, 3),  # Martin Luther King Jr. Day
         _nth(year, 2, 0, 3),  # Washington's Birthday
-        last_of_may - timedelta(days=last_of_may.weekday()),  # Memorial Day
+        _last_monday(year, 5),  # Memorial Day
         _observed(date(year, 7, 4)),  # Independence Day
         _nth(year, 9, 0, 1),  # Labor Day
         _nth(year, 10, 0, 2),  # Columbus Day
@@ -55,17 +85,91 @@ def fed_holidays(year: int) -> frozenset[Day]:
         _observed(date(year, 12, 25)),  # Christmas Day
     ]
     if year >= 2021:
-        days.append(_observed(date(year, 6, 19)))  # Juneteenth National Independence Day
-    return frozenset(day.toordinal() - EPOCH_ORDINAL for day in days)
+        dates.append(_observed(date(year, 6, 19)))  # Juneteenth National Independence Day
+    return _days(dates)
 
 
-def is_banking_day(day: Day) -> bool:
-    """Whether the Federal Reserve Banks are open on a day."""
+@lru_cache(maxsize=256)
+def target_holidays(year: int) -> frozenset[Day]:
+    """Give the days of a year on which TARGET is closed, besides weekends.
+
+    Source: the ECB's long-term calendar of TARGET closing days, in force since 2002. None is moved. For earlier years
+    the same rule applies.
+    """
+    easter = _easter_sunday(year)
+    return _days(
+        [
+            date(year, 1, 1),
+            easter - timedelta(days=2),  # Good Friday
+            easter + timedelta(days=1),  # Easter Monday
+            date(year, 5, 1),
+            date(year, 12, 25),
+            date(year, 12, 26),
+        ]
+    )
+
+
+_MOVED_IN_ENGLAND: dict[tuple[int, str], date] = {
+    (2002, "spring"): date(2002, 6, 4),  # Golden Jubilee
+    (2012, "spring"): date(2012, 6, 4),  # Diamond Jubilee
+    (2020, "early may"): date(2020, 5, 8),  # 75 years of VE Day
+    (2022, "spring"): date(2022, 6, 2),  # Platinum Jubilee
+}
+_PROCLAIMED_IN_ENGLAND: dict[int, list[date]] = {
+    2002: [date(2002, 6, 3)],  # Golden Jubilee
+    2011: [date(2011, 4, 29)],  # wedding of Prince William
+    2012: [date(2012, 6, 5)],  # Diamond Jubilee
+    2022: [date(2022, 6, 3), date(2022, 9, 19)],  # Platinum Jubilee, State Funeral of Queen Elizabeth II
+    2023: [date(2023, 5, 8)],  # Coronation of King Charles III
+}
+"""A newly proclaimed day has to be added: tests/domain/test_calendar.py compares with the holidays package."""
+
+
+@lru_cache(maxsize=256)
+def english_holidays(year: int) -> frozenset[Day]:
+    """Give the bank holidays of a year in England and Wales, with substitute and proclaimed days, besides weekends.
+
+    Source: the Banking and Financial Dealings Act 1971, schedule 1, and the royal proclamations since 2000 (gov.uk/
+    bank-holidays). For years before 2000 the same rule applies without proclamations.
+    """
+    easter = _easter_sunday(year)
+    dates = [
+        easter - timedelta(days=2),  # Good Friday
+        easter + timedelta(days=1),  # Easter Monday
+        _MOVED_IN_ENGLAND.get((year, "early may"), _nth(year, 5, 0, 1)),
+        _MOVED_IN_ENGLAND.get((year, "spring"), _last_monday(year, 5)),
+        _last_monday(year, 8),  # summer
+        *_PROCLAIMED_IN_ENGLAND.get(year, ()),
+    ]
+    for holiday in (date(year, 1, 1), date(year, 12, 25), date(year, 12, 26)):
+        substitute = holiday
+        while substitute.weekday() >= 5 or substitute in dates:
+            substitute += timedelta(days=1)
+        dates.append(substitute)
+    return _days(dates)
+
+
+_CALENDARS = {
+    "USD": BankingCalendar("America/New_York", fed_holidays),
+    "EUR": BankingCalendar("Europe/Brussels", target_holidays),
+    "GBP": BankingCalendar("Europe/London", english_holidays),
+}
+_WEEKDAYS = BankingCalendar("UTC", None)
+
+
+def banking_calendar(currency: str) -> BankingCalendar:
+    """Give the calendar of a currency's banking days (contract section 4)."""
+    return _CALENDARS.get(currency, _WEEKDAYS)
+
+
+def is_banking_day(day: Day, currency: str) -> bool:
+    """Whether the banks of a currency are open on a day."""
     if (day + 3) % 7 >= 5:  # day 0 was a Thursday
         return False
-    if not _FIRST_DAY <= day <= _LAST_DAY:
+    holidays = banking_calendar(currency).holidays
+    if holidays is None or not _FIRST_DAY <= day <= _LAST_DAY:
         return True
-    return day not in fed_holidays(date.fromordinal(day + EPOCH_ORDINAL).year)
+    return day not in holidays(date.fromordinal(day + EPOCH_ORDINAL).year)
 
 
 @lru_cache(maxsize=1024)
@@ -133,26 +237,28 @@ def local_date(instant: Micros, zone: str) -> Day:
 
 
 @lru_cache(maxsize=16_384)
-def _new_york_day(hour: int) -> Day:
-    return local_date(hour * HOUR, _NEW_YORK)
+def _day_of_hour(hour: int, zone: str) -> Day:
+    return local_date(hour * HOUR, zone)
 
 
 @lru_cache(maxsize=16_384)
-def _deadline_from(day: Day, banking_days: int) -> Micros:
-    while not is_banking_day(day):
+def _deadline_from(day: Day, banking_days: int, currency: str) -> Micros:
+    while not is_banking_day(day, currency):
         day += 1
     for _ in range(banking_days):
         day += 1
-        while not is_banking_day(day):
+        while not is_banking_day(day, currency):
             day += 1
-    return end_of_day(day, _NEW_YORK)
+    return end_of_day(day, banking_calendar(currency).zone)
 
 
-def banking_deadline(start: Micros, banking_days: int) -> Micros:
-    """Give the exclusive end, in New York, of the day a number of banking days after an instant (contract section 4).
+def banking_deadline(start: Micros, banking_days: int, currency: str) -> Micros:
+    """Give the exclusive end of the day a number of banking days after an instant (contract section 4).
 
-    They are counted from the date in New York; a start on a non-banking day counts as the next banking day.
+    They are counted from the date in the zone of the currency's calendar; a start on a non-banking day counts as the
+    next banking day.
     """
-    # An hour of UTC is within one day of New York, so a cache by hour answers nearly every call.
-    day = _new_york_day(start // HOUR) if start >= _NEW_YORK_FULL_HOURS else local_date(start, _NEW_YORK)
-    return _deadline_from(day, banking_days)
+    zone = banking_calendar(currency).zone
+    # An hour of UTC is within one day of each such zone, so a cache by hour answers nearly every call.
+    day = _day_of_hour(start // HOUR, zone) if start >= _FULL_HOURS else local_date(start, zone)
+    return _deadline_from(day, banking_days, currency)

@@ -82,6 +82,9 @@ class Processor:
     inputs: tuple[Topic, ...]
     outputs: tuple[Topic, ...]
     """Without the changelog and without the topics that the runtime writes."""
+    table: Table | None = None
+    shares: tuple[Share, ...] = ()
+    """One for each output that other processors write to as well."""
     late_inputs: tuple[Topic, ...] = ()
     """Those of its inputs that come from processors behind it: answers to what it has written itself.
 
@@ -90,9 +93,6 @@ class Processor:
     alone, that of a late input waits for those topics, and deadlines wait for all inputs. A late input is always read
     from the broker, since within a commit its reader has been flushed before its writer.
     """
-    table: Table | None = None
-    shares: tuple[Share, ...] = ()
-    """One for each output that other processors write to as well."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,19 +4,24 @@ States are packed as arrays and stored: fields may only be appended, with a defa
 """
 
 from collections.abc import Iterator
-from typing import Self, assert_never
+from typing import ClassVar, Self, assert_never
 
 import msgspec
 
+from domain.decisions import Decisions, apply_decision
 from domain.dedup import Accepted, merge, merge_into
 from domain.facts import (
+    Allocation,
+    BreakDecided,
     Method,
     Outcome,
     PaymentFact,
     PaymentInitiated,
     PaymentPosted,
+    PaymentReassigned,
     PostingReversed,
     ProcessorSettled,
+    ReferenceResolution,
 )
 from domain.time import Day
 
@@ -24,8 +29,14 @@ REASON_CHARACTERS = 16
 """A reason code is cut to this length. NACHA's have three characters, but an input may say anything."""
 
 
+def _given(**terms: object) -> dict[str, object]:
+    return {name: value for name, value in terms.items() if value is not None}
+
+
 class Initiation(Accepted, array_like=True, gc=False):
     """The accepted `PaymentInitiated`."""
+
+    filled_in: ClassVar[tuple[tuple[str, ...], ...]] = (("processor_reference",), ("installment_id",), ("allocations",))
 
     tenant_id: str
     property_id: str
@@ -35,15 +46,17 @@ class Initiation(Accepted, array_like=True, gc=False):
     currency: str
     method: Method
     processor: str
+    processor_reference: str | None
+    allocations: tuple[Allocation, ...] | None
+    tellings: "tuple[Initiation, ...] | None" = None
 
     @classmethod
     def from_fact(cls, fact: PaymentInitiated) -> Self:
-        """Take the fields that a view can depend on."""
+        """Take all fields but the key."""
         return cls(
             fact.event_id,
             fact.occurred_at,
             None,
-            False,
             fact.tenant_id,
             fact.property_id,
             fact.obligation_id,
@@ -52,108 +65,162 @@ class Initiation(Accepted, array_like=True, gc=False):
             fact.currency,
             fact.method,
             fact.processor,
+            fact.processor_reference,
+            fact.allocations,
         )
 
-    def material_terms(self) -> tuple[object, ...]:
-        """Give money and routing."""
-        return (
-            self.amount_minor,
-            self.currency,
-            self.obligation_id,
-            self.installment_id,
-            self.tenant_id,
-            self.property_id,
-            self.method,
-            self.processor,
+    def material_terms(self) -> dict[str, object]:
+        """Give money and routing; the reference is neither."""
+        return _given(
+            amount_minor=self.amount_minor,
+            currency=self.currency,
+            obligation_id=self.obligation_id,
+            installment_id=self.installment_id,
+            allocations=self.allocations,
+            tenant_id=self.tenant_id,
+            property_id=self.property_id,
+            method=self.method,
+            processor=self.processor,
         )
+
+    def may_fill_in(self, other: Self, names: tuple[str, ...]) -> bool:
+        """Refuse what would leave the first allocation another installment than the record's own (section 2)."""
+        if names == ("installment_id",):
+            return self.allocations is None
+        if names == ("allocations",):
+            return other.installment_id == self.installment_id
+        return True
+
+
+class Assignment(Accepted, array_like=True, gc=False):
+    """The accepted `PaymentReassigned` of an assignment version."""
+
+    filled_in: ClassVar[tuple[tuple[str, ...], ...]] = (("actor",),)
+
+    allocations: tuple[Allocation, ...]
+    reason: str
+    actor: str | None
+    """Who moved the payment. Neither this nor the reason changes a view: they tell its story."""
+    tellings: "tuple[Assignment, ...] | None" = None
+
+    @classmethod
+    def from_fact(cls, fact: PaymentReassigned) -> Self:
+        """Take all fields but the key and the version."""
+        return cls(fact.event_id, fact.occurred_at, None, fact.allocations, fact.reason, fact.actor)
+
+    def material_terms(self) -> dict[str, object]:
+        """Give the routing."""
+        return {"allocations": self.allocations}
 
 
 class SettlementOutcome(Accepted, array_like=True, gc=False):
-    """The accepted `ProcessorSettled` of one outcome of an attempt."""
+    """The accepted `ProcessorSettled` of one outcome on one reference, or of one of its movements."""
+
+    filled_in: ClassVar[tuple[tuple[str, ...], ...]] = (
+        ("fee_minor", "net_minor", "settlement_currency"),
+        ("reason_code",),
+        ("payout_id",),
+        ("value_date",),
+        ("original_reference",),
+    )
 
     gross_minor: int
-    fee_minor: int
-    net_minor: int
+    fee_minor: int | None
+    net_minor: int | None
     currency: str
     value_date: Day | None
-    reason_code: str | None = None
-    """Of a RETURNED only, for the return rates of `domain.ach_returns`. No view reads it."""
+    reason_code: str | None
+    """For the return rates of `domain.ach_returns`. No view reads it."""
+    payout_id: str | None
+    original_reference: str | None
+    settlement_currency: str | None
+    tellings: "tuple[SettlementOutcome, ...] | None" = None
 
     @classmethod
     def from_fact(cls, fact: ProcessorSettled) -> Self:
-        """Take the fields that a view or a return rate can depend on."""
-        is_return = fact.outcome == "RETURNED"
+        """Take all fields but the key and the identity."""
+        reason_code = fact.reason_code
         return cls(
             fact.event_id,
             fact.occurred_at,
             None,
-            False,
             fact.gross_minor,
             fact.fee_minor,
             fact.net_minor,
             fact.currency,
             fact.value_date,
-            fact.reason_code[:REASON_CHARACTERS] if is_return and fact.reason_code else None,
+            reason_code if reason_code is None else reason_code[:REASON_CHARACTERS],
+            fact.payout_id,
+            fact.original_reference,
+            fact.settlement_currency,
         )
 
-    def material_terms(self) -> tuple[object, ...]:
-        """Give money and dates; a reason is neither."""
-        return self.gross_minor, self.fee_minor, self.net_minor, self.currency, self.value_date
+    def material_terms(self) -> dict[str, object]:
+        """Give money, dates and routing; a reason is none of them."""
+        return _given(
+            gross_minor=self.gross_minor,
+            fee_minor=self.fee_minor,
+            net_minor=self.net_minor,
+            currency=self.currency,
+            value_date=self.value_date,
+            payout_id=self.payout_id,
+            original_reference=self.original_reference,
+            settlement_currency=self.settlement_currency,
+        )
+
+    @property
+    def currency_of_fee(self) -> str:
+        """The currency of fee and net."""
+        return self.settlement_currency or self.currency
+
+    def may_fill_in(self, other: Self, names: tuple[str, ...]) -> bool:
+        """Refuse to mix fee and net of two settlement currencies (contract section 3)."""
+        if names[0] not in self.filled_in[0]:
+            return True
+        says_nothing = self.fee_minor is None and self.net_minor is None and self.settlement_currency is None
+        return says_nothing or self.currency_of_fee == other.currency_of_fee
 
 
-class Attempt(msgspec.Struct, array_like=True, gc=False):
-    """The outcomes that a processor reported for one reference."""
-
-    settled: SettlementOutcome | None = None
-    failed: SettlementOutcome | None = None
-    returned: SettlementOutcome | None = None
-    refunded: SettlementOutcome | None = None
-    chargeback: SettlementOutcome | None = None
-    chargeback_reversed: SettlementOutcome | None = None
-
-    def outcomes(self) -> Iterator[tuple[Outcome, SettlementOutcome]]:
-        """Give the outcomes that were reported."""
-        for outcome, slot in SLOT_OF_OUTCOME.items():
-            accepted: SettlementOutcome | None = getattr(self, slot)
-            if accepted is not None:
-                yield outcome, accepted
-
-
-SLOT_OF_OUTCOME: dict[Outcome, str] = {
-    "SETTLED": "settled",
-    "FAILED": "failed",
-    "RETURNED": "returned",
-    "REFUNDED": "refunded",
-    "CHARGEBACK": "chargeback",
-    "CHARGEBACK_REVERSED": "chargeback_reversed",
-}
+Outcomes = dict[str, SettlementOutcome]
+"""What a processor reported on one reference: by outcome, or `outcome/movement_id` where it has one."""
+Attempts = dict[str, dict[str, Outcomes]]
+"""By processor and the reports' own reference. A report may be about the attempt of another reference."""
+OutcomeId = tuple[str, str, Outcome, str]
+"""Processor, processor_reference, outcome, and movement_id or ""."""
 
 
 class Posting(Accepted, array_like=True, gc=False):
     """The accepted `PaymentPosted` of a posting id."""
 
+    filled_in: ClassVar[tuple[tuple[str, ...], ...]] = (("installment_id",),)
+
     obligation_id: str
     installment_id: str | None
     amount_minor: int
     currency: str
+    tellings: "tuple[Posting, ...] | None" = None
 
     @classmethod
     def from_fact(cls, fact: PaymentPosted) -> Self:
-        """Take the fields that a view can depend on."""
+        """Take all fields but the key and the identity."""
         return cls(
             fact.event_id,
             fact.occurred_at,
             None,
-            False,
             fact.obligation_id,
             fact.installment_id,
             fact.amount_minor,
             fact.currency,
         )
 
-    def material_terms(self) -> tuple[object, ...]:
+    def material_terms(self) -> dict[str, object]:
         """Give money and routing."""
-        return self.amount_minor, self.currency, self.obligation_id, self.installment_id
+        return _given(
+            amount_minor=self.amount_minor,
+            currency=self.currency,
+            obligation_id=self.obligation_id,
+            installment_id=self.installment_id,
+        )
 
 
 class Reversal(Accepted, array_like=True, gc=False):
@@ -163,6 +230,7 @@ class Reversal(Accepted, array_like=True, gc=False):
     posting_id: str
     amount_minor: int
     currency: str
+    tellings: "tuple[Reversal, ...] | None" = None
 
     @classmethod
     def from_fact(cls, fact: PostingReversed) -> Self:
@@ -171,16 +239,28 @@ class Reversal(Accepted, array_like=True, gc=False):
             fact.event_id,
             fact.occurred_at,
             None,
-            False,
             fact.obligation_id,
             fact.posting_id,
             fact.amount_minor,
             fact.currency,
         )
 
-    def material_terms(self) -> tuple[object, ...]:
-        """Give money and routing as contract section 3 lists them; the posting is not among them."""
-        return self.amount_minor, self.currency, self.obligation_id
+    def material_terms(self) -> dict[str, object]:
+        """Give money and routing."""
+        return {
+            "amount_minor": self.amount_minor,
+            "currency": self.currency,
+            "obligation_id": self.obligation_id,
+            "posting_id": self.posting_id,
+        }
+
+
+class Resolution(msgspec.Struct, array_like=True, gc=False):
+    """The latest `ReferenceResolution` of a reference: settlement records that belong to the payment by holding it."""
+
+    revision: int
+    records: tuple[ProcessorSettled, ...]
+    """Empty once the payment holds the reference no longer."""
 
 
 class PaymentState(msgspec.Struct, array_like=True, gc=False):
@@ -188,12 +268,17 @@ class PaymentState(msgspec.Struct, array_like=True, gc=False):
 
     payment_id: str
     initiation: Initiation | None = None
-    attempts: dict[str, dict[str, Attempt]] = {}
-    """By processor and reference."""
+    attempts: Attempts = {}
+    """Of the records that name the payment. `outcomes` adds those of the resolutions."""
     postings: dict[str, Posting] = {}
     """By posting id."""
     reversals: dict[str, Reversal] = {}
     """By reversal id."""
+    assignments: dict[int, Assignment] = {}
+    """By assignment version; version 0 is the initiation's own."""
+    resolutions: dict[str, Resolution] = {}
+    """By reference key."""
+    decisions: Decisions = {}
 
 
 def new_payment(payment_id: str) -> PaymentState:
@@ -202,14 +287,14 @@ def new_payment(payment_id: str) -> PaymentState:
 
 
 def apply(state: PaymentState, fact: PaymentFact) -> bool:
-    """Apply a fact to a state, in place.
+    """Apply a fact to a state, in place. Of the resolutions of one reference the highest revision counts.
 
     Returns:
         Whether anything changed; False for a redelivery.
 
     """
     if isinstance(fact, ProcessorSettled):
-        return _apply_outcome(state, fact)
+        return _merge_outcome(state.attempts, fact)
     if isinstance(fact, PaymentPosted):
         return merge_into(state.postings, fact.posting_id, Posting.from_fact(fact))
     if isinstance(fact, PaymentInitiated):
@@ -220,34 +305,77 @@ def apply(state: PaymentState, fact: PaymentFact) -> bool:
         return True
     if isinstance(fact, PostingReversed):
         return merge_into(state.reversals, fact.reversal_id, Reversal.from_fact(fact))
+    if isinstance(fact, PaymentReassigned):
+        return merge_into(state.assignments, fact.assignment_version, Assignment.from_fact(fact))
+    if isinstance(fact, ReferenceResolution):
+        known = state.resolutions.get(fact.reference_key)
+        if known is not None and known.revision >= fact.revision:
+            return False
+        state.resolutions[fact.reference_key] = Resolution(fact.revision, fact.records)
+        return True
+    if isinstance(fact, BreakDecided):
+        return apply_decision(state.decisions, fact)
     assert_never(fact)
 
 
-def _apply_outcome(state: PaymentState, fact: ProcessorSettled) -> bool:
-    references = state.attempts.get(fact.processor)
+def _merge_outcome(attempts: Attempts, fact: ProcessorSettled) -> bool:
+    references = attempts.get(fact.processor)
     if references is None:
-        references = state.attempts[fact.processor] = {}
-    attempt = references.get(fact.processor_reference)
-    if attempt is None:
-        attempt = references[fact.processor_reference] = Attempt()
-    slot = SLOT_OF_OUTCOME[fact.outcome]
-    accepted: SettlementOutcome | None = getattr(attempt, slot)
-    outcome = merge(accepted, SettlementOutcome.from_fact(fact))
-    if outcome is None:
-        return False
-    setattr(attempt, slot, outcome)
-    return True
+        references = attempts[fact.processor] = {}
+    outcomes = references.get(fact.processor_reference)
+    if outcomes is None:
+        outcomes = references[fact.processor_reference] = {}
+    name = f"{fact.outcome}/{fact.movement_id}" if fact.movement_id else fact.outcome
+    return merge_into(outcomes, name, SettlementOutcome.from_fact(fact))
+
+
+def resolved(state: PaymentState) -> PaymentState:
+    """Give the payment with the records of its resolutions among its attempts, as if they had named it.
+
+    Returns:
+        The state itself, if it has none; else another, whose `attempts` are all there are, and which must not change.
+
+    """
+    if not state.resolutions:
+        return state
+    attempts: Attempts = {
+        processor: {reference: outcomes.copy() for reference, outcomes in references.items()}
+        for processor, references in state.attempts.items()
+    }
+    for resolution in state.resolutions.values():
+        for record in resolution.records:
+            _merge_outcome(attempts, record)
+    return msgspec.structs.replace(state, attempts=attempts, resolutions={})
+
+
+def outcomes(state: PaymentState) -> Iterator[tuple[OutcomeId, SettlementOutcome]]:
+    """Give every outcome that was reported of a payment, those of its resolutions included."""
+    for processor, references in resolved(state).attempts.items():
+        for reference, reported in references.items():
+            for name, accepted in reported.items():
+                yield outcome_id(processor, reference, name), accepted
+
+
+def outcome_id(processor: str, reference: str, name: str) -> OutcomeId:
+    """Give the identity of an outcome by its names in `Attempts`."""
+    outcome, _, movement_id = name.partition("/")
+    return processor, reference, outcome, movement_id  # type: ignore[return-value]  # the name begins with an Outcome
+
+
+def outcome_subject(identity: OutcomeId) -> tuple[str, ...]:
+    """Give the record type and the identity, as the subject of a break has them: an empty movement_id is no part."""
+    return ("ProcessorSettled", *identity) if identity[3] else ("ProcessorSettled", *identity[:3])
 
 
 def identities(state: PaymentState) -> Iterator[tuple[tuple[str, ...], Accepted]]:
     """Give every identity of a payment, as its record type and id, with the accepted record."""
     if state.initiation is not None:
         yield ("PaymentInitiated",), state.initiation
-    for processor, references in state.attempts.items():
-        for reference, attempt in references.items():
-            for outcome, accepted in attempt.outcomes():
-                yield ("ProcessorSettled", processor, reference, outcome), accepted
+    for identity, accepted in outcomes(state):
+        yield outcome_subject(identity), accepted
     for posting_id, posting in state.postings.items():
         yield ("PaymentPosted", posting_id), posting
     for reversal_id, reversal in state.reversals.items():
         yield ("PostingReversed", reversal_id), reversal
+    for version, assignment in state.assignments.items():
+        yield ("PaymentReassigned", str(version)), assignment

@@ -4,15 +4,16 @@ from typing import ClassVar
 
 import msgspec
 
-from domain.breaks.model import Break
-from domain.deadlines import next_deadline
-from domain.facts import PaymentApplication
+from domain.breaks.model import NO_CURRENCY, Break
+from domain.decisions import decide
+from domain.facts import PaymentApplication, ReferenceClaim
+from domain.payments.allocations import Allotted, allot, applications, assignment_in_force, without_pending
 from domain.payments.breaks import payment_breaks, settlement_deadline
-from domain.payments.state import PaymentState, apply, new_payment
+from domain.payments.state import Initiation, PaymentState, apply, new_payment, resolved
 from domain.payments.totals import PaymentTotals, add_up
 from domain.policy import Policy
 from domain.records import Initiated, PaymentReconciliation, PaymentStatus, Posted, Settled
-from domain.time import Micros
+from domain.time import FAR_FUTURE, Micros
 
 __all__ = ["PaymentState", "PaymentView", "apply", "new_payment", "view"]
 
@@ -24,33 +25,91 @@ class PaymentView(msgspec.Struct, frozen=True, gc=False):
 
     key: str
     """The payment_id."""
-    reconciliation: PaymentReconciliation
-    """At version 0: `domain.publishing` numbers it."""
+    reconciliation: PaymentReconciliation | None
+    """At version 0: `domain.publishing` numbers it. None while no fact with a currency is known."""
     breaks: tuple[Break, ...]
-    """The open breaks, by break id."""
+    """The breaks whose condition holds, accepted ones included, by break id."""
     applications: tuple[PaymentApplication, ...]
-    """One for the obligation it was initiated for and for each that was posted to, by obligation id, at revision 0."""
+    """One for each obligation that it is for or that was posted to, by obligation id, at revision 0."""
+    claims: tuple[ReferenceClaim, ...]
+    """What its initiation claims, at revision 0: one reference or none."""
     next_deadline: Micros | None
     """The next instant at which the view changes by the clock alone."""
 
 
 def view(state: PaymentState, now: Micros, policy: Policy) -> PaymentView:
-    """Derive the view of a payment at an instant. At least one fact must be known."""
+    """Derive the view of a payment at an instant."""
+    if state.resolutions:
+        state = resolved(state)
     totals = add_up(state)
-    settle_by: Micros | None = None
-    if state.initiation is not None and not totals.outcome:
-        settle_by = settlement_deadline(state.initiation, policy)
-    breaks, breaks_change_at = payment_breaks(state, totals, settle_by, now, policy)
+    initiation = state.initiation
+    assignment = assignment_in_force(state)
+    allotted: Allotted = ()
+    may_fly, settle_by, is_flying, flight_changes_at = 0, None, False, FAR_FUTURE
+    if initiation is not None:
+        amount = initiation.amount_minor
+        if totals.collected_minor != amount:
+            may_fly = _may_be_in_flight(initiation, totals)
+            if may_fly or not totals.outcome or 0 < totals.collected_minor < amount:
+                settle_by = settlement_deadline(initiation, policy)
+            if may_fly and settle_by is not None:
+                is_flying, flight_changes_at = _flight(initiation.occurred_at, settle_by, now)
+        allotted = allot(initiation, assignment, totals.standing_minor, may_fly)
+    breaks, changes_at = payment_breaks(state, totals, allotted, assignment, settle_by, now, policy)
+    changes_at = min(changes_at, flight_changes_at)
+    if breaks and state.decisions:
+        breaks, decisions_change_at = decide(breaks, state.decisions, now, policy)
+        changes_at = min(changes_at, decisions_change_at)
+    reconciliation: PaymentReconciliation | None = None
+    if totals.currency != NO_CURRENCY:
+        in_flight = may_fly if is_flying else 0
+        in_force = allotted if in_flight == may_fly else without_pending(allotted)
+        reconciliation = _reconciliation(state, totals, breaks, in_flight, in_force)
     return PaymentView(
-        key=state.payment_id,
-        reconciliation=_reconciliation(state, totals, breaks),
-        breaks=breaks,
-        applications=_applications(state, totals, settle_by),
-        next_deadline=next_deadline(breaks_change_at),
+        state.payment_id,
+        reconciliation,
+        breaks,
+        applications(state, totals, allotted, assignment, settle_by),
+        () if initiation is None else _claims(state.payment_id, initiation),
+        None if changes_at == FAR_FUTURE else changes_at,
     )
 
 
-def _reconciliation(state: PaymentState, totals: PaymentTotals, breaks: tuple[Break, ...]) -> PaymentReconciliation:
+def _may_be_in_flight(initiation: Initiation, totals: PaymentTotals) -> int:
+    """Give the money that is in flight from the initiation until the settlement deadline (contract section 4)."""
+    if totals.failed or totals.returned_in_any_currency:
+        return 0
+    gone_or_there = max(totals.gross_minor, totals.refunded_minor + totals.charged_back_minor)
+    return max(0, initiation.amount_minor - gone_or_there)
+
+
+def _flight(begins_at: Micros, settle_by: Micros, now: Micros) -> tuple[bool, Micros]:
+    """Say whether money is in flight at an instant, and when that changes by the clock alone."""
+    if now < begins_at:
+        return False, begins_at if begins_at < settle_by else FAR_FUTURE
+    if now < settle_by:
+        return True, settle_by
+    return False, FAR_FUTURE
+
+
+def _claims(payment_id: str, initiation: Initiation) -> tuple[ReferenceClaim, ...]:
+    reference = initiation.processor_reference
+    if reference is None:
+        return ()
+    return (
+        ReferenceClaim(
+            initiation.processor, reference, payment_id, 0, True, initiation.occurred_at, initiation.event_id
+        ),
+    )
+
+
+def _reconciliation(
+    state: PaymentState,
+    totals: PaymentTotals,
+    breaks: tuple[Break, ...],
+    in_flight_minor: int,
+    allocations: Allotted,
+) -> PaymentReconciliation:
     initiation = state.initiation
     initiated: Initiated | None = None
     if initiation is not None:
@@ -62,35 +121,39 @@ def _reconciliation(state: PaymentState, totals: PaymentTotals, breaks: tuple[Br
         amount = totals.posted[obligation_id].get(totals.currency)
         if amount is not None:
             by_obligation[obligation_id] = amount
+    open_breaks = tuple([one.break_id for one in breaks if not one.is_accepted]) if breaks else ()
     return PaymentReconciliation(
-        payment_id=state.payment_id,
-        version=0,
-        status=_status(state, totals, breaks),
-        currency=totals.currency,
-        initiated=initiated,
-        settled=Settled(
-            gross_minor=totals.gross_minor,
-            fee_minor=totals.fee_minor,
-            net_minor=totals.net_minor,
-            returned_minor=totals.returned_minor,
-            refunded_minor=totals.refunded_minor,
-            charged_back_minor=totals.charged_back_minor,
-            standing_minor=totals.standing_minor,
+        state.payment_id,
+        0,
+        _status(state, totals, in_flight_minor, is_exception=bool(open_breaks)),
+        totals.currency,
+        initiated,
+        Settled(
+            totals.gross_minor,
+            totals.fee_minor,
+            totals.net_minor,
+            totals.returned_minor,
+            totals.refunded_minor,
+            totals.charged_back_minor,
+            totals.standing_minor,
         ),
-        posted=Posted(totals.posted_minor, by_obligation),
-        open_breaks=tuple([one.break_id for one in breaks]),
-        rests_on=totals.rests_on,
+        Posted(totals.posted_minor, by_obligation),
+        open_breaks,
+        totals.rests_on,
+        in_flight_minor,
+        allocations,
     )
 
 
-def _status(state: PaymentState, totals: PaymentTotals, breaks: tuple[Break, ...]) -> PaymentStatus:
-    if breaks:
+def _status(state: PaymentState, totals: PaymentTotals, in_flight_minor: int, *, is_exception: bool) -> PaymentStatus:
+    if is_exception:
         return PaymentStatus.EXCEPTION
     if not totals.outcome:
         return PaymentStatus.INITIATED
     if totals.standing_minor > 0:
-        whole = state.initiation is not None and totals.posted_minor == totals.standing_minor
-        return PaymentStatus.RECONCILED if whole else PaymentStatus.SETTLED
+        whole = not in_flight_minor and totals.posted_minor == totals.standing_minor
+        is_reconciled = state.initiation is not None and whole
+        return PaymentStatus.RECONCILED if is_reconciled else PaymentStatus.SETTLED
     if totals.charged_back_minor > 0:
         return PaymentStatus.CHARGED_BACK
     if totals.returned:
@@ -98,49 +161,3 @@ def _status(state: PaymentState, totals: PaymentTotals, breaks: tuple[Break, ...
     if totals.refunded_minor > 0:
         return PaymentStatus.REFUNDED
     return PaymentStatus.FAILED
-
-
-def _applications(
-    state: PaymentState, totals: PaymentTotals, settle_by: Micros | None
-) -> tuple[PaymentApplication, ...]:
-    initiation = state.initiation
-    touched = totals.posted
-    if initiation is None:
-        initiated_for = None
-    else:
-        initiated_for = initiation.obligation_id
-        if initiated_for not in touched:
-            touched = {initiated_for: {}, **touched}
-    applications: list[PaymentApplication] = []
-    for obligation_id in sorted(touched) if len(touched) > 1 else touched:
-        posted = touched[obligation_id]
-        if len(posted) > 1:
-            posted = dict(sorted(posted.items()))
-        if initiation is None or obligation_id != initiated_for:
-            applications.append(
-                PaymentApplication.of_postings(
-                    state.payment_id, obligation_id, totals.currency, posted, totals.rests_on
-                )
-            )
-            continue
-        in_flight = 0
-        if not totals.outcome:
-            in_flight = max(0, initiation.amount_minor - totals.reversed_minor)
-        applications.append(
-            PaymentApplication(
-                payment_id=state.payment_id,
-                obligation_id=obligation_id,
-                revision=0,
-                initiated=True,
-                initiated_at=initiation.occurred_at,
-                currency=totals.currency,
-                installment_id=initiation.installment_id,
-                standing_minor=totals.standing_minor,
-                in_flight_minor=in_flight,
-                pending_until=settle_by if in_flight else None,
-                posted=posted,
-                rests_on=totals.rests_on,
-                initiation_event_id=initiation.event_id,
-            )
-        )
-    return tuple(applications)

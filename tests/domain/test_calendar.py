@@ -1,4 +1,4 @@
-"""Banking days are the Fed's published ones; local days begin where java.time says they begin."""
+"""Banking days are the published ones; local days begin where java.time says they begin."""
 
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import available_timezones
@@ -8,7 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.calendar import banking_deadline, end_of_day, fed_holidays, is_banking_day, later, local_date, start_of_day
+from domain.calendar import (
+    banking_calendar,
+    banking_deadline,
+    end_of_day,
+    english_holidays,
+    fed_holidays,
+    is_banking_day,
+    later,
+    local_date,
+    start_of_day,
+    target_holidays,
+)
 from domain.time import DAY, FAR_FUTURE, HOUR, iso_date
 from tests.kit.scenario_tables import day, instant
 
@@ -29,7 +40,7 @@ def test_holidays_are_the_published_ones(year: int) -> None:
     first = date(year, 1, 1)
     for offset in range(366 if year % 4 == 0 else 365):
         one = first + timedelta(days=offset)
-        assert is_banking_day(day(one.isoformat())) == (one.weekday() < 5 and one.isoformat() not in published)
+        assert is_banking_day(day(one.isoformat()), "USD") == (one.weekday() < 5 and one.isoformat() not in published)
 
 
 @pytest.mark.parametrize("year", range(2021, 2100))
@@ -55,8 +66,8 @@ def test_holidays_follow_the_calendar_of_the_holidays_package(year: int) -> None
 
 
 def test_3_july_2026_is_a_banking_day_and_5_july_2027_is_not() -> None:
-    assert is_banking_day(day("2026-07-03"))
-    assert not is_banking_day(day("2027-07-05"))
+    assert is_banking_day(day("2026-07-03"), "USD")
+    assert not is_banking_day(day("2027-07-05"), "USD")
 
 
 @pytest.mark.parametrize(
@@ -77,7 +88,57 @@ def test_3_july_2026_is_a_banking_day_and_5_july_2027_is_not() -> None:
     ],
 )
 def test_banking_deadlines(start: str, banking_days: int, due: str) -> None:
-    assert banking_deadline(instant(start), banking_days) == instant(due)
+    assert banking_deadline(instant(start), banking_days, "USD") == instant(due)
+
+
+def weekdays(days: frozenset[int] | set[int]) -> set[int]:
+    return {one for one in days if (one + 3) % 7 < 5}
+
+
+@pytest.mark.parametrize("year", range(2002, 2100))
+def test_target_is_closed_on_the_days_of_the_holidays_package(year: int) -> None:
+    closed = {day(one.isoformat()) for one in holidays.financial_holidays("ECB", years=year)}
+    assert target_holidays(year) == closed
+
+
+@pytest.mark.parametrize("year", range(2000, 2100))
+def test_english_holidays_are_those_of_the_holidays_package(year: int) -> None:
+    # Substitute and proclaimed days are in it. A newly proclaimed day fails here once the package is updated.
+    closed = {day(one.isoformat()) for one in holidays.country_holidays("GB", subdiv="ENG", years=year)}
+    assert weekdays(english_holidays(year)) == weekdays(closed)
+
+
+@pytest.mark.parametrize("year", [1583, 1818, 1943, 2008, 2038, 2285, 9988])
+def test_easter_is_on_a_sunday_in_its_range(year: int) -> None:
+    closed = sorted(target_holidays(year))
+    friday, monday = closed[1:3]
+    assert monday - friday == 3
+    assert (friday + 3) % 7 == 4
+    assert day(f"{year}-03-20") <= friday <= day(f"{year}-04-23")
+
+
+@pytest.mark.parametrize(
+    ("start", "currency", "due"),
+    [
+        ("2026-05-01 12:00", "USD", "2026-05-05 04:00"),
+        ("2026-05-01 12:00", "EUR", "2026-05-05 22:00"),  # 1 May counts as Monday the 4th
+        ("2026-05-01 12:00", "GBP", "2026-05-05 23:00"),  # Monday the 4th is a bank holiday
+        ("2026-05-01 12:00", "SEK", "2026-05-05 00:00"),
+        ("2026-04-02 12:00", "EUR", "2026-04-07 22:00"),  # over Easter
+        ("2026-04-02 12:00", "GBP", "2026-04-07 23:00"),
+        ("2026-04-02 12:00", "CAD", "2026-04-04 00:00"),
+        ("2022-09-16 12:00", "GBP", "2022-09-20 23:00"),  # the State Funeral was a proclaimed bank holiday
+        ("2026-12-24 12:00", "GBP", "2026-12-30 00:00"),  # 26 December is a Saturday: Monday is its substitute
+        ("2026-12-24 12:00", "EUR", "2026-12-28 23:00"),  # and none is for TARGET
+        ("2026-01-05 22:59", "EUR", "2026-01-06 23:00"),  # the date is Brussels's
+        ("2026-01-05 23:00", "EUR", "2026-01-07 23:00"),
+        ("2026-07-06 22:59", "GBP", "2026-07-07 23:00"),  # the date is London's, in summer time
+        ("2026-07-06 23:00", "GBP", "2026-07-08 23:00"),
+        ("2026-07-03 12:00", "JPY", "2026-07-07 00:00"),
+    ],
+)
+def test_each_currency_has_its_calendar(start: str, currency: str, due: str) -> None:
+    assert banking_deadline(instant(start), 1, currency) == instant(due)
 
 
 @pytest.mark.parametrize(
@@ -129,7 +190,8 @@ def test_a_day_starts_at_or_after_its_first_local_instant(one: int, zone: str) -
 @pytest.mark.parametrize("zone", ["America/New_York", "Pacific/Kiritimati", "Pacific/Midway", "UTC"])
 def test_every_instant_of_64_bits_has_a_deadline(at: int, zone: str) -> None:
     assert abs(local_date(at, zone) - at // DAY) <= 1
-    assert banking_deadline(at, 5) <= FAR_FUTURE
+    for currency in ("USD", "EUR", "GBP", "SEK"):
+        assert banking_deadline(at, 5, currency) <= FAR_FUTURE
     assert later(at, HOUR) <= FAR_FUTURE
 
 
@@ -140,18 +202,25 @@ def test_every_date_has_a_start(one: str, zone: str) -> None:
     assert end_of_day(day(one) + 2**31, zone) <= FAR_FUTURE
 
 
-def test_deadlines_rise_with_their_start() -> None:
+@pytest.mark.parametrize("currency", ["USD", "EUR", "GBP", "SEK"])
+def test_deadlines_rise_with_their_start(currency: str) -> None:
     starts = range(instant("2025-12-20 00:00"), instant("2027-01-10 00:00"), HOUR)
-    deadlines = [banking_deadline(start, 2) for start in starts]
+    deadlines = [banking_deadline(start, 2, currency) for start in starts]
     assert deadlines == sorted(deadlines)
     assert all(deadline > start for start, deadline in zip(starts, deadlines, strict=True))
 
 
-def test_the_cache_by_hour_agrees_with_the_local_date() -> None:
-    for text in ("1883-11-18 16:59", "1883-11-18 17:00", "1883-11-19 04:59", "1883-11-19 05:00", "2026-03-08 06:59"):
+@pytest.mark.parametrize("currency", ["USD", "EUR", "GBP", "SEK"])
+def test_the_cache_by_hour_agrees_with_the_local_date(currency: str) -> None:
+    zone = banking_calendar(currency).zone
+    for text in (
+        *("1883-11-18 16:59", "1883-11-18 17:00", "1883-11-19 04:59", "1883-11-19 05:00"),
+        *("1892-05-01 00:30", "1892-05-01 23:42", "1892-05-01 23:59", "1892-05-02 00:00"),
+        *("2026-03-08 06:59", "2026-03-29 00:59", "2026-03-29 22:59", "2026-03-29 23:00"),
+    ):
         at = instant(text)
         wall = datetime.fromisoformat(text).replace(tzinfo=UTC)
-        start = local_date(at, "America/New_York")
-        while not is_banking_day(start):
+        start = local_date(at, zone)
+        while not is_banking_day(start, currency):
             start += 1
-        assert banking_deadline(at, 0) == end_of_day(start, "America/New_York"), wall
+        assert banking_deadline(at, 0, currency) == end_of_day(start, zone), wall

@@ -9,6 +9,7 @@ from domain.facts import (
     Allocation,
     BreakDecided,
     Installment,
+    Method,
     ObligationAdjusted,
     ObligationCancelled,
     ObligationCharged,
@@ -57,7 +58,7 @@ amounts_from_0 = st.just(0) | amounts
 signed = st.integers(-validation.AMOUNT_MAX, validation.AMOUNT_MAX)
 longs = st.integers(-1 << 63, (1 << 63) - 1) | st.integers(-70, 70)
 currencies = st.sampled_from(sorted(EXPONENTS))
-methods = st.sampled_from(["ACH_DEBIT", "CARD", "INSTANT", "CHECK", "CASH"])
+methods: st.SearchStrategy[Method] = st.sampled_from(["ACH_DEBIT", "CARD", "INSTANT", "CHECK", "CASH"])
 other_outcomes = st.sampled_from(
     [
         "SETTLED",

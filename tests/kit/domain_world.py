@@ -61,7 +61,7 @@ class World:
         published = self.histories.setdefault((view.key_kind, view.key), Published())
         changes = publishing.diff(published, view, now, self.version)
         self.outputs += changes.outputs
-        return changes.applications
+        return [fact for fact in changes.facts if isinstance(fact, PaymentApplication)]
 
     def publish(self, now: Micros = NOT_CAUGHT_UP) -> None:
         self.version += 1

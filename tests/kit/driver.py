@@ -9,7 +9,7 @@ from typing import Any
 
 from agents.agent import Agent, AgentContext, Clocks
 from agents.pipeline import AGENTS, make_stages
-from domain.facts import InputFact, PaymentInitiated, ProcessorSettled
+from domain.facts import InputFact, ProcessorSettled
 from domain.records import Output
 from domain.time import Micros
 from streams import topics
@@ -80,21 +80,20 @@ class World:
             assert topic is not None
             self.broker.publish(topic, b"key", fact, partition, headers)
             return
-        if isinstance(fact, PaymentInitiated):
-            topic = topics.PAYMENT_INITIATED
-        elif isinstance(fact, ProcessorSettled):
-            topic = topics.PROCESSOR_SETTLED
+        (topic,) = (each for each in self.topology.inputs if type(fact) in each.records)
+        if isinstance(fact, ProcessorSettled) and fact.payment_id is None:
+            key = fact.processor_reference
         else:
-            topic = topics.LEDGER_EVENTS
-        key = getattr(fact, "payment_id" if topic is not topics.LEDGER_EVENTS else "obligation_id")
+            key = getattr(fact, topic.key)
         self.broker.publish(topic, key.encode(), self.codec.encode(fact, topic.name), partition, headers)
 
     def emitted(self, topic: Topic) -> list[Output]:
-        """Return all records of an output topic, decoded."""
-        return [self.codec.decode_output(record.value or b"") for record in self.broker.records(topic)]
+        """Return all records of an output topic, decoded; without tombstones."""
+        records = self.broker.records(topic)
+        return [self.codec.decode_output(record.value) for record in records if record.value is not None]
 
     def last(self, topic: Topic) -> dict[str, Output]:
-        """Return the last record of each key."""
+        """Return the last record of each key, but for keys whose last is a tombstone."""
         return {key.decode(): self.codec.decode_output(value) for key, value in self.broker.last(topic).items()}
 
 
@@ -117,21 +116,21 @@ class Worker:
         stages = make_stages(context, world.agents)
         self.tables = {stage.table.spec.state: stage.table for stage in stages if isinstance(stage.table, KeyedTable)}
         """The tables by the type of their states."""
-        watermarks = WatermarkTracker(world.broker.partitions, world.topology.upstream)
+        watermarks = WatermarkTracker(world.broker.partitions, world.topology.upstream, world.topology.late)
         self.engine = Engine(stages, watermarks, lambda: world.now)
         self.generation = -1
         self._heard = 0
 
     def assign(self, sources: Iterable[TopicPartition], generation: int) -> None:
         """Rebalance: recover from the changelogs, read the watermarks, continue from the committed offsets."""
-        broker = self.world.broker
-        mine = list(sources)
+        broker, topology = self.world.broker, self.world.topology
+        mine = list(map(TopicPartition._make, topology.complete(list(sources))))
         broker.stable_offsets(mine)  # only then the changelogs' ends
-        for source in mine:
-            table = self.world.topology.table_of(source.topic)
+        tables = {(topology.table_of(source.topic), source.number) for source in mine}
+        for table, number in tables:
             if table is not None:
-                place = TablePartition(table.id, source.number)
-                batch = broker.read_to_the_end(TopicPartition(table.changelog, source.number), self.store.offset(place))
+                place = TablePartition(table.id, number)
+                batch = broker.read_to_the_end(TopicPartition(table.changelog, number), self.store.offset(place))
                 self.store.recover(place, [(r.key or b"", r.value) for r in batch.records], batch.next)
         self._take_in(broker.read_to_the_end(MARKS, 0))
         self.generation = generation
@@ -194,6 +193,15 @@ def all_sources(world: World) -> list[TopicPartition]:
     return [TopicPartition(topic, number) for topic in world.topology.sources for number in range(partitions[topic])]
 
 
+def units(world: World) -> list[list[TopicPartition]]:
+    """Return the same, by what the group gives to one worker: of a table's partition that of each of its topics."""
+    found: dict[tuple[object, int], list[TopicPartition]] = {}
+    for source in all_sources(world):
+        table = world.topology.table_of(source.topic)
+        found.setdefault((source.topic if table is None else table, source.number), []).append(source)
+    return list(found.values())
+
+
 class Driver:
     """One worker over one world: enough for most tests."""
 
@@ -236,4 +244,4 @@ class Driver:
         return self.world.last(topic)
 
 
-__all__ = ["Crash", "Driver", "FencedError", "Worker", "World", "all_sources"]
+__all__ = ["Crash", "Driver", "FencedError", "Worker", "World", "all_sources", "units"]

@@ -24,7 +24,7 @@ from streams.transport.commit import Commit
 from tables.packing import Unpacker
 from tables.store import TablePartition
 from tests.kit import gauges
-from tests.kit.driver import FencedError, Worker, World, all_sources
+from tests.kit.driver import FencedError, Worker, World, units
 from tests.kit.memory import AbortedError, MemoryStore, State, Transaction
 
 TOPIC_BY_NAME = {topic.name: topic for topic in topics.ALL}
@@ -274,10 +274,11 @@ class History:
             alive.append(Member(Worker(self.world, store), store))
         self.members = alive + [member for member in self.members if member.zombie]
         self.world.broker.generation += 1
-        sources = all_sources(self.world)
-        self.rng.shuffle(sources)
+        shares = units(self.world)
+        self.rng.shuffle(shares)
         for index, member in enumerate(alive):
-            member.worker.assign(sources[index::size], self.world.broker.generation)
+            mine = [source for share in shares[index::size] for source in share]
+            member.worker.assign(mine, self.world.broker.generation)
             self._tallies_are_what_the_keys_come_to(member)
 
     def _finish(self) -> None:

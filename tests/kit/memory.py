@@ -196,8 +196,9 @@ class MemoryBroker:
                     yield record
 
     def last(self, topic: Topic) -> dict[bytes, bytes]:
-        """Return the last value of each key."""
-        return {record.key or b"": record.value or b"" for record in self.records(topic)}
+        """Return the last value of each key, but for keys whose last record is a tombstone."""
+        last = {record.key or b"": record.value for record in self.records(topic)}
+        return {key: value for key, value in last.items() if value is not None}
 
 
 class MemoryStore(Store):

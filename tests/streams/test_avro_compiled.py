@@ -10,14 +10,17 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from streams.codec.avro_plain import ENCODE
+from streams.codec.avro_schemas import OURS
 from streams.codec.codec import Codec, avro_compiled
 from streams.codec.dead_letters import BadInput
 from tests.conftest import go_without
 from tests.kit import avro_samples as samples
 from tests.streams.test_fuzz import mutated
+from tests.streams.test_version_1 import VERSION_1, body_1
 from tools.local.cache import MissingToolError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -66,7 +69,8 @@ def test_no_reference_leaks_however_reading_and_writing_end() -> None:
     """Every new object is released exactly once: reference counts and allocated bytes do not grow."""
     dice = random.Random(7)
     cases = []
-    for record in (*samples.FACTS, *samples.OUTPUTS):
+    unnamed = msgspec.structs.replace(samples.SETTLED, movement_id="")  # the checks make another record of it
+    for record in (*samples.FACTS, *samples.OUTPUTS, unnamed):
         name = type(record).__name__
         value = ENCODE[name](record, b"")
         cases.append((avro_compiled.BODIES[name], record, [value] + [mutated(value, dice) for _ in range(40)]))
@@ -100,12 +104,16 @@ def test_no_reference_leaks_however_reading_and_writing_end() -> None:
         tracemalloc.stop()
 
 
+TEXT = ("string", False, 0)
+
+
 @pytest.mark.parametrize(
     "layout",
     [
-        (), ("longer",), ("long", 1), ("long", "a", "b", 0), ("string",), ("known", []), ("enum", []), ("optional",),
-        ("array", ("string", 0), True), ("record", dict, ("a",), ()), ("record", dict, (1,), (("string", 0),)),
-        ("record", None, (), ()), "long", None, ("record", dict, ("a",) * 40, (("string", 0),) * 40),
+        (), ("longer",), ("long", 1), ("long", "a", "b", 0), ("string",), ("string", True), ("string", True, "C"),
+        ("known", []), ("enum", []), ("enum", ("a",) * 65), ("optional",), ("optional", TEXT), ("map",),
+        ("array", TEXT, True), ("array", TEXT), ("record", dict, ("a",), ()), ("record", dict, (1,), (TEXT,)),
+        ("record", None, (), ()), "long", None, ("record", dict, ("a",) * 40, (TEXT,) * 40),
     ],
 )  # fmt: skip
 def test_a_wrong_layout_is_refused(layout: Any) -> None:
@@ -114,11 +122,72 @@ def test_a_wrong_layout_is_refused(layout: Any) -> None:
 
 
 def test_a_layout_that_is_too_deep_is_refused() -> None:
-    layout: Any = ("string", 0)
-    for _ in range(100):
-        layout = ("optional", layout)
+    layout: Any = TEXT
+    for _ in range(10):
+        layout = ("optional", layout, False)
+    avro_compiled.Body(layout, print)
+    for _ in range(90):
+        layout = ("optional", layout, False)
     with pytest.raises(ValueError, match="not a layout"):
         avro_compiled.Body(layout, print)
+
+
+def never(*arguments: Any) -> Any:
+    raise AssertionError(f"plain Python was asked: {arguments}")
+
+
+FAST = (
+    *samples.FACTS[:8],
+    *(samples.ASSIGNED, samples.REINSTATED, samples.CANCELLED_AGAIN),
+    msgspec.structs.replace(samples.REFERENCED, outcome="SETTLED"),
+    msgspec.structs.replace(samples.REFERENCED, outcome="RETURNED", reason_code="R01", fee_minor=-1),
+    *samples.OUTPUTS,
+)
+
+
+@pytest.mark.parametrize("record", FAST, ids=lambda record: type(record).__name__)
+def test_ordinary_records_are_read_without_plain_python(record: Any) -> None:
+    """Neither the general reader nor the checks: they would cost several times as much as all the rest."""
+    name = type(record).__name__
+    body = avro_compiled.Body(avro_compiled.layout_of(OURS[name], name), never, never)
+    assert body.decode(body.encode(record, b""), 0) == record
+
+
+@pytest.mark.parametrize("name", ["PaymentInitiated", "ProcessorSettled", "ObligationCharged", "PlanChanged"])
+def test_ordinary_records_of_version_1_are_read_without_plain_python(name: str) -> None:
+    (record,) = [fact for fact in samples.FACTS[:8] if type(fact).__name__ == name]
+    writer = VERSION_1[name]
+    body = avro_compiled.Body(avro_compiled.layout_of(writer, name), never, never)
+    assert body.decode(body_1(record), 0) == record
+
+
+DOUBTFUL = (
+    *(samples.SPLIT, samples.GRACED, samples.FEE, samples.CREDITED, samples.REASSIGNED, samples.DECIDED),
+    msgspec.structs.replace(samples.SETTLED, reason_code="C"),
+    msgspec.structs.replace(samples.SETTLED, movement_id=""),
+    msgspec.structs.replace(samples.SPLIT, allocations=()),
+    msgspec.structs.replace(samples.ADJUSTED, kind="RENT"),
+    msgspec.structs.replace(samples.ADJUSTED, installment_id="A"),
+    msgspec.structs.replace(samples.SETTLED, settlement_currency="EURO"),
+)
+
+
+@pytest.mark.parametrize("record", DOUBTFUL, ids=lambda record: type(record).__name__)
+def test_records_whose_fields_must_fit_together_are_checked(record: Any) -> None:
+    """What the check returns is the record: it may differ from what was read."""
+    name = type(record).__name__
+    body = avro_compiled.Body(avro_compiled.layout_of(OURS[name], name), never, lambda found: ("checked", found))
+    assert body.decode(body.encode(record, b""), 0) == ("checked", record)
+
+
+def test_the_symbol_that_is_never_written_is_unusual() -> None:
+    """The index of a symbol after it is right, and its own goes to the general reader; it cannot be written."""
+    body = avro_compiled.Body(("enum", ("a", None, "b")), lambda data, start: "again")
+    assert [body.decode(bytes((index,)), 0) for index in (0, 2, 4, 6)] == ["a", "again", "b", "again"]
+    assert [body.encode(value, b"") for value in ("a", "b")] == [b"\x00", b"\x04"]
+    for value in (None, "c"):
+        with pytest.raises(KeyError):
+            body.encode(value, b"")
 
 
 def test_arguments_of_other_types_are_errors() -> None:

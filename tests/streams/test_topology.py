@@ -15,6 +15,8 @@ from streams.topology import (
     MATCH_PAYMENTS,
     OBLIGATIONS,
     PAYMENTS,
+    REFERENCES,
+    RESOLVE_REFERENCES,
     ROUTE_INPUTS,
     TOPOLOGY,
     Processor,
@@ -59,27 +61,87 @@ def build(topics=(), tables=(TABLE,), processors=(ROUTE, MATCH), without=(), run
 
 
 def test_derived_properties_of_a_topology():
-    assert TOPOLOGY.in_flow_order == (ROUTE_INPUTS, MATCH_PAYMENTS, ALLOCATE_INSTALLMENTS)
+    assert TOPOLOGY.in_flow_order == (ROUTE_INPUTS, MATCH_PAYMENTS, RESOLVE_REFERENCES, ALLOCATE_INSTALLMENTS)
     assert TOPOLOGY.inputs == topics.INPUTS
     assert TOPOLOGY.outputs == topics.OUTPUTS
-    assert TOPOLOGY.sources == (*topics.INPUTS, topics.PAYMENT_FACTS, topics.OBLIGATION_FACTS)
-    assert TOPOLOGY.by_id == {b"p": PAYMENTS, b"o": OBLIGATIONS}
+    assert TOPOLOGY.sources == (
+        *topics.INPUTS,
+        topics.PAYMENT_FACTS,
+        topics.PAYMENT_RESOLUTIONS,
+        topics.REFERENCE_FACTS,
+        topics.OBLIGATION_FACTS,
+    )
+    assert TOPOLOGY.by_id == {b"p": PAYMENTS, b"r": REFERENCES, b"o": OBLIGATIONS}
     assert TOPOLOGY.processor_of(topics.LEDGER_EVENTS) is ROUTE_INPUTS
     assert TOPOLOGY.processor_of(topics.OBLIGATION_FACTS) is ALLOCATE_INSTALLMENTS
     assert TOPOLOGY.table_of(topics.PAYMENT_FACTS) is PAYMENTS
+    assert TOPOLOGY.table_of(topics.PAYMENT_RESOLUTIONS) is PAYMENTS
     assert TOPOLOGY.table_of(topics.LEDGER_EVENTS) is None
     assert TOPOLOGY.changelog_of(topics.OBLIGATION_FACTS) is topics.OBLIGATIONS_CHANGELOG
     assert TOPOLOGY.changelog_of(topics.MISMATCH_ALERTS) is None
     assert TOPOLOGY.writers(topics.OBLIGATION_FACTS) == (ROUTE_INPUTS, MATCH_PAYMENTS)
+    assert TOPOLOGY.sources_of == {
+        PAYMENTS: (topics.PAYMENT_FACTS, topics.PAYMENT_RESOLUTIONS),
+        REFERENCES: (topics.REFERENCE_FACTS,),
+        OBLIGATIONS: (topics.OBLIGATION_FACTS,),
+    }
+    assert TOPOLOGY.late == {topics.PAYMENT_RESOLUTIONS: topics.PAYMENT_FACTS}
+    assert [table.key_kind for table in TOPOLOGY.tables] == ["payment", "reference", "obligation"]
 
 
 def test_a_watermark_waits_for_the_nearest_topics_only():
     """Ledger facts go from the inputs to obligation-facts directly; payment-facts waits for the inputs already."""
     assert TOPOLOGY.upstream == {
         topics.PAYMENT_FACTS: topics.INPUTS,
-        topics.OBLIGATION_FACTS: (topics.PAYMENT_FACTS,),
+        topics.REFERENCE_FACTS: (topics.PAYMENT_FACTS,),
+        topics.PAYMENT_RESOLUTIONS: (topics.REFERENCE_FACTS,),
+        topics.OBLIGATION_FACTS: (topics.PAYMENT_RESOLUTIONS,),
     }
     assert TOPOLOGY.sinks == (topics.OBLIGATION_FACTS,)
+
+
+def test_a_worker_can_process_the_partition_of_a_table_that_it_has_of_all_its_topics():
+    complete = {(topics.PAYMENT_FACTS, 0), (topics.PAYMENT_RESOLUTIONS, 0), (topics.REFERENCE_FACTS, 1)}
+    inputs = {(topics.LEDGER_EVENTS, 2)}
+    assert TOPOLOGY.complete(complete | inputs) == complete | inputs
+    assert TOPOLOGY.complete(complete | {(topics.PAYMENT_FACTS, 1), (topics.PAYMENT_RESOLUTIONS, 2)}) == complete
+    assert TOPOLOGY.complete([]) == set()
+
+
+def answering(late_inputs=()):
+    """`ask` keeps a table and asks through QUESTIONS; ANSWERS come back by way of `pass_on`, two processors later."""
+    changelog = topic("asked", Role.CHANGELOG, records=(PaymentState,), retention_ms=None)
+    table = Table("asked", b"u", changelog, PaymentState, PaymentState, "payment_id")
+    return build(
+        (QUESTIONS, HALFWAY, ANSWERS, changelog),
+        (TABLE, table),
+        (
+            Processor("route", (ORDERS,), (FACTS, QUESTIONS), shares=(share_by_type(QUESTIONS, PaymentInitiated),)),
+            Processor(
+                "match",
+                (FACTS, ANSWERS),
+                (VIEWS, ALERTS, QUESTIONS),
+                TABLE,
+                (share_by_type(QUESTIONS, ProcessorSettled),),
+                late_inputs,
+            ),
+            Processor("ask", (QUESTIONS,), (HALFWAY,), table),
+            Processor("pass_on", (HALFWAY,), (ANSWERS,)),
+        ),
+    )
+
+
+QUESTIONS = topic("questions", Role.INTERNAL, records=(PaymentInitiated, ProcessorSettled))
+HALFWAY = topic("halfway", Role.INTERNAL)
+ANSWERS = topic("answers", Role.INTERNAL)
+
+
+def test_a_late_input_closes_no_circle_however_long_the_way_back_is():
+    topology = answering((ANSWERS,))
+    assert [processor.name for processor in topology.in_flow_order] == ["route", "match", "ask", "pass_on"]
+    assert topology.upstream == {FACTS: (ORDERS,), QUESTIONS: (FACTS,), HALFWAY: (QUESTIONS,), ANSWERS: (HALFWAY,)}
+    assert topology.sinks == (ANSWERS,)
+    assert topology.late == {ANSWERS: FACTS}
 
 
 def test_a_pipeline_with_two_ends_has_two_sinks():
@@ -178,8 +240,33 @@ WRONG = {
     ),
     "a table kept from two topics": (
         lambda: build([INNER], processors=(ALSO_FACTS, replace(MATCH, inputs=(FACTS, INNER)))),
-        "match keeps the table things from facts and inner: keep it from one topic, whose watermark is then the "
-        "table's",
+        "match keeps the table things from facts and inner: keep it from one topic, beside late inputs, since "
+        "deadlines of the table wait for that topic and for what answers it",
+    ),
+    "a table kept from late inputs alone": (
+        lambda: build(processors=(ROUTE, replace(MATCH, late_inputs=(FACTS,)))),
+        "match keeps the table things from no topic: keep it from one topic, beside late inputs, since deadlines of "
+        "the table wait for that topic and for what answers it",
+    ),
+    "a late input that is none": (
+        lambda: build([INNER], processors=(ALSO_FACTS, replace(MATCH, late_inputs=(INNER,)), SECOND)),
+        "match declares the late input inner, which is none of its inputs: add it to the inputs, or remove it from "
+        "the late ones",
+    ),
+    "a late input that answers nothing": (
+        lambda: build([INNER], processors=(ALSO_FACTS, replace(MATCH, inputs=(FACTS, INNER), late_inputs=(INNER,)))),
+        "match declares the late input inner, but nothing that it writes leads there: remove it from the late inputs, "
+        "so that its records are handed over within a commit",
+    ),
+    "a late input without a table": (
+        lambda: build(processors=(replace(ROUTE, late_inputs=(ORDERS,)), MATCH)),
+        "route declares the late input orders, but keeps no table: nothing of it waits for an answer; remove it from "
+        "the late inputs",
+    ),
+    "an answer that is not declared late": (
+        answering,
+        "match keeps the table things from facts and answers: keep it from one topic, beside late inputs, since "
+        "deadlines of the table wait for that topic and for what answers it",
     ),
     "an input that nobody reads": (
         lambda: build([topic("more", Role.INPUT)]),
@@ -311,7 +398,8 @@ WRONG = {
         lambda: build(
             [INNER], processors=(ROUTE, replace(MATCH, inputs=(FACTS, INNER), outputs=(VIEWS, ALERTS, INNER)))
         ),
-        "the processors match feed each other in a cycle, so no watermark could advance: remove an output",
+        "the processors match feed each other in a cycle, so no watermark could advance: remove an output, or "
+        "declare the topic that leads back a late input of its reader, if it answers what that has written",
     ),
 }
 
