@@ -172,9 +172,11 @@ def test_what_a_transaction_did_is_counted_once_it_holds() -> None:
         ("dead_letter", "ledger-events", "unknown"): 1,
     }
     assert counts(told, "rentmatch_dead_letters_total") == {("unknown_framing", "ledger-events"): 1}
-    # A payment learns three facts and hears one again; the obligation learns its charge and the payment's part.
+    # A payment learns three facts and hears one again; the obligation learns its charge and the payment's part, and the
+    # attempt's reference, twice, for whom it settled.
     assert counts(told, "rentmatch_facts_total") == {
         ("learned", "payments"): 3, ("repeated", "payments"): 1, ("learned", "obligations"): 2,
+        ("learned", "references"): 1, ("repeated", "references"): 1,
     }  # fmt: skip
     assert counts(told, "rentmatch_break_transitions_total") == {
         ("settlement_amount_mismatch", "opened"): 1, ("overpayment", "opened"): 1,
