@@ -99,7 +99,7 @@ def test_every_record_of_one_change_has_the_version_given() -> None:
     record, alert = changes.outputs
     assert isinstance(record, PaymentReconciliation)
     assert isinstance(alert, MismatchAlert)
-    assert (record.version, alert.version, changes.applications[0].revision, published.version) == (
+    assert (record.version, alert.version, changes.facts[0].revision, published.version) == (
         1234,
         1234,
         1234,
@@ -229,11 +229,11 @@ def test_an_obligation_that_a_payment_no_longer_touches_gets_an_empty_applicatio
         return publishing.diff(published, payment.view(state, NOT_CAUGHT_UP, Policy()), 0, version)
 
     payment.apply(state, late_one)
-    assert [(application.obligation_id, application.in_flight_minor) for application in publish(1).applications] == [
+    assert [(application.obligation_id, application.in_flight_minor) for application in publish(1).facts] == [
         ("O2", 10000)
     ]
     payment.apply(state, early_one)
-    moved, emptied = publish(2).applications
+    moved, emptied = publish(2).facts
     assert (moved.obligation_id, moved.in_flight_minor, moved.revision) == ("O1", 10000, 2)
     assert emptied == PaymentApplication(
         payment_id="P1",
@@ -250,7 +250,7 @@ def test_an_obligation_that_a_payment_no_longer_touches_gets_an_empty_applicatio
         rests_on=FAR_PAST,
     )
     payment.apply(state, settled)
-    assert [application.obligation_id for application in publish(3).applications] == ["O1"]
+    assert [application.obligation_id for application in publish(3).facts] == ["O1"]
 
 
 def test_an_obligation_no_longer_rests_on_a_payment_that_left_it() -> None:

@@ -13,7 +13,8 @@ from domain.payments import view as payment
 from domain.payments.view import PaymentState, new_payment
 from domain.policy import Policy
 from domain.publishing import Published
-from domain.tally import Tally, count_obligation, count_payment, recounted
+from domain.references.view import ReferenceState
+from domain.tally import Tally, count_obligation, count_payment, count_reference, recounted
 from domain.time import DAY, NOT_CAUGHT_UP, Micros
 from tables.tallies import pack_tally, unpack_tally
 from tests.kit.domain_world import Fact, World
@@ -31,16 +32,21 @@ class Counted:
         self.world = World()
         self.payments = Tally()
         self.obligations = Tally()
+        self.references = Tally()
         self.published: dict[tuple[str, str], Published] = {}
 
     def publish(self, now: Micros, today: int = TODAY) -> None:
         self.world.publish(now)
-        for tally in (self.payments, self.obligations):
+        for tally in (self.payments, self.obligations, self.references):
             tally.ach.forget(today)
         for key, view in self.world.payment_views.items():
             published = self.published.setdefault(("payment", key), Published())
             count_payment(self.payments, published, self.world.payments[key], view, today)
             publishing.diff(published, view, now, self.world.version)
+        for key, resolving in self.world.reference_views.items():
+            published = self.published.setdefault(("reference", key), Published())
+            count_reference(self.references, published, resolving)
+            publishing.diff(published, resolving, now, self.world.version)
         for key, owed in self.world.obligation_views.items():
             published = self.published.setdefault(("obligation", key), Published())
             count_obligation(self.obligations, published, self.world.obligations[key], owed, today)
@@ -68,11 +74,18 @@ def test_an_incremental_tally_equals_a_recomputed_one(facts: list[Fact], now: Mi
         at_once.world.apply(fact)
     at_once.publish(now)
 
-    for kind, state in (("payment", PaymentState), ("obligation", ObligationState)):
-        tally = counted.payments if kind == "payment" else counted.obligations
+    for kind, state, tally in (
+        ("payment", PaymentState, counted.payments),
+        ("obligation", ObligationState, counted.obligations),
+        ("reference", ReferenceState, counted.references),
+    ):
         assert tally == recounted(state, counted.histories(kind), tally.ach.forgotten)
         assert tally == packed_and_unpacked(tally)
-    assert (counted.payments, counted.obligations) == (at_once.payments, at_once.obligations)
+    assert (counted.payments, counted.obligations, counted.references) == (
+        at_once.payments,
+        at_once.obligations,
+        at_once.references,
+    )
     # What a view says when nothing is known of a key, nobody sees; but a tally must come back to nothing.
     before = recounted(PaymentState, counted.histories("payment"), counted.payments.ach.forgotten)
     for published in counted.histories("payment"):
@@ -223,7 +236,8 @@ def test_a_key_that_was_never_counted_is_not_taken_back() -> None:
     (published,) = counted.histories("payment")
     assert len(published.breaks) == 1
     fields = msgspec.msgpack.decode(msgspec.msgpack.encode(published))
-    older = msgspec.msgpack.decode(msgspec.msgpack.encode(fields[:-1]), type=Published)
+    counted_at = Published.__struct_fields__.index("counted")
+    older = msgspec.msgpack.decode(msgspec.msgpack.encode(fields[:counted_at]), type=Published)
     assert (older.counted, older.breaks) == ((), published.breaks)
     tally = Tally()
     state = counted.world.payments["P1"]
