@@ -5,10 +5,17 @@ from typing import ClassVar, Literal, TypeAlias
 import msgspec
 
 from domain.breaks.model import Break
+from domain.ids import parts_of_key
 from domain.obligations.state import ObligationState
-from domain.payments.state import PaymentState
+from domain.payments import view as payment
+from domain.payments.state import PaymentState, resolved
 from domain.payments.totals import PaymentTotals, add_up
 from domain.policy import Policy
+from domain.records import AllocationView
+from domain.references.state import ReferenceState
+from domain.time import Micros
+
+State: TypeAlias = PaymentState | ObligationState | ReferenceState
 
 
 class PaymentContext(msgspec.Struct, frozen=True):
@@ -17,7 +24,11 @@ class PaymentContext(msgspec.Struct, frozen=True):
     key_kind: ClassVar[Literal["payment"]] = "payment"
 
     state: PaymentState
+    whole: PaymentState
+    """The state with the settlement records that the payment has by holding their references."""
     totals: PaymentTotals
+    allocations: tuple[AllocationView, ...]
+    """Those in force, with the money that each gets; none before the initiation."""
     mismatch: Break
     policy: Policy
 
@@ -42,11 +53,40 @@ class ObligationContext(msgspec.Struct, frozen=True):
         return self.state.obligation_id
 
 
-Context: TypeAlias = PaymentContext | ObligationContext
+class ReferenceContext(msgspec.Struct, frozen=True):
+    """A break of a reference."""
+
+    key_kind: ClassVar[Literal["reference"]] = "reference"
+
+    state: ReferenceState
+    mismatch: Break
+    policy: Policy
+
+    @property
+    def key(self) -> str:
+        """The reference_key."""
+        return self.state.reference_key
+
+    @property
+    def processor(self) -> str:
+        """The processor."""
+        return parts_of_key(self.key)[0]
+
+    @property
+    def reference(self) -> str:
+        """The processor's reference."""
+        return parts_of_key(self.key)[1]
 
 
-def context_of(state: PaymentState | ObligationState, mismatch: Break, policy: Policy) -> Context:
+Context: TypeAlias = PaymentContext | ObligationContext | ReferenceContext
+
+
+def context_of(state: State, mismatch: Break, now: Micros, policy: Policy) -> Context:
     """Put a break beside the state of its key; a payment is added up here, once for its explanation."""
     if isinstance(state, PaymentState):
-        return PaymentContext(state, add_up(state), mismatch, policy)
-    return ObligationContext(state, mismatch, policy)
+        reconciliation = payment.view(state, now, policy).reconciliation
+        allocations = () if reconciliation is None else reconciliation.allocations
+        return PaymentContext(state, resolved(state), add_up(state), allocations, mismatch, policy)
+    if isinstance(state, ObligationState):
+        return ObligationContext(state, mismatch, policy)
+    return ReferenceContext(state, mismatch, policy)

@@ -6,17 +6,18 @@ import msgspec
 
 from domain.facts import (
     InputFact,
-    Installment,
     ObligationAdjusted,
-    ObligationCharged,
+    ObligationReinstated,
     PaymentInitiated,
     PaymentPosted,
+    PaymentReassigned,
     PlanChanged,
     PostingReversed,
     ProcessorSettled,
+    ReferenceAssigned,
 )
 from domain.formatting import amount_text, instant_text, listed
-from domain.time import MINUTE, Micros
+from domain.time import Micros
 
 _OPEN_FIELDS = {
     "event_id": "a new id",
@@ -24,13 +25,20 @@ _OPEN_FIELDS = {
     "posting_id": "a new id",
     "reversal_id": "a new id",
     "adjustment_id": "a new id",
+    "reinstatement_id": "a new id",
     "plan_version": "a new version",
+    "assignment_version": "a new version: the highest counts",
+    "allocations": "if it is for several obligations",
     "processor_reference": "the attempt's reference; a new one for a new attempt",
-    "fee_minor": "the processor's fee",
-    "net_minor": "gross_minor less fee_minor",
+    "movement_id": "a new id, if the reference has such a record already",
+    "original_reference": "the attempt's, if the record has a reference of its own",
+    "fee_minor": "the processor's fee, if known",
+    "net_minor": "gross_minor less fee_minor, if known",
+    "settlement_currency": "if fee and net are in another currency",
     "gross_minor": "the amount in that currency",
     "amount_minor": "the amount in that currency",
     "amount_delta_minor": "the amount in that currency",
+    "payment_id": "the payment whose money it is",
     "obligation_id": "the obligation that is paid for",
     "processor": "the processor of the payment",
     "installments": "installments as agreed; an empty list is one installment of the whole balance",
@@ -38,8 +46,24 @@ _OPEN_FIELDS = {
     "payout_id": "if known",
     "value_date": "if known",
     "installment_id": "if the payment names one",
+    "grace_ends_on": "if the lease gives a day",
+    "actor": "who decides",
+    "reason": "why",
 }
-_SAMPLE_DAY = 0
+_OF_ADJUSTMENT = {
+    "installment_id": "if it is about one installment",
+    "due_date": "if it is due on a day of its own",
+    "kind": "if it is a fee",
+}
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """What the allocations of a `PaymentReassigned` leave of its money with an obligation, without an installment."""
+
+    obligation_id: str
+    amount_minor: int
+    """0: nothing."""
+    currency: str
 
 
 class CorrectiveEvent(msgspec.Struct, frozen=True):
@@ -49,13 +73,18 @@ class CorrectiveEvent(msgspec.Struct, frozen=True):
     fields: dict[str, Any]
     """The fields that it must have, by the contract's names; days are days since 1970."""
     must_precede: Micros | None = None
-    """It corrects a record of the same identity: the first of two counts, so it must be dated before this instant."""
+    """It must be dated before this instant."""
+    is_correction: bool = True
+    """With `must_precede`: it corrects a record of the same identity, of which the first counts. Else it is a record
+    of its own that was missing, and its place in the order decides."""
     required_installment_ids: tuple[str, ...] = ()
     """The ids of installments that must be among its `installments`."""
     plan_sum_minor: int | None = None
     """What its `installments` must add up to, above 0; None where any sum will do."""
-    plan_currency: str = ""
-    """The currency of `plan_sum_minor`."""
+    currency: str = ""
+    """The currency of `plan_sum_minor`, and of the amounts of `allocations`."""
+    keeps: Kept | None = None
+    """What its open `allocations` leave where it is."""
 
     @property
     def type(self) -> str:
@@ -63,28 +92,41 @@ class CorrectiveEvent(msgspec.Struct, frozen=True):
         return self.struct.__name__
 
     @property
+    def corrects(self) -> bool:
+        """Whether it counts instead of a record that is known."""
+        return self.must_precede is not None and self.is_correction
+
+    @property
     def open_fields(self) -> dict[str, str]:
         """The other fields, each with what it should be."""
         names = self.struct.__struct_fields__
-        found = {name: _OPEN_FIELDS.get(name, "as it is") for name in names if name not in self.fields}
+        known = _OPEN_FIELDS | _OF_ADJUSTMENT if self.struct is ObligationAdjusted else _OPEN_FIELDS
+        found = {name: known.get(name, "as it is") for name in names if name not in self.fields}
         if self.must_precede is not None:
-            found["occurred_at"] = f"before {instant_text(self.must_precede)}, so that it counts instead"
+            found["occurred_at"] = f"before {instant_text(self.must_precede)}"
+            if self.is_correction:
+                found["occurred_at"] += ", so that it counts instead"
         if self.required_installment_ids:
             found["installments"] = f"installments as agreed, {listed(self.required_installment_ids)} among them"
         if self.plan_sum_minor is not None:
-            found["installments"] += f"; they add up to {amount_text(self.plan_sum_minor, self.plan_currency)}"
+            found["installments"] += f"; they add up to {amount_text(self.plan_sum_minor, self.currency)}"
+        if self.keeps is not None:
+            found["allocations"] = f"allocations as decided, {_kept_text(self.keeps)}"
         return found
 
     @property
     def text(self) -> str:
         """The event in words."""
-        text = _text(self.struct, self.fields)
+        text = _text(self.struct, self.fields, self.currency)
         if self.required_installment_ids:
             text += f", with {listed(self.required_installment_ids)} among its installments"
         if self.plan_sum_minor is not None:
-            text += f", whose installments add up to {amount_text(self.plan_sum_minor, self.plan_currency)}"
+            text += f", whose installments add up to {amount_text(self.plan_sum_minor, self.currency)}"
+        if self.keeps is not None:
+            text += f", {_kept_text(self.keeps)}"
         if self.must_precede is not None:
-            text += f", a corrected record dated before {instant_text(self.must_precede)}"
+            what = "a corrected record dated" if self.is_correction else "dated"
+            text += f", {what} before {instant_text(self.must_precede)}"
         return text
 
 
@@ -94,78 +136,70 @@ class Candidate(NamedTuple):
     action: str
     """What happens, in a clause."""
     by: str
-    """Who sends the events: `the app`, `the ledger`, a processor."""
+    """Who sends the events: `the app`, `the ledger`, a processor, `a person`."""
     events: list[CorrectiveEvent]
 
 
-def _text(struct: type[InputFact], fields: dict[str, Any]) -> str:
-    currency = fields.get("currency", "")
+def _kept_text(kept: Kept) -> str:
+    where = f"obligation {kept.obligation_id}"
+    if not kept.amount_minor:
+        return f"none of them to {where}"
+    return f"{amount_text(kept.amount_minor, kept.currency)} of them to {where} without an installment"
+
+
+def _text(struct: type[InputFact], fields: dict[str, Any], currency: str) -> str:
+    currency = fields.get("currency", currency)
     amount = fields.get("gross_minor", fields.get("amount_minor", fields.get("amount_delta_minor")))
     of_amount = f" in {currency}" if amount is None else f" of {amount_text(amount, currency)}"
     obligation = f" for obligation {fields['obligation_id']}" if "obligation_id" in fields else ""
     if struct is ProcessorSettled:
-        text = f"a ProcessorSettled {fields['outcome']}{of_amount} for payment {fields['payment_id']}"
-        if "processor" in fields:
-            text += f" by {fields['processor']}"
-        if "net_minor" in fields:
-            text += f", fee {amount_text(fields['fee_minor'], currency)}"
-            text += f", net {amount_text(fields['net_minor'], currency)}"
-        return text + (f", attempt {fields['processor_reference']}" if "processor_reference" in fields else "")
+        return _outcome_text(fields, of_amount)
     if struct is PaymentInitiated:
-        return f"a PaymentInitiated of payment {fields['payment_id']}{of_amount}{obligation}"
+        payment = f" of payment {fields['payment_id']}" if "payment_id" in fields else ""
+        named = f", naming reference {fields['processor_reference']}" if fields.get("processor_reference") else ""
+        return f"a PaymentInitiated{payment}{of_amount}{obligation}{named}"
+    if struct is PaymentReassigned:
+        return _reassignment_text(fields, currency)
+    if struct is ReferenceAssigned:
+        payment = f"payment {fields['payment_id']}" if "payment_id" in fields else "the payment"
+        return f"a ReferenceAssigned of {fields['processor']} {fields['processor_reference']} to {payment}"
     if struct is PaymentPosted:
-        return f"a PaymentPosted{of_amount}{obligation}"
+        named = f" as posting {fields['posting_id']}" if "posting_id" in fields else ""
+        return f"a PaymentPosted{of_amount}{obligation}{named}"
     if struct is PostingReversed:
-        return f"a PostingReversed of posting {fields['posting_id']}{of_amount}"
+        named = f" of posting {fields['posting_id']}" if "posting_id" in fields else ""
+        return f"a PostingReversed{named}{of_amount}"
     if struct is PlanChanged:
         version = f" (version {fields['plan_version']})" if "plan_version" in fields else ""
         single = " without installments: one installment of the whole balance" if "installments" in fields else ""
         return f"a PlanChanged of {fields['obligation_id']}{version}{single}"
     if struct is ObligationAdjusted:
         return f"an ObligationAdjusted of {fields['obligation_id']}{of_amount.replace(' of ', ' by ')}"
+    if struct is ObligationReinstated:
+        return f"an ObligationReinstated of {fields['obligation_id']}"
     return f"an {struct.__name__} of {fields['obligation_id']}{of_amount}"
 
 
-def sample_event(one: CorrectiveEvent, number: int, at: Micros) -> InputFact:
-    """Make such an event, with a plain value in each open field, to try what it would do.
-
-    Args:
-        one: the event.
-        number: makes its ids differ from those of other samples.
-        at: when it happens, unless it has to precede a record.
-
-    """
-    values: dict[str, Any] = {
-        "event_id": f"\0event {number}",
-        "occurred_at": at if one.must_precede is None else one.must_precede - MINUTE,
-        "amount_minor": 1,
-        "amount_delta_minor": 1,
-        "gross_minor": 1,
-        "fee_minor": 0,
-        "currency": "USD",
-        "method": "CARD",
-        "outcome": "SETTLED",
-        "due_date": _SAMPLE_DAY,
-        "time_zone": "UTC",
-        "grace_days": 0,
-        "plan_version": 1 << 30,
-        "installments": _sample_plan(one),
-        **dict.fromkeys(("reason_code", "payout_id", "value_date", "installment_id")),
-    }
-    if one.struct is ObligationCharged and values["installments"]:
-        values["amount_minor"] = sum(installment.amount_minor for installment in values["installments"])
-    values |= one.fields
-    if one.struct is ProcessorSettled and "net_minor" not in values:
-        values["net_minor"] = values["gross_minor"] - values["fee_minor"]
-    return one.struct(**{name: values.get(name, f"\0{name} {number}") for name in one.struct.__struct_fields__})
+def _outcome_text(fields: dict[str, Any], of_amount: str) -> str:
+    currency = fields.get("currency", "")
+    payment = f" for payment {fields['payment_id']}" if "payment_id" in fields else ", naming its payment"
+    text = f"a ProcessorSettled {fields['outcome']}{of_amount}{payment}"
+    if "processor" in fields:
+        text += f" by {fields['processor']}"
+    if fields.get("net_minor") is not None:
+        text += f", fee {amount_text(fields['fee_minor'], currency)}"
+        text += f", net {amount_text(fields['net_minor'], currency)}"
+    if "processor_reference" in fields:
+        text += f", attempt {fields.get('original_reference') or fields['processor_reference']}"
+    return text
 
 
-def _sample_plan(one: CorrectiveEvent) -> tuple[Installment, ...]:
-    names = one.required_installment_ids or (("\0plan",) if one.plan_sum_minor else ())
-    amounts = [1] * len(names)
-    if one.plan_sum_minor is not None:
-        amounts[0] = one.plan_sum_minor - len(names) + 1
-    return tuple(
-        Installment(name, number, amount, _SAMPLE_DAY)
-        for number, (name, amount) in enumerate(zip(names, amounts, strict=True))
-    )
+def _reassignment_text(fields: dict[str, Any], currency: str) -> str:
+    text = f"a PaymentReassigned of payment {fields['payment_id']}"
+    if "assignment_version" in fields:
+        text += f" (version {fields['assignment_version']})"
+    if "allocations" in fields:
+        parts = [f"{amount_text(each.amount_minor, currency)} to obligation {each.obligation_id}"
+                 for each in fields["allocations"]]  # fmt: skip
+        text += f": {listed(parts)}"
+    return text

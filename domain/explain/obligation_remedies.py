@@ -1,17 +1,29 @@
 """What may resolve the breaks of an obligation, the likeliest first (named in the catalogue; tried by `remedies`).
 
-An obligation knows what its payments count for, not what processors and ledger reported of them. So an event of a
-payment leaves open what only the payment's own state knows.
+An obligation knows what its payments count for, not what processors and ledger reported of them, nor what else they are
+for. So an event of a payment leaves open what only the payment's own state knows.
 """
 
 from collections.abc import Iterator
 from typing import Any
 
 from domain.explain.context import ObligationContext
-from domain.explain.corrective_events import Candidate, CorrectiveEvent
-from domain.facts import ObligationAdjusted, ObligationCharged, PaymentInitiated, PlanChanged, ProcessorSettled
+from domain.explain.corrective_events import Candidate, CorrectiveEvent, Kept
+from domain.facts import (
+    ObligationAdjusted,
+    ObligationCharged,
+    ObligationReinstated,
+    PaymentInitiated,
+    PaymentReassigned,
+    PlanChanged,
+    ProcessorSettled,
+)
+from domain.obligations.adjustments import specific_adjustments
 from domain.obligations.state import Application, Charge, ObligationState
-from domain.obligations.totals import balance_minor, installment_ids_ever_planned
+from domain.obligations.totals import balance_minor, installment_ids_ever_planned, is_cancelled, plan_in_force
+
+FOR_NOTHING_ELSE = "if the payment is for nothing else"
+"""Of several obligations the last in order loses a refund's money first, and one does not know of the others."""
 
 
 def _charge(context: ObligationContext) -> Charge:
@@ -24,28 +36,59 @@ def _charge(context: ObligationContext) -> Charge:
 # The events that remedies are made of
 
 
-def _refund_or_failure(payment_id: str, application: Application, amount_minor: int) -> CorrectiveEvent:
-    """Describe how a payment's money is given back, or how it fails while it is in flight."""
+def _given_back(payment_id: str, application: Application) -> list[CorrectiveEvent]:
+    """Describe how a payment's money is given back, and how it fails as far as it is in flight."""
+    events = []
+    if application.standing_minor:
+        events.append(_outcome(payment_id, application, "REFUNDED", application.standing_minor))
+    if application.in_flight_minor:
+        events.append(_outcome(payment_id, application, "FAILED", application.in_flight_minor))
+    return events
+
+
+def _outcome(payment_id: str, application: Application, outcome: str, amount_minor: int) -> CorrectiveEvent:
     fields = {
         "payment_id": payment_id,
-        "outcome": "REFUNDED" if application.standing_minor else "FAILED",
+        "outcome": outcome,
         "gross_minor": amount_minor,
         "currency": application.currency,
     }
     return CorrectiveEvent(ProcessorSettled, fields)
 
 
-def _corrected_initiation(
-    state: ObligationState, payment_id: str, *, currency: str, installment_id: str | None
+def _reassignment(
+    state: ObligationState, payment_id: str, application: Application, keeps_minor: int
 ) -> CorrectiveEvent:
-    fields = {
+    """Describe how a person moves a payment, so that so much of it stays with this obligation."""
+    kept = Kept(state.obligation_id, keeps_minor, application.currency)
+    return CorrectiveEvent(PaymentReassigned, {"payment_id": payment_id}, keeps=kept)
+
+
+def _moved_away(context: ObligationContext) -> Candidate:
+    """Move a payment to the obligation that it is for."""
+    payment_id = context.mismatch.subject[1]
+    event = _reassignment(context.state, payment_id, context.state.applications[payment_id], 0)
+    return Candidate("a person moves the payment to the rent that it is for", "a person", [event])
+
+
+def _corrected_initiation(
+    context: ObligationContext, action: str, *, currency: str, property_id: str | None, installment_id: str | None
+) -> Iterator[Candidate]:
+    """Correct the initiation, while its own single allocation is in force."""
+    state, payment_id = context.state, context.mismatch.subject[1]
+    application = state.applications[payment_id]
+    if application.assignment_event_id or len(application.shares) != 1 or application.shares[0].place:
+        return
+    fields: dict[str, Any] = {
         "payment_id": payment_id,
         "obligation_id": state.obligation_id,
         "installment_id": installment_id,
         "currency": currency,
     }
-    initiated_at = state.applications[payment_id].initiated_at
-    return CorrectiveEvent(PaymentInitiated, fields, must_precede=initiated_at)
+    if property_id is not None:
+        fields["property_id"] = property_id
+    event = CorrectiveEvent(PaymentInitiated, fields, must_precede=application.initiated_at)
+    yield Candidate(action, "the app", [event])
 
 
 def _new_plan(
@@ -58,7 +101,7 @@ def _new_plan(
         fields,
         required_installment_ids=required_installment_ids,
         plan_sum_minor=sum_minor if sum_minor > 0 else None,
-        plan_currency=charge.currency,
+        currency=charge.currency,
     )
 
 
@@ -75,45 +118,68 @@ def _adjustment(state: ObligationState, charge: Charge, amount_delta_minor: int)
         "obligation_id": state.obligation_id,
         "amount_delta_minor": amount_delta_minor,
         "currency": charge.currency,
+        "installment_id": None,
+        "due_date": None,
+        "kind": None,
     }
     return CorrectiveEvent(ObligationAdjusted, fields)
+
+
+def _planned_minor(state: ObligationState, charge: Charge) -> int:
+    """Give what a plan has to add up to: the balance without what has a due date of its own."""
+    specific = specific_adjustments(state, charge, plan_in_force(state, charge))
+    return balance_minor(state, charge) - (0 if specific is None else specific.dated_minor)
+
+
+def _unknown_installments(context: ObligationContext) -> list[str]:
+    """Give the installments that the payment names and that never were, each once."""
+    state, application = context.state, context.state.applications[context.mismatch.subject[1]]
+    if state.charge is None:
+        ever = {one.installment_id for plan in state.plans.values() for one in plan.installments}
+        ever |= {adjustment_id for adjustment_id, one in state.adjustments.items() if one.is_dated}
+    else:
+        ever = installment_ids_ever_planned(state, state.charge)
+    named = [share.installment_id for share in application.shares]
+    return list(dict.fromkeys(each for each in named if each is not None and each not in ever))
 
 
 # The remedies
 
 
 def charge_is_reported(context: ObligationContext) -> Iterator[Candidate]:
-    """Report the charge, or give the payment back."""
+    """Report the charge, move the payment, or give it back."""
     state, payment_id = context.state, context.mismatch.subject[1]
     application = state.applications[payment_id]
-    named = application.installment_id
-    planned = {one.installment_id for plan in state.plans.values() for one in plan.installments}
     fields: dict[str, Any] = {"obligation_id": state.obligation_id, "currency": application.currency}
-    required: tuple[str, ...] = ()
-    if named == state.obligation_id and named not in planned:
+    if application.property_id is not None:
+        fields["property_id"] = application.property_id
+    unknown = _unknown_installments(context)
+    if unknown == [state.obligation_id]:
         fields["installments"] = ()
-    elif named is not None and named not in planned:
-        required = (named,)
+        unknown = []
     action = "the ledger reports the charge (its event was lost, or is among the dead letters)"
-    charged = CorrectiveEvent(ObligationCharged, fields, required_installment_ids=required)
+    charged = CorrectiveEvent(ObligationCharged, fields, required_installment_ids=tuple(unknown))
     yield Candidate(action, "the ledger", [charged])
+    yield _moved_away(context)
     what = "the payment is refunded" if application.standing_minor else "the payment fails"
-    amount = application.standing_minor or application.in_flight_minor
-    event = _refund_or_failure(payment_id, application, amount)
-    yield Candidate(f"{what}, if the obligation was never meant to exist", "the processor", [event])
+    events = _given_back(payment_id, application)
+    yield Candidate(f"{what}, {FOR_NOTHING_ELSE} and the obligation was never meant to exist", "the processor", events)
 
 
 def payment_currency_is_corrected(context: ObligationContext) -> Iterator[Candidate]:
-    """Correct the currency of the payment, or of the charge."""
+    """Move the payment, or correct the currency of the payment or of the charge."""
     state, charge, payment_id = context.state, _charge(context), context.mismatch.subject[1]
     application = state.applications[payment_id]
-    named = application.installment_id
-    planned = named in installment_ids_ever_planned(state, charge)
-    event = _corrected_initiation(
-        state, payment_id, currency=charge.currency, installment_id=named if planned else None
+    yield _moved_away(context)
+    unknown = _unknown_installments(context)
+    yield from _corrected_initiation(
+        context,
+        f"the app corrects its record, if the payment was made in {charge.currency}",
+        currency=charge.currency,
+        property_id=charge.property_id,
+        installment_id=None if unknown else application.shares[0].installment_id,
     )
-    yield Candidate(f"the app corrects its record, if the payment was made in {charge.currency}", "the app", [event])
-    if planned or named is None:
+    if not unknown:
         fields = {
             "obligation_id": state.obligation_id,
             "lease_id": charge.lease_id,
@@ -136,51 +202,95 @@ def payment_currency_is_corrected(context: ObligationContext) -> Iterator[Candid
 def adjustment_currency_is_corrected(context: ObligationContext) -> Iterator[Candidate]:
     """Correct the currency of the adjustment."""
     state, charge, adjustment_id = context.state, _charge(context), context.mismatch.subject[1]
-    fields = {
+    known = state.adjustments[adjustment_id]
+    fields: dict[str, Any] = {
         "obligation_id": state.obligation_id,
         "adjustment_id": adjustment_id,
         "currency": charge.currency,
+        "installment_id": known.installment_id,
+        "due_date": known.due_date,
+        "kind": known.kind,
     }
-    event = CorrectiveEvent(ObligationAdjusted, fields, must_precede=state.adjustments[adjustment_id].occurred_at)
+    event = CorrectiveEvent(ObligationAdjusted, fields, must_precede=known.occurred_at)
     yield Candidate(f"the ledger corrects its adjustment to {charge.currency}", "the ledger", [event])
 
 
 def installment_is_reported(context: ObligationContext) -> Iterator[Candidate]:
-    """Report the plan that has the installment, or correct the payment."""
+    """Report the plan that has the installment, or correct what the payment names."""
     state, charge, payment_id = context.state, _charge(context), context.mismatch.subject[1]
     application = state.applications[payment_id]
-    named = application.installment_id
-    if named is not None:
-        if named == state.obligation_id:
-            event = _single_installment(state)
-        else:
-            event = _new_plan(state, charge, balance_minor(state, charge), (named,))
-        yield Candidate("the ledger reports the plan that has this installment", "the ledger", [event])
-    event = _corrected_initiation(state, payment_id, currency=application.currency, installment_id=None)
-    yield Candidate("the app corrects its record: no installment, or an existing one", "the app", [event])
+    unknown = _unknown_installments(context)
+    if unknown == [state.obligation_id]:
+        event = _single_installment(state)
+    else:
+        event = _new_plan(state, charge, _planned_minor(state, charge), tuple(unknown))
+    yield Candidate("the ledger reports the plan that has this installment", "the ledger", [event])
+    whole = application.standing_minor + application.in_flight_minor
+    if whole:
+        confirmed = _reassignment(state, payment_id, application, whole)
+        yield Candidate("a person assigns the payment without the installment", "a person", [confirmed])
+    yield from _corrected_initiation(
+        context,
+        "the app corrects its record: no installment, or an existing one",
+        currency=application.currency,
+        property_id=charge.property_id,
+        installment_id=None,
+    )
+    yield _moved_away(context)
+
+
+def property_is_confirmed(context: ObligationContext) -> Iterator[Candidate]:
+    """Confirm where the money is, move it, or correct the initiation."""
+    state, charge, payment_id = context.state, _charge(context), context.mismatch.subject[1]
+    application = state.applications[payment_id]
+    whole = application.standing_minor + application.in_flight_minor
+    if whole:
+        confirmed = _reassignment(state, payment_id, application, whole)
+        yield Candidate("a person confirms that the payment is for this rent", "a person", [confirmed])
+    yield _moved_away(context)
+    yield from _corrected_initiation(
+        context,
+        f"the app corrects its record, if the payment was for property {charge.property_id}",
+        currency=application.currency,
+        property_id=charge.property_id,
+        installment_id=None,
+    )
 
 
 def plan_or_balance_is_changed(context: ObligationContext) -> Iterator[Candidate]:
     """Issue a new plan, or adjust the balance."""
     state, charge, mismatch = context.state, _charge(context), context.mismatch
-    balance = balance_minor(state, charge)
-    event = _new_plan(state, charge, balance) if balance > 0 else _single_installment(state)
+    planned = _planned_minor(state, charge)
+    event = _new_plan(state, charge, planned) if planned > 0 else _single_installment(state)
     yield Candidate("the ledger issues a new plan", "the ledger", [event])
     event = _adjustment(state, charge, mismatch.actual_minor - mismatch.expected_minor)
     yield Candidate("the ledger adjusts the balance, if the plan is right", "the ledger", [event])
 
 
 def surplus_is_refunded_or_charged(context: ObligationContext) -> Iterator[Candidate]:
-    """Refund the surplus, or charge it."""
+    """Refund the surplus, move it to another rent, or charge it; or take a cancellation back."""
     state, charge, mismatch = context.state, _charge(context), context.mismatch
-    surplus = mismatch.actual_minor - mismatch.expected_minor
-    events = []
+    left = mismatch.actual_minor - mismatch.expected_minor
+    refunds, moves = [], []
     latest = sorted(state.applications.items(), key=lambda each: (each[1].initiated_at, each[0]), reverse=True)
     for payment_id, application in latest:
-        if application.initiated and application.currency == charge.currency and application.standing_minor and surplus:
-            amount = min(surplus, application.standing_minor)
-            surplus -= amount
-            events.append(_refund_or_failure(payment_id, application, amount))
-    yield Candidate("the surplus is refunded to the tenant", "the processor", events)
+        if application.currency == charge.currency and application.standing_minor and left:
+            amount = min(left, application.standing_minor)
+            left -= amount
+            refunds.append(_outcome(payment_id, application, "REFUNDED", amount))
+            moves.append(_reassignment(state, payment_id, application, application.standing_minor - amount))
+    yield Candidate(f"the surplus is refunded to the tenant, {_for_nothing_else(refunds)}", "the processor", refunds)
+    yield Candidate("a person moves the surplus to another rent", "a person", moves)
+    if is_cancelled(state):
+        event = CorrectiveEvent(ObligationReinstated, {"obligation_id": state.obligation_id})
+        yield Candidate("the ledger takes the cancellation back, if it was wrong", "the ledger", [event])
     event = _adjustment(state, charge, mismatch.actual_minor - balance_minor(state, charge))
-    yield Candidate("the ledger charges what the money was for, if it is owed", "the ledger", [event])
+    owed_back = mismatch.expected_minor < 0
+    action = "the ledger charges back the credit, once it is paid out" if owed_back else (
+        "the ledger charges what the money was for, if it is owed"
+    )
+    yield Candidate(action, "the ledger", [event])
+
+
+def _for_nothing_else(refunds: list[CorrectiveEvent]) -> str:
+    return FOR_NOTHING_ELSE if len(refunds) < 2 else "if the payments are for nothing else"

@@ -1,145 +1,31 @@
-"""What may resolve the breaks of a payment, the likeliest first (named in the catalogue; tried by `remedies`)."""
+"""What may resolve the breaks of a payment's money, the likeliest first (named in the catalogue; tried by `remedies`).
+
+What the ledger posted of it is in `posting_remedies`.
+"""
 
 from collections.abc import Iterator
 from typing import Any
 
 from domain.explain.context import PaymentContext
 from domain.explain.corrective_events import Candidate, CorrectiveEvent
-from domain.facts import Outcome, PaymentInitiated, PaymentPosted, PostingReversed, ProcessorSettled
-from domain.payments.state import Attempt, PaymentState, Posting, SettlementOutcome
-from domain.payments.totals import live_postings, live_settlement
-
-# The events that remedies are made of
-
-
-def _outcome(
-    context: PaymentContext, outcome: Outcome, gross_minor: int, processor: str, reference: str | None = None
-) -> CorrectiveEvent:
-    """Describe a processor's report, in the payment's currency; without a reference it is a new attempt's."""
-    attempt = {} if reference is None else {"processor_reference": reference}
-    fields = {
-        "payment_id": context.state.payment_id,
-        "processor": processor,
-        "outcome": outcome,
-        "gross_minor": gross_minor,
-        "currency": context.totals.currency,
-    }
-    return CorrectiveEvent(ProcessorSettled, fields | attempt)
-
-
-def _posting(context: PaymentContext, amount_minor: int) -> CorrectiveEvent:
-    """Describe a posting to the obligation that the payment is for."""
-    state = context.state
-    fields: dict[str, Any] = {
-        "payment_id": state.payment_id,
-        "amount_minor": amount_minor,
-        "currency": context.totals.currency,
-    }
-    if state.initiation is not None:
-        fields["obligation_id"] = state.initiation.obligation_id
-        fields["installment_id"] = state.initiation.installment_id
-    else:
-        fields |= _only_obligation(state)
-    return CorrectiveEvent(PaymentPosted, fields)
-
-
-def _reversal(state: PaymentState, posting_id: str, posting: Posting, amount_minor: int) -> CorrectiveEvent:
-    fields = {
-        "payment_id": state.payment_id,
-        "obligation_id": posting.obligation_id,
-        "posting_id": posting_id,
-        "amount_minor": amount_minor,
-        "currency": posting.currency,
-    }
-    return CorrectiveEvent(PostingReversed, fields)
-
-
-def _reversals(context: PaymentContext, excess_minor: int) -> list[CorrectiveEvent]:
-    """Reverse `excess_minor`: a posting of exactly that amount if there is one, else the latest postings.
-
-    Postings to other obligations than the payment is for are reversed first.
-    """
-    state = context.state
-    live = _live_postings(context)
-    for posting_id, posting, amount in live:
-        if amount == excess_minor:
-            return [_reversal(state, posting_id, posting, amount)]
-    obligation_id = None if state.initiation is None else state.initiation.obligation_id
-    events = []
-    for posting_id, posting, amount in sorted(live, key=lambda each: each[1].obligation_id == obligation_id):
-        reversed_minor = min(amount, excess_minor)
-        if reversed_minor:
-            excess_minor -= reversed_minor
-            events.append(_reversal(state, posting_id, posting, reversed_minor))
-    return events
-
-
-def _corrected_outcome(
-    state: PaymentState, processor: str, reference: str, outcome: Outcome, reported: SettlementOutcome, **fields: Any
-) -> CorrectiveEvent:
-    """Describe a record that counts instead of the reported one, with other `fields`."""
-    kept: dict[str, Any] = {
-        "payment_id": state.payment_id,
-        "processor": processor,
-        "processor_reference": reference,
-        "outcome": outcome,
-        "currency": reported.currency,
-        "value_date": reported.value_date,
-    }
-    if "currency" not in fields:
-        kept["gross_minor"] = reported.gross_minor
-    return CorrectiveEvent(ProcessorSettled, kept | fields, must_precede=reported.occurred_at)
-
-
-# What is known of the payment
-
-
-def _attempts(state: PaymentState) -> Iterator[tuple[str, str, Attempt]]:
-    """Give the attempts with their processors and references."""
-    for processor, references in state.attempts.items():
-        for reference, attempt in references.items():
-            yield processor, reference, attempt
-
-
-def _collected(context: PaymentContext) -> list[tuple[str, str, Attempt, int]]:
-    """Give the attempts that settled and were neither voided nor returned, with their gross, the latest first."""
-    found = []
-    for processor, reference, attempt in _attempts(context.state):
-        settled = live_settlement(attempt, context.totals.currency)
-        if settled is not None:
-            found.append((settled.occurred_at, processor, reference, attempt, settled.gross_minor))
-    return [each[1:] for each in sorted(found, key=lambda each: each[:3], reverse=True)]
-
-
-def _processor(state: PaymentState) -> str:
-    """Give the processor that the payment was initiated with, or one that reported on it."""
-    if state.initiation is not None:
-        return state.initiation.processor
-    return next(iter(state.attempts), "the processor")
-
-
-def _live_postings(context: PaymentContext, *, foreign: bool = False) -> list[tuple[str, Posting, int]]:
-    """Give the live postings in the payment's currency, or those in others: the latest first."""
-    currency = context.totals.currency
-    live = [each for each in live_postings(context.state) if (each[1].currency != currency) == foreign]
-    return sorted(live, key=lambda each: (each[1].occurred_at, each[0]), reverse=True)
-
-
-def _only_obligation(state: PaymentState) -> dict[str, str]:
-    """Give the obligation that was posted to, if there is only one."""
-    obligations = {posting.obligation_id for posting in state.postings.values()}
-    return {"obligation_id": obligations.pop()} if len(obligations) == 1 else {}
-
-
-def _postable(context: PaymentContext) -> int:
-    """Give what should be posted by what is known now, in minor units."""
-    totals, initiation = context.totals, context.state.initiation
-    if totals.settled or totals.went_back or initiation is None:
-        return totals.standing_minor
-    return initiation.amount_minor
-
-
-# The remedies
+from domain.explain.money import (
+    KnownAttempt,
+    attempts_of,
+    corrected_outcome,
+    live_postings_of,
+    only_obligation,
+    outcome_event,
+    postable,
+    posting_events,
+    processor_of,
+    reported,
+    reversal_event,
+    reversals,
+)
+from domain.facts import Outcome, PaymentInitiated, PostingReversed, ProcessorSettled
+from domain.payments.movements import ORDER_WITHIN_INSTANT, Movement, go_through_attempt
+from domain.payments.state import OutcomeId, SettlementOutcome, outcomes
+from domain.payments.totals import attempt_key
 
 
 def outcome_is_reported(context: PaymentContext) -> Iterator[Candidate]:
@@ -148,12 +34,12 @@ def outcome_is_reported(context: PaymentContext) -> Iterator[Candidate]:
     if initiation is None:
         return
     processor, amount = initiation.processor, initiation.amount_minor
-    settled = _outcome(context, "SETTLED", amount, processor)
+    settled = outcome_event(context, "SETTLED", amount, processor)
     yield Candidate(f"{processor} reports the settlement", processor, [settled])
-    action, events = f"{processor} reports a failure", [_outcome(context, "FAILED", amount, processor)]
+    action, events = f"{processor} reports a failure", [outcome_event(context, "FAILED", amount, processor)]
     if context.totals.posted_minor:
         action += ", and the ledger reverses its posting"
-        events += _reversals(context, context.totals.posted_minor)
+        events += reversals(context, context.totals.posted_minor)
     yield Candidate(action, processor, events)
 
 
@@ -164,76 +50,158 @@ def settled_amount_is_corrected(context: PaymentContext) -> Iterator[Candidate]:
     return _shortfall_is_collected(context)
 
 
+def _live(context: PaymentContext) -> list[KnownAttempt]:
+    return [each for each in attempts_of(context) if each.live_minor]
+
+
 def _excess_is_refunded(context: PaymentContext) -> Iterator[Candidate]:
     excess = context.totals.standing_minor - context.mismatch.expected_minor
-    collected = _collected(context)
-    refundable = next((each for each in collected if each[2].refunded is None), None)
-    processor, reference = (_processor(context.state), None) if refundable is None else refundable[:2]
-    refund = _outcome(context, "REFUNDED", excess, processor, reference)
+    live = _live(context)
+    processor, reference = (live[0].processor, live[0].reference) if live else (processor_of(context), None)
+    refund = outcome_event(context, "REFUNDED", excess, processor, reference)
     yield Candidate(f"{processor} refunds the excess", processor, [refund])
-    for processor, reference, _, gross in collected:
-        if gross == excess:
-            returned = _outcome(context, "RETURNED", excess, processor, reference)
-            yield Candidate(f"attempt {reference} is returned", processor, [returned])
+    for attempt in live:
+        if attempt.live_minor >= excess:
+            returned = outcome_event(context, "RETURNED", excess, attempt.processor, attempt.reference)
+            part = "" if attempt.live_minor == excess else " in part"
+            yield Candidate(f"attempt {attempt.reference} is returned{part}", attempt.processor, [returned])
             return
 
 
 def _shortfall_is_collected(context: PaymentContext) -> Iterator[Candidate]:
-    processor = _processor(context.state)
+    processor = processor_of(context)
     shortfall = context.mismatch.expected_minor - context.totals.collected_minor
-    settled = _outcome(context, "SETTLED", shortfall, processor)
+    settled = outcome_event(context, "SETTLED", shortfall, processor)
     yield Candidate(f"{processor} collects the shortfall in a new attempt", processor, [settled])
+    yield from return_is_taken_back(context, shortfall)
     returned = [
-        _outcome(context, "RETURNED", gross, who, reference) for who, reference, _, gross in _collected(context)
+        outcome_event(context, "RETURNED", each.live_minor, each.processor, each.reference) for each in _live(context)
     ]
     yield Candidate("everything that was collected is returned", processor, returned)
 
 
+def return_is_taken_back(context: PaymentContext, amount_minor: int) -> Iterator[Candidate]:
+    """Take a return back, of an attempt of which so much was returned."""
+    for attempt in attempts_of(context):
+        if attempt.back_minor >= amount_minor:
+            event = outcome_event(context, "RETURN_REVERSED", amount_minor, attempt.processor, attempt.reference)
+            yield Candidate(f"the return of attempt {attempt.reference} is reversed", attempt.processor, [event])
+            return
+
+
 def over_reversal_is_recovered(context: PaymentContext) -> Iterator[Candidate]:
-    """Win the dispute, or collect again."""
+    """Win the dispute, take the refund or the return back, or collect again."""
     totals, initiation = context.totals, context.state.initiation
     excess = totals.reversed_minor - totals.collected_minor
-    for processor, reference, attempt in _attempts(context.state):
-        disputable = attempt.chargeback is not None and attempt.chargeback_reversed is None
-        if disputable and excess <= totals.charged_back_minor:
-            won = _outcome(context, "CHARGEBACK_REVERSED", excess, processor, reference)
-            yield Candidate("the dispute is won: the chargeback is reversed", processor, [won])
-            break
-    processor = _processor(context.state)
+    outcomes_by_reversal: tuple[tuple[Outcome, Outcome, int, str], ...] = (
+        ("CHARGEBACK", "CHARGEBACK_REVERSED", totals.charged_back_minor, "the dispute is won: the chargeback"),
+        ("REFUNDED", "REFUND_REVERSED", totals.refunded_minor, "the refund"),
+    )
+    for taken, given_back, amount, what in outcomes_by_reversal:
+        known = reported(context, taken)
+        if known and amount >= excess:
+            processor, reference = known[-1][0][:2]
+            event = outcome_event(context, given_back, excess, processor, reference)
+            yield Candidate(f"{what} is reversed", processor, [event])
+    processor = processor_of(context)
     shortfall = 0 if initiation is None else initiation.amount_minor - totals.collected_minor
-    settled = _outcome(context, "SETTLED", max(excess, shortfall), processor)
+    lacking = max(excess + totals.chargeback_excess_minor, shortfall)
+    yield from return_is_taken_back(context, lacking)
+    settled = outcome_event(context, "SETTLED", lacking, processor)
     yield Candidate(f"{processor} collects the over-reversed amount in a new attempt", processor, [settled])
 
 
-def posted_amount_is_corrected(context: PaymentContext) -> Iterator[Candidate]:
-    """Reverse the excess, or post the shortfall."""
-    if context.totals.posted_minor > _postable(context):
-        return _excess_is_reversed(context)
-    return _shortfall_is_posted(context)
+def taken_money_is_reported(context: PaymentContext) -> Iterator[Candidate]:
+    """Report what was taken before it was given back, or correct the reversal."""
+    kind = context.mismatch.subject[1]
+    if kind == "RETURN":
+        excesses = _return_excesses(context)
+        taken: Outcome = "RETURNED"
+    elif kind == "REFUND":
+        excesses = _excesses(context, "REFUNDED", "REFUND_REVERSED")
+        taken = "REFUNDED"
+    else:
+        excesses = _excesses(context, "CHARGEBACK", "CHARGEBACK_REVERSED")
+        taken = "CHARGEBACK"
+    events, corrections = [], []
+    for identity, reversal, excess in excesses:
+        processor, reference = identity[0], reversal.original_reference or identity[1]
+        event = outcome_event(context, taken, excess, processor, reference)
+        events.append(
+            CorrectiveEvent(
+                ProcessorSettled, event.fields, must_precede=reversal.occurred_at, is_correction=False
+            )
+        )
+        if excess < reversal.gross_minor:
+            corrected = corrected_outcome(
+                context.state.payment_id, identity, reversal, gross_minor=reversal.gross_minor - excess
+            )
+            corrections.append(corrected)
+    if not events:
+        return
+    by = excesses[0][0][0]
+    yield Candidate(f"{by} reports what was taken before it was given back", by, events)
+    if len(corrections) == len(events):
+        yield Candidate(f"{by} corrects its record, if less was given back", by, corrections)
 
 
-def _excess_is_reversed(context: PaymentContext) -> Iterator[Candidate]:
-    state, totals = context.state, context.totals
-    postable = _postable(context)
-    reversals = _reversals(context, totals.posted_minor - postable)
-    yield Candidate("the ledger reverses the excess", "the ledger", reversals)
-    live = _live_postings(context)
-    if postable and len(live) == 1:
-        events = [_reversal(state, *live[0]), _posting(context, postable)]
-        yield Candidate("the ledger reverses its posting, and posts the right amount", "the ledger", events)
-    if state.initiation is not None and totals.posted_minor <= state.initiation.amount_minor:
-        processor = _processor(state)
-        lacking = totals.posted_minor - totals.collected_minor + totals.reversed_minor
-        settled = _outcome(context, "SETTLED", lacking, processor)
-        yield Candidate(f"{processor} collects the money again in a new attempt", processor, [settled])
+Excess = tuple[OutcomeId, SettlementOutcome, int]
+"""A reversal, and how much of it gave back what had not been taken."""
 
 
-def _shortfall_is_posted(context: PaymentContext) -> Iterator[Candidate]:
+def _return_excesses(context: PaymentContext) -> list[Excess]:
+    """Give the reversed returns that gave back more than returns of their attempt had taken."""
+    attempts: dict[tuple[str, str], list[tuple[OutcomeId, SettlementOutcome]]] = {}
+    for one in reported(context, "SETTLED", "FAILED", "RETURNED", "RETURN_REVERSED"):
+        attempts.setdefault(attempt_key(*one), []).append(one)
+    found = []
+    for known in attempts.values():
+        before: list[Movement] = []
+        excess = 0
+        for identity, each in known:
+            before.append((each.occurred_at, ORDER_WITHIN_INSTANT[identity[2]], identity[1], identity[3],
+                           each.gross_minor))  # fmt: skip
+            now = go_through_attempt(before).excess_minor
+            if now > excess:
+                found.append((identity, each, now - excess))
+                excess = now
+    return found
+
+
+def _excesses(context: PaymentContext, taken: Outcome, given_back: Outcome) -> list[Excess]:
+    """Give the reversals of refunds or chargebacks that gave back more than had been taken before them."""
+    left = 0
+    found = []
+    for identity, each in reported(context, taken, given_back):
+        if identity[2] == taken:
+            left += each.gross_minor
+        else:
+            excess = max(0, each.gross_minor - left)
+            left -= each.gross_minor - excess
+            if excess:
+                found.append((identity, each, excess))
+    return found
+
+
+def chargeback_is_reversed(context: PaymentContext) -> Iterator[Candidate]:
+    """Win the dispute in full, report the settlement that is missing, or correct the chargeback."""
     totals = context.totals
-    shortfall = totals.standing_minor - totals.posted_minor
-    if shortfall > 0:
-        what = "the rest of what is net settled" if totals.posted_minor else "what is net settled"
-        yield Candidate(f"the ledger posts {what}", "the ledger", [_posting(context, shortfall)])
+    excess = context.mismatch.actual_minor
+    known = reported(context, "CHARGEBACK")
+    processor, reference = known[-1][0][:2]
+    whole = totals.charged_back_minor + excess
+    won = outcome_event(context, "CHARGEBACK_REVERSED", whole, processor, reference)
+    yield Candidate("the dispute is won: the whole chargeback is reversed", processor, [won])
+    for identity, each in reversed(known):
+        if each.gross_minor > excess:
+            corrected = corrected_outcome(
+                context.state.payment_id, identity, each, gross_minor=each.gross_minor - excess
+            )
+            action = f"{identity[0]} corrects its chargeback, if the excess was none"
+            yield Candidate(action, identity[0], [corrected])
+            break
+    settled = outcome_event(context, "SETTLED", excess, processor_of(context))
+    yield Candidate(f"{processor_of(context)} reports a settlement that is missing", processor_of(context), [settled])
 
 
 def initiation_is_reported(context: PaymentContext) -> Iterator[Candidate]:
@@ -243,44 +211,29 @@ def initiation_is_reported(context: PaymentContext) -> Iterator[Candidate]:
     fields: dict[str, Any] = {"payment_id": state.payment_id, "currency": totals.currency}
     if amount:
         fields["amount_minor"] = amount
-    fields |= _only_obligation(state)
-    if len(state.attempts) == 1:
-        fields["processor"] = next(iter(state.attempts))
+    fields |= only_obligation(state)
+    if len(context.whole.attempts) == 1:
+        fields["processor"] = next(iter(context.whole.attempts))
     action = "the app reports the initiation (its event was lost, or is among the dead letters)"
     yield Candidate(action, "the app", [CorrectiveEvent(PaymentInitiated, fields)])
 
 
-def posting_is_moved(context: PaymentContext) -> Iterator[Candidate]:
-    """Reverse what is posted to the wrong obligation, and post it to the right one."""
-    wrong = context.mismatch.subject[1]
-    initiation = context.state.initiation
-    if initiation is None:
-        return
-    misposted = [each for each in _live_postings(context) if each[1].obligation_id == wrong]
-    amount = sum(live for _, _, live in misposted)
-    events = [_reversal(context.state, *each) for each in misposted]
-    action = f"the ledger reverses what it posted to {wrong}"
-    repost = min(amount, _postable(context) - (context.totals.posted_minor - amount))
-    if repost > 0:
-        events.append(_posting(context, repost))
-        action += f", and posts it to {initiation.obligation_id}"
-    yield Candidate(action, "the ledger", events)
-
-
 def fee_or_net_is_corrected(context: PaymentContext) -> Iterator[Candidate]:
     """Correct the net by the fee, or the fee by the net."""
-    _, processor, reference = context.mismatch.subject
-    reported = context.state.attempts[processor][reference].settled
-    if reported is None:
-        return
-    gross = reported.gross_minor
-    for wrong, fee, net in (
-        ("net", reported.fee_minor, gross - reported.fee_minor),
-        ("fee", gross - reported.net_minor, reported.net_minor),
-    ):
-        if fee >= 0:
-            event = _corrected_outcome(
-                context.state, processor, reference, "SETTLED", reported, fee_minor=fee, net_minor=net
+    _, processor, reference, *movement = context.mismatch.subject
+    wanted = (processor, reference, "SETTLED", movement[0] if movement else "")
+    for identity, known in outcomes(context.whole):
+        fee, net, gross = known.fee_minor, known.net_minor, known.gross_minor
+        if identity != wanted or fee is None or net is None:
+            continue
+        for wrong, right_fee, right_net in (("net", fee, gross - fee), ("fee", gross - net, net)):
+            event = corrected_outcome(
+                context.state.payment_id,
+                identity,
+                known,
+                fee_minor=right_fee,
+                net_minor=right_net,
+                settlement_currency=known.settlement_currency,
             )
             yield Candidate(f"{processor} corrects its record, if the {wrong} is wrong", processor, [event])
 
@@ -290,11 +243,10 @@ def currency_is_corrected(context: PaymentContext) -> Iterator[Candidate]:
     state, currency = context.state, context.totals.currency
     by = "the source"
     events = []
-    for processor, reference, attempt in _attempts(state):
-        for outcome, reported in attempt.outcomes():
-            if reported.currency != currency:
-                events.append(_corrected_outcome(state, processor, reference, outcome, reported, currency=currency))
-                by = processor
+    for identity, known in outcomes(context.whole):
+        if known.currency != currency:
+            events.append(corrected_outcome(state.payment_id, identity, known, currency=currency))
+            by = identity[0]
     for reversal_id, reversal in state.reversals.items():
         posting = state.postings.get(reversal.posting_id)
         right = currency if posting is None else posting.currency
@@ -308,21 +260,21 @@ def currency_is_corrected(context: PaymentContext) -> Iterator[Candidate]:
             }
             events.append(CorrectiveEvent(PostingReversed, fields, must_precede=reversal.occurred_at))
             by = "the ledger"
-    foreign = _live_postings(context, foreign=True)
-    events += [_reversal(state, *each) for each in foreign]
+    foreign = live_postings_of(context, foreign=True)
+    events += [reversal_event(state, *each) for each in foreign]
     if foreign:
-        shortfall = _postable(context) - context.totals.posted_minor
+        shortfall = postable(context) - context.totals.posted_minor
         if shortfall > 0:
-            events.append(_posting(context, shortfall))
-        by = by if by in state.attempts else "the ledger"
+            events += posting_events(context, shortfall)
+        by = by if by in context.whole.attempts else "the ledger"
     yield Candidate(f"amounts in another currency are reversed, or corrected to {currency}", by, events)
-    yield from _initiation_in_the_other_currency(state)
+    yield from _initiation_in_the_other_currency(context)
 
 
-def _initiation_in_the_other_currency(state: PaymentState) -> Iterator[Candidate]:
+def _initiation_in_the_other_currency(context: PaymentContext) -> Iterator[Candidate]:
     """Correct the initiation, if all else is in one other currency."""
-    initiation = state.initiation
-    others = {reported.currency for _, _, attempt in _attempts(state) for _, reported in attempt.outcomes()}
+    state, initiation = context.state, context.state.initiation
+    others = {known.currency for _, known in outcomes(context.whole)}
     others |= {posting.currency for posting in state.postings.values()}
     others |= {reversal.currency for reversal in state.reversals.values()}
     if initiation is None or len(others) != 1:

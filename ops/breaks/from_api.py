@@ -6,7 +6,8 @@ import urllib.request
 from typing import Any, NoReturn
 from urllib.parse import quote, urlencode, urlsplit
 
-from ops.breaks.source import BreakFilter, Json, Page
+from ops.breaks.candidates import of_missing_settlements
+from ops.breaks.source import BreakFilter, Json, Page, PaymentSought, ProposedPayment
 from ops.console import fail, misuse
 from streams.settings import Settings
 
@@ -14,6 +15,9 @@ ANSWER_SECONDS_MAX = 15.0
 FIRST_ANSWER_SECONDS_MAX = 2.0
 """How long to wait for an API that may not be there."""
 HISTORY_MAX = 500
+PAGE_ITEMS_MAX = 500
+PAGES_MAX = 20
+"""Of missing settlements, when the payment of an unknown reference is looked for."""
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 """The wildcard addresses that a server may listen on, and where this machine reaches it."""
 
@@ -63,6 +67,8 @@ class ApiSource:
             "priority": filters.priority,
             "currency": filters.currency,
             "key": filters.key,
+            "decision": filters.decision,
+            "assignee": filters.assignee,
             "limit": filters.limit,
             "after": filters.after,
         }
@@ -80,6 +86,27 @@ class ApiSource:
         """Explain an open break; None where there is no such break, or it is resolved."""
         found: Json | None = self._get_or_fail(f"/v1/exceptions/{quote(break_id, safe='')}/explanation", {})
         return found
+
+    def decisions(self, alert: Json) -> list[Json]:
+        """Give the decisions about a break, the earliest first. Of a resolved one the API has none."""
+        path = f"/v1/exceptions/{quote(alert['break_id'], safe='')}/explanation"
+        found = self._get_or_fail(path, {"key_kind": alert["key_kind"], "key": alert["key"]})
+        return [] if found is None else list(found.get("decisions", ()))
+
+    def proposed_payments(self, sought: PaymentSought) -> list[ProposedPayment]:
+        """Give the payments of that amount whose settlement is missing: the API lists no others."""
+        found: list[Json] = []
+        after: str | None = None
+        for _ in range(PAGES_MAX):
+            filters = BreakFilter(
+                break_class="settlement_missing", currency=sought.currency, limit=PAGE_ITEMS_MAX, after=after
+            )
+            page = self.page(filters)
+            found += page.items
+            after = page.next
+            if after is None:
+                break
+        return of_missing_settlements(found, sought)
 
     def _get_or_fail(self, path: str, query: dict[str, str]) -> Any:
         """Request; None for 404. Any other refusal ends the command."""

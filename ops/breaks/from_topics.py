@@ -1,15 +1,19 @@
 """Breaks straight from the topics: alerts from `mismatch-alerts`, the state of a key from its changelog."""
 
 from collections.abc import Iterable
+from typing import Any
 
-from domain.explain.explanation import as_json, break_of, explain
+from domain.explain.decided import decision_as_json, decisions_on
+from domain.explain.explanation import State, as_json, break_of, explain
 from domain.explain.timeline import property_of
-from domain.obligations.view import ObligationState
 from domain.payments.view import PaymentState
-from domain.publishing import PublishedBreak
+from domain.publishing import Published, PublishedBreak
 from domain.records import BreakLifecycle, MismatchAlert
 from domain.time import Micros
-from ops.breaks.source import BreakFilter, Json, Page
+from ops.breaks import candidates
+from ops.breaks.alerts import break_of_alert
+from ops.breaks.decision_log import decisions_of_key
+from ops.breaks.source import BreakFilter, Json, Page, PaymentSought, ProposedPayment
 from ops.console import fail, meter, misuse
 from streams import topics
 from streams.broker import reading
@@ -18,8 +22,9 @@ from streams.codec.codec import codec_of
 from streams.codec.dead_letters import BadInput
 from streams.codec.json_form import output_to_json
 from streams.settings import Settings
-from streams.topology import TOPOLOGY
+from streams.topology import PAYMENTS, TOPOLOGY
 from tables.packing import Unpacker
+from tables.store import TALLY_KEY
 
 _SEPARATOR = "~"
 """Separates the parts of a cursor: priority, opened_at in microseconds since 1970, break id."""
@@ -52,7 +57,7 @@ class TopicSource:
         items = [output_to_json(alert) for alert in shown]
         if self._with_properties:
             for alert, item in zip(shown, items, strict=True):
-                state, _ = self._state(alert)
+                state, _ = self.state(alert.key_kind, alert.key)
                 item["property_id"] = None if state is None else property_of(state)
         return Page(items, cursor)
 
@@ -65,7 +70,8 @@ class TopicSource:
         alerts = self._history(break_id)
         if not alerts:
             return None
-        state, open_breaks = self._state(alerts[-1])
+        state, published = self.state(alerts[-1].key_kind, alerts[-1].key)
+        open_breaks: dict[str, PublishedBreak] = {} if published is None else published.breaks
         one = open_breaks.get(break_id)
         if one is None and alerts[-1].lifecycle is not BreakLifecycle.RESOLVED:
             alerts = self._history(break_id)  # it was resolved between the two reads
@@ -80,6 +86,27 @@ class TopicSource:
             return as_json(explain(state, one.last, now, policy, opened_at=one.opened_at))
         resolved_at = now if alert.resolved_at is None else alert.resolved_at
         return as_json(explain(state, break_of(alert), now, policy, opened_at=alert.opened_at, resolved_at=resolved_at))
+
+    def decisions(self, alert: Json) -> list[Json]:
+        """Give the decisions about a break, the earliest first, those included that no worker has read yet."""
+        decisions = decisions_of_key(self._settings, alert["key_kind"], alert["key"])
+        return [decision_as_json(each) for each in decisions_on(decisions, break_of_alert(alert))]
+
+    def proposed_payments(self, sought: PaymentSought) -> list[ProposedPayment]:
+        """Give the initiated payments of that amount that have no outcome, from the changelog of all payments."""
+        unpack = Unpacker(PaymentState)
+        matching: dict[bytes, PaymentState] = {}
+        with meter("reading payments") as progress:
+            for record in reading.records(self._settings, PAYMENTS.changelog):
+                progress.step()
+                if record.key is None or record.key == TALLY_KEY:
+                    continue
+                state = None if record.value is None else unpack(record.value)[0]
+                if state is not None and candidates.is_one(state, sought):
+                    matching[record.key] = state
+                else:
+                    matching.pop(record.key, None)  # an earlier state of it may have matched
+        return candidates.of_payments(matching.values(), sought, self._settings.policy)
 
     def _alerts(self) -> Iterable[MismatchAlert]:
         with meter("reading") as progress:
@@ -100,24 +127,34 @@ class TopicSource:
     def _history(self, break_id: str) -> list[MismatchAlert]:
         return sorted((alert for alert in self._alerts() if alert.break_id == break_id), key=lambda one: one.version)
 
-    def _state(self, alert: MismatchAlert) -> tuple[PaymentState | ObligationState | None, dict[str, PublishedBreak]]:
-        """Give the state of the break's key, and its open breaks as published in the same transaction."""
-        table = next(table for table in TOPOLOGY.tables if table.key_kind == alert.key_kind)
-        record = reading.last_of_key(self._settings, table.changelog, alert.key)
+    def state(self, key_kind: str, key: str) -> tuple[State | None, Published | None]:
+        """Give the state of a key, and what was published of it in the same transaction; None where nothing is known.
+
+        Raises:
+            BrokerError: no broker answers, or the changelog does not exist.
+
+        """
+        table = next(table for table in TOPOLOGY.tables if table.key_kind == key_kind)
+        record = reading.last_of_key(self._settings, table.changelog, key)
         if record is None or record.value is None:
-            return None, {}
-        state, history = Unpacker(table.state)(record.value)
-        return state, history.breaks
+            return None, None
+        state, published = Unpacker[Any](table.state)(record.value)
+        return state, published
+
+
+_ENDED = {BreakLifecycle.RESOLVED: "resolved", BreakLifecycle.ACCEPTED: "accepted"}
 
 
 def _matches(alert: MismatchAlert, filters: BreakFilter) -> bool:
-    is_open = alert.lifecycle is not BreakLifecycle.RESOLVED
+    decision = alert.decision
     return (
-        (filters.state == "any" or is_open == (filters.state == "open"))
+        filters.state in ("any", _ENDED.get(alert.lifecycle, "open"))
         and filters.break_class in (None, alert.break_class)
         and filters.priority in (None, alert.priority)
         and filters.currency in (None, alert.currency)
         and filters.key in (None, alert.key)
+        and filters.decision in (None, "none" if decision is None else decision.state)
+        and filters.assignee in (None, None if decision is None else decision.assignee)
     )
 
 

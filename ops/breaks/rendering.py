@@ -12,11 +12,12 @@ from rich.text import Text
 
 from domain.formatting import amount_text, instant_text
 from domain.time import DAY, HOUR, MINUTE, Micros
-from ops.breaks.source import Json
+from ops.breaks.alerts import assignee_text, state_text
+from ops.breaks.source import Json, ProposedPayment
 from ops.console import printable
 from streams.codec.json_form import instant_from_text
 
-COLUMNS = ["prio", "class", "key", "difference", "age", "due", "property", "id"]
+COLUMNS = ["prio", "class", "key", "difference", "age", "due", "state", "assignee", "property", "id"]
 
 EXPLANATION_WIDTH = 110
 """Columns of an explanation where stdout is no terminal: people paste it into tickets and emails."""
@@ -41,25 +42,28 @@ def list_row(alert: Json, now: Micros) -> list[str]:
     until = now if resolved_at is None else instant_from_text(resolved_at)
     return [
         str(alert["priority"]),
-        alert["class"] + ("" if resolved_at is None else " (resolved)"),
+        alert["class"],
         f"{alert['key_kind']} {alert['key']}",
         amount_text(alert["drift_minor"], alert["currency"]),
         duration_text(until - instant_from_text(alert["opened_at"])),
         instant_cell(alert["due_at"]),
+        state_text(alert),
+        assignee_text(alert),
         alert.get("property_id") or "-",
         alert["break_id"],
     ]
 
 
-def render_history(alerts: list[Json], now: Micros) -> RenderableType:
-    """Show what was published of a break, record by record, and whether it is resolved."""
+def render_history(alerts: list[Json], decisions: list[Json], now: Micros) -> RenderableType:
+    """Show what was published of a break, record by record, whether it is resolved, and what people decided."""
     last = alerts[-1]
-    table = _table("published", "lifecycle", "class", "expected", "actual", "difference", "due")
+    table = _table("published", "lifecycle", "state", "class", "expected", "actual", "difference", "due")
     for alert in alerts:
         _add_row(
             table,
             instant_text(alert["version"]),  # versions are drawn from the wall clock (docs/decisions, number 5)
             alert["lifecycle"],
+            state_text(alert),
             alert["class"],
             *(amount_text(alert[f"{name}_minor"], alert["currency"]) for name in ("expected", "actual", "drift")),
             instant_cell(alert["due_at"]),
@@ -77,9 +81,51 @@ def render_history(alerts: list[Json], now: Micros) -> RenderableType:
         lifetime,
         f"rests on {', '.join(last['event_ids'])}",
     ]
+    if last.get("evidence") is not None:
+        lines.append(f"evidence {last['evidence']}")
+    if last.get("candidates"):
+        lines.append(f"candidates: {', '.join(last['candidates'])}")
+    lines += decision_lines(last.get("decision"))
     if alerts[0]["lifecycle"] != "opened":
         lines.append("earlier records are compacted away: only the last record of a break is kept for good")
-    return Group(*map(_line, lines), Text(), table)
+    parts: list[RenderableType] = [*map(_line, lines), Text(), table]
+    if decisions:
+        parts += [Text(), decision_table(decisions)]
+    return Group(*parts)
+
+
+def decision_lines(decision: Json | None) -> list[str]:
+    """Say what people have decided about a break; nothing where they have not."""
+    if decision is None:
+        return []
+    state = decision["state"].replace("_", " ")
+    line = f"{state} by {decision['actor']} {instant_cell(decision['at'])}"
+    if decision["approved_by"] is not None:
+        line += f", approved by {decision['approved_by']}"
+    if decision["until"] is not None:
+        line += f", acknowledged until {instant_cell(decision['until'])}"
+    if decision["assignee"] is not None:
+        line += f", assigned to {decision['assignee']}"
+    return [line + f": {decision['reason']}"]
+
+
+def decision_table(decisions: list[Json]) -> Table:
+    """Show the decisions about a break, with their ids: approvals and withdrawals name them."""
+    table = _table("decided", "decision", "what")
+    for one in decisions:
+        _add_row(table, instant_cell(one["at"]), one["decision_id"], one["text"])
+    return table
+
+
+def render_proposed(proposed: list[ProposedPayment], break_id: str) -> RenderableType:
+    """Show payments that an unknown reference may be for, and how one is chosen."""
+    parts: list[RenderableType] = [*_heading("Payments that it may be for; none is chosen")]
+    for number, one in enumerate(proposed, start=1):
+        parts.append(_indented(f"{number}. payment {one.payment_id}: {', '.join(one.reasons)}"))
+        parts += [_indented(f"but {doubt}", 5) for doubt in one.doubts]
+    first = proposed[0].payment_id
+    parts.append(_indented(f"to give it to one: rentmatch exceptions match {break_id} --to {first} --reason …"))
+    return Group(*parts)
 
 
 def render_explanation(explanation: Json) -> RenderableType:
@@ -97,6 +143,9 @@ def _explanation(one: Json) -> Iterator[RenderableType]:
     known = ", ".join(f"{name} {instant_cell(at)}" for name, at in instants if at is not None)
     if known:
         yield _line(known)
+    if one.get("evidence") is not None:
+        yield _line(f"evidence {one['evidence']}")
+    yield from map(_line, decision_lines(one.get("decision")))
 
     yield from _heading("What happened (* marks what the break rests on)")
     table = _table("", "when", "source", "event", "what")
@@ -121,6 +170,9 @@ def _explanation(one: Json) -> Iterator[RenderableType]:
     if one["resolved_at"] is None:
         yield from _heading("What to do")
         yield _indented(one["advice"])
+    if one.get("decisions"):
+        yield from _heading("What was decided")
+        yield Padding(decision_table(one["decisions"]), (0, 0, 0, 2))
     if one["look_at"]:
         yield from _heading("See also")
         yield from (_indented(f"payment {each}") for each in one["look_at"])

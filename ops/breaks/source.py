@@ -11,11 +11,14 @@ class BreakFilter:
     """Which breaks to list; a field of None lets all through."""
 
     state: str = "open"
-    """`open`, `resolved` or `any`."""
+    """`open`, `accepted`, `resolved` or `any`."""
     break_class: str | None = None
     priority: int | None = None
     currency: str | None = None
     key: str | None = None
+    decision: str | None = None
+    """What people have decided: a state of decisions, or `none`."""
+    assignee: str | None = None
     limit: int = 50
     after: str | None = None
     """`next` of the page before."""
@@ -31,6 +34,29 @@ class Page:
     """Where the next page begins; None on the last page."""
 
 
+@dataclass(frozen=True, slots=True)
+class PaymentSought:
+    """What is known of the money of an unknown reference: which payment it may be for."""
+
+    processor: str
+    processor_reference: str
+    amount_minor: int
+    currency: str
+    at: int | None
+    """When its first record occurred, in microseconds since 1970; None where that is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProposedPayment:
+    """A payment that an unknown reference may be for. Nobody has decided that it is."""
+
+    payment_id: str
+    reasons: tuple[str, ...]
+    """What speaks for it."""
+    doubts: tuple[str, ...] = ()
+    """What speaks against it."""
+
+
 class BreakSource(Protocol):
     """Answers in the JSON of the contract's records. Raises `Failure` where it cannot."""
 
@@ -42,3 +68,9 @@ class BreakSource(Protocol):
 
     def explanation(self, break_id: str) -> Json | None:
         """Explain a break; None where there is no such break, or the source does not explain it."""
+
+    def decisions(self, alert: Json) -> list[Json]:
+        """Give the decisions about a break, the earliest first, as its explanation has them."""
+
+    def proposed_payments(self, sought: PaymentSought) -> list[ProposedPayment]:
+        """Give payments that an unknown reference may be for, the likeliest first."""

@@ -1,56 +1,34 @@
-"""`rentmatch exceptions`: list breaks, show the history of one, and explain one with what would resolve it."""
+"""`rentmatch exceptions`: list breaks, show and explain one, and decide about it."""
 
-from collections.abc import Callable
 from typing import Any
 
 import click
 
-from domain.records import BreakClass
+from domain.records import BreakClass, DecisionState
 from ops.breaks import rendering
-from ops.breaks.from_api import ApiSource, checked_url, default_url, token_of
-from ops.breaks.from_topics import TopicSource
-from ops.breaks.source import BreakFilter, BreakSource
-from ops.console import Command, Group, fail, misuse, put_json, put_rendered, put_table, say
+from ops.breaks.alerts import payment_sought
+from ops.breaks.options import chosen_source, source_options
+from ops.breaks.source import BreakFilter
+from ops.commands import exceptions_decide, exceptions_move
+from ops.console import Command, Group, fail, put_json, put_rendered, put_table, say
 from streams.clocks import clock_of
-from streams.settings import Settings, load
+from streams.settings import load
 
 
-@click.group(cls=Group, name="exceptions", short_help="List and explain breaks.")
+@click.group(cls=Group, name="exceptions", short_help="List and explain breaks, and decide about them.")
 def command() -> None:
-    """List breaks, show the history of one, and explain one with what would resolve it.
+    """List breaks, explain one with what would resolve it, and decide about it.
 
     Breaks come from a worker's HTTP API where one answers (RENTMATCH_HTTP_HOST and RENTMATCH_HTTP_PORT, or --url;
-    RENTMATCH_HTTP_TOKEN is the token), else from the topics, which takes longer the more they hold.
+    RENTMATCH_HTTP_TOKEN is the token), else from the topics, which takes longer the more they hold. Decisions are
+    written to the broker.
 
     Examples:
       rentmatch exceptions list --priority 1
       rentmatch exceptions explain 0dd83c3cf0c88bcef4f159e2f0f4a0ab
+      rentmatch exceptions accept 0dd83c3cf0c88bcef4f159e2f0f4a0ab --reason "agreed with the owner"
 
     """
-
-
-def _source_options(function: Callable[..., None]) -> Callable[..., None]:
-    function = click.option("--from-topics", is_flag=True, help="Read from the broker, not from an API.")(function)
-    return click.option("--url", metavar="URL", help="Read from the HTTP API at this URL.")(function)
-
-
-def _source(settings: Settings, url: str | None, from_topics: bool, *, with_properties: bool = False) -> BreakSource:
-    if url is not None:
-        if from_topics:
-            misuse("--url and --from-topics are two sources; give one of them")
-        return ApiSource(checked_url(url), token_of(settings))
-    here = None if from_topics else default_url(settings)
-    if here is not None:
-        api = ApiSource(here, token_of(settings))
-        reason = api.unavailable_reason()
-        if reason is None:
-            return api
-        say(f"reading the topics ({reason})")
-    return TopicSource(settings, with_properties=with_properties)
-
-
-def _no_such(break_id: str) -> str:
-    return f"there is no break {break_id}; `rentmatch exceptions list --state any` lists all breaks"
 
 
 @command.command(cls=Command, name="list")
@@ -58,24 +36,29 @@ def _no_such(break_id: str) -> str:
               help="Only this class, such as posting_missing.")  # fmt: skip
 @click.option("--priority", type=click.IntRange(1, 3), help="Only this priority; 1 is the most urgent.")
 @click.option("--currency", metavar="CODE", help="Only this currency, such as USD.")
-@click.option("--key", metavar="ID", help="Only this payment or obligation.")
-@click.option("--state", type=click.Choice(["open", "resolved", "any"]), default="open", show_default=True)
+@click.option("--key", metavar="ID", help="Only this payment, obligation or reference (processor/reference).")
+@click.option("--state", type=click.Choice(["open", "accepted", "resolved", "any"]), default="open", show_default=True)
+@click.option("--decision", type=click.Choice([*(each.value for each in DecisionState), "none"]),
+              help="Only where this is what people have decided.")  # fmt: skip
+@click.option("--assignee", metavar="NAME", help="Only those assigned to this person.")
 @click.option("--limit", type=click.IntRange(1, 500), default=50, show_default=True, help="Breaks on the page at most.")
 @click.option("--after", metavar="CURSOR", help="Continue after the page that ended with this cursor.")
 @click.option("--properties", is_flag=True, help="From the topics: also look up each break's property (slow).")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-@_source_options
+@source_options
 def list_(*, url: str | None, from_topics: bool, as_json: bool, properties: bool, **filters: Any) -> None:
     """List breaks, the most urgent first, then the oldest.
+
+    An accepted break is not open: --state accepted or any lists it.
 
     Examples:
       rentmatch exceptions list --priority 1
       rentmatch exceptions list --class posting_missing --currency USD --json
-      rentmatch exceptions list --from-topics --properties
+      rentmatch exceptions list --assignee ana --decision assigned
 
     """
     settings = load()
-    source = _source(settings, url, from_topics, with_properties=properties)
+    source = chosen_source(settings, url, from_topics, with_properties=properties)
     page = source.page(BreakFilter(**filters))
     if as_json:
         for alert in page.items:
@@ -91,54 +74,72 @@ def list_(*, url: str | None, from_topics: bool, as_json: bool, properties: bool
 
 @command.command(cls=Command, name="show")
 @click.argument("break_id", metavar="ID")
-@click.option("--json", "as_json", is_flag=True, help="The alerts, one JSON object a line, the oldest first.")
-@_source_options
+@click.option("--json", "as_json", is_flag=True,
+              help="One JSON object a line: the alerts, the oldest first, then the decisions.")  # fmt: skip
+@source_options
 def show(break_id: str, url: str | None, from_topics: bool, as_json: bool) -> None:
-    """Show the history of a break, open or resolved: when it opened, each change, when it was resolved.
+    """Show the history of a break: when it opened, each change, each decision, when it was resolved.
 
-    ID is the break's id, as `list` shows it.
+    ID is the break's id, as `list` shows it. Of a reference that no payment holds, payments that it may be for are
+    proposed; `match` gives it to one.
 
     Example:
       rentmatch exceptions show 0dd83c3cf0c88bcef4f159e2f0f4a0ab
 
     """
     settings = load()
-    alerts = _source(settings, url, from_topics).history(break_id)
+    source = chosen_source(settings, url, from_topics)
+    alerts = source.history(break_id)
     if not alerts:
-        fail(_no_such(break_id))
+        fail(exceptions_decide.no_such(break_id))
+    decisions = source.decisions(alerts[-1])
     if as_json:
         for alert in alerts:
             put_json(alert)
+        for decision in decisions:
+            put_json({"type": "Decision", **decision})
         return
-    put_rendered(rendering.render_history(alerts, clock_of(settings)()))
-    if alerts[-1]["resolved_at"] is None:
-        say(f"why it is open, and what would resolve it: rentmatch exceptions explain {break_id}")
+    put_rendered(rendering.render_history(alerts, decisions, clock_of(settings)()))
+    if alerts[-1]["resolved_at"] is not None:
+        return
+    sought = payment_sought(alerts[-1], settings.policy)
+    if sought is not None:
+        proposed = source.proposed_payments(sought)
+        if proposed:
+            put_rendered(rendering.render_proposed(proposed, break_id))
+        else:
+            say("no payment of that amount waits for an outcome")
+    say(f"why it is open, and what would resolve it: rentmatch exceptions explain {break_id}")
 
 
 @command.command(cls=Command, name="explain")
 @click.argument("break_id", metavar="ID")
 @click.option("--json", "as_json", is_flag=True, help="As one JSON object, with the events that would resolve it.")
-@_source_options
+@source_options
 def explain(break_id: str, url: str | None, from_topics: bool, as_json: bool) -> None:
     """Explain a break: what happened, when, from which source; what is missing; what would resolve it.
 
-    Each remedy has been tried on a copy of the payment or obligation before it is shown.
+    Each remedy has been tried on a copy of the payment, obligation or reference before it is shown.
 
     Example:
       rentmatch exceptions explain 0dd83c3cf0c88bcef4f159e2f0f4a0ab
 
     """
     settings = load()
-    source = _source(settings, url, from_topics)
+    source = chosen_source(settings, url, from_topics)
     explanation = source.explanation(break_id)
     if explanation is None:
         if not source.history(break_id):
-            fail(_no_such(break_id))
+            fail(exceptions_decide.no_such(break_id))
         fail(
-            f"break {break_id} is resolved, and this source explains only open ones: "
+            f"break {break_id} is resolved, and this source explains only those that are not: "
             f"`rentmatch exceptions show {break_id}` shows its history, and --from-topics explains it"
         )
     if as_json:
         put_json(explanation)
     else:
         put_rendered(rendering.render_explanation(explanation), rendering.EXPLANATION_WIDTH)
+
+
+for each in (*exceptions_decide.COMMANDS, *exceptions_move.COMMANDS):
+    command.add_command(each)

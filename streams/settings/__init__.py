@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 from pydantic import ConfigDict, SecretStr, ValidationError
 
 from streams.settings.deadlines import DeadlineSettings
+from streams.settings.decisions import DecisionSettings
 from streams.settings.errors import SettingsError
 from streams.settings.http import NO_WEB_SERVER, HttpSettings, is_loopback
 from streams.settings.kafka import KafkaSettings
@@ -25,7 +26,9 @@ PREFIX = "RENTMATCH_"
 
 
 # Pydantic takes the fields of the last base first: this is the order of the documentation from its end.
-class Settings(DeadlineSettings, TopicSettings, ReadModelSettings, HttpSettings, WorkerSettings, KafkaSettings):
+class Settings(
+    DecisionSettings, DeadlineSettings, TopicSettings, ReadModelSettings, HttpSettings, WorkerSettings, KafkaSettings
+):
     """All settings. Field `state_dir` is the variable `RENTMATCH_STATE_DIR`, and so on."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -1,0 +1,73 @@
+"""Payments that the money of an unknown reference may be for, each with what speaks for it. None is applied."""
+
+from collections.abc import Iterable
+
+from domain.formatting import amount_text, instant_text
+from domain.payments.breaks import settlement_deadline
+from domain.payments.state import Initiation, PaymentState, outcomes
+from domain.policy import Policy
+from domain.time import DAY
+from ops.breaks.source import Json, PaymentSought, ProposedPayment
+
+SHOWN_MAX = 5
+WINDOW = 60 * DAY
+"""A payment that was initiated longer before the record, or after it, is not proposed."""
+
+
+def is_one(state: PaymentState, sought: PaymentSought) -> bool:
+    """Whether a payment was initiated with that amount, not long before, and has no outcome."""
+    initiation = state.initiation
+    if initiation is None:
+        return False
+    if (initiation.amount_minor, initiation.currency) != (sought.amount_minor, sought.currency):
+        return False
+    if sought.at is not None and not 0 <= sought.at - initiation.occurred_at <= WINDOW:
+        return False
+    return next(outcomes(state), None) is None
+
+
+def of_payments(states: Iterable[PaymentState], sought: PaymentSought, policy: Policy) -> list[ProposedPayment]:
+    """Give the payments of which `is_one` is true, the likeliest first: without doubts, and the latest."""
+    found = [
+        (_proposed(state.payment_id, state.initiation, sought, policy), -state.initiation.occurred_at)
+        for state in states
+        if state.initiation is not None and is_one(state, sought)
+    ]
+    found.sort(key=lambda each: (len(each[0].doubts), each[1], each[0].payment_id))
+    return [proposed for proposed, _ in found[:SHOWN_MAX]]
+
+
+def _proposed(payment_id: str, initiation: Initiation, sought: PaymentSought, policy: Policy) -> ProposedPayment:
+    reasons = [f"{amount_text(initiation.amount_minor, initiation.currency)}, without an outcome"]
+    doubts = []
+    through = f"initiated {instant_text(initiation.occurred_at)} by {initiation.method} through {initiation.processor}"
+    (reasons if initiation.processor == sought.processor else doubts).append(through)
+    if sought.at is not None:
+        settle_by = settlement_deadline(initiation, policy)
+        if sought.at < settle_by:
+            reasons.append("the record came within its settlement window")
+        else:
+            doubts.append(f"it was due to settle by {instant_text(settle_by)}")
+    if initiation.processor_reference not in (None, sought.processor_reference):
+        doubts.append(f"it names reference {initiation.processor_reference}")
+    return ProposedPayment(payment_id, tuple(reasons), tuple(doubts))
+
+
+def of_missing_settlements(alerts: Iterable[Json], sought: PaymentSought) -> list[ProposedPayment]:
+    """Give the payments of that amount whose settlement is missing, by their breaks; the latest deadline first."""
+    matching = [
+        alert
+        for alert in alerts
+        if alert["class"] == "settlement_missing"
+        and (alert["expected_minor"], alert["currency"]) == (sought.amount_minor, sought.currency)
+    ]
+    matching.sort(key=lambda alert: (alert["due_at"] or "", alert["key"]), reverse=True)
+    amount = amount_text(sought.amount_minor, sought.currency)
+    return [
+        ProposedPayment(
+            alert["key"],
+            (f"{amount}, whose settlement is missing since {alert['due_at']}",),
+            ("its processor is not known here; --from-topics also knows that, and payments that are still in time",),
+        )
+        for alert in matching[:SHOWN_MAX]
+    ]
