@@ -1,5 +1,6 @@
 """How facts arrive: late, twice, restamped, out of order, before their time."""
 
+from collections.abc import Iterable
 from random import Random
 
 import msgspec
@@ -60,12 +61,15 @@ def lag(rng: Random, anomalies: Anomalies) -> Micros:
     return int(rng.uniform(0.05, 20) * SECOND)
 
 
-def arrivals(recording: Recording, anomalies: Anomalies) -> list[Delivery]:
-    """Return the deliveries of all recorded facts, unsorted. Everything has arrived when the recording closes."""
+def arrivals(recording: Recording, anomalies: Anomalies, facts: Iterable[tuple[InputFact, Micros]]) -> list[Delivery]:
+    """Return the deliveries of these facts, unsorted. Everything has arrived when the recording closes.
+
+    `facts` are those of the recording, each with how much later than usual it arrives, in microseconds.
+    """
     rng = recording.rng
     closes_at = recording.closes_at
     deliveries = []
-    for fact, later in recording.facts:
+    for fact, later in facts:
         topic, key = topic_and_key(fact)
         arrives_at = min(fact.occurred_at + later + lag(rng, anomalies), closes_at)
         deliveries.append(Delivery(topic, key, arrives_at, fact))

@@ -7,6 +7,7 @@ let one of each identity hold, add up, compare with the clock. Slow is fine here
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
 from domain.facts import (
     BreakDecided,
@@ -26,7 +27,6 @@ from domain.facts import (
 from domain.policy import Policy
 from domain.time import Micros
 from simulator.deliver import Delivery
-from simulator.scenario import Scenario
 from simulator.truth_breaks import conflict_rows
 from simulator.truth_decisions import decide, is_accepted
 from simulator.truth_facts import NO_CURRENCY, Known, Row, known_of
@@ -53,7 +53,15 @@ class Truth:
     """How many dead letters each input topic (by its default name) must have caused."""
 
 
-def truth(scenario: Scenario, at: Micros, policy: Policy | None = None) -> Truth:
+class Delivered(Protocol):
+    """A scenario, as far as the truth needs it."""
+
+    @property
+    def deliveries(self) -> tuple[Delivery, ...]:
+        """Every record, in the order of arrival."""
+
+
+def truth(scenario: Delivered, at: Micros, policy: Policy | None = None) -> Truth:
     """Return the truth about the scenario's deliveries at the instant `at` (microseconds since 1970 UTC).
 
     All that is delivered counts as known, whatever `at` is; the clock only decides deadlines and days.
