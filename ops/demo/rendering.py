@@ -46,14 +46,14 @@ OBLIGATION_WORDS = {
     ObligationStatus.OPEN: "nothing paid yet",
 }
 REFERENCE_WORDS = {
-    ReferenceStatus.HELD: "belongs to a payment",
-    ReferenceStatus.SUSPENSE: "nobody holds it",
+    ReferenceStatus.HELD: "by a payment",
+    ReferenceStatus.SUSPENSE: "by nobody",
     ReferenceStatus.CLAIMED_TWICE: "by two payments",
 }
 DECISION_WORDS = {
     DecisionState.ACKNOWLEDGED: "seen",
     DecisionState.ASSIGNED: "somebody's task",
-    DecisionState.ACCEPT_REQUESTED: "a second must approve",
+    DecisionState.ACCEPT_REQUESTED: "to be approved",
     DecisionState.ACCEPTED: "not open",
 }
 STAGE_WORDS = {
@@ -178,14 +178,13 @@ def _counts(
 
 def _breaks(scenario: Scenario, judgement: Judgement) -> Table:
     found, truth = _by("class", judgement.found.open_breaks), _by("class", judgement.truth.open_breaks)
-    accepted = _by("class", judgement.found.accepted_breaks)
-    table = _table("Open breaks", "class", "found", "truth", "injected", "accepted", "")
+    table = _table("Open breaks", "class", "found", "truth", "injected", "")
     for name, row in CATALOGUE.items():
         injected = len(scenario.injected.get(name, ()))
-        _row(table, name, [injected, accepted[name]], found=found[name], truth=truth[name], words=row.title)
+        _row(table, name, [injected], found=found[name], truth=truth[name], words=row.title)
     injected = sum(map(len, scenario.injected.values()))
     words = "one injected break may cause others"
-    _row(table, "all", [injected, accepted.total()], found=found.total(), truth=truth.total(), words=words)
+    _row(table, "all", [injected], found=found.total(), truth=truth.total(), words=words)
     return table
 
 
