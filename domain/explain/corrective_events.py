@@ -111,7 +111,7 @@ class CorrectiveEvent(msgspec.Struct, frozen=True):
         if self.plan_sum_minor is not None:
             found["installments"] += f"; they add up to {amount_text(self.plan_sum_minor, self.currency)}"
         if self.keeps is not None:
-            found["allocations"] = f"allocations as decided, {_kept_text(self.keeps)}"
+            found["allocations"] = f"as decided; it {_kept_text(self.keeps)}"
         return found
 
     @property
@@ -123,7 +123,7 @@ class CorrectiveEvent(msgspec.Struct, frozen=True):
         if self.plan_sum_minor is not None:
             text += f", whose installments add up to {amount_text(self.plan_sum_minor, self.currency)}"
         if self.keeps is not None:
-            text += f", {_kept_text(self.keeps)}"
+            text += f" that {_kept_text(self.keeps)}"
         if self.must_precede is not None:
             what = "a corrected record dated" if self.is_correction else "dated"
             text += f", {what} before {instant_text(self.must_precede)}"
@@ -141,10 +141,10 @@ class Candidate(NamedTuple):
 
 
 def _kept_text(kept: Kept) -> str:
-    where = f"obligation {kept.obligation_id}"
     if not kept.amount_minor:
-        return f"none of them to {where}"
-    return f"{amount_text(kept.amount_minor, kept.currency)} of them to {where} without an installment"
+        return f"leaves nothing with obligation {kept.obligation_id}"
+    amount = amount_text(kept.amount_minor, kept.currency)
+    return f"leaves {amount} with obligation {kept.obligation_id}, first and without an installment"
 
 
 def _text(struct: type[InputFact], fields: dict[str, Any], currency: str) -> str:

@@ -1,6 +1,6 @@
 """The bodies of answers: records, pages of records, and live answers with their position.
 
-A struct here is both what is encoded and what OpenAPI describes. The four output records have their JSON form from the
+A struct here is both what is encoded and what OpenAPI describes. The output records have their JSON form from the
 Avro schemas (streams/codec/json_form.py); `ExplanationJson` describes the JSON that the domain makes.
 """
 
