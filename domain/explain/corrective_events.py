@@ -186,9 +186,10 @@ def _outcome_text(fields: dict[str, Any], of_amount: str) -> str:
     text = f"a ProcessorSettled {fields['outcome']}{of_amount}{payment}"
     if "processor" in fields:
         text += f" by {fields['processor']}"
-    if fields.get("net_minor") is not None:
-        text += f", fee {amount_text(fields['fee_minor'], currency)}"
-        text += f", net {amount_text(fields['net_minor'], currency)}"
+    of_fee = fields.get("settlement_currency") or currency
+    for name in ("fee", "net"):
+        if fields.get(f"{name}_minor") is not None:
+            text += f", {name} {amount_text(fields[f'{name}_minor'], of_fee)}"
     if "processor_reference" in fields:
         text += f", attempt {fields.get('original_reference') or fields['processor_reference']}"
     return text
