@@ -106,7 +106,8 @@ def return_is_taken_back(context: PaymentContext, amount_minor: int) -> Iterator
     for attempt in attempts_of(context):
         if attempt.back_minor >= amount_minor:
             event = outcome_event(context, "RETURN_REVERSED", amount_minor, attempt.processor, attempt.reference)
-            yield Candidate(f"the return of attempt {attempt.reference} is reversed", attempt.processor, [event])
+            action = f"{attempt.processor} takes the return of attempt {attempt.reference} back"
+            yield Candidate(action, attempt.processor, [event])
             return
 
 

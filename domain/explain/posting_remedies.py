@@ -41,10 +41,10 @@ def _excess_is_reversed(context: PaymentContext) -> Iterator[Candidate]:
     if state.initiation is not None and totals.posted_minor <= state.initiation.amount_minor:
         processor = processor_of(context)
         lacking = totals.posted_minor - totals.collected_minor + totals.reversed_minor
-        yield from return_is_taken_back(context, lacking)
         # A further settlement lets chargebacks count that were above all that settled.
         settled = outcome_event(context, "SETTLED", lacking + totals.chargeback_excess_minor, processor)
         yield Candidate(f"{processor} collects the money again in a new attempt", processor, [settled])
+        yield from return_is_taken_back(context, lacking)
 
 
 def _shortfall_is_posted(context: PaymentContext) -> Iterator[Candidate]:
