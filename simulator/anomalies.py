@@ -3,21 +3,32 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from simulator.broken_payments import BROKEN_PAYMENTS
-from simulator.obligations import BROKEN_OBLIGATIONS, HARMLESS_OBLIGATIONS
-from simulator.payments import HARMLESS_PAYMENTS
+from simulator.cases import (
+    BROKEN_OBLIGATION_CASES,
+    BROKEN_PAYMENT_CASES,
+    HARMLESS_OBLIGATION_CASES,
+    HARMLESS_PAYMENT_CASES,
+    OBLIGATION_CASES,
+    PAYMENT_CASES,
+)
+from simulator.deciding import DECISION_CASES
 
 
 def default_payments() -> dict[str, float]:
     """Return the share of payments of each case; the rest are plain."""
-    rates = dict.fromkeys(HARMLESS_PAYMENTS, 0.006) | dict.fromkeys(BROKEN_PAYMENTS, 0.0045)
+    rates = dict.fromkeys(HARMLESS_PAYMENT_CASES, 0.005) | dict.fromkeys(BROKEN_PAYMENT_CASES, 0.004)
     return rates | {"retried": 0.02, "failed": 0.02, "returned": 0.015}
 
 
 def default_obligations() -> dict[str, float]:
     """Return the share of obligations of each case; the rest are only charged."""
-    rates = dict.fromkeys(HARMLESS_OBLIGATIONS, 0.01) | dict.fromkeys(BROKEN_OBLIGATIONS, 0.006)
+    rates = dict.fromkeys(HARMLESS_OBLIGATION_CASES, 0.009) | dict.fromkeys(BROKEN_OBLIGATION_CASES, 0.006)
     return rates | {"plan_changed": 0.07, "deferred": 0.05, "deferred_beyond": 0.015, "adjusted": 0.05}
+
+
+def default_decisions() -> dict[str, float]:
+    """Return the share of injected breaks about which people decide in each way."""
+    return dict.fromkeys(DECISION_CASES, 0.015) | {"accepted": 0.03}
 
 
 @dataclass(frozen=True)
@@ -25,9 +36,11 @@ class Anomalies:
     """Every rate of the simulator. The defaults make each break class and late stage occur among 2,000 obligations."""
 
     payments: Mapping[str, float] = field(default_factory=default_payments)
-    """PaymentCase -> share of payments; the names are those of HARMLESS_PAYMENTS and BROKEN_PAYMENTS."""
+    """PaymentCase -> share of payments; the names are those of PAYMENT_CASES."""
     obligations: Mapping[str, float] = field(default_factory=default_obligations)
-    """PaymentCase -> share of obligations; the names are those of HARMLESS_OBLIGATIONS and BROKEN_OBLIGATIONS."""
+    """ObligationCase -> share of obligations; the names are those of OBLIGATION_CASES."""
+    decisions: Mapping[str, float] = field(default_factory=default_decisions)
+    """DecisionCase -> share of the injected breaks; the names are those of DECISION_CASES."""
     partial_months: float = 0.05
     late_payers: float = 0.10
     part_payers: float = 0.04
@@ -56,8 +69,9 @@ class Anomalies:
             ValueError: a case is unknown.
 
         """
-        unknown = set(self.payments) - set(HARMLESS_PAYMENTS) - set(BROKEN_PAYMENTS)
-        unknown |= set(self.obligations) - set(HARMLESS_OBLIGATIONS) - set(BROKEN_OBLIGATIONS)
+        unknown = set(self.payments) - set(PAYMENT_CASES)
+        unknown |= set(self.obligations) - set(OBLIGATION_CASES)
+        unknown |= set(self.decisions) - set(DECISION_CASES)
         if unknown:
             raise ValueError(f"no such case: {', '.join(sorted(unknown))}")
 
@@ -74,6 +88,7 @@ class Anomalies:
 NONE = Anomalies(
     payments={},
     obligations={},
+    decisions={},
     partial_months=0,
     late_payers=0,
     part_payers=0,

@@ -1,40 +1,29 @@
 """How facts arrive: late, twice, restamped, out of order, before their time."""
 
+from collections.abc import Iterable
 from random import Random
-from typing import assert_never
 
 import msgspec
 
 from domain.facts import (
+    BreakDecided,
     InputFact,
     ObligationAdjusted,
     ObligationCancelled,
     ObligationCharged,
+    ObligationReinstated,
     PaymentInitiated,
     PaymentPosted,
+    PaymentReassigned,
     PlanChanged,
     PostingReversed,
     ProcessorSettled,
+    ReferenceAssigned,
 )
 from domain.time import DAY, HOUR, MINUTE, SECOND, Micros
 from simulator.anomalies import Anomalies
-from simulator.deliver import Delivery, InputTopic
+from simulator.deliver import Delivery, topic_and_key
 from simulator.recording import Recording
-
-
-def topic_and_key(fact: InputFact) -> tuple[InputTopic, str]:
-    """Return the topic a fact comes on, by its default name, and its key there."""
-    match fact:
-        case PaymentInitiated():
-            return "payment-initiated", fact.payment_id
-        case ProcessorSettled():
-            return "processor-settled", fact.payment_id
-        case PaymentPosted() | PostingReversed():
-            return "ledger-events", fact.obligation_id
-        case ObligationCharged() | PlanChanged() | ObligationAdjusted() | ObligationCancelled():
-            return "ledger-events", fact.obligation_id
-        case _:
-            assert_never(fact)
 
 
 def restamped(rng: Random, recording: Recording, fact: InputFact) -> InputFact:
@@ -45,16 +34,17 @@ def restamped(rng: Random, recording: Recording, fact: InputFact) -> InputFact:
     )
     match again:
         case ProcessorSettled():
-            return msgspec.structs.replace(again, payout_id="PO-reported-later", reason_code=None)
+            # What was not said before is filled in, and another reason is no conflict.
+            return msgspec.structs.replace(again, payout_id=again.payout_id or "PO-reported-later", reason_code=None)
         case PlanChanged():
             # The same installments listed in another order are the same plan.
             return msgspec.structs.replace(again, installments=again.installments[::-1])
-        case ObligationAdjusted() | ObligationCancelled() | PostingReversed():
+        case ObligationAdjusted() | ObligationCancelled() | ObligationReinstated() | PostingReversed():
             return msgspec.structs.replace(again, reason="reworded")
-        case PaymentInitiated() | PaymentPosted() | ObligationCharged():
+        case PaymentReassigned() | ReferenceAssigned():
+            return msgspec.structs.replace(again, actor="somebody else")
+        case PaymentInitiated() | PaymentPosted() | ObligationCharged() | BreakDecided():
             return again
-        case _:
-            assert_never(again)
 
 
 def lag(rng: Random, anomalies: Anomalies) -> Micros:
@@ -71,12 +61,15 @@ def lag(rng: Random, anomalies: Anomalies) -> Micros:
     return int(rng.uniform(0.05, 20) * SECOND)
 
 
-def arrivals(recording: Recording, anomalies: Anomalies) -> list[Delivery]:
-    """Return the deliveries of all recorded facts, unsorted. Everything has arrived when the recording closes."""
+def arrivals(recording: Recording, anomalies: Anomalies, facts: Iterable[tuple[InputFact, Micros]]) -> list[Delivery]:
+    """Return the deliveries of these facts, unsorted. Everything has arrived when the recording closes.
+
+    `facts` are those of the recording, each with how much later than usual it arrives, in microseconds.
+    """
     rng = recording.rng
     closes_at = recording.closes_at
     deliveries = []
-    for fact, later in recording.facts:
+    for fact, later in facts:
         topic, key = topic_and_key(fact)
         arrives_at = min(fact.occurred_at + later + lag(rng, anomalies), closes_at)
         deliveries.append(Delivery(topic, key, arrives_at, fact))

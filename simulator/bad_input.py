@@ -2,30 +2,30 @@
 
 from collections.abc import Callable
 from random import Random
-from typing import Any, assert_never
 
 import msgspec
 
 from domain.facts import (
+    Allocation,
+    BreakDecided,
     InputFact,
     ObligationAdjusted,
     ObligationCancelled,
     ObligationCharged,
+    ObligationReinstated,
     PaymentInitiated,
     PaymentPosted,
+    PaymentReassigned,
     PlanChanged,
     PostingReversed,
     ProcessorSettled,
+    ReferenceAssigned,
 )
+from simulator.bad_rules import NEW_RULES, changed
 from simulator.deliver import Delivery
 
 UNKNOWN_FINGERPRINT = b"\xc3\x01" + b"\x0d\xea\xdb\xee\xf0\x0d\xca\xfe"
 UNKNOWN_SCHEMA_ID = b"\x00" + (2_000_000_000).to_bytes(4, "big")
-
-
-def changed(fact: InputFact, **changes: Any) -> InputFact:
-    """Return the fact with these fields replaced."""
-    return msgspec.structs.replace(fact, **changes)
 
 
 def no_event_id(fact: InputFact) -> InputFact | None:
@@ -34,9 +34,18 @@ def no_event_id(fact: InputFact) -> InputFact | None:
 
 
 def no_key_id(fact: InputFact) -> InputFact | None:
-    """Leave the payment or obligation without an id."""
-    payment = isinstance(fact, PaymentInitiated | ProcessorSettled | PaymentPosted | PostingReversed)
-    return changed(fact, payment_id="") if payment else changed(fact, obligation_id="")
+    """Leave the payment, the obligation or the key of the break without an id."""
+    match fact:
+        case PaymentInitiated() | PaymentReassigned() | ReferenceAssigned():
+            return changed(fact, payment_id="")
+        case ProcessorSettled() | PaymentPosted() | PostingReversed():
+            return changed(fact, payment_id="")
+        case ObligationCharged() | PlanChanged() | ObligationAdjusted():
+            return changed(fact, obligation_id="")
+        case ObligationCancelled() | ObligationReinstated():
+            return changed(fact, obligation_id="")
+        case BreakDecided():
+            return changed(fact, key="")
 
 
 def unknown_currency(fact: InputFact) -> InputFact | None:
@@ -59,6 +68,9 @@ def wrong_amount(fact: InputFact) -> InputFact | None:
     match fact:
         case PaymentInitiated() | PaymentPosted() | PostingReversed():
             return changed(fact, amount_minor=0)
+        case PaymentReassigned():
+            first = fact.allocations[0]
+            return changed(fact, allocations=(Allocation(first.obligation_id, first.installment_id, 0),))
         case ProcessorSettled(outcome="FAILED"):
             return changed(fact, gross_minor=-1)
         case ProcessorSettled():
@@ -67,10 +79,8 @@ def wrong_amount(fact: InputFact) -> InputFact | None:
             return changed(fact, amount_minor=-1)
         case ObligationAdjusted():
             return changed(fact, amount_delta_minor=0)
-        case PlanChanged() | ObligationCancelled():
+        case PlanChanged() | ObligationCancelled() | ObligationReinstated() | ReferenceAssigned() | BreakDecided():
             return None
-        case _:
-            assert_never(fact)
 
 
 def negative_amount(fact: InputFact) -> InputFact | None:
@@ -79,13 +89,13 @@ def negative_amount(fact: InputFact) -> InputFact | None:
         case PaymentInitiated() | PaymentPosted() | PostingReversed():
             return changed(fact, amount_minor=-fact.amount_minor)
         case ProcessorSettled():
-            return changed(fact, fee_minor=-1)
+            return changed(fact, gross_minor=-1 - fact.gross_minor)
         case ObligationCharged():
             return changed(fact, grace_days=-1)
-        case PlanChanged() | ObligationAdjusted() | ObligationCancelled():
+        case PlanChanged() | ObligationAdjusted() | ObligationCancelled() | ObligationReinstated():
             return None
-        case _:
-            assert_never(fact)
+        case PaymentReassigned() | ReferenceAssigned() | BreakDecided():
+            return None
 
 
 def installment_twice(fact: InputFact) -> InputFact | None:
@@ -119,6 +129,7 @@ BROKEN_RULES: dict[str, Callable[[InputFact], InputFact | None]] = {
     "installment_twice": installment_twice,
     "installment_of_nothing": installment_of_nothing,
     "plan_version_zero": plan_version_zero,
+    **NEW_RULES,
 }
 """A change that makes a good fact break one rule, or None where that rule is not about such a fact."""
 
@@ -158,6 +169,10 @@ def bad_input(rng: Random, hosts: list[Delivery], count: int) -> list[Delivery]:
     """
     if count and not hosts:
         raise ValueError("bad input needs good input to look like")
+    by_type: dict[type[object], list[Delivery]] = {}
+    for host in hosts:
+        by_type.setdefault(type(host.fact), []).append(host)
+    kinds_of_host = list(by_type)
     bad: list[Delivery] = []
     turn = 0
     while len(bad) < count:
@@ -165,7 +180,9 @@ def bad_input(rng: Random, hosts: list[Delivery], count: int) -> list[Delivery]:
         turn += 1
         # A rule about one rare record may find no host at all in a small scenario: after some tries its turn passes.
         for _ in range(200):
-            delivery = spoiled(rng, rng.choice(hosts), kind)
+            # Most rules are about one type of record, and the rare types would hardly be found among all records.
+            among = hosts if kind in BROKEN_BYTES else by_type[rng.choice(kinds_of_host)]
+            delivery = spoiled(rng, rng.choice(among), kind)
             if delivery is not None:
                 bad.append(delivery)
                 break

@@ -151,8 +151,9 @@ def contradict(
         case PaymentInitiated():
             changes = {"tenant_id": fact.tenant_id + "0"} if routing else {"amount_minor": fact.amount_minor + 100}
         case ProcessorSettled():
-            changes = {"gross_minor": fact.gross_minor + 100, "net_minor": fact.net_minor + 100}
-        case PaymentPosted() if routing:
+            changes = {"gross_minor": fact.gross_minor + 100, "net_minor": (fact.net_minor or 0) + 100}
+        case PaymentPosted() if routing and fact.installment_id is not None:
+            # A null would contradict nothing.
             changes = {"installment_id": f"{fact.obligation_id}/other"}
         case PaymentPosted() | PostingReversed():
             changes = {"amount_minor": fact.amount_minor + 100}

@@ -14,14 +14,15 @@ from domain.records import (
     ObligationReconciliation,
     Output,
     PaymentReconciliation,
+    ReferenceReconciliation,
 )
 from simulator.banking import day_of, instant_of
 from simulator.truth import Truth
-from simulator.truth_facts import Row
+from simulator.truth_facts import Row, two_parts
 
 OPEN_BREAK = frozenset(("opened", "updated"))
 LIVE_ALERT = frozenset(("opened", "escalated"))
-INSTANTS = frozenset(("due_at", "opened_at", "resolved_at", "ended_at", "rests_on"))
+INSTANTS = frozenset(("due_at", "opened_at", "resolved_at", "ended_at", "rests_on", "at", "until"))
 DAYS = frozenset(("due_date", "next_due_date", "oldest_late_due_date"))
 
 
@@ -30,7 +31,7 @@ class FieldDifference:
     """One thing that is not as it should be."""
 
     kind: str
-    """`payment`, `obligation`, `break`, `alert` or `dead letter`."""
+    """`payment`, `obligation`, `reference`, `break`, `accepted break`, `alert` or `dead letter`."""
     key: str
     field: str
     """The field that differs; empty where the whole record is missing or should not be."""
@@ -51,12 +52,13 @@ class FieldDifference:
 
 @dataclass
 class Found:
-    """The last record of each key on the four output topics, as rows in the truth's shape."""
+    """The last record of each key on the five output topics, as rows in the truth's shape."""
 
     payments: dict[str, Row] = field(default_factory=dict)
     obligations: dict[str, Row] = field(default_factory=dict)
+    references: dict[str, Row] = field(default_factory=dict)
     breaks: dict[str, Row] = field(default_factory=dict)
-    """Open and resolved."""
+    """Open, accepted and resolved."""
     alerts: dict[str, Row] = field(default_factory=dict)
     """Live and ended."""
     dead_letters: dict[str, int] | None = None
@@ -68,15 +70,20 @@ class Found:
         return {key: row for key, row in self.breaks.items() if row["lifecycle"] in OPEN_BREAK}
 
     @property
+    def accepted_breaks(self) -> dict[str, Row]:
+        """The breaks whose last record says that people accepted them."""
+        return {key: row for key, row in self.breaks.items() if row["lifecycle"] == "accepted"}
+
+    @property
     def live_alerts(self) -> dict[str, Row]:
         """The late alerts whose last record opened or escalated them."""
         return {key: row for key, row in self.alerts.items() if row["lifecycle"] in LIVE_ALERT}
 
     def take(self, row: Row) -> None:
-        """Take in a row of any of the four topics; it replaces the one of its key before it.
+        """Take in a row of any of the five topics; it replaces the one of its key before it.
 
         Raises:
-            ValueError: the row is of none of the four topics.
+            ValueError: the row is of none of the five topics.
 
         """
         if "break_id" in row:
@@ -87,8 +94,29 @@ class Found:
             self.payments[row["payment_id"]] = row
         elif "obligation_id" in row and "installments" in row:
             self.obligations[row["obligation_id"]] = row
+        elif "processor_reference" in row and "records" in row:
+            self.references[two_parts(row["processor"], row["processor_reference"])] = row
         else:
             raise ValueError(f"no output record: {row!r}")
+
+    def forget(self, topic: str, key: str) -> None:
+        """Take in a tombstone: the key has no record on that topic (its name may have a prefix) any more.
+
+        Raises:
+            ValueError: the topic is none of the five.
+
+        """
+        rows = {
+            "payment-reconciliations": self.payments,
+            "obligation-reconciliations": self.obligations,
+            "reference-reconciliations": self.references,
+            "mismatch-alerts": self.breaks,
+            "late-payment-alerts": self.alerts,
+        }
+        name = next((name for name in rows if topic.endswith(name)), None)
+        if name is None:
+            raise ValueError(f"no output topic: {topic}")
+        rows[name].pop(key, None)
 
 
 def plain(value: Any) -> Any:
@@ -119,22 +147,28 @@ def found_from_records(records: Iterable[Output]) -> Found:
                 found.payments[record.payment_id] = row
             case ObligationReconciliation():
                 found.obligations[record.obligation_id] = row
+            case ReferenceReconciliation():
+                found.references[record.reference_key] = row
     return found
 
 
 def found_from_json(lines: Iterable[Mapping[str, Any]]) -> Found:
     """Collect the output of `rentmatch read --last --json`: instants in ISO 8601 with Z, dates in ISO.
 
-    A line is the record itself, or an object that holds it as `value` beside its topic and key.
+    A line is the record itself, or an object that holds it as `value` beside its topic and key; a value of null is a
+    tombstone.
 
     Raises:
-        ValueError: a line is no record of the four output topics.
+        ValueError: a line is no record of the five output topics.
 
     """
     found = Found()
     for line in lines:
         value = line.get("value")
-        found.take(from_iso(value if isinstance(value, Mapping) else line))
+        if "value" in line and value is None:
+            found.forget(str(line["topic"]), str(line["key"]))
+        else:
+            found.take(from_iso(value if isinstance(value, Mapping) else line))
     return found
 
 
@@ -159,7 +193,9 @@ def compare(truth: Truth, found: Found) -> list[FieldDifference]:
     differences = [
         *differences_of("payment", truth.payments, found.payments),
         *differences_of("obligation", truth.obligations, found.obligations),
+        *differences_of("reference", truth.references, found.references),
         *differences_of("break", truth.open_breaks, found.open_breaks),
+        *differences_of("accepted break", truth.accepted_breaks, found.accepted_breaks),
         *differences_of("alert", truth.live_alerts, found.live_alerts),
     ]
     if found.dead_letters is not None:
@@ -193,7 +229,7 @@ def comparable(name: str, value: Any) -> Any:
 
 def about(kind: str, row: Row) -> str:
     """Describe the subject of a break or an alert."""
-    if kind == "break":
+    if kind in ("break", "accepted break"):
         return f"{row['class']} of {row['key_kind']} {row['key']}, {'/'.join(row['subject'])}"
     if kind == "alert":
         return f"{row['obligation_id']}, installment {row['installment_id']}"

@@ -5,10 +5,24 @@ from typing import Literal
 
 import msgspec
 
-from domain.facts import InputFact
+from domain.facts import (
+    BreakDecided,
+    InputFact,
+    ObligationAdjusted,
+    ObligationCancelled,
+    ObligationCharged,
+    ObligationReinstated,
+    PaymentInitiated,
+    PaymentPosted,
+    PaymentReassigned,
+    PlanChanged,
+    PostingReversed,
+    ProcessorSettled,
+    ReferenceAssigned,
+)
 from domain.time import Micros
 
-InputTopic = Literal["payment-initiated", "processor-settled", "ledger-events"]
+InputTopic = Literal["payment-initiated", "processor-settled", "ledger-events", "decisions"]
 """An input topic by its default name."""
 
 Damage = Literal["truncated", "trailing"]
@@ -32,6 +46,22 @@ class Delivery(msgspec.Struct, frozen=True, gc=False):
     def is_bad(self) -> bool:
         """It must become a dead letter."""
         return self.fault is not None
+
+
+def topic_and_key(fact: InputFact) -> tuple[InputTopic, str]:
+    """Return the topic a fact comes on, by its default name, and its key there (contract section 2)."""
+    match fact:
+        case PaymentInitiated() | PaymentReassigned() | ReferenceAssigned():
+            return "payment-initiated", fact.payment_id
+        case ProcessorSettled():
+            # A processor that does not know the payment keys the record by its reference.
+            return "processor-settled", fact.payment_id or fact.processor_reference
+        case ObligationCharged() | PlanChanged() | ObligationAdjusted():
+            return "ledger-events", fact.obligation_id
+        case ObligationCancelled() | ObligationReinstated() | PaymentPosted() | PostingReversed():
+            return "ledger-events", fact.obligation_id
+        case BreakDecided():
+            return "decisions", fact.key
 
 
 def value_of(delivery: Delivery, encode: Callable[[InputFact, str], bytes]) -> bytes:

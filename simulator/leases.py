@@ -10,7 +10,7 @@ from domain.time import Day
 from simulator.banking import day_of
 
 # Zone, currency, share of the leases, least and most rent in minor units. Phoenix keeps no daylight saving, Honolulu is
-# furthest behind; the last three are outside the United States and pay in another currency (the yen has no minor unit).
+# furthest behind; the last four are outside the United States and pay in another currency (the yen has no minor unit).
 PLACES = (
     ("America/New_York", "USD", 30, 95_000, 420_000),
     ("America/Chicago", "USD", 22, 80_000, 280_000),
@@ -19,7 +19,8 @@ PLACES = (
     ("America/Los_Angeles", "USD", 16, 120_000, 450_000),
     ("Pacific/Honolulu", "USD", 4, 140_000, 390_000),
     ("America/Sao_Paulo", "BRL", 4, 150_000, 600_000),
-    ("Europe/London", "GBP", 3, 90_000, 310_000),
+    ("Europe/London", "GBP", 4, 90_000, 310_000),
+    ("Europe/Berlin", "EUR", 4, 70_000, 240_000),
     ("Asia/Tokyo", "JPY", 1, 80_000, 260_000),
 )
 LEASES_A_PROPERTY = 12

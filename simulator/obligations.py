@@ -4,6 +4,7 @@ A case records the ledger's facts of one obligation and returns what the tenant 
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
@@ -25,50 +26,56 @@ class Ledger:
         self.rng = recording.rng
 
     def charge(
-        self, draft: Draft, *, parts: Parts | None = None, event_id: str | None = None, arrives_later: Micros = 0
+        self, draft: Draft, *, parts: Parts | None = None, arrives_later: Micros = 0, **fields: Any
     ) -> ObligationCharged:
-        """Record the charge, some days before its month's first due day."""
+        """Record the charge, some days before its month's first due day.
+
+        `fields` are those of the record that are not as usual.
+        """
         lease = draft.lease
         at = start_of_day(draft.due_date, lease.time_zone) - self.recording.between(6 * DAY, 9 * DAY)
-        return self.recording.record(
-            ObligationCharged(
-                event_id=event_id or self.recording.event_id(),
-                occurred_at=at,
-                obligation_id=draft.obligation_id,
-                lease_id=lease.lease_id,
-                tenant_id=lease.tenant_id,
-                property_id=lease.property_id,
-                period=draft.period,
-                amount_minor=draft.amount_minor,
-                currency=lease.currency,
-                due_date=draft.due_date,
-                time_zone=lease.time_zone,
-                grace_days=lease.grace_days,
-                installments=draft.installments if parts is None else parts,
-            ),
-            arrives_later,
+        charged = ObligationCharged(
+            event_id=self.recording.event_id(),
+            occurred_at=at,
+            obligation_id=draft.obligation_id,
+            lease_id=lease.lease_id,
+            tenant_id=lease.tenant_id,
+            property_id=lease.property_id,
+            period=draft.period,
+            amount_minor=draft.amount_minor,
+            currency=lease.currency,
+            due_date=draft.due_date,
+            time_zone=lease.time_zone,
+            grace_days=lease.grace_days,
+            installments=draft.installments if parts is None else parts,
         )
+        return self.recording.record(msgspec.structs.replace(charged, **fields) if fields else charged, arrives_later)
 
     def change_plan(self, draft: Draft, after: Micros, version: int, parts: Parts) -> PlanChanged:
         """Record a new plan, hours after that instant."""
         at = after + self.recording.between(1 * HOUR, 2 * DAY)
         return self.recording.record(PlanChanged(self.recording.event_id(), at, draft.obligation_id, version, parts))
 
-    def adjust(
-        self, draft: Draft, after: Micros, delta: int, *, currency: str | None = None, event_id: str | None = None
-    ) -> ObligationAdjusted:
-        """Record a credit (below 0) or a further charge."""
-        return self.recording.record(
-            ObligationAdjusted(
-                event_id=event_id or self.recording.event_id(),
-                occurred_at=after + self.recording.between(1 * HOUR, 2 * DAY),
-                obligation_id=draft.obligation_id,
-                adjustment_id=f"ADJ-{draft.obligation_id}-{1 if currency is None else 2}",
-                amount_delta_minor=delta,
-                currency=currency or draft.lease.currency,
-                reason="repair credit" if delta < 0 else "parking",
-            )
+    def adjust(self, draft: Draft, after: Micros, delta: int, *, number: int = 1, **fields: Any) -> ObligationAdjusted:
+        """Record a credit (below 0) or a further charge; `fields` are those of the record that are not as usual."""
+        adjusted = ObligationAdjusted(
+            event_id=self.recording.event_id(),
+            occurred_at=after + self.recording.between(1 * HOUR, 2 * DAY),
+            obligation_id=draft.obligation_id,
+            adjustment_id=f"ADJ-{draft.obligation_id}-{number}",
+            amount_delta_minor=delta,
+            currency=draft.lease.currency,
+            reason="repair credit" if delta < 0 else "parking",
         )
+        return self.recording.record(msgspec.structs.replace(adjusted, **fields) if fields else adjusted)
+
+    def cancel(self, draft: Draft, after: Micros, cancellation_id: str | None = None) -> Micros:
+        """Record that the obligation is void; returns when."""
+        at = after + self.recording.between(1 * HOUR, 1 * DAY)
+        self.recording.record(
+            ObligationCancelled(self.recording.event_id(), at, draft.obligation_id, "lease not begun", cancellation_id)
+        )
+        return at
 
     def contradict(self, fact: ObligationCharged | PlanChanged | ObligationAdjusted) -> None:
         """Record a fact again with other money or another date, minutes later."""
@@ -163,24 +170,16 @@ def adjusted(ledger: Ledger, draft: Draft) -> Parts:
 def cancelled(ledger: Ledger, draft: Draft) -> Parts:
     """An obligation is cancelled before any payment."""
     at = ledger.charge(draft).occurred_at
-    cancel(ledger, draft, at)
+    ledger.cancel(draft, at)
     return ()
 
 
 def cancelled_after_payment(ledger: Ledger, draft: Draft) -> Parts:
     """An obligation is void when the first part was paid: all of that is now too much."""
     at = ledger.charge(draft).occurred_at
-    cancel(ledger, draft, at + 12 * DAY)
+    ledger.cancel(draft, at + 12 * DAY)
     ledger.recording.inject("overpayment", draft.obligation_id)
     return draft.parts[:1]
-
-
-def cancel(ledger: Ledger, draft: Draft, after: Micros) -> None:
-    """Record that the obligation is void."""
-    at = after + ledger.recording.between(1 * HOUR, 1 * DAY)
-    ledger.recording.record(
-        ObligationCancelled(ledger.recording.event_id(), at, draft.obligation_id, "lease not begun")
-    )
 
 
 def overpayment(ledger: Ledger, draft: Draft) -> Parts:
@@ -212,7 +211,7 @@ def plan_sum_mismatch(ledger: Ledger, draft: Draft) -> Parts:
 def adjusted_in_foreign_currency(ledger: Ledger, draft: Draft) -> Parts:
     """A credit comes in a currency that is not the charge's."""
     at = ledger.charge(draft).occurred_at
-    ledger.adjust(draft, at, -1000, currency=FOREIGN[draft.lease.currency])
+    ledger.adjust(draft, at, -1000, number=2, currency=FOREIGN[draft.lease.currency])
     ledger.recording.inject("currency_mismatch", draft.obligation_id)
     return draft.parts
 

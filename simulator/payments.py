@@ -4,12 +4,13 @@ A case records the facts of one payment. Cases that end in a break note it as in
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
 from domain.facts import Method, Outcome, PaymentInitiated, PaymentPosted, PostingReversed, ProcessorSettled
 from domain.time import DAY, HOUR, MINUTE, SECOND, Micros
-from simulator.banking import NEW_YORK, banking_day_after, local_day, start_of_day
+from simulator.banking import banking_day_after, calendar_of, local_day, start_of_day
 from simulator.leases import PROCESSORS
 from simulator.recording import Recording
 
@@ -17,7 +18,7 @@ ACH_RETURNS = ("R01", "R02", "R03", "R08", "R09", "R10", "R16", "R29")
 """NACHA's return reasons: insufficient funds, closed, no account, stopped, uncollected, unauthorized, frozen, …"""
 CARD_DECLINES = ("05", "51", "54", "61")
 CARD_DISPUTES = ("10.4", "13.1", "4837", "4853")
-FOREIGN = {"USD": "CAD", "BRL": "USD", "GBP": "EUR", "JPY": "USD"}
+FOREIGN = {"USD": "CAD", "BRL": "USD", "GBP": "EUR", "EUR": "GBP", "JPY": "USD"}
 BANKING_DAYS_TO_SETTLE: dict[Method, tuple[int, int]] = {
     "ACH_DEBIT": (2, 4),
     "CARD": (1, 2),
@@ -54,36 +55,35 @@ class PaymentScript:
         self.recording = recording
         self.rng = recording.rng
 
-    def initiate(self, intent: Intent, arrives_later: Micros = 0) -> PaymentInitiated:
-        """Record that the tenant set the payment going."""
-        return self.recording.record(
-            PaymentInitiated(
-                event_id=self.recording.event_id(),
-                occurred_at=intent.at,
-                payment_id=intent.payment_id,
-                tenant_id=intent.tenant_id,
-                property_id=intent.property_id,
-                obligation_id=intent.obligation_id,
-                installment_id=intent.installment_id,
-                amount_minor=intent.amount_minor,
-                currency=intent.currency,
-                method=intent.method,
-                processor=PROCESSORS[intent.method],
-                processor_reference=f"{intent.payment_id}-1" if intent.method == "CARD" else None,
-            ),
-            arrives_later,
+    def initiate(self, intent: Intent, arrives_later: Micros = 0, **fields: Any) -> PaymentInitiated:
+        """Record that the tenant set the payment going; `fields` are those of the record that are not as usual."""
+        initiated = PaymentInitiated(
+            event_id=self.recording.event_id(),
+            occurred_at=intent.at,
+            payment_id=intent.payment_id,
+            tenant_id=intent.tenant_id,
+            property_id=intent.property_id,
+            obligation_id=intent.obligation_id,
+            installment_id=intent.installment_id,
+            amount_minor=intent.amount_minor,
+            currency=intent.currency,
+            method=intent.method,
+            processor=PROCESSORS[intent.method],
+            processor_reference=f"{intent.payment_id}-1" if intent.method == "CARD" else None,
         )
+        return self.recording.record(msgspec.structs.replace(initiated, **fields), arrives_later)
 
-    def bank_time(self, after: Micros, banking_days: int) -> Micros:
-        """Return a moment in business hours `banking_days` banking days later."""
-        day = banking_day_after(local_day(after, NEW_YORK), banking_days)
-        return start_of_day(day, NEW_YORK) + self.recording.between(9 * HOUR, 17 * HOUR)
+    def bank_time(self, after: Micros, banking_days: int, currency: str) -> Micros:
+        """Return a moment in business hours `banking_days` banking days of the currency later."""
+        zone = calendar_of(currency).zone
+        day = banking_day_after(local_day(after, zone), banking_days, currency)
+        return start_of_day(day, zone) + self.recording.between(9 * HOUR, 17 * HOUR)
 
     def settles_at(self, intent: Intent) -> Micros:
         """Return when the processor reports an outcome: in time for the method."""
         if intent.method == "INSTANT":
             return intent.at + self.recording.between(3 * SECOND, 20 * MINUTE)
-        return self.bank_time(intent.at, self.rng.randint(*BANKING_DAYS_TO_SETTLE[intent.method]))
+        return self.bank_time(intent.at, self.rng.randint(*BANKING_DAYS_TO_SETTLE[intent.method]), intent.currency)
 
     def outcome(
         self,
@@ -96,28 +96,32 @@ class PaymentScript:
         currency: str | None = None,
         reason: str | None = None,
         net_off: int = 0,
+        **fields: Any,
     ) -> ProcessorSettled:
-        """Record an outcome of an attempt; `net_off` is the error of the net amount."""
+        """Record an outcome of an attempt.
+
+        `net_off` is the error of the net amount, `fields` are those of the record that are not as usual.
+        """
         amount = intent.amount_minor if gross is None else gross
         fee = fee_of(intent.method, amount) if outcome == "SETTLED" else 0
         settled = outcome == "SETTLED"
-        return self.recording.record(
-            ProcessorSettled(
-                event_id=self.recording.event_id(),
-                occurred_at=at,
-                payment_id=intent.payment_id,
-                processor=PROCESSORS[intent.method],
-                processor_reference=f"{intent.payment_id}-{attempt}",
-                outcome=outcome,
-                gross_minor=amount,
-                fee_minor=fee,
-                net_minor=amount - fee + net_off,
-                currency=currency or intent.currency,
-                reason_code=reason,
-                payout_id=f"PO-{PROCESSORS[intent.method]}-{local_day(at, NEW_YORK)}" if settled else None,
-                value_date=local_day(at, NEW_YORK) if settled else None,
-            )
+        day = local_day(at, calendar_of(intent.currency).zone)
+        record = ProcessorSettled(
+            event_id=self.recording.event_id(),
+            occurred_at=at,
+            payment_id=intent.payment_id,
+            processor=PROCESSORS[intent.method],
+            processor_reference=f"{intent.payment_id}-{attempt}",
+            outcome=outcome,
+            gross_minor=amount,
+            fee_minor=fee,
+            net_minor=amount - fee + net_off,
+            currency=currency or intent.currency,
+            reason_code=reason,
+            payout_id=f"PO-{PROCESSORS[intent.method]}-{day}" if settled else None,
+            value_date=day if settled else None,
         )
+        return self.recording.record(msgspec.structs.replace(record, **fields) if fields else record)
 
     def settle(self, intent: Intent, gross: int | None = None) -> Micros:
         """Record that the payment settled in time; returns when."""
@@ -153,15 +157,20 @@ class PaymentScript:
         )
 
     def reverse(
-        self, posting: PaymentPosted, after: Micros, amount: int | None = None, posting_id: str | None = None
+        self,
+        posting: PaymentPosted,
+        after: Micros,
+        amount: int | None = None,
+        posting_id: str | None = None,
+        number: int = 1,
     ) -> PostingReversed:
-        """Record that the ledger took the posting back, wholly or in part."""
+        """Record that the ledger took the posting back, wholly or in part; `number` tells several reversals apart."""
         return self.recording.record(
             PostingReversed(
                 event_id=self.recording.event_id(),
                 occurred_at=max(after, posting.occurred_at) + self.recording.between(2 * MINUTE, 5 * HOUR),
                 obligation_id=posting.obligation_id,
-                reversal_id=f"RV-{posting_id or posting.posting_id}",
+                reversal_id=f"RV-{posting_id or posting.posting_id}" + (f"-{number}" if number > 1 else ""),
                 posting_id=posting_id or posting.posting_id,
                 payment_id=posting.payment_id,
                 amount_minor=posting.amount_minor if amount is None else amount,
@@ -176,17 +185,21 @@ class PaymentScript:
         at = self.settle(intent)
         return at, self.post(intent, at)
 
-    def comes_back(self, intent: Intent, outcome: Outcome, settled_at: Micros, gross: int | None = None) -> Micros:
+    def comes_back(
+        self, intent: Intent, outcome: Outcome, settled_at: Micros, gross: int | None = None, **fields: Any
+    ) -> Micros:
         """Record that money left again after it had settled; returns when."""
         reason = None
         if outcome == "RETURNED":
-            at, reason = self.bank_time(settled_at, self.rng.randint(1, 2)), self.rng.choice(ACH_RETURNS)
+            at = self.bank_time(settled_at, self.rng.randint(1, 2), intent.currency)
+            reason = self.rng.choice(ACH_RETURNS)
         elif outcome == "FAILED":
-            at, reason = self.bank_time(settled_at, 1), "R17" if intent.method == "ACH_DEBIT" else "05"
+            at = self.bank_time(settled_at, 1, intent.currency)
+            reason = "R17" if intent.method == "ACH_DEBIT" else "05"
         else:
             at = settled_at + self.recording.between(6 * HOUR, 12 * DAY)
             reason = self.rng.choice(CARD_DISPUTES) if outcome == "CHARGEBACK" else "requested by tenant"
-        self.outcome(intent, outcome, at, gross=gross, reason=reason)
+        self.outcome(intent, outcome, at, gross=gross, reason=reason, **fields)
         return at
 
     def wrong_amount(self, amount: int) -> int:
@@ -301,12 +314,6 @@ def reversal_before_posting(script: PaymentScript, intent: Intent) -> None:
     script.post(intent, reversal.occurred_at, number=2)
 
 
-def reversal_of_nothing(script: PaymentScript, intent: Intent) -> None:
-    """The ledger reverses a posting that is never reported: the reversal waits for ever and changes nothing."""
-    at, posting = script.settle_and_post(intent)
-    script.reverse(posting, at, posting_id=f"PST-{intent.payment_id}-9")
-
-
 def foreign_posting_forgotten(script: PaymentScript, intent: Intent) -> None:
     """The ledger posted in the wrong currency, took that back and posted right."""
     script.initiate(intent)
@@ -335,7 +342,6 @@ HARMLESS_PAYMENTS: dict[str, PaymentCase] = {
     "chargeback_won": chargeback_won,
     "posted_anew": posted_anew,
     "reversal_before_posting": reversal_before_posting,
-    "reversal_of_nothing": reversal_of_nothing,
     "foreign_posting_forgotten": foreign_posting_forgotten,
     "initiation_late": initiation_late,
 }

@@ -1,5 +1,6 @@
 """A month or several months of rent, simulated from a seed: the facts, and the order in which they arrive."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from random import Random
@@ -12,28 +13,18 @@ from simulator.anomalies import Anomalies
 from simulator.arrivals import arrivals
 from simulator.bad_input import bad_input
 from simulator.banking import day_of, start_of_day
-from simulator.broken_payments import BROKEN_PAYMENTS, LONGEST_CASE
+from simulator.broken_payments import LONGEST_CASE
+from simulator.cases import BROKEN_OBLIGATION_CASES, OBLIGATION_CASES, PAYMENT_CASES
+from simulator.deciding import decisions_about
 from simulator.deliver import Delivery
 from simulator.leases import METHOD_SHARES, METHODS, Draft, make_draft, make_lease
-from simulator.obligations import BROKEN_OBLIGATIONS, HARMLESS_OBLIGATIONS, Ledger, ObligationCase, charged
-from simulator.payments import (
-    HARMLESS_PAYMENTS,
-    UNPAID_PAYMENTS,
-    Intent,
-    PaymentCase,
-    PaymentScript,
-    by,
-    last_day,
-    plain,
-)
+from simulator.obligations import Ledger, charged
+from simulator.payments import UNPAID_PAYMENTS, Intent, PaymentScript, by, last_day, plain
 from simulator.recording import Recording
 
 DEFAULT_START = date(2026, 6, 1)
 RECORDED_DAYS = 96
 """How long after the first day of the last month the recording goes on: long enough for a 90 days late alert."""
-
-ALL_PAYMENTS: dict[str, PaymentCase] = {**HARMLESS_PAYMENTS, **BROKEN_PAYMENTS}
-ALL_OBLIGATIONS: dict[str, ObligationCase] = {**HARMLESS_OBLIGATIONS, **BROKEN_OBLIGATIONS}
 
 
 @dataclass(frozen=True)
@@ -48,7 +39,9 @@ class Scenario:
     deliveries: tuple[Delivery, ...]
     """In the order of arrival."""
     injected: dict[str, frozenset[str]]
-    """Break class -> the payment or obligation ids with an injected break of that class."""
+    """Break class -> the keys (payments, obligations, references) with an injected break of that class."""
+    accepted: dict[str, frozenset[str]]
+    """Break class -> the keys with an injected break of that class that people have accepted: it is not open."""
     obligations: int
 
 
@@ -58,7 +51,7 @@ def first_of_month(start: date, months_later: int) -> date:
     return date(months // 12, months % 12 + 1, 1)
 
 
-def picked(rng: Random, rates: dict[str, float]) -> str | None:
+def picked(rng: Random, rates: Mapping[str, float]) -> str | None:
     """Return a name with the probability of its rate, or None with the remaining probability."""
     dice = rng.random()
     for name, rate in rates.items():
@@ -88,8 +81,8 @@ class Month:
         # A plan of installments must exist to be given up.
         if name == "back_to_one" and not draft.installments:
             name = None
-        parts = charged(self.ledger, draft) if name is None else ALL_OBLIGATIONS[name](self.ledger, draft)
-        self.pay(draft, parts, deferred=name == "deferred", faithful=name in BROKEN_OBLIGATIONS)
+        parts = charged(self.ledger, draft) if name is None else OBLIGATION_CASES[name](self.ledger, draft)
+        self.pay(draft, parts, deferred=name == "deferred", faithful=name in BROKEN_OBLIGATION_CASES)
         self.other_obligation_id = draft.obligation_id
 
     def pay(self, draft: Draft, parts: tuple[Installment, ...], *, deferred: bool, faithful: bool) -> None:
@@ -129,7 +122,7 @@ class Month:
         if faithful or name is None or intent.at > self.recording.closes_at - LONGEST_CASE:
             plain(self.script, intent)
             return
-        ALL_PAYMENTS[name](self.script, intent)
+        PAYMENT_CASES[name](self.script, intent)
         if name in UNPAID_PAYMENTS and self.rng.random() < self.anomalies.paid_again:
             self.payments += 1
             again_at = intent.at + self.recording.between(4 * DAY, 16 * DAY)
@@ -184,7 +177,10 @@ def simulate(
         lease = leases[number % len(leases)]
         partial = rng.random() < anomalies.partial_months
         month.add_obligation(make_draft(rng, lease, first_of_month(start, number // len(leases)), partial=partial))
-    deliveries = arrivals(recording, anomalies)
+    deliveries = arrivals(recording, anomalies, recording.facts)
+    known = [delivery.fact for delivery in deliveries if delivery.fact is not None]
+    decisions = decisions_about(recording, known, lambda: picked(rng, anomalies.decisions))
+    deliveries += arrivals(recording, anomalies, [(decision, 0) for decision in decisions])
     deliveries += bad_input(rng, deliveries, round(len(deliveries) * anomalies.bad_input))
     deliveries.sort(key=lambda delivery: delivery.arrives_at)
     return Scenario(
@@ -193,5 +189,6 @@ def simulate(
         closes_at=recording.closes_at,
         deliveries=tuple(deliveries),
         injected={name: frozenset(keys) for name, keys in sorted(recording.injected.items())},
+        accepted={name: frozenset(keys) for name, keys in sorted(recording.accepted.items())},
         obligations=obligations,
     )

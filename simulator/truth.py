@@ -7,17 +7,33 @@ let one of each identity hold, add up, compare with the clock. Slow is fine here
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
-from domain.facts import InputFact, PaymentInitiated, PaymentPosted, PostingReversed, ProcessorSettled
+from domain.facts import (
+    BreakDecided,
+    InputFact,
+    ObligationAdjusted,
+    ObligationCancelled,
+    ObligationCharged,
+    ObligationReinstated,
+    PaymentInitiated,
+    PaymentPosted,
+    PaymentReassigned,
+    PlanChanged,
+    PostingReversed,
+    ProcessorSettled,
+    ReferenceAssigned,
+)
 from domain.policy import Policy
 from domain.time import Micros
 from simulator.deliver import Delivery
-from simulator.scenario import Scenario
-from simulator.truth_facts import Known, Row, known_of
+from simulator.truth_breaks import conflict_rows
+from simulator.truth_decisions import decide, is_accepted
+from simulator.truth_facts import NO_CURRENCY, Known, Row, known_of
 from simulator.truth_obligations import obligation_truth
-from simulator.truth_payments import Account, account_of, payment_breaks, payment_row
-
-PAYMENT_RECORDS = (PaymentInitiated, ProcessorSettled, PaymentPosted, PostingReversed)
+from simulator.truth_payment_breaks import payment_breaks
+from simulator.truth_payments import Account, account_of, payment_row
+from simulator.truth_references import Reference, handed_over, reference_breaks, reference_row, references_of
 
 
 @dataclass(frozen=True)
@@ -27,13 +43,25 @@ class Truth:
     at: Micros
     payments: dict[str, Row]
     obligations: dict[str, Row]
+    references: dict[str, Row]
+    """By the reference's key, `processor/reference`."""
     open_breaks: dict[str, Row]
+    accepted_breaks: dict[str, Row]
+    """Those whose condition holds, but which people have accepted as they are."""
     live_alerts: dict[str, Row]
     dead_letters: dict[str, int]
     """How many dead letters each input topic (by its default name) must have caused."""
 
 
-def truth(scenario: Scenario, at: Micros, policy: Policy | None = None) -> Truth:
+class Delivered(Protocol):
+    """A scenario, as far as the truth needs it."""
+
+    @property
+    def deliveries(self) -> tuple[Delivery, ...]:
+        """Every record, in the order of arrival."""
+
+
+def truth(scenario: Delivered, at: Micros, policy: Policy | None = None) -> Truth:
     """Return the truth about the scenario's deliveries at the instant `at` (microseconds since 1970 UTC).
 
     All that is delivered counts as known, whatever `at` is; the clock only decides deadlines and days.
@@ -57,43 +85,134 @@ def truth_of_facts(
     facts: Iterable[InputFact], at: Micros, policy: Policy | None = None, dead_letters: dict[str, int] | None = None
 ) -> Truth:
     """Return the truth about these valid facts, which does not depend on their order and repetitions."""
-    policy = policy or Policy()
-    by_payment: defaultdict[str, list[InputFact]] = defaultdict(list)
-    by_obligation: defaultdict[str, list[InputFact]] = defaultdict(list)
-    for fact in facts:
-        if isinstance(fact, PAYMENT_RECORDS):
-            by_payment[fact.payment_id].append(fact)
-        else:
-            by_obligation[fact.obligation_id].append(fact)
+    return Evaluation(at, policy or Policy()).of(Sorted(facts), dead_letters or {})
 
-    payments: dict[str, Row] = {}
-    open_breaks: dict[str, Row] = {}
-    initiated_for: defaultdict[str, list[Account]] = defaultdict(list)
-    posted_to: defaultdict[str, list[Account]] = defaultdict(list)
-    for payment_id, known_facts in by_payment.items():
-        known = known_of(payment_id, known_facts)
-        account = account_of(known, policy)
-        breaks = payment_breaks(account, at, policy)
-        payments[payment_id] = payment_row(account, breaks)
-        open_breaks.update((row["break_id"], row) for row in breaks)
-        if account.initiated is not None:
-            initiated_for[account.initiated.obligation_id].append(account)
-        for obligation_id in {fact.obligation_id for fact in known.held if isinstance(fact, PaymentPosted)}:
-            posted_to[obligation_id].append(account)
 
-    obligations: dict[str, Row] = {}
-    live_alerts: dict[str, Row] = {}
-    for obligation_id in {**dict.fromkeys(by_obligation), **dict.fromkeys(initiated_for)}:
-        known = (
-            known_of(obligation_id, by_obligation[obligation_id])
-            if obligation_id in by_obligation
-            else Known(obligation_id, (), (), ())
+class Sorted:
+    """The facts by what they are about."""
+
+    def __init__(self, facts: Iterable[InputFact]) -> None:
+        self.by_payment: defaultdict[str, list[InputFact]] = defaultdict(list)
+        self.by_obligation: defaultdict[str, list[InputFact]] = defaultdict(list)
+        self.settlements: list[ProcessorSettled] = []
+        self.assigned_references: list[ReferenceAssigned] = []
+        self.decisions: defaultdict[tuple[str, str], list[BreakDecided]] = defaultdict(list)
+        for fact in facts:
+            match fact:
+                case ProcessorSettled():
+                    self.settlements.append(fact)
+                    if fact.payment_id is not None:
+                        self.by_payment[fact.payment_id].append(fact)
+                case PaymentInitiated() | PaymentReassigned() | PaymentPosted() | PostingReversed():
+                    self.by_payment[fact.payment_id].append(fact)
+                case ReferenceAssigned():
+                    self.assigned_references.append(fact)
+                case BreakDecided():
+                    self.decisions[fact.key_kind, fact.key].append(fact)
+                case ObligationCharged() | PlanChanged() | ObligationAdjusted():
+                    self.by_obligation[fact.obligation_id].append(fact)
+                case ObligationCancelled() | ObligationReinstated():
+                    self.by_obligation[fact.obligation_id].append(fact)
+
+    def references(self) -> dict[str, Reference]:
+        """Collect the references. What an initiation claims is that of the one that holds, filled in."""
+        initiations = []
+        for payment_id, facts in self.by_payment.items():
+            told = [fact for fact in facts if isinstance(fact, PaymentInitiated)]
+            if any(fact.processor_reference for fact in told):
+                (holds,) = known_of(payment_id, told).held
+                assert isinstance(holds, PaymentInitiated)
+                initiations.append(holds)
+        return references_of(initiations, self.settlements, self.assigned_references)
+
+
+class Evaluation:
+    """Evaluates facts at an instant."""
+
+    def __init__(self, at: Micros, policy: Policy) -> None:
+        self.at = at
+        self.policy = policy
+        self.open: dict[str, Row] = {}
+        self.accepted: dict[str, Row] = {}
+        self.allocated: defaultdict[str, list[Account]] = defaultdict(list)
+        """The payments with an allocation in force, by obligation."""
+        self.posted_to: defaultdict[str, list[Account]] = defaultdict(list)
+
+    def of(self, known: Sorted, dead_letters: dict[str, int]) -> Truth:
+        """Return the truth."""
+        self.decisions = known.decisions
+        references = known.references()
+        reference_rows = self.references(references)
+        for payment_id, handed in handed_over(references.values()).items():
+            known.by_payment[payment_id] += handed
+        payments = self.payments(known.by_payment)
+        obligations, alerts = self.obligations(known.by_obligation)
+        return Truth(
+            at=self.at,
+            payments=payments,
+            obligations=obligations,
+            references=reference_rows,
+            open_breaks=self.open,
+            accepted_breaks=self.accepted,
+            live_alerts=alerts,
+            dead_letters=dead_letters,
         )
-        row, breaks, alerts = obligation_truth(
-            known, initiated_for[obligation_id], posted_to[obligation_id], at, policy
-        )
-        open_breaks.update((found["break_id"], found) for found in breaks)
-        live_alerts.update((alert["alert_id"], alert) for alert in alerts)
-        if row is not None:
-            obligations[obligation_id] = row
-    return Truth(at, payments, obligations, open_breaks, live_alerts, dead_letters or {})
+
+    def settle_breaks(self, key_kind: str, key: str, rows: list[Row]) -> list[Row]:
+        """Note the breaks of a key with what was decided about them; return those that are open."""
+        decisions = self.decisions.get((key_kind, key))
+        if rows and decisions:
+            decide(rows, decisions, self.at, self.policy)
+        accepted = [row for row in rows if is_accepted(row)]
+        still_open = [row for row in rows if not is_accepted(row)]
+        self.open.update((row["break_id"], row) for row in still_open)
+        self.accepted.update((row["break_id"], row) for row in accepted)
+        return still_open
+
+    def references(self, references: dict[str, Reference]) -> dict[str, Row]:
+        """Return the rows of the references."""
+        shown = {}
+        for key, reference in references.items():
+            breaks = reference_breaks(reference, self.at, self.policy)
+            still_open = self.settle_breaks("reference", key, breaks)
+            row = reference_row(reference, still_open, bool(breaks))
+            if row is not None:
+                shown[key] = row
+        return shown
+
+    def payments(self, by_payment: dict[str, list[InputFact]]) -> dict[str, Row]:
+        """Return the rows of the payments."""
+        rows = {}
+        for payment_id, facts in by_payment.items():
+            known = known_of(payment_id, facts)
+            account = account_of(known, self.policy)
+            if account is None:
+                # Assignments alone: nothing is shown, though they may contradict each other.
+                self.settle_breaks("payment", payment_id, conflict_rows("payment", known, NO_CURRENCY))
+                continue
+            still_open = self.settle_breaks("payment", payment_id, payment_breaks(account, self.at, self.policy))
+            rows[payment_id] = payment_row(account, self.at, still_open)
+            for obligation_id in dict.fromkeys(part.obligation_id for part in account.allocations):
+                self.allocated[obligation_id].append(account)
+            for obligation_id in dict.fromkeys(posting.obligation_id for posting in account.postings):
+                self.posted_to[obligation_id].append(account)
+        return rows
+
+    def obligations(self, by_obligation: dict[str, list[InputFact]]) -> tuple[dict[str, Row], dict[str, Row]]:
+        """Return the rows of the obligations, and the live alerts."""
+        rows: dict[str, Row] = {}
+        live: dict[str, Row] = {}
+        for obligation_id in {**dict.fromkeys(by_obligation), **dict.fromkeys(self.allocated)}:
+            known = (
+                known_of(obligation_id, by_obligation[obligation_id])
+                if obligation_id in by_obligation
+                else Known(obligation_id, (), {}, (), ())
+            )
+            allocated, posted_to = self.allocated.get(obligation_id, []), self.posted_to.get(obligation_id, [])
+            row, breaks, alerts = obligation_truth(known, allocated, posted_to, self.at, self.policy)
+            still_open = self.settle_breaks("obligation", obligation_id, breaks)
+            live.update((alert["alert_id"], alert) for alert in alerts)
+            if row is not None:
+                row["open_breaks"] = sorted(found["break_id"] for found in still_open)
+                rows[obligation_id] = row
+        return rows, live

@@ -1,4 +1,4 @@
-"""The known facts of a key: the accepted record of each identity, and contradictions (contract section 3)."""
+"""The known facts of a key: the record of each identity that holds, and what contradicts it (contract section 3)."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,19 +8,24 @@ from typing import Any
 import msgspec
 
 from domain.facts import (
+    BreakDecided,
     Fact,
     InputFact,
     Installment,
     ObligationAdjusted,
     ObligationCancelled,
     ObligationCharged,
+    ObligationReinstated,
     PaymentInitiated,
     PaymentPosted,
+    PaymentReassigned,
     PlanChanged,
     PostingReversed,
     ProcessorSettled,
+    ReferenceAssigned,
 )
 from domain.time import Micros
+from simulator.truth_filling import filled_in
 
 Row = dict[str, Any]
 """A record as plain values: the contract's field names, instants as microseconds, days as days since 1970-01-01."""
@@ -28,8 +33,8 @@ Row = dict[str, Any]
 Identity = tuple[str, ...]
 """The record type, then the parts that distinguish it from others under the same key."""
 
-# What of a record is money or routing: two records of one identity that differ here contradict each other. The list
-# is the contract's own, to the letter ("dates" takes in the value date); parts of the identity cannot differ.
+# What of a record is money or routing: two records of one identity that both give such a field and differ in it
+# contradict each other. The list is the contract's own, to the letter; parts of the identity cannot differ.
 MATERIAL: dict[type[Fact], tuple[str, ...]] = {
     PaymentInitiated: (
         "tenant_id",
@@ -40,23 +45,41 @@ MATERIAL: dict[type[Fact], tuple[str, ...]] = {
         "currency",
         "method",
         "processor",
+        "allocations",
     ),
-    ProcessorSettled: ("gross_minor", "fee_minor", "net_minor", "currency", "value_date"),
+    PaymentReassigned: ("allocations",),
+    ProcessorSettled: (
+        "gross_minor",
+        "fee_minor",
+        "net_minor",
+        "currency",
+        "settlement_currency",
+        "value_date",
+        "original_reference",
+        "payout_id",
+    ),
     PaymentPosted: ("obligation_id", "installment_id", "amount_minor", "currency"),
-    PostingReversed: ("obligation_id", "amount_minor", "currency"),
+    PostingReversed: ("obligation_id", "posting_id", "amount_minor", "currency"),
     ObligationCharged: (
         "lease_id",
         "tenant_id",
         "property_id",
+        "period",
         "amount_minor",
         "currency",
         "due_date",
         "time_zone",
+        "grace_days",
+        "grace_ends_on",
         "installments",
     ),
     PlanChanged: ("installments",),
-    ObligationAdjusted: ("amount_delta_minor", "currency"),
+    ObligationAdjusted: ("amount_delta_minor", "currency", "installment_id", "due_date", "kind"),
     ObligationCancelled: (),
+    ObligationReinstated: (),
+    # References and decisions know no conflicts.
+    ReferenceAssigned: (),
+    BreakDecided: (),
 }
 
 PRIORITIES = {
@@ -65,19 +88,27 @@ PRIORITIES = {
     "over_reversed": 1,
     "settlement_amount_mismatch": 2,
     "settlement_missing": 3,
+    "posting_over_reversed": 1,
     "reversed_after_posting": 1,
     "duplicate_posting": 1,
     "posting_amount_mismatch": 2,
     "posting_missing": 3,
     "currency_mismatch": 2,
+    "reversal_excess": 2,
+    "chargeback_excess": 2,
+    "reversal_unmatched": 3,
     "unkeyed_movement": 1,
     "obligation_mismatch": 3,
+    "posting_misallocated": 2,
     "fee_variance": 2,
     "conflicting_fact": 3,
     "obligation_unknown": 3,
     "installment_unknown": 3,
+    "property_mismatch": 3,
     "plan_sum_mismatch": 3,
     "overpayment": 3,
+    "reference_unknown": 1,
+    "reference_claimed_twice": 1,
 }
 NO_CURRENCY = "XXX"
 
@@ -91,20 +122,34 @@ def made_id(*parts: str) -> str:
     return digest.hexdigest()[:32]
 
 
+def two_parts(first: str, second: str) -> str:
+    """Return a key of two parts (contract section 1)."""
+    return first.replace("%", "%25").replace("/", "%2F") + "/" + second
+
+
 def identity_of(fact: InputFact) -> Identity:
     """Return what distinguishes this record from others of its key."""
     match fact:
         case ProcessorSettled():
-            return ("ProcessorSettled", fact.processor, fact.processor_reference, fact.outcome)
+            parts = ("ProcessorSettled", fact.processor, fact.processor_reference, fact.outcome)
+            return (*parts, fact.movement_id) if fact.movement_id else parts
         case PaymentPosted():
             return ("PaymentPosted", fact.posting_id)
         case PostingReversed():
             return ("PostingReversed", fact.reversal_id)
+        case PaymentReassigned():
+            return ("PaymentReassigned", str(fact.assignment_version))
         case PlanChanged():
             return ("PlanChanged", str(fact.plan_version))
         case ObligationAdjusted():
             return ("ObligationAdjusted", fact.adjustment_id)
-        case PaymentInitiated() | ObligationCharged() | ObligationCancelled():
+        case ObligationCancelled():
+            return ("ObligationCancelled", fact.cancellation_id) if fact.cancellation_id else ("ObligationCancelled",)
+        case ObligationReinstated():
+            return ("ObligationReinstated", fact.reinstatement_id)
+        case BreakDecided():
+            return ("BreakDecided", fact.decision_id)
+        case PaymentInitiated() | ObligationCharged() | ReferenceAssigned():
             return (type(fact).__name__,)
 
 
@@ -113,6 +158,10 @@ def canonical(fact: InputFact) -> bytes:
     content = msgspec.structs.asdict(fact)
     if isinstance(fact, ObligationCharged | PlanChanged):
         content["installments"] = [msgspec.structs.asdict(part) for part in in_order(fact.installments)]
+    if isinstance(fact, PaymentInitiated | PaymentReassigned) and fact.allocations is not None:
+        content["allocations"] = [msgspec.structs.asdict(part) for part in fact.allocations]
+    if isinstance(fact, BreakDecided):
+        content["class"] = content.pop("break_class")
     return msgspec.json.encode(content, order="sorted")
 
 
@@ -121,14 +170,34 @@ def in_order(installments: Iterable[Installment]) -> list[Installment]:
     return sorted(installments, key=lambda part: (part.due_date, part.sequence, part.installment_id))
 
 
-def material(fact: InputFact) -> tuple[object, ...]:
-    """Return the material terms of the record: money and routing."""
-    values = (getattr(fact, name) for name in MATERIAL[type(fact)])
-    return tuple(tuple(in_order(value)) if isinstance(value, tuple) else value for value in values)
+def material(fact: InputFact) -> dict[str, object]:
+    """Return the money and the routing that the record gives; what it leaves null is left out."""
+    given: dict[str, object] = {}
+    for name in MATERIAL[type(fact)]:
+        value = getattr(fact, name)
+        if name == "installments":
+            parts = in_order(value)
+            given[name] = [(part.installment_id, part.sequence, part.amount_minor, part.due_date) for part in parts]
+            for part in parts:
+                if part.grace_ends_on is not None:
+                    given[f"grace_ends_on of {part.installment_id}"] = part.grace_ends_on
+        elif value is not None:
+            given[name] = value
+    return given
+
+
+def differ(one: dict[str, object], other: dict[str, object]) -> bool:
+    """Return whether two records both give a field of money or routing and differ in it."""
+    return any(other[name] != value for name, value in one.items() if name in other)
+
+
+def by_stamp(facts: Iterable[InputFact]) -> list[InputFact]:
+    """Return records in the order that decides which one holds: occurred_at, event_id, canonical content."""
+    return sorted(facts, key=lambda fact: (fact.occurred_at, fact.event_id, canonical(fact)))
 
 
 def first_of(facts: Iterable[InputFact]) -> InputFact:
-    """Return the accepted record: the first by occurred_at, event_id, canonical content."""
+    """Return the first record by occurred_at, event_id, canonical content."""
     facts = list(facts)
     stamp = min((fact.occurred_at, fact.event_id) for fact in facts)
     tied = [fact for fact in facts if (fact.occurred_at, fact.event_id) == stamp]
@@ -141,15 +210,17 @@ class Known:
 
     key: str
     held: tuple[InputFact, ...]
-    """The accepted record of each identity."""
-    contradicted: tuple[InputFact, ...]
-    """Those of `held` that another record of their identity contradicts in money or routing."""
+    """The record of each identity that holds, filled in."""
+    tellings: dict[Identity, list[InputFact]]
+    """All records of an identity of which there is more than one, in the order that decides which one holds."""
+    contradicted: tuple[tuple[InputFact, tuple[str, ...]], ...]
+    """Those of `held` of which records differ in money or routing, with the events of the records that differ."""
     reused_event_ids: tuple[str, ...]
     """Event ids that were used for more than one identity of this key."""
 
     @property
     def rests_on(self) -> Micros:
-        """The latest `occurred_at` among the accepted records."""
+        """The latest `occurred_at` among the records that hold."""
         return max(fact.occurred_at for fact in self.held)
 
 
@@ -162,46 +233,32 @@ def known_of(key: str, facts: Iterable[InputFact]) -> Known:
         by_identity.setdefault(identity, []).append(fact)
         used_for.setdefault(fact.event_id, set()).add(identity)
     held = []
+    tellings = {}
     contradicted = []
-    for group in by_identity.values():
-        holds = group[0] if len(group) == 1 else first_of(group)
-        held.append(holds)
-        if len(group) > 1 and len({material(fact) for fact in group}) > 1:
-            contradicted.append(holds)
+    for identity, told in by_identity.items():
+        if len(told) == 1:
+            held.append(told[0])
+            continue
+        group = by_stamp(told)
+        tellings[identity] = group
+        given = [material(fact) for fact in group]
+        agreeing = [fact for fact, fields in zip(group, given, strict=True) if not differ(given[0], fields)]
+        held.append(filled_in(group[0], agreeing))
+        differing = differing_events(group, given)
+        if differing:
+            contradicted.append((held[-1], differing))
     reused = sorted(event_id for event_id, identities in used_for.items() if len(identities) > 1)
-    return Known(key, tuple(held), tuple(contradicted), tuple(reused))
+    return Known(key, tuple(held), tellings, tuple(contradicted), tuple(reused))
 
 
-Finding = tuple[str, int, int, str]
-"""A break class, the expected and the actual amount, and their currency."""
-
-
-def break_row(key_kind: str, key: str, subject: tuple[str, ...], finding: Finding, due_at: Micros | None = None) -> Row:
-    """Return an open break as a row (contract section 7)."""
-    break_class, expected_minor, actual_minor, currency = finding
-    return {
-        "break_id": made_id("break", key_kind, key, *subject),
-        "class": break_class,
-        "priority": PRIORITIES[break_class],
-        "key_kind": key_kind,
-        "key": key,
-        "subject": list(subject),
-        "expected_minor": expected_minor,
-        "actual_minor": actual_minor,
-        "drift_minor": actual_minor - expected_minor,
-        "currency": currency,
-        "due_at": due_at,
-    }
-
-
-def conflict_rows(key_kind: str, known: Known, currency: str) -> list[Row]:
-    """Return the conflicting facts of a key, whose currency is `currency`."""
-    rows = [
-        break_row(key_kind, known.key, ("fact", *identity_of(fact)), ("conflicting_fact", 0, 0, currency))
-        for fact in known.contradicted
-    ]
-    rows += [
-        break_row(key_kind, known.key, ("event", event_id), ("conflicting_fact", 0, 0, NO_CURRENCY))
-        for event_id in known.reused_event_ids
-    ]
-    return rows
+def differing_events(group: list[InputFact], given: list[dict[str, object]]) -> tuple[str, ...]:
+    """Return the events of the records that differ: of each content the first record, so that repeats add none."""
+    first_with: list[int] = []
+    for number, fields in enumerate(given):
+        if all(given[earlier] != fields for earlier in first_with):
+            first_with.append(number)
+    return tuple(
+        group[number].event_id
+        for number in first_with
+        if any(differ(given[number], given[other]) for other in first_with if other != number)
+    )

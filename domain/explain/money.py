@@ -72,9 +72,7 @@ def outcome_event(
     return CorrectiveEvent(ProcessorSettled, fields | attempt)
 
 
-def corrected_outcome(
-    payment_id: str, identity: OutcomeId, known: SettlementOutcome, **fields: Any
-) -> CorrectiveEvent:
+def corrected_outcome(payment_id: str, identity: OutcomeId, known: SettlementOutcome, **fields: Any) -> CorrectiveEvent:
     """Describe a record that counts instead of the reported one, with other `fields`."""
     processor, reference, outcome, movement_id = identity
     kept: dict[str, Any] = {

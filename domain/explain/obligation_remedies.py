@@ -287,7 +287,9 @@ def surplus_is_refunded_or_charged(context: ObligationContext) -> Iterator[Candi
         yield Candidate("the ledger takes the cancellation back, if it was wrong", "the ledger", [event])
     event = _adjustment(state, charge, mismatch.actual_minor - balance_minor(state, charge))
     owed_back = mismatch.expected_minor < 0
-    action = "the ledger charges back the credit, once it is paid out" if owed_back else (
-        "the ledger charges what the money was for, if it is owed"
+    action = (
+        "the ledger charges back the credit, once it is paid out"
+        if owed_back
+        else ("the ledger charges what the money was for, if it is owed")
     )
     yield Candidate(action, "the ledger", [event])

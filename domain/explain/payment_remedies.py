@@ -150,9 +150,7 @@ def taken_money_is_reported(context: PaymentContext) -> Iterator[Candidate]:
         processor, reference = identity[0], reversal.original_reference or identity[1]
         event = outcome_event(context, taken, excess, processor, reference)
         events.append(
-            CorrectiveEvent(
-                ProcessorSettled, event.fields, must_precede=reversal.occurred_at, is_correction=False
-            )
+            CorrectiveEvent(ProcessorSettled, event.fields, must_precede=reversal.occurred_at, is_correction=False)
         )
         if excess < reversal.gross_minor:
             corrected = corrected_outcome(

@@ -54,16 +54,18 @@ def _unknown(state: ReferenceState, records: tuple[ProcessorSettled, ...], due_a
 
 
 def _claimed_twice(state: ReferenceState, records: tuple[ProcessorSettled, ...]) -> Break | None:
-    event_ids: set[str] = set()
+    """Two payments claim it; it rests on the first claim of each."""
     if len(state.attempt_claims) > 1:
         # Each of these payments has counted the record that names it: the money may count twice.
-        event_ids.update(claim.event_id for claim in state.attempt_claims.values())
-    if records and state.assigned is None:
-        known = list(claims(state))
-        if len({payment_id for _, _, payment_id in known}) > 1:
-            event_ids.update(event_id for _, event_id, _ in known)
-            event_ids.update(record.event_id for record in records)
-    if not event_ids:
+        event_ids = [claim.event_id for claim in state.attempt_claims.values()]
+    elif records and state.assigned is None:
+        first_of_payment: dict[str, str] = {}
+        for _, event_id, payment_id in sorted(claims(state)):
+            first_of_payment.setdefault(payment_id, event_id)
+        event_ids = list(first_of_payment.values())
+        if len(event_ids) < 2:
+            return None
+    else:
         return None
     return new_break(
         KEY_KIND,

@@ -14,6 +14,7 @@ enum kind { LONG, INT, STRING, KNOWN, PERIOD, ENUM, OPTIONAL, RECORD, ARRAY, MAP
 
 static const char *const KINDS[] = {"long", "int", "string", "known", "period", "enum", "optional", "record", "array", "map"};
 
+#define LAYOUT_VERSION 2 /* raise it with every change of what a layout means, here and in avro_compiled.py */
 #define FIELDS_MAX 32
 #define DEPTH_MAX 16
 #define UNIQUE_MAX 32 /* items of an array that are compared here; larger arrays are left to `check` */
@@ -521,7 +522,9 @@ static struct PyModuleDef MODULE = {PyModuleDef_HEAD_INIT, "_avro", "Avro bodies
 PyMODINIT_FUNC PyInit__avro(void) {
     PyObject *module = PyModule_Create(&MODULE);
     PyObject *type = module == NULL ? NULL : PyType_FromSpec(&BODY_SPEC);
-    if (type == NULL || PyModule_AddObjectRef(module, "Body", type) < 0) Py_CLEAR(module);
+    if (type == NULL || PyModule_AddObjectRef(module, "Body", type) < 0 ||
+        PyModule_AddIntConstant(module, "LAYOUT_VERSION", LAYOUT_VERSION) < 0)
+        Py_CLEAR(module);
     Py_XDECREF(type);
     return module;
 }

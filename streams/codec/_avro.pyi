@@ -1,6 +1,9 @@
 from collections.abc import Callable
 from typing import Any
 
+LAYOUT_VERSION: int
+"""Which layouts it understands."""
+
 class Body:
     """Reads and writes the bodies of one of our records."""
 

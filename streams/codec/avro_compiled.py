@@ -37,10 +37,14 @@ from streams.codec.validation import (
     is_id,
 )
 
+LAYOUT_VERSION = 2
+"""Of the layouts made here. An extension built from other source would read them differently, and is not used."""
+
 try:
+    from streams.codec import _avro
     from streams.codec._avro import Body
 
-    _built = True
+    _built = getattr(_avro, "LAYOUT_VERSION", 1) == LAYOUT_VERSION
 except ImportError:  # there was no compiler
     _built = False
 

@@ -53,7 +53,7 @@ def declared(processor: Processor) -> set[tuple[str, str, str]]:
 
 
 def test_two_workers_write_every_declared_edge_and_no_other() -> None:
-    scenario = simulate(7, 400)
+    scenario = simulate(3, 400)
     world = World(partitions=2, now=scenario.closes_at)
     sources = all_sources(world)
     written: Written = Counter()

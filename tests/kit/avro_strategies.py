@@ -166,18 +166,25 @@ def _adjusted(amount: Any, installment: Any, due: Any, kind: Any) -> Any:
 
 
 def _decided(key_kind: Any, key: Any, action: Any, needs: Any, refers_to: Any) -> Any:
+    """Decisions; `needs` makes what an acceptance needs nullable, where it is none."""
     return st.builds(
-        lambda head, kind, key, decision, what, rest: BreakDecided(
-            head[0], head[1], decision[0], kind, key, decision[1], what, decision[2], decision[3], *rest
-        ),
-        st.tuples(ids, instants),
-        key_kind,
-        key,
-        st.tuples(ids, ids, ids, texts),
-        action,
-        st.tuples(needs(st.text(min_size=1, max_size=40)), needs(longs), needs(ids), st.none() | ids,
-                  st.none() | instants, refers_to),
-    )  # fmt: skip
+        BreakDecided,
+        event_id=ids,
+        occurred_at=instants,
+        decision_id=ids,
+        key_kind=key_kind,
+        key=key,
+        break_id=ids,
+        action=action,
+        actor=ids,
+        reason=texts,
+        break_class=needs(st.text(min_size=1, max_size=40)),
+        drift_minor=needs(longs),
+        evidence=needs(ids),
+        assignee=st.none() | ids,
+        until=st.none() | instants,
+        refers_to=refers_to,
+    )
 
 
 def _or_none(given: Any) -> Any:

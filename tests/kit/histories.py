@@ -311,7 +311,7 @@ class History:
             self._versions_rise(topic, emitted)
         self._lifecycles_are_in_order([*records[topics.MISMATCH_ALERTS], *records[topics.LATE_PAYMENT_ALERTS]])
         expected = truth(self.scenario, self.world.now)
-        found = found_from_records(record for emitted in records.values() for record in emitted)
+        found = found_from_records(record for topic in records for record in self.world.last(topic).values())
         differences = compare(expected, found)
         assert not differences, "\n".join(map(str, differences[:10]))
         for member in self.members:
@@ -346,23 +346,28 @@ class History:
     def _versions_rise(self, topic: topics.Topic, emitted: list[Any]) -> None:
         seen: dict[str, int] = {}
         for record in emitted:
-            key = record.__struct_fields__[0]
-            name = getattr(record, key)
+            name = getattr(record, topic.key)
             assert record.version > seen.get(name, 0), f"{topic.name} {name}: a version came twice or went back"
             seen[name] = record.version
 
     def _lifecycles_are_in_order(self, alerts: list[Output]) -> None:
         open_: set[str] = set()
+        accepted: set[str] = set()
         for record in alerts:
             if not isinstance(record, MismatchAlert | LatePaymentAlert):
                 raise TypeError(record)
             name = record.break_id if isinstance(record, MismatchAlert) else record.alert_id
             ended = (BreakLifecycle.RESOLVED, LateLifecycle.CURED, LateLifecycle.CANCELLED)
-            if record.lifecycle in (BreakLifecycle.OPENED, LateLifecycle.OPENED) and name not in open_:
+            if record.lifecycle is BreakLifecycle.ACCEPTED:
+                open_.discard(name)
+                accepted.add(name)
+            elif record.lifecycle in (BreakLifecycle.OPENED, LateLifecycle.OPENED) and name not in open_:
+                accepted.discard(name)
                 open_.add(name)
             elif record.lifecycle in ended:
-                assert name in open_, f"{name} ended without having been opened"
+                assert name in open_ | accepted, f"{name} ended without having been opened or accepted"
                 open_.discard(name)
+                accepted.discard(name)
             else:
                 assert name in open_, f"{name} changed without having been opened"
 

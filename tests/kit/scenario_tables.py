@@ -10,22 +10,33 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import NamedTuple, get_args
 
+from domain.breaks.model import NO_CURRENCY, Break
 from domain.facts import (
     AdjustmentKind,
+    Allocation,
+    BreakDecided,
+    DecisionAction,
     Installment,
     Method,
     ObligationAdjusted,
     ObligationCancelled,
     ObligationCharged,
     ObligationReinstated,
+    Outcome,
     PaymentInitiated,
     PaymentPosted,
+    PaymentReassigned,
     PlanChanged,
     PostingReversed,
     ProcessorSettled,
+    ReferenceAssigned,
 )
+from domain.ids import break_id, evidence_of, parts_of_key
 from domain.obligations.view import ObligationView
 from domain.payments.view import PaymentView
+from domain.publishing import View
+from domain.records import PaymentReconciliation
+from domain.references.view import ReferenceView
 from domain.time import EPOCH_ORDINAL, Micros, iso_date, micros_of
 from tests.kit.domain_world import Fact, World
 
@@ -131,59 +142,56 @@ def _obligation_fact(at: Micros, words: list[str], event: str) -> Fact:
     raise AssertionError(f"{verb!r} is not a verb of obligations")
 
 
+PAYMENT_OPTIONS = {
+    *("for", "naming", "event", "tenant", "property", "fee", "net", "ref", "via", "to", "as", "of", "on", "value"),
+    *("because", "by", "movement", "original", "payout", "paid-in"),
+}
+
+
 def _fact(at: Micros, words: list[str], event: str) -> Fact:
     """Read one fact: key, verb, then words; an option is a word with the word that follows it."""
     key, verb, *rest = words
     if verb in OBLIGATION_VERBS:
         return _obligation_fact(at, words, event)
-    names = {"for", "naming", "event", "tenant", "fee", "net", "ref", "via", "to", "as", "of", "on", "value", "because"}
-    options: dict[str, str] = {}
-    plain: list[str] = []
-    words_left = iter(rest)
-    for word in words_left:
-        if word in names:
-            options[word] = next(words_left)
-        else:
-            plain.append(word)
+    if verb in get_args(DecisionAction):
+        return _decision(at, words, event)
+    allocations: tuple[Allocation, ...] | None = None
+    if "allocating" in rest:
+        allocations = _allocations(rest[rest.index("allocating") + 1 :])
+        rest = rest[: rest.index("allocating")]
+    options, plain = _options(rest, PAYMENT_OPTIONS)
     event = options.get("event", event)
     amount = next((minor(word) for word in plain if "." in word), 0)
     currency = next((word for word in plain if re.fullmatch("[A-Z]{3}", word)), "USD")
+    outcome: Outcome | None = next((outcome for outcome in get_args(Outcome) if outcome == verb), None)
+    if outcome is not None:
+        return _outcome(at, key, outcome, amount, currency, options, event)
     match verb:
         case "initiated":
             method: Method = next((method for method in get_args(Method) if method in plain), "ACH_DEBIT")
+            first = Allocation(options["for"], options.get("naming"), amount) if allocations is None else allocations[0]
             return PaymentInitiated(
                 event_id=event,
                 occurred_at=at,
                 payment_id=key,
                 tenant_id=options.get("tenant", "T"),
-                property_id="H",
-                obligation_id=options["for"],
-                installment_id=options.get("naming"),
+                property_id=options.get("property", "H"),
+                obligation_id=first.obligation_id,
+                installment_id=first.installment_id,
                 amount_minor=amount,
                 currency=currency,
                 method=method,
                 processor=options.get("via", "acme"),
-                processor_reference=None,
+                processor_reference=options.get("ref"),
+                allocations=allocations,
             )
-        case "SETTLED" | "FAILED" | "RETURNED" | "REFUNDED" | "CHARGEBACK" | "CHARGEBACK_REVERSED":
-            fee = minor(options.get("fee", "0.00"))
-            net = minor(options["net"]) if "net" in options else amount - fee
-            value_date = day(options["value"]) if "value" in options else None
-            return ProcessorSettled(
-                event_id=event,
-                occurred_at=at,
-                payment_id=key,
-                processor=options.get("via", "acme"),
-                processor_reference=options.get("ref", "R1"),
-                outcome=verb,
-                gross_minor=amount,
-                fee_minor=fee,
-                net_minor=net,
-                currency=currency,
-                reason_code=options.get("because"),
-                payout_id=None,
-                value_date=value_date,
-            )
+        case "reassigned":
+            assert allocations is not None, "a reassigned payment needs: allocating O1:100.00 ..."
+            reason, actor = options.get("because", "moved"), options.get("by")
+            return PaymentReassigned(event, at, key, int(plain[0]), allocations, reason, actor)
+        case "assigned":
+            processor, reference = parts_of_key(plain[0])
+            return ReferenceAssigned(event, at, key, processor, reference, options.get("by"), options.get("because"))
         case "posted":
             return PaymentPosted(
                 event_id=event,
@@ -209,6 +217,88 @@ def _fact(at: Micros, words: list[str], event: str) -> Fact:
                 reason=reason,
             )
     raise AssertionError(f"{verb!r} is not a verb of the scenarios")
+
+
+def _options(words: list[str], names: set[str]) -> tuple[dict[str, str], list[str]]:
+    """Split words into options, each a name and the word that follows it, and the others."""
+    options: dict[str, str] = {}
+    plain: list[str] = []
+    words_left = iter(words)
+    for word in words_left:
+        if word in names:
+            options[word] = next(words_left)
+        else:
+            plain.append(word)
+    return options, plain
+
+
+def _allocations(words: list[str]) -> tuple[Allocation, ...]:
+    """Read allocations: `O1:100.00` for an obligation, `O1/A1:100.00` for its installment."""
+    found = []
+    for word in words:
+        target, amount = word.rsplit(":", 1)
+        obligation_id, _, installment_id = target.partition("/")
+        found.append(Allocation(obligation_id, installment_id or None, minor(amount)))
+    return tuple(found)
+
+
+def _outcome(
+    at: Micros, key: str, outcome: Outcome, gross: int, currency: str, options: dict[str, str], event: str
+) -> ProcessorSettled:
+    """Read a processor's record. With a key of two parts, `acme/R1`, it names no payment."""
+    payment_id: str | None = key
+    processor, reference = options.get("via", "acme"), options.get("ref", "R1")
+    if "/" in key:
+        payment_id, (processor, reference) = None, parts_of_key(key)
+    fee = None if options.get("fee") == "unknown" else minor(options.get("fee", "0.00"))
+    net = None if fee is None else gross - fee
+    if "net" in options:
+        net = None if options["net"] == "unknown" else minor(options["net"])
+    return ProcessorSettled(
+        event_id=event,
+        occurred_at=at,
+        payment_id=payment_id,
+        processor=processor,
+        processor_reference=reference,
+        outcome=outcome,
+        gross_minor=gross,
+        fee_minor=fee,
+        net_minor=net,
+        currency=currency,
+        reason_code=options.get("because"),
+        payout_id=options.get("payout"),
+        value_date=day(options["value"]) if "value" in options else None,
+        original_reference=options.get("original"),
+        movement_id=options.get("movement"),
+        settlement_currency=options.get("paid-in"),
+    )
+
+
+def _decision(at: Micros, words: list[str], event: str) -> BreakDecided:
+    """Read a decision: key, action, the break's subject with slashes, then options."""
+    key, verb, subject, *rest = words
+    action: DecisionAction = next(action for action in get_args(DecisionAction) if action == verb)
+    options, plain = _options(rest, {"as", "by", "because", "class", "drift", "events", "to", "until", "on", "event"})
+    assert not plain, f"{plain} is no option of a decision"
+    key_kind = "reference" if "/" in key else {"P": "payment", "O": "obligation"}[key[0]]
+    break_class = options.get("class")
+    return BreakDecided(
+        event_id=options.get("event", event),
+        occurred_at=at,
+        decision_id=options["as"],
+        key_kind=key_kind,
+        key=key,
+        break_id=break_id(key_kind, key, tuple(subject.split("/"))),
+        action=action,
+        actor=options["by"],
+        reason=options.get("because", "looked into it"),
+        break_class=break_class,
+        drift_minor=minor(options["drift"]) if "drift" in options else None,
+        evidence=None if break_class is None else evidence_of(break_class, tuple(options["events"].split(","))),
+        assignee=options.get("to"),
+        until=instant(options["until"].replace("T", " ")) if "until" in options else None,
+        refers_to=options.get("on"),
+    )
 
 
 def read(path: Path) -> list[Scenario]:
@@ -252,6 +342,8 @@ def read_facts(text: str) -> list[Fact]:
 
 def _payment_lines(key: str, view: PaymentView) -> dict[str, str]:
     record = view.reconciliation
+    if record is None:
+        return {"status": f"{key} no record"}
     sums = record.settled
     return {
         "status": f"{key} {record.status}",
@@ -262,9 +354,47 @@ def _payment_lines(key: str, view: PaymentView) -> dict[str, str]:
         "returned": money(sums.returned_minor),
         "refunded": money(sums.refunded_minor),
         "charged_back": money(sums.charged_back_minor),
+        "in_flight": money(record.in_flight_minor or 0),
         "posted": money(record.posted.net_minor),
         "currency": record.currency,
     }
+
+
+def _allocation_lines(key: str, view: PaymentView) -> list[str]:
+    record = view.reconciliation
+    lines = []
+    for one in () if record is None else record.allocations:
+        target = one.obligation_id if one.installment_id is None else f"{one.obligation_id}/{one.installment_id}"
+        line = f"{key} allocation {target} {money(one.amount_minor)}:"
+        lines.append(f"{line} standing {money(one.standing_minor)} pending {money(one.pending_minor)}")
+    return lines
+
+
+def _reference_lines(key: str, view: ReferenceView) -> dict[str, str]:
+    record = view.reconciliation
+    if record is None:
+        return {"status": f"{key} no record"}
+    gross = "+".join(f"{money(amount)}{currency}" for currency, amount in record.gross_minor.items())
+    return {
+        "status": f"{key} {record.status}",
+        "holder": record.payment_id or "nobody",
+        "records": str(record.records),
+        "gross": gross or "none",
+    }
+
+
+def _break_line(key: str, view: View, one: Break) -> str:
+    """Write a break; its currency if that is not the key's; what people have decided, if they have."""
+    line = f"{key} break {'/'.join(one.subject)} = {one.break_class} "
+    line += f"{money(one.expected_minor)} -> {money(one.actual_minor)}"
+    record = view.reconciliation
+    if isinstance(record, PaymentReconciliation) and one.currency not in {record.currency, NO_CURRENCY}:
+        line += f" {one.currency}"
+    decision = one.decision
+    if decision is not None:
+        line += f" {decision.state} by {decision.actor}"
+        line += f" and {decision.approved_by}" if decision.approved_by is not None else ""
+    return line
 
 
 def _obligation_lines(key: str, view: ObligationView) -> dict[str, str]:
@@ -286,11 +416,8 @@ def _obligation_lines(key: str, view: ObligationView) -> dict[str, str]:
     }
 
 
-def _listed(key: str, view: PaymentView | ObligationView) -> set[str]:
-    lines = {
-        f"{key} break {'/'.join(b.subject)} = {b.break_class} {money(b.expected_minor)} -> {money(b.actual_minor)}"
-        for b in view.breaks
-    }
+def _listed(key: str, view: View) -> set[str]:
+    lines = {_break_line(key, view, one) for one in view.breaks}
     if isinstance(view, ObligationView):
         lines |= {
             f"{key} late {late.installment_id} due {iso_date(late.due_date)} {late.stage}: owes "
@@ -315,22 +442,31 @@ def check(expectation: Expectation, world: World) -> None:
     """Compare an expectation with the views of the world."""
     keys = dict.fromkeys(line.split()[0] for line in expectation.expected)
     for key in keys:
-        view: PaymentView | ObligationView
+        view: View
         if key in world.payment_views:
             view = world.payment_views[key]
             values = _payment_lines(key, view)
-        else:
+        elif key in world.reference_views:
+            view = world.reference_views[key]
+            values = _reference_lines(key, view)
+        elif key in world.obligation_views:
             view = world.obligation_views[key]
             values = _obligation_lines(key, view)
+        else:  # no fact has named it
+            assert {line for line in expectation.expected if line.split()[0] == key} == {f"{key} no record"}
+            continue
         lines = [line for line in expectation.expected if line.split()[0] == key]
         listed = {line for line in lines if line.split()[1] in {"break", "late"}}
         assert _listed(key, view) == listed
         if isinstance(view, ObligationView):
             installments = [line for line in lines if line.split()[1] == "installment"]
             assert [line for line in _installment_lines(key, view) if line in installments] == installments
+        if isinstance(view, PaymentView):
+            allocations = [line for line in lines if line.split()[1] == "allocation"]
+            assert not allocations or _allocation_lines(key, view) == allocations
         for line in lines:
             words = line.split()
-            if words[1] in {"break", "late", "installment"}:
+            if words[1] in {"break", "late", "installment", "allocation"}:
                 continue
             if words[1:3] == ["no", "record"]:
                 assert values["status"] == line

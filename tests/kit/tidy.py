@@ -84,6 +84,7 @@ READ_AS_FOLDER = {
     "ops/deploy/prometheus/rules": "tools/local/prometheus.py",
     "ops/deploy/prometheus/tests": "tests/ops/test_prometheus.py",
     "schemas/avro": "streams/codec/avro_schemas.py",
+    "schemas/avro/known": "streams/codec/avro_schemas.py",
     "tests/domain/packed": "tests/domain/test_packed_bytes.py",
     "tests/domain/scenarios": "tests/kit/scenario_tables.py",
     "tests/ops/explanations": "tests/ops/test_exceptions.py",

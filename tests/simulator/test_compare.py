@@ -8,8 +8,11 @@ import pytest
 
 from domain.records import (
     AgeingBucket,
+    AllocationView,
     BreakClass,
     BreakLifecycle,
+    DecisionOnBreak,
+    DecisionState,
     Initiated,
     InstallmentView,
     LateLifecycle,
@@ -22,6 +25,8 @@ from domain.records import (
     PaymentReconciliation,
     PaymentStatus,
     Posted,
+    ReferenceReconciliation,
+    ReferenceStatus,
     Settled,
 )
 from simulator.banking import date_of
@@ -44,6 +49,7 @@ def records_of(truth_: Truth) -> list[Output]:
         }
         row["initiated"] = row["initiated"] and Initiated(**row["initiated"])
         row["settled"], row["posted"] = Settled(**row["settled"]), Posted(**row["posted"])
+        row["allocations"] = tuple(AllocationView(**allocation) for allocation in row["allocations"])
         records.append(PaymentReconciliation(version=1, **row))
     for truth_row in truth_.obligations.values():
         row = {
@@ -54,14 +60,24 @@ def records_of(truth_: Truth) -> list[Output]:
         row["installments"] = tuple(InstallmentView(**slot) for slot in row["installments"])
         row["open_breaks"] = tuple(row["open_breaks"])
         records.append(ObligationReconciliation(version=1, **row))
-    for truth_row in truth_.open_breaks.values():
-        row = {**truth_row, "break_class": BreakClass(truth_row["class"]), "subject": tuple(truth_row["subject"])}
-        del row["class"]
-        records.append(
-            MismatchAlert(
-                version=1, lifecycle=BreakLifecycle.UPDATED, opened_at=1, resolved_at=None, event_ids=(), **row
-            )
-        )
+    for truth_row in truth_.references.values():
+        row = {
+            **truth_row,
+            "status": ReferenceStatus(truth_row["status"]),
+            "open_breaks": tuple(truth_row["open_breaks"]),
+        }
+        records.append(ReferenceReconciliation(version=1, **row))
+    for lifecycle, rows in (
+        (BreakLifecycle.UPDATED, truth_.open_breaks),
+        (BreakLifecycle.ACCEPTED, truth_.accepted_breaks),
+    ):
+        for truth_row in rows.values():
+            row = {**truth_row, "break_class": BreakClass(truth_row["class"])}
+            del row["class"]
+            row |= {name: tuple(row[name]) for name in ("subject", "event_ids", "candidates")}
+            if (decision := row["decision"]) is not None:
+                row["decision"] = DecisionOnBreak(**{**decision, "state": DecisionState(decision["state"])})
+            records.append(MismatchAlert(version=1, lifecycle=lifecycle, opened_at=1, resolved_at=None, **row))
     for truth_row in truth_.live_alerts.values():
         row = {**truth_row, "stage": LateStage(truth_row["stage"])}
         records.append(
@@ -97,7 +113,8 @@ def test_a_perfect_service_has_no_difference() -> None:
 
 def test_a_perfect_service_read_as_json_has_no_difference() -> None:
     found = perfect()
-    rows = [row for kind in (found.payments, found.obligations, found.breaks, found.alerts) for row in kind.values()]
+    kinds = (found.payments, found.obligations, found.references, found.breaks, found.alerts)
+    rows = [row for kind in kinds for row in kind.values()]
     lines = [as_json(row) for row in rows]
     assert lines != rows
     assert compare(TRUTH, found_from_json(lines)) == []
@@ -108,7 +125,9 @@ def test_each_field_of_each_record_is_compared_with_the_truth() -> None:
     for kind, rows in (
         ("payments", TRUTH.payments),
         ("obligations", TRUTH.obligations),
+        ("references", TRUTH.references),
         ("breaks", TRUTH.open_breaks),
+        ("breaks", TRUTH.accepted_breaks),
         ("alerts", TRUTH.live_alerts),
     ):
         key, row = next(iter(rows.items()))
@@ -140,6 +159,25 @@ def test_a_break_counts_as_open_and_an_alert_as_live_by_its_last_lifecycle() -> 
     found.breaks[break_id]["lifecycle"] = "opened"
     found.alerts[alert_id]["lifecycle"] = "opened"
     assert compare(TRUTH, found) == []
+
+
+def test_an_accepted_break_is_no_open_one() -> None:
+    found = perfect()
+    break_id = next(iter(TRUTH.accepted_breaks))
+    found.breaks[break_id]["lifecycle"] = "updated"
+    assert {difference.kind for difference in compare(TRUTH, found)} == {"break", "accepted break"}
+
+
+def test_a_tombstone_is_no_record() -> None:
+    found = perfect()
+    key, row = next(iter(TRUTH.payments.items()))
+    line = {"topic": "dev.payment-reconciliations", "key": key}
+    lines = [{**line, "value": as_json({**row, "version": 1})}, {**line, "value": None}]
+    assert found_from_json(lines).payments == {}
+    found.forget("payment-reconciliations", key)
+    assert [difference.key for difference in compare(TRUTH, found)] == [key]
+    with pytest.raises(ValueError, match="no output topic"):
+        found.forget("ledger-events", key)
 
 
 def test_the_last_record_of_a_key_is_the_truth_about_it() -> None:

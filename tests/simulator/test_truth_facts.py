@@ -66,7 +66,7 @@ def test_each_identity_conflicts_under_its_own_name() -> None:
     again = [
         msgspec.structs.replace(facts[0], event_id="c1", method="CARD"),
         msgspec.structs.replace(facts[1], event_id="c2", fee_minor=1),
-        msgspec.structs.replace(facts[2], event_id="c3", installment_id="I-9"),
+        msgspec.structs.replace(facts[2], event_id="c3", obligation_id="O-9"),
         msgspec.structs.replace(facts[3], event_id="c4", amount_minor=2),
     ]
     ledger = [charged(), plan(2, part("I-1", "2026-06-01", 85_000)), adjusted(-5)]

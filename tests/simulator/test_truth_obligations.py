@@ -34,7 +34,7 @@ def paid(payment: str, amount: int, when: str = "2026-06-01T14:00Z", **other: An
     """A payment that settled and was posted."""
     return (
         initiated(payment, when, amount, **other),
-        outcome(amount=amount, payment=payment),
+        outcome(amount=amount, payment=payment, processor_reference=f"R-{payment}"),
         posted(f"G-{payment}", amount=amount, payment=payment),
     )
 
@@ -111,7 +111,7 @@ def test_the_difference_is_carried_by_the_last_and_a_shortage_goes_backwards() -
     assert breaks(truth) == {"plan_sum_mismatch": (25_000, 85_000)}
     below = seen(BEFORE, charged(85_000, *THREE), adjusted(-90_000))
     assert amounts(below) == [("I-1", 0), ("I-2", 0), ("I-3", 0)]
-    assert (obligation(below)["balance_minor"], obligation(below)["status"]) == (-5_000, "paid")
+    assert (obligation(below)["balance_minor"], obligation(below)["status"]) == (-5_000, "overpaid")
 
 
 def test_a_plan_that_does_not_add_up_is_a_break_after_the_grace() -> None:
@@ -167,7 +167,7 @@ def test_what_stops_standing_reopens_its_own_installment_and_leaves_the_other_na
     )
     before = seen("2026-06-04T00:00Z", *facts)
     assert poured(before) == [{"P-1": 30_000}, {"P-2": 30_000}, {"P-3": 10_000}]
-    returned = outcome("RETURNED", "2026-06-05T15:00Z", 30_000)
+    returned = outcome("RETURNED", "2026-06-05T15:00Z", 30_000, processor_reference="R-P-1")
     after = seen("2026-06-05T16:00Z", *facts, returned, reversed_posting("G-P-1", amount=30_000))
     assert poured(after) == [{"P-3": 10_000}, {"P-2": 30_000}, {}]
     (alert,) = after.live_alerts.values()
@@ -221,7 +221,7 @@ def test_an_installment_of_an_older_plan_is_known_but_no_longer_filled_by_name()
 def test_posted_money_counts_without_an_initiation() -> None:
     stray = (
         initiated("P-7", obligation_id="O-7", amount=9_000),
-        outcome(amount=9_000, payment="P-7"),
+        outcome(amount=9_000, payment="P-7", processor_reference="R-7"),
         posted("G-7", amount=9_000, payment="P-7"),
     )
     unkeyed = posted("G-8", amount=500, payment="P-8")

@@ -52,6 +52,19 @@ def test_without_the_extension_the_plain_codec_is_used() -> None:
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, timeout=60)
 
 
+@pytest.mark.parametrize("version", [None, 1, 99])
+def test_an_extension_built_from_other_source_is_not_used(version: int | None) -> None:
+    """As in a checkout that was updated and not built again."""
+    marked = "" if version is None else f"stale.LAYOUT_VERSION = {version}; "
+    program = (
+        "import sys, types; stale = types.ModuleType('streams.codec._avro'); stale.Body = print; "
+        f"{marked}import streams.codec; streams.codec._avro = sys.modules['streams.codec._avro'] = stale\n"
+        "from streams.codec.codec import Codec\n"
+        "assert not Codec().is_compiled\n"
+    )
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, timeout=60)
+
+
 def test_a_build_without_a_compiler_succeeds(tmp_path: Path) -> None:
     """`make demo` needs nothing but Python: a compiler that fails must not fail the build."""
     command = [sys.executable, "-c", "from setuptools import setup; setup()", "build_ext", "--build-lib", str(tmp_path)]
