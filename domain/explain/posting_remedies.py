@@ -80,7 +80,8 @@ def over_reversal_is_corrected(context: PaymentContext) -> Iterator[Candidate]:
     elif right < totals.posted_minor:
         repaired = reversals(context, totals.posted_minor - right)
     then = ", and posts what is net settled" if right > totals.posted_minor else ""
-    yield Candidate(f"the ledger corrects its reversals{then}", "the ledger", [*corrected_reversals, *repaired])
+    action = f"the ledger corrects the reversal that was too much{then}"
+    yield Candidate(action, "the ledger", [*corrected_reversals, *repaired])
     yield Candidate(
         f"the ledger corrects its posting, if more was posted{then}", "the ledger", [*corrected_postings, *repaired]
     )

@@ -15,8 +15,10 @@ from domain.time import HOUR
 from ops.breaks import decisions
 from ops.breaks.decisions import Author, BreakAtHand, Refused, forecast
 from streams import topics
+from streams.broker import reading
 from streams.codec.codec import Codec
 from streams.codec.json_form import instant_from_text
+from streams.settings import Settings
 from tests.kit.command_line import Run
 from tests.kit.driver import Driver
 from tests.ops.test_exceptions import BREAK, NOW, WITH_CLOCK, driver, parsed, put_on, written
@@ -36,7 +38,9 @@ def a_break(
     )  # fmt: skip
 
 
-def at_hand(*decided: BreakDecided, mismatch: Break | None = None, resolved: bool = False, now: int = AT) -> BreakAtHand:
+def at_hand(
+    *decided: BreakDecided, mismatch: Break | None = None, resolved: bool = False, now: int = AT
+) -> BreakAtHand:
     known: Decisions = {}
     for fact in decided:
         assert apply_decision(known, fact)
@@ -92,7 +96,9 @@ def test_an_acceptance_that_no_longer_fits_is_not_approved() -> None:
         "of USD -60.00 now: that acceptance no longer fits. Look at the break, and accept it as it is now"
     )
     other_events = at_hand(accepted, mismatch=a_break(BreakClass.DUPLICATE_POSTING, events="e-1 e-3"))
-    assert "its evidence has changed since ana accepted it" in refusal(lambda: decisions.approve(other_events, BO, None))
+    assert "its evidence has changed since ana accepted it" in refusal(
+        lambda: decisions.approve(other_events, BO, None)
+    )
     again = decisions.accept(other_events, ANA)
     assert again.evidence == other_events.evidence != accepted.evidence
     assert "nobody has accepted it" in refusal(lambda: decisions.approve(at_hand(), BO, None))
@@ -128,7 +134,10 @@ def test_acknowledging_and_assigning() -> None:
     for_good = decisions.acknowledge(at_hand(until), ANA, None)
     assert forecast(at_hand(until), for_good) == "The break stays open, acknowledged for good."
     shorter = refusal(lambda: decisions.acknowledge(at_hand(until, for_good), BO, AT + 2 * HOUR))
-    assert f"ana has acknowledged it for good already; withdraw that first: `rentmatch exceptions withdraw {BREAK_ID}" in shorter
+    assert (
+        f"ana has acknowledged it for good already; withdraw that first: `rentmatch exceptions withdraw {BREAK_ID}"
+        in shorter
+    )
     later = at_hand(until, now=AT + HOUR)
     assert decisions.acknowledge(later, BO, AT + 2 * HOUR).until == AT + 2 * HOUR
 
@@ -161,9 +170,6 @@ def test_a_resolved_break_takes_comments_only() -> None:
 
 def decided_on(broker: str) -> list[InputFact]:
     """The decisions on the broker, in order."""
-    from streams.broker import reading
-    from streams.settings import Settings
-
     settings = Settings(broker=broker, topic_prefix="here.")
     codec = Codec()
     return [
@@ -179,9 +185,7 @@ def act(run: Run, verb: str, *words: str, actor: str = "ana", **env: str) -> Any
     )  # fmt: skip
 
 
-def test_two_people_accept_a_break_and_one_takes_it_back(
-    written: Run, mock_broker: str, driver: Driver
-) -> None:
+def test_two_people_accept_a_break_and_one_takes_it_back(written: Run, mock_broker: str, driver: Driver) -> None:
     def worker_reads() -> None:
         known = decided_on(mock_broker)
         driver.pipe(*known)
@@ -237,12 +241,12 @@ def test_two_people_accept_a_break_and_one_takes_it_back(
     assert "accepted by ana 2026-07-08 12:00 UTC, approved by bo: because" in history
     assert f"evidence {record['evidence']}" in history
     assert "ana accepted the break as it was: because" in history
-    assert f"bo approved the acceptance {record['decision_id']}: because" in history
+    assert f"bo approved acceptance {record['decision_id']}: because" in history
     explained = parsed(written("exceptions", "explain", BREAK, "--from-topics", "--json", env=WITH_CLOCK).stdout)[0]
     assert explained["decision"]["state"] == "accepted"
     assert [one["action"] for one in explained["decisions"]] == ["ACCEPT", "APPROVE"]
     assert [one["text"] for one in explained["story"] if one["source"] == "people"] == [
-        "ana accepted the break as it was: because.", f"bo approved the acceptance {record['decision_id']}: because.",
+        "ana accepted the break as it was: because.", f"bo approved acceptance {record['decision_id']}: because.",
     ]  # fmt: skip
     text = written("exceptions", "explain", BREAK, "--from-topics", env=WITH_CLOCK).stdout
     assert "What was decided" in text
@@ -273,7 +277,9 @@ def test_assigned_breaks_are_listed_by_person(written: Run, mock_broker: str, dr
         listed = written("exceptions", "list", "--from-topics", "--json", *words, env=WITH_CLOCK)
         assert [alert["key"] for alert in parsed(listed.stdout)] == keys, words
     table = written("exceptions", "list", "--from-topics", env=WITH_CLOCK).stdout
-    assert [line.replace("│", "").split()[-4:-2] for line in table.splitlines() if BREAK in line] == [["assigned", "bo"]]
+    assert [line.replace("│", "").split()[-4:-2] for line in table.splitlines() if BREAK in line] == [
+        ["assigned", "bo"]
+    ]
     (_, *shown) = parsed(written("exceptions", "show", BREAK, "--from-topics", "--json", env=WITH_CLOCK).stdout)
     assert [one["action"] for one in shown if one["type"] == "Decision"] == ["ASSIGN", "ACKNOWLEDGE"]
     assert shown[-1]["until"] == "2026-07-08T15:00:00.000000Z"

@@ -81,9 +81,7 @@ def act(run: Run, *words: str) -> Any:
 
 def breaks_of(driver: Driver) -> set[tuple[str, BreakClass]]:
     return {
-        (one.key, one.break_class)
-        for one in driver.last(topics.MISMATCH_ALERTS).values()
-        if one.resolved_at is None
+        (one.key, one.break_class) for one in driver.last(topics.MISMATCH_ALERTS).values() if one.resolved_at is None
     }
 
 
@@ -92,8 +90,8 @@ def test_an_unknown_reference_is_shown_with_the_payments_that_it_may_be_for(writ
     assert shown.exit_code == 0, shown.output
     proposed = [line.strip() for line in shown.stdout.partition("none is chosen")[2].splitlines() if line.strip()]
     assert proposed == [
-        "1. payment P-1: USD 850.00, without an outcome, initiated 2026-07-01 15:00 UTC by CARD through acme, the record "
-        "came within its settlement window",
+        "1. payment P-1: USD 850.00, without an outcome, initiated 2026-07-01 15:00 UTC by CARD through acme, the "
+        "record came within its settlement window",
         "2. payment P-2: USD 850.00, without an outcome, the record came within its settlement window",
         "but initiated 2026-07-02 15:00 UTC by CARD through other",
         f"to give it to one: rentmatch exceptions match {UNKNOWN} --to P-1 --reason …",
@@ -133,7 +131,9 @@ def test_a_reference_in_suspense_is_given_to_a_payment(written: Run, mock_broker
     first, second = given(mock_broker)
     assert second.occurred_at > first.occurred_at  # although the clock stands still
 
-    story = parsed(written("exceptions", "explain", UNKNOWN, "--from-topics", "--json", env=WITH_CLOCK).stdout)[0]["story"]
+    story = parsed(written("exceptions", "explain", UNKNOWN, "--from-topics", "--json", env=WITH_CLOCK).stdout)[0][
+        "story"
+    ]
     assert [one["text"] for one in story if one["source"] == "people"] == [
         "ana gave the reference to payment P-1: by the bank's file."
     ]
