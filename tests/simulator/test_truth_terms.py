@@ -5,8 +5,8 @@ import pytest
 
 from domain.facts import InputFact
 from simulator.truth import Truth
-from tests.kit.build_scenario import adjusted, at, charged, day, part, plan, seen
-from tests.simulator.building import RENT, classes, settled, the_initiation, the_posting
+from tests.kit.build_scenario import adjusted, at, cancelled, charged, day, part, plan, seen
+from tests.simulator.building import RENT, classes, reinstated, settled, the_initiation, the_posting
 
 BEFORE = "2026-05-30T12:00Z"
 HALVES = (part("A", "2026-06-01", 75_000, 1), part("B", "2026-06-15", 75_000, 2))
@@ -116,3 +116,12 @@ def test_an_unknown_installment_rests_on_what_names_it() -> None:
     assert (row["class"], row["event_ids"]) == ("installment_unknown", [start.event_id])
     (same,) = seen("2026-06-20T12:00Z", *facts, plan(1, *HALVES)).open_breaks.values()
     assert same["evidence"] == row["evidence"]
+
+
+def test_a_superseded_cancellation_changes_no_evidence() -> None:
+    charge, void, again = charged(RENT), cancelled("2026-06-02T12:00Z"), reinstated()
+    start = the_initiation()
+    facts: list[InputFact] = [charge, again, start, settled(amount=RENT + 500), the_posting(amount=RENT + 500)]
+    rows = seen("2026-06-20T12:00Z", *facts, void).open_breaks.values()
+    (row,) = [row for row in rows if row["class"] == "overpayment"]
+    assert row["event_ids"] == sorted((charge.event_id, again.event_id, start.event_id))
