@@ -5,7 +5,9 @@ first by (`occurred_at`, `event_id`, canonical content) holds, its nulls are fil
 that differ in money or routing are in conflict. An identity that was told once, as nearly all are, costs one record.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any, ClassVar, Self, TypeAlias, TypeVar
 
 import msgspec
@@ -134,26 +136,42 @@ def hold(tellings: Iterable[A], version_1: Version1 | None = None) -> A:
         version_1: what a state of version 1 knew besides.
 
     """
-    told = tuple(sorted(tellings, key=telling_order))
+    return _held(tuple(sorted(tellings, key=telling_order)), version_1)
+
+
+def _held(told: tuple[A, ...], version_1: Version1 | None) -> A:
     first = told[0]
     if len(told) == 1 and version_1 is first.version_1:
         return first
     changes: dict[str, Any] = {"version_1": version_1, "tellings": told if len(told) > 1 else None}
     held = msgspec.structs.replace(first, **changes)
-    agreeing = [telling for telling in told[1:] if agree(first, telling)]
     for group in first.filled_in:
         missing = tuple(name for name in group if getattr(first, name) is None)
-        if not missing:
-            continue
-        for telling in agreeing:
-            given = tuple(name for name in missing if getattr(telling, name) is not None)
-            if given and held.may_fill_in(telling, given):
-                for name in given:
-                    setattr(held, name, getattr(telling, name))
-                break
-    for telling in agreeing:
-        held.fill_in_from(telling)
+        if missing:
+            _fill_in(held, told, missing)
+    if _fills_in_more(first):
+        for telling in told[1:]:
+            if agree(first, telling):
+                held.fill_in_from(telling)
     return held
+
+
+def _fill_in(held: A, told: tuple[A, ...], missing: tuple[str, ...]) -> None:
+    """Fill in, in place, what the first telling lacks, from the first one that gives any of it and agrees."""
+    for telling in islice(told, 1, None):
+        given = _given(telling, missing)
+        if given and agree(told[0], telling) and held.may_fill_in(telling, given):
+            for name in given:
+                setattr(held, name, getattr(telling, name))
+            return
+
+
+def _given(telling: Accepted, names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name for name in names if getattr(telling, name) is not None)
+
+
+def _fills_in_more(accepted: Accepted) -> bool:
+    return type(accepted).fill_in_from is not Accepted.fill_in_from
 
 
 def merge(accepted: A | None, new: A) -> A | None:
@@ -172,7 +190,19 @@ def merge(accepted: A | None, new: A) -> A | None:
     told = accepted.told
     if len(told) == 1 and accepted.version_1 is not None:
         told = (msgspec.structs.replace(accepted, version_1=None),)
-    return None if new in told else hold((*told, new), accepted.version_1)
+    place = bisect_left(told, telling_order(new), key=telling_order)
+    if place < len(told) and told[place] == new:
+        return None
+    told = (*told[:place], new, *told[place:])
+    if place > 0 and len(told) > 2 and not _fills_in_more(new):
+        first = told[0]
+        if not any(
+            getattr(first, name) is None and _given(new, (name,)) for group in first.filled_in for name in group
+        ):
+            # It gives nothing that the first one lacks. An identity that is told without end is not gone through again.
+            repeated: dict[str, Any] = {"tellings": told}
+            return msgspec.structs.replace(accepted, **repeated)
+    return _held(told, accepted.version_1)
 
 
 def merge_into(by_id: dict[K, A], key: K, new: A) -> bool:
