@@ -48,8 +48,8 @@ OBLIGATION_ROWS = (
         "in flight; whatever that is). Tenants may differ: people share a lease",
         title="Paid for another property",
         expected="A payment names the property of the rent that it is for.",
-        missing="Payment {subject} was initiated for property {payment_property}, and {obligation} is property "
-        "{property}'s. Its {actual} is allocated.",
+        missing="Payment {subject} was initiated for {payment_property}, not for {property} of {obligation}. Its "
+        "{actual} is allocated.",
         advice="Find out which rent was meant. Moving the payment, or confirming it where it is (rentmatch exceptions "
         "move), settles it.",
         remedies=obligation_remedies.property_is_confirmed,

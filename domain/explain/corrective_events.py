@@ -50,10 +50,13 @@ _OPEN_FIELDS = {
     "actor": "who decides",
     "reason": "why",
 }
-_OF_ADJUSTMENT = {
-    "installment_id": "if it is about one installment",
-    "due_date": "if it is due on a day of its own",
-    "kind": "if it is a fee",
+_OF_RECORD: dict[type[InputFact], dict[str, str]] = {
+    ObligationAdjusted: {
+        "installment_id": "if it is about one installment",
+        "due_date": "if it is due on a day of its own",
+        "kind": "if it is a fee",
+    },
+    PostingReversed: {"posting_id": "the posting that it takes back"},
 }
 
 
@@ -100,7 +103,7 @@ class CorrectiveEvent(msgspec.Struct, frozen=True):
     def open_fields(self) -> dict[str, str]:
         """The other fields, each with what it should be."""
         names = self.struct.__struct_fields__
-        known = _OPEN_FIELDS | _OF_ADJUSTMENT if self.struct is ObligationAdjusted else _OPEN_FIELDS
+        known = _OPEN_FIELDS | _OF_RECORD.get(self.struct, {})
         found = {name: known.get(name, "as it is") for name in names if name not in self.fields}
         if self.must_precede is not None:
             found["occurred_at"] = f"before {instant_text(self.must_precede)}"
@@ -111,7 +114,7 @@ class CorrectiveEvent(msgspec.Struct, frozen=True):
         if self.plan_sum_minor is not None:
             found["installments"] += f"; they add up to {amount_text(self.plan_sum_minor, self.currency)}"
         if self.keeps is not None:
-            found["allocations"] = f"allocations as decided, {_kept_text(self.keeps)}"
+            found["allocations"] = f"as decided; it {_kept_text(self.keeps)}"
         return found
 
     @property
@@ -123,7 +126,7 @@ class CorrectiveEvent(msgspec.Struct, frozen=True):
         if self.plan_sum_minor is not None:
             text += f", whose installments add up to {amount_text(self.plan_sum_minor, self.currency)}"
         if self.keeps is not None:
-            text += f", {_kept_text(self.keeps)}"
+            text += f" that {_kept_text(self.keeps)}"
         if self.must_precede is not None:
             what = "a corrected record dated" if self.is_correction else "dated"
             text += f", {what} before {instant_text(self.must_precede)}"
@@ -141,10 +144,10 @@ class Candidate(NamedTuple):
 
 
 def _kept_text(kept: Kept) -> str:
-    where = f"obligation {kept.obligation_id}"
     if not kept.amount_minor:
-        return f"none of them to {where}"
-    return f"{amount_text(kept.amount_minor, kept.currency)} of them to {where} without an installment"
+        return f"leaves nothing with obligation {kept.obligation_id}"
+    amount = amount_text(kept.amount_minor, kept.currency)
+    return f"leaves {amount} with obligation {kept.obligation_id}, first and without an installment"
 
 
 def _text(struct: type[InputFact], fields: dict[str, Any], currency: str) -> str:
@@ -167,7 +170,8 @@ def _text(struct: type[InputFact], fields: dict[str, Any], currency: str) -> str
         named = f" as posting {fields['posting_id']}" if "posting_id" in fields else ""
         return f"a PaymentPosted{of_amount}{obligation}{named}"
     if struct is PostingReversed:
-        named = f" of posting {fields['posting_id']}" if "posting_id" in fields else ""
+        named = f" {fields['reversal_id']}" if "reversal_id" in fields else ""
+        named += f" of posting {fields['posting_id']}" if "posting_id" in fields else " of another posting"
         return f"a PostingReversed{named}{of_amount}"
     if struct is PlanChanged:
         version = f" (version {fields['plan_version']})" if "plan_version" in fields else ""
@@ -182,13 +186,14 @@ def _text(struct: type[InputFact], fields: dict[str, Any], currency: str) -> str
 
 def _outcome_text(fields: dict[str, Any], of_amount: str) -> str:
     currency = fields.get("currency", "")
-    payment = f" for payment {fields['payment_id']}" if "payment_id" in fields else ", naming its payment"
+    payment = f" for payment {fields['payment_id']}" if "payment_id" in fields else " for the payment, named in it,"
     text = f"a ProcessorSettled {fields['outcome']}{of_amount}{payment}"
     if "processor" in fields:
         text += f" by {fields['processor']}"
-    if fields.get("net_minor") is not None:
-        text += f", fee {amount_text(fields['fee_minor'], currency)}"
-        text += f", net {amount_text(fields['net_minor'], currency)}"
+    of_fee = fields.get("settlement_currency") or currency
+    for name in ("fee", "net"):
+        if fields.get(f"{name}_minor") is not None:
+            text += f", {name} {amount_text(fields[f'{name}_minor'], of_fee)}"
     if "processor_reference" in fields:
         text += f", attempt {fields.get('original_reference') or fields['processor_reference']}"
     return text

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import msgspec
 
-from domain.calendar import banking_deadline, later
+from domain.breaks.model import Break
+from domain.calendar import banking_calendar, banking_deadline, later
 from domain.explain.context import Context, ObligationContext, PaymentContext
 from domain.formatting import counted, end_of_day_text, instant_text
 from domain.payments.breaks import settlement_deadline
@@ -12,9 +13,6 @@ from domain.payments.state import Initiation
 from domain.policy import Policy
 from domain.records import BreakClass
 from domain.time import MINUTE, Micros
-
-NEW_YORK = "America/New_York"
-"""Banking days end at midnight there (contract section 4)."""
 
 
 class ExplainedDeadline(msgspec.Struct, frozen=True):
@@ -31,7 +29,12 @@ class ExplainedDeadline(msgspec.Struct, frozen=True):
 
 def deadlines_of(context: Context, now: Micros) -> tuple[ExplainedDeadline, ...]:
     """Give the deadlines that bear on a break, in the order of time."""
-    found = _of_payment(context) if isinstance(context, PaymentContext) else _of_obligation(context)
+    if isinstance(context, PaymentContext):
+        found = _of_payment(context)
+    elif isinstance(context, ObligationContext):
+        found = _of_obligation(context)
+    else:
+        found = _grace(context.mismatch, f"claim of a payment due within {grace_text(context.policy)} of the record")
     return tuple(ExplainedDeadline(at, name, requirement, now >= at) for at, name, requirement in sorted(found))
 
 
@@ -50,7 +53,8 @@ def settlement_rule(initiation: Initiation, policy: Policy) -> str:
             days = policy.settlement_banking_days_check
         case "CASH":
             days = policy.settlement_banking_days_cash
-    return f"{end_of_day_text(at, NEW_YORK)} ({counted(days, 'banking day')} for {initiation.method})"
+    zone = banking_calendar(initiation.currency).zone
+    return f"{end_of_day_text(at, zone)} ({counted(days, 'banking day')} for {initiation.method})"
 
 
 def posting_rule(context: PaymentContext) -> tuple[Micros, str] | None:
@@ -58,15 +62,16 @@ def posting_rule(context: PaymentContext) -> tuple[Micros, str] | None:
 
     The break's own deadline where it has one: later events, such as the reversal that resolved it, move the deadline.
     """
-    policy = context.policy
+    policy, currency = context.policy, context.totals.currency
     at = context.mismatch.due_at
     if at is None:
         latest = context.totals.latest_settlement
         if latest is None:
             return None
-        at = banking_deadline(latest, policy.posting_banking_days)
+        at = banking_deadline(latest, policy.posting_banking_days, currency)
     days = counted(policy.posting_banking_days, "banking day")
-    return at, f"{end_of_day_text(at, NEW_YORK)} ({days} after the latest settlement or posting reversal)"
+    end = end_of_day_text(at, banking_calendar(currency).zone)
+    return at, f"{end} ({days} after the latest settlement or posting reversal)"
 
 
 def grace_text(policy: Policy) -> str:
@@ -84,20 +89,27 @@ def _of_payment(context: PaymentContext) -> Iterator[tuple[Micros, str, str]]:
         at = settlement_deadline(initiation, policy)
         due = f"outcome from {initiation.processor} due by {settlement_rule(initiation, policy)}"
         yield at, "Settlement deadline", due
-    rule = posting_rule(context) if subject == "posting" else None
+    is_late_posting = subject == "posting" or mismatch.break_class is BreakClass.POSTING_MISALLOCATED
+    rule = posting_rule(context) if is_late_posting else None
     if rule is not None:
         yield rule[0], "Posting deadline", f"ledger entry due by {rule[1]}"
     if mismatch.break_class is BreakClass.UNKEYED_MOVEMENT and totals.earliest_movement is not None:
         at = later(totals.earliest_movement, policy.orphan_grace_micros)
         yield at, "Grace period", f"initiation due within {grace_text(policy)} of the first movement"
+    if mismatch.break_class is BreakClass.REVERSAL_UNMATCHED:
+        yield from _grace(mismatch, f"posting due within {grace_text(policy)} of its reversal")
 
 
 def _of_obligation(context: ObligationContext) -> Iterator[tuple[Micros, str, str]]:
-    if context.mismatch.due_at is None:
-        return
     within = f"within {grace_text(context.policy)}"
+    since = "of the payment's initiation, or of its assignment"
     due = {
-        BreakClass.OBLIGATION_UNKNOWN: f"charge due {within} of the payment's initiation",
-        BreakClass.INSTALLMENT_UNKNOWN: f"plan due {within} of the payment's initiation",
+        BreakClass.OBLIGATION_UNKNOWN: f"charge due {within} {since}",
+        BreakClass.INSTALLMENT_UNKNOWN: f"plan due {within} {since}",
     }.get(context.mismatch.break_class, f"charge, plan and adjustments due to agree {within}")
-    yield context.mismatch.due_at, "Grace period", due
+    return _grace(context.mismatch, due)
+
+
+def _grace(mismatch: Break, due: str) -> Iterator[tuple[Micros, str, str]]:
+    if mismatch.due_at is not None:
+        yield mismatch.due_at, "Grace period", due

@@ -4,10 +4,12 @@ import msgspec
 
 from domain.breaks.catalogue import CATALOGUE, BreakForm, KeyKind
 from domain.breaks.model import Break
-from domain.explain.context import Context, ObligationContext, PaymentContext
+from domain.explain.context import Context, ObligationContext, PaymentContext, ReferenceContext
 from domain.explain.deadlines import grace_text, posting_rule, settlement_rule
-from domain.formatting import amount_text, instant_text
+from domain.formatting import amount_text, instant_text, listed
+from domain.obligations.totals import is_cancelled
 from domain.policy import Policy
+from domain.references.state import claims
 
 
 class BreakDescription(msgspec.Struct, frozen=True):
@@ -32,7 +34,12 @@ def form_of(key_kind: KeyKind, mismatch: Break) -> BreakForm:
 
 def describe(context: Context) -> BreakDescription:
     """Describe a break by what is known of its key."""
-    known = _known_of_payment(context) if isinstance(context, PaymentContext) else _known_of_obligation(context)
+    if isinstance(context, PaymentContext):
+        known = _known_of_payment(context)
+    elif isinstance(context, ObligationContext):
+        known = _known_of_obligation(context)
+    else:
+        known = _known_of_reference(context)
     return _describe(context.key_kind, context.mismatch, context.policy, known)
 
 
@@ -59,10 +66,14 @@ def _describe(key_kind: KeyKind, mismatch: Break, policy: Policy, known: dict[st
         "subject": mismatch.subject[-1],
         "subject_parts": " ".join(mismatch.subject[1:]),
         "second": mismatch.subject[1] if len(mismatch.subject) > 1 else "",
+        "reference": mismatch.subject[2] if len(mismatch.subject) > 2 else "the reference",
+        "claimants": "two or more payments",
+        "payment_property": "another property",
+        "property": "the property",
         "settle_by": by_due_at,
         "post_by": by_due_at,
         "grace": grace_text(policy),
-        "refund": "Refund it, or have the ledger charge what it was for",
+        "refund": "Refund it, move it to another rent, or have the ledger charge what it was for",
     } | known
     return BreakDescription(
         title=form.title,
@@ -75,25 +86,46 @@ def _describe(key_kind: KeyKind, mismatch: Break, policy: Policy, known: dict[st
 
 def _known_of_payment(context: PaymentContext) -> dict[str, str]:
     initiation = context.state.initiation
-    rule = None if context.mismatch.due_at is None else posting_rule(context)
+    is_late_posting = context.mismatch.due_at is not None and context.mismatch.subject[0] in {"posting", "obligation"}
+    rule = posting_rule(context) if is_late_posting else None
     known = {"settle_by": "", "post_by": "" if rule is None else f" by {rule[1]}"}
     if initiation is not None:
         known["processor"] = initiation.processor
-        known["settle_by"] = f" by {settlement_rule(initiation, context.policy)}"
         known["obligation"] = f"obligation {initiation.obligation_id}"
+        if context.mismatch.due_at is not None:
+            known["settle_by"] = f" by {settlement_rule(initiation, context.policy)}"
+    named = list(dict.fromkeys(one.obligation_id for one in context.allocations))
+    if named:
+        known["obligation"] = ("obligation " if len(named) == 1 else "obligations ") + listed(named)
     return known
 
 
 def _known_of_obligation(context: ObligationContext) -> dict[str, str]:
     state = context.state
     about = context.mismatch.subject[-1]
-    application = state.applications.get(about)
+    application = state.applications.get(about) if context.mismatch.subject[0] == "payment" else None
     known = {"obligation": f"obligation {state.obligation_id}"}
-    reported = application if context.mismatch.subject[0] == "payment" else state.adjustments.get(about)
+    reported = application if application is not None else state.adjustments.get(about)
     if reported is not None:
         known["other_currency"] = reported.currency
-    if application is not None and application.installment_id is not None:
-        known["installment"] = f"installment {application.installment_id}"
-    if state.cancellation is not None:
-        known["refund"] = "Refund it"
+    if application is not None:
+        named = [share.installment_id for share in application.shares if share.installment_id is not None]
+        if named:
+            known["installment"] = f"installment {listed(dict.fromkeys(named))}"
+        if application.property_id is not None:
+            known["payment_property"] = f"property {application.property_id}"
+    if state.charge is not None:
+        known["property"] = f"property {state.charge.property_id}"
+    if context.mismatch.expected_minor < 0:
+        known["refund"] = "Pay the credit back, or let it count for another rent"
+    elif is_cancelled(state):
+        known["refund"] = "Refund it, or move it to another rent"
+    return known
+
+
+def _known_of_reference(context: ReferenceContext) -> dict[str, str]:
+    known = {"processor": context.processor, "reference": context.reference}
+    claimants = sorted({payment_id for _, _, payment_id in claims(context.state)})
+    if claimants:
+        known["claimants"] = ("payment " if len(claimants) == 1 else "payments ") + listed(claimants)
     return known

@@ -4,12 +4,12 @@
     find(state, break_id, now, policy)       -> Break | None
     as_json(explanation)                     -> dict, ready for a JSON encoder
 
-`state` is the key's (`PaymentState` or `ObligationState`), `mismatch` the break: as `find` gives it, as last published
-(`published.breaks[break_id].last`), or made of an alert by `break_of`. A resolved break is explained, too, with
-`resolved_at`: it has no remedies.
+`state` is the key's (`PaymentState`, `ObligationState` or `ReferenceState`), `mismatch` the break: as `find` gives it,
+as last published (`published.breaks[break_id].last`), or made of an alert by `break_of`. A resolved break is explained,
+too, with `resolved_at`: it has no remedies.
 
-An obligation knows of payments only what they count for, not what processors and ledger reported of them. Where that
-matters, `related_payment_ids` names the payments.
+An obligation knows of payments only what they count for, not what processors and ledger reported of them, and a
+reference knows only who claims it. Where that matters, `related_payment_ids` names the payments.
 """
 
 from typing import Any
@@ -18,22 +18,21 @@ import msgspec
 
 from domain.breaks.catalogue import CATALOGUE, KeyKind
 from domain.breaks.model import Break
-from domain.explain.context import context_of
+from domain.explain.context import State, context_of
 from domain.explain.corrective_events import CorrectiveEvent
 from domain.explain.deadlines import ExplainedDeadline, deadlines_of
+from domain.explain.decided import DecisionTaken, decision_as_json, decisions_on
 from domain.explain.descriptions import BreakDescription, describe
-from domain.explain.remedies import Remedy, remedies_of
+from domain.explain.remedies import Remedy, candidates_of, remedies_of
 from domain.explain.timeline import TimelineEntry, property_of, related_payment_ids, timeline_of
+from domain.explain.trial import breaks_of
 from domain.formatting import amount_text
-from domain.obligations import view as obligation
-from domain.obligations.view import ObligationState
-from domain.payments import view as payment
-from domain.payments.view import PaymentState
+from domain.ids import evidence_of
 from domain.policy import Policy
-from domain.records import MismatchAlert
+from domain.records import DecisionOnBreak, MismatchAlert
 from domain.time import DAY, FIRST_DAY, LAST_DAY, Micros, iso_date, rfc3339
 
-__all__ = ["Explanation", "as_json", "break_of", "explain", "find"]
+__all__ = ["Explanation", "State", "as_json", "break_of", "explain", "find"]
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,7 +44,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     priority: int
     """1 is the most urgent."""
     is_permanent: bool
-    """It stays open as a record: no event resolves it."""
+    """No event resolves it: it stays open until people accept it."""
     property_id: str | None
     """The property whose rent it is, where an initiation or a charge says so."""
     opened_at: Micros | None
@@ -58,14 +57,15 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     """Those that bear on the break, passed or not."""
     remedies: tuple[Remedy, ...]
     """Each alone resolves the break, and has been tried on the state. Empty if it is permanent, or resolved."""
+    decisions: tuple[DecisionTaken, ...]
+    """What people decided about it, the earliest first."""
     related_payment_ids: tuple[str, ...]
     """The payments whose own timelines say more; empty for a payment's break."""
 
 
-def find(state: PaymentState | ObligationState, break_id: str, now: Micros, policy: Policy) -> Break | None:
-    """Find an open break of a key at an instant; None where it is not open."""
-    view = payment.view(state, now, policy) if isinstance(state, PaymentState) else obligation.view(state, now, policy)
-    return next((one for one in view.breaks if one.break_id == break_id), None)
+def find(state: State, break_id: str, now: Micros, policy: Policy) -> Break | None:
+    """Find a break of a key whose condition holds at an instant, be it accepted; None where it does not."""
+    return next((one for one in breaks_of(state, now, policy) if one.break_id == break_id), None)
 
 
 def break_of(alert: MismatchAlert) -> Break:
@@ -79,11 +79,13 @@ def break_of(alert: MismatchAlert) -> Break:
         currency=alert.currency,
         due_at=alert.due_at,
         event_ids=alert.event_ids,
+        decision=alert.decision,
+        candidates=alert.candidates,
     )
 
 
 def explain(
-    state: PaymentState | ObligationState,
+    state: State,
     mismatch: Break,
     now: Micros,
     policy: Policy,
@@ -102,22 +104,24 @@ def explain(
         resolved_at: when it was published as resolved; None while it is open.
 
     """
-    context = context_of(state, mismatch, policy)
+    context = context_of(state, mismatch, now, policy)
     deadlines = deadlines_of(context, now)
+    candidates = candidates_of(context) if resolved_at is None else []
     row = CATALOGUE[mismatch.break_class]
     return Explanation(
         key_kind=context.key_kind,
         key=context.key,
         mismatch=mismatch,
         priority=row.priority,
-        is_permanent=row.is_permanent,
+        is_permanent=row.is_permanent or (resolved_at is None and not candidates),
         property_id=property_of(state),
         opened_at=opened_at,
         resolved_at=resolved_at,
         description=describe(context),
         timeline=timeline_of(context, deadlines, opened_at=opened_at, resolved_at=resolved_at),
         deadlines=deadlines,
-        remedies=() if resolved_at is not None else remedies_of(context, now),
+        remedies=remedies_of(context, candidates, now),
+        decisions=decisions_on(state.decisions, mismatch),
         related_payment_ids=related_payment_ids(context),
     )
 
@@ -147,6 +151,10 @@ def as_json(explanation: Explanation) -> dict[str, Any]:
         "drift_minor": difference,
         "drift_text": amount_text(difference, currency),
         "currency": currency,
+        "evidence": evidence_of(mismatch.break_class, mismatch.event_ids),
+        "decision": _decision_as_json(mismatch.decision),
+        "decisions": [decision_as_json(each) for each in explanation.decisions],
+        "candidates": list(mismatch.candidates),
         "property_id": explanation.property_id,
         "due_at": _instant(mismatch.due_at),
         "opened_at": _instant(explanation.opened_at),
@@ -182,7 +190,7 @@ def _event_as_json(event: CorrectiveEvent) -> dict[str, Any]:
         if name in ("value_date", "due_date") and value is not None:
             fields[name] = iso_date(value)
         elif isinstance(value, tuple):
-            fields[name] = list(value)
+            fields[name] = [_plain(each) for each in value]
     return {
         "type": event.type,
         "text": event.text,
@@ -191,7 +199,19 @@ def _event_as_json(event: CorrectiveEvent) -> dict[str, Any]:
         "before": _instant(event.must_precede),
         "plan_has": list(event.required_installment_ids),
         "plan_sum_minor": event.plan_sum_minor,
+        "keeps": None if event.keeps is None else msgspec.structs.asdict(event.keeps),
     }
+
+
+def _plain(value: Any) -> Any:
+    return msgspec.structs.asdict(value) if isinstance(value, msgspec.Struct) else value
+
+
+def _decision_as_json(decision: DecisionOnBreak | None) -> dict[str, Any] | None:
+    if decision is None:
+        return None
+    fields = msgspec.structs.asdict(decision)
+    return fields | {"state": str(decision.state), "at": _instant(decision.at), "until": _instant(decision.until)}
 
 
 def _instant(at: Micros | None) -> str | None:

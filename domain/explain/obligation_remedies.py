@@ -22,7 +22,7 @@ from domain.obligations.adjustments import specific_adjustments
 from domain.obligations.state import Application, Charge, ObligationState
 from domain.obligations.totals import balance_minor, installment_ids_ever_planned, is_cancelled, plan_in_force
 
-FOR_NOTHING_ELSE = "if the payment is for nothing else"
+FOR_NOTHING_ELSE = "for nothing else"
 """Of several obligations the last in order loses a refund's money first, and one does not know of the others."""
 
 
@@ -163,7 +163,9 @@ def charge_is_reported(context: ObligationContext) -> Iterator[Candidate]:
     yield _moved_away(context)
     what = "the payment is refunded" if application.standing_minor else "the payment fails"
     events = _given_back(payment_id, application)
-    yield Candidate(f"{what}, {FOR_NOTHING_ELSE} and the obligation was never meant to exist", "the processor", events)
+    yield Candidate(
+        f"{what}, if it is {FOR_NOTHING_ELSE} and the obligation was never meant to exist", "the processor", events
+    )
 
 
 def payment_currency_is_corrected(context: ObligationContext) -> Iterator[Candidate]:
@@ -279,7 +281,8 @@ def surplus_is_refunded_or_charged(context: ObligationContext) -> Iterator[Candi
             left -= amount
             refunds.append(_outcome(payment_id, application, "REFUNDED", amount))
             moves.append(_reassignment(state, payment_id, application, application.standing_minor - amount))
-    yield Candidate(f"the surplus is refunded to the tenant, {_for_nothing_else(refunds)}", "the processor", refunds)
+    action = f"the surplus is refunded to the tenant, if the money is {FOR_NOTHING_ELSE}"
+    yield Candidate(action, "the processor", refunds)
     yield Candidate("a person moves the surplus to another rent", "a person", moves)
     if is_cancelled(state):
         event = CorrectiveEvent(ObligationReinstated, {"obligation_id": state.obligation_id})
@@ -292,7 +295,3 @@ def surplus_is_refunded_or_charged(context: ObligationContext) -> Iterator[Candi
         else ("the ledger charges what the money was for, if it is owed")
     )
     yield Candidate(action, "the ledger", [event])
-
-
-def _for_nothing_else(refunds: list[CorrectiveEvent]) -> str:
-    return FOR_NOTHING_ELSE if len(refunds) < 2 else "if the payments are for nothing else"
