@@ -114,13 +114,18 @@ def test_the_table_lives_through_crash_and_recovery(copy: Path) -> None:
 def test_the_rest_follows_from_the_graph(copy: Path) -> None:
     derived = json.loads(in_copy(copy, "-c", DERIVED))
     assert any("keep_rent_rolls" in name for name in derived["agents"])
-    assert derived["tables"] == ["payments", "obligations", "rent-rolls"]
+    assert derived["tables"] == ["payments", "references", "obligations", "rent-rolls"]
     assert {"property-facts", "rent-rolls-changelog", "rolls"} <= set(derived["created"])
     assert {"property-facts", "rent-rolls-changelog"} <= set(derived["described"])
     assert {"property-facts", "rent-rolls-changelog"} <= set(derived["moved"])
     assert "rent-rolls" in derived["labels"]["tables"]
     assert "rent-rolls" in derived["labels"]["outputs"]
-    assert derived["upstream"]["property-facts"] == ["payment-initiated", "processor-settled", "ledger-events"]
+    assert derived["upstream"]["property-facts"] == [
+        "payment-initiated",
+        "processor-settled",
+        "ledger-events",
+        "decisions",
+    ]
     assert derived["ends"] == ["obligation-facts", "property-facts"]
     assert "    keep_rent_rolls <--> rent_rolls_table[(rent-rolls)]" in derived["picture"]
     assert "    keep_rent_rolls --> rent_rolls[rent-rolls]" in derived["picture"]

@@ -319,4 +319,3 @@ def new_id() -> str:
 def after_all(now: Micros, instants: Iterable[Micros]) -> Micros:
     """Give an instant that is not before `now`, and after all others."""
     return max([now, *(instant + 1 for instant in instants)])
-

@@ -103,7 +103,9 @@ def _decide(break_id: str, given: Given, make: Callable[[BreakAtHand, Author], B
 
 @_decision(
     "acknowledge",
-    click.option("--until", metavar="WHEN", help="A span (90m, 8h, 3d) or an instant with a zone; for good by default."),
+    click.option(
+        "--until", metavar="WHEN", help="A span (90m, 8h, 3d) or an instant with a zone; for good by default."
+    ),
 )
 def acknowledge(break_id: str, until: str | None, **given: Any) -> None:
     """Say that somebody has seen a break, and waits.
@@ -187,7 +189,9 @@ def approve(break_id: str, accept_id: str | None, **given: Any) -> None:
 
 @_decision(
     "withdraw",
-    click.option("--decision", "decision_id", metavar="ID", help="The decision, as `show` lists it; else the only one."),
+    click.option(
+        "--decision", "decision_id", metavar="ID", help="The decision, as `show` lists it; else the only one."
+    ),
 )
 def withdraw(break_id: str, decision_id: str | None, **given: Any) -> None:
     """Take a decision back. An accepted break is open again without its acceptance or its approval.

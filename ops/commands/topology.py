@@ -97,7 +97,9 @@ def mermaid(topology: Topology) -> list[str]:
         return node(processor.name, "{{{{{}}}}}")
 
     for processor in topology.in_flow_order:
-        lines += [f"    {topic_node(topic)} --> {processor_node(processor)}" for topic in processor.inputs]
+        for topic in processor.inputs:
+            arrow = "-- late -->" if topic in processor.late_inputs else "-->"
+            lines.append(f"    {topic_node(topic)} {arrow} {processor_node(processor)}")
         if processor.table is not None:
             table = node(processor.table.name, "[({})]", "_table")  # a topic may have the same name
             lines.append(f"    {processor_node(processor)} <--> {table}")
@@ -118,7 +120,7 @@ def _print_tables(topology: Topology) -> None:
             for row in _rows(
                 [processor.name],
                 [_input(processor, topic) for topic in processor.inputs],
-                [_output(processor, topic) for topic in processor.outputs],
+                [line for topic in processor.outputs for line in _output(processor, topic)],
                 ["-" if processor.table is None else processor.table.name],
             )
         ],
@@ -153,12 +155,14 @@ def _input(processor: Processor, topic: Topic) -> str:
     return f"{topic.name} (late)" if topic in processor.late_inputs else topic.name
 
 
-def _output(processor: Processor, topic: Topic) -> str:
+def _output(processor: Processor, topic: Topic) -> list[str]:
     """An output, with the processor's share where other processors write to it as well."""
     for share in processor.shares:
         if share.topic is topic:
-            return f"{topic.name} ({share.field} {', '.join(share.values)})"
-    return topic.name
+            if len(share.values) == 1:
+                return [f"{topic.name} ({share.field} {share.values[0]})"]
+            return [topic.name, *(f"  ({share.field} {value})" for value in share.values)]
+    return [topic.name]
 
 
 def _records(topic: Topic, topology: Topology) -> list[str]:

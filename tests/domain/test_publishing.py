@@ -4,9 +4,18 @@ import msgspec
 import pytest
 
 from domain import publishing
-from domain.facts import ObligationCharged, PaymentApplication, PaymentInitiated, ProcessorSettled
+from domain.facts import (
+    BreakDecided,
+    ObligationCharged,
+    PaymentApplication,
+    PaymentInitiated,
+    ProcessorSettled,
+    ReferenceClaim,
+    ReferenceResolution,
+)
 from domain.obligations import view as obligation
 from domain.payments import view as payment
+from domain.payments.view import PaymentState
 from domain.policy import Policy
 from domain.publishing import Changes, Published
 from domain.records import (
@@ -19,6 +28,7 @@ from domain.records import (
     ObligationReconciliation,
     PaymentReconciliation,
 )
+from domain.tally import SOURCES, Tally, count_payment, recounted
 from domain.time import FAR_PAST, NOT_CAUGHT_UP
 from tests.kit.domain_world import World
 from tests.kit.scenario_tables import instant, read_facts
@@ -308,3 +318,110 @@ def test_an_earlier_charge_moves_the_alert() -> None:
     outputs = publishing.diff(published, obligation.view(state, now, Policy()), now, 2).outputs
     alerts = [(one.lifecycle, one.due_date) for one in outputs if isinstance(one, LatePaymentAlert)]
     assert alerts == [(LateLifecycle.OPENED, earlier.due_date), (LateLifecycle.CANCELLED, first.due_date)]
+
+
+def test_a_claim_is_sent_once_and_withdrawn_when_the_initiation_names_another_reference() -> None:
+    late_one, early_one, settled = read_facts(
+        "2026-01-05 15:00  P1 initiated 100.00 CARD for O1 ref R1\n"
+        "2026-01-05 14:00  P1 initiated 100.00 CARD for O1 ref a/b\n"
+        "2026-01-05 16:00  P1 SETTLED 100.00 ref R1"
+    )
+    state, published = payment.new_payment("P1"), Published()
+
+    def claims(version: int) -> list[object]:
+        changes = publishing.diff(published, payment.view(state, NOT_CAUGHT_UP, Policy()), 0, version)
+        return [fact for fact in changes.facts if isinstance(fact, ReferenceClaim)]
+
+    payment.apply(state, late_one)
+    first = ReferenceClaim("acme", "R1", "P1", 1, True, late_one.occurred_at, late_one.event_id)
+    assert claims(1) == [first]
+    payment.apply(state, settled)
+    assert claims(2) == [], "what is settled changes no claim"
+    payment.apply(state, early_one)
+    assert claims(3) == [
+        ReferenceClaim("acme", "a/b", "P1", 3, True, early_one.occurred_at, early_one.event_id),
+        ReferenceClaim("acme", "R1", "P1", 3, False, FAR_PAST, ""),
+    ]
+    assert published.claims.keys() == {"acme/a/b"}
+
+
+def test_a_payment_without_a_fact_with_a_currency_has_no_record_any_more() -> None:
+    (settled,) = read_facts("2026-01-06 15:00  acme/R1 SETTLED 100.00")
+    state, published, tally = payment.new_payment("P1"), Published(), Tally()
+
+    def publish(version: int, *records: ProcessorSettled) -> Changes:
+        payment.apply(state, ReferenceResolution("P1", "acme/R1", version, records))
+        view = payment.view(state, NOT_CAUGHT_UP, Policy())
+        count_payment(tally, published, state, view, 0)
+        changes = publishing.diff(published, view, 0, version)
+        assert tally == recounted(PaymentState, [published], 0)
+        return changes
+
+    assert isinstance(settled, ProcessorSettled)
+    given = publish(1, settled)
+    assert [type(one) for one in given.outputs] == [PaymentReconciliation]
+    assert given.withdrawn is None
+    assert dict(tally.of_kind(SOURCES)) == {("settled",): (1,)}
+    taken = publish(2)
+    assert (taken.outputs, taken.withdrawn, published.version) == ([], PaymentReconciliation, 2)
+    assert tally == Tally()
+    assert publish(3).withdrawn is None, "it is withdrawn once"
+    (again,) = publish(4, settled).outputs
+    assert again.version == 4
+
+
+def accepting(
+    published: MismatchAlert, decision_id: str, action: str, actor: str, on: str | None = None
+) -> BreakDecided:
+    is_accept = action == "ACCEPT"
+    return BreakDecided(
+        event_id=f"E-{decision_id}",
+        occurred_at=instant("2026-01-06 18:00"),
+        decision_id=decision_id,
+        key_kind="payment",
+        key="P1",
+        break_id=published.break_id,
+        action=action,  # type: ignore[arg-type]
+        actor=actor,
+        reason="the ledger is corrected next month",
+        break_class=published.break_class.value if is_accept else None,
+        drift_minor=published.drift_minor if is_accept else None,
+        evidence=published.evidence if is_accept else None,
+        refers_to=on,
+    )
+
+
+def test_an_accepted_break_is_not_open_and_opens_again_when_it_changes() -> None:
+    facts = read_facts(ISSUES)
+    world = World()
+    for fact in facts[:4]:
+        world.apply(fact)
+    world.publish(instant("2026-01-06 17:00"))
+    (opened,) = [one for one in mismatches(world) if one.key == "P1"]
+    world.apply(accepting(opened, "d1", "ACCEPT", "ana"))
+    world.publish(instant("2026-01-06 18:00"))
+    world.apply(accepting(opened, "d2", "APPROVE", "bo", "d1"))
+    world.publish(instant("2026-01-06 19:00"))
+    record = world.payment_views["P1"].reconciliation
+    assert record is not None
+    assert (record.open_breaks, record.status) == ((), "settled")
+    world.apply(facts[4])
+    world.publish(instant("2026-01-09 05:00"))
+    for fact in facts[5:]:
+        world.apply(fact)
+    world.publish(instant("2026-01-10 12:00"))
+    history = [one for one in mismatches(world) if one.key == "P1"]
+    assert [(one.lifecycle.value, one.decision and one.decision.state.value) for one in history] == [
+        ("opened", None),
+        ("updated", "accept_requested"),
+        ("accepted", "accepted"),
+        ("opened", None),
+        ("resolved", None),
+    ]
+    _, requested, accepted, again, resolved = history
+    assert requested.opened_at == accepted.opened_at == opened.opened_at
+    assert again.opened_at == resolved.opened_at == instant("2026-01-09 05:00")
+    assert accepted.decision is not None
+    assert (accepted.decision.actor, accepted.decision.approved_by) == ("ana", "bo")
+    assert accepted.resolved_at is None
+    assert again.evidence != accepted.evidence

@@ -30,19 +30,23 @@ def test_the_text_names_everything() -> None:
         assert re.search(rf"^{each.name}\s", text, re.MULTILINE), each.name
     assert re.search(r"^route_inputs +│ payment-initiated +│ payment-facts +│ -$", text, re.MULTILINE)
     assert "mismatch-alerts (key_kind payment)" in text
+    assert "payment-resolutions (late)" in text
+    assert re.search(r"^decisions .* for ever$", text, re.MULTILINE)
     assert re.search(r"^dead-letter .* written by the runtime +│ 90 days$", text, re.MULTILINE)
 
 
 def test_the_json_is_the_graph() -> None:
     graph = json.loads(printed("--json"))
     processors = {each["name"]: each for each in graph["processors"]}
-    assert list(processors) == ["route_inputs", "match_payments", "allocate_installments"]
+    assert list(processors) == ["route_inputs", "match_payments", "resolve_references", "allocate_installments"]
     assert processors["match_payments"] == {
         "name": "match_payments",
-        "inputs": ["payment-facts"],
-        "outputs": ["payment-reconciliations", "mismatch-alerts", "obligation-facts"],
+        "inputs": ["payment-facts", "payment-resolutions"],
+        "late_inputs": ["payment-resolutions"],
+        "outputs": ["payment-reconciliations", "mismatch-alerts", "reference-facts", "obligation-facts"],
         "table": "payments",
         "shares": [
+            {"topic": "reference-facts", "field": "type", "values": ["ReferenceClaim"]},
             {"topic": "obligation-facts", "field": "type", "values": ["PaymentApplication"]},
             {"topic": "mismatch-alerts", "field": "key_kind", "values": ["payment"]},
         ],
@@ -60,12 +64,13 @@ def test_the_json_is_the_graph() -> None:
         "name": "payment-initiated",
         "role": "input",
         "key": "payment_id",
-        "records": ["PaymentInitiated"],
+        "records": ["PaymentInitiated", "PaymentReassigned", "ReferenceAssigned"],
         "retention_ms": 2_592_000_000,
         "partitions": None,
         "written_by_runtime": False,
-        "meaning": "payments that tenants initiate",
+        "meaning": "payments that tenants initiate, and what people assign",
     }
     assert topics["progress"]["partitions"] == 1
     assert topics["progress"]["written_by_runtime"]
-    assert graph["upstream"]["obligation-facts"] == ["payment-facts"]
+    assert topics["decisions"]["retention_ms"] == -1
+    assert graph["upstream"]["obligation-facts"] == ["payment-resolutions"]

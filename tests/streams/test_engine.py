@@ -4,6 +4,7 @@ import pytest
 
 from domain.facts import ObligationAdjusted, ObligationCharged, PaymentInitiated, PaymentPosted, ProcessorSettled
 from domain.obligations.view import ObligationState
+from domain.payments.view import PaymentState
 from domain.tally import STATUS, Tally
 from domain.time import DAY, HOUR, NOT_CAUGHT_UP
 from streams import topics
@@ -279,6 +280,132 @@ def test_a_late_alert_survives_a_crash_during_a_clock_jump(monkeypatch):
     assert {alert.obligation_id for alert in driver.last(topics.LATE_PAYMENT_ALERTS).values()} == {
         f"O{number}" for number in range(20)
     }
+
+
+def paid(number=1, payment_id="P1"):
+    return ProcessorSettled(
+        event_id=f"S{number}",
+        occurred_at=JUNE_1,
+        payment_id=payment_id,
+        processor="x",
+        processor_reference=f"R{number}",
+        outcome="SETTLED",
+        gross_minor=1_000,
+        fee_minor=10,
+        net_minor=990,
+        currency="USD",
+        reason_code=None,
+        payout_id=None,
+        value_date=None,
+    )
+
+
+FACTS = TopicPartition(topics.PAYMENT_FACTS, 0)
+RESOLUTIONS = TopicPartition(topics.PAYMENT_RESOLUTIONS, 0)
+
+
+@pytest.mark.parametrize("missing", [FACTS, RESOLUTIONS])
+def test_a_partition_of_a_table_is_not_processed_before_it_is_there_in_all_its_topics(missing):
+    """As in a group of two versions, where the assignor gives the topics that only one knows to that one."""
+    world = World(partitions=2, now=JUNE_1 + 10 * DAY)
+    first, second = Worker(world), Worker(world)
+    sources = all_sources(world)
+    first.assign([source for source in sources if source != missing], world.broker.generation)
+    second.assign([missing], world.broker.generation)
+    other = RESOLUTIONS if missing == FACTS else FACTS
+    assert other not in first.engine.expected
+    assert TopicPartition(topics.PAYMENT_FACTS, 1) in first.engine.expected
+    assert second.engine.expected == {}
+    for number in range(20):
+        world.pipe(paid(number, f"P{number}"))
+    for _ in range(5):
+        first.run_until_idle()
+        second.run_until_idle()
+    done = set(world.last(topics.PAYMENT_RECONCILIATIONS))
+    assert 0 < len(done) < 20
+    payments = first.tables[PaymentState]
+    assert (payments.owns(0), payments.owns(1)) == (False, True)
+    assert first.engine.watermarks.min_watermark() is None, "nothing is late while a partition waits"
+    for worker in (first, second):
+        worker.engine.revoked()
+    first.assign(sources, world.broker.generation)
+    first.run_until_idle()
+    assert set(world.last(topics.PAYMENT_RECONCILIATIONS)) == {f"P{number}" for number in range(20)}
+    assert len(world.emitted(topics.PAYMENT_RECONCILIATIONS)) >= 20
+    assert first.engine.watermarks.min_watermark() == JUNE_1 + 10 * DAY
+
+
+def test_deadlines_of_a_table_wait_for_its_late_input_too():
+    """A settlement record without a payment id is on its way to the payment that would otherwise be a break."""
+    world = World(partitions=1, now=JUNE_1 + 30 * DAY)
+    worker = worker_of(world)
+    world.pipe(
+        PaymentInitiated(
+            event_id="I",
+            occurred_at=JUNE_1,
+            payment_id="P1",
+            tenant_id="T",
+            property_id="P",
+            obligation_id="O1",
+            installment_id=None,
+            amount_minor=1_000,
+            currency="USD",
+            method="CARD",
+            processor="x",
+            processor_reference="R1",
+        )
+    )
+    world.pipe(paid(1, None))
+
+    def turn():
+        worker.read_watermarks()
+        worker.ask()
+        for source in list(worker.engine.expected):
+            if source != RESOLUTIONS:
+                worker.read(source, 100)
+        worker.commit()
+
+    for _ in range(20):
+        turn()
+    of = worker.engine.watermarks.of
+    assert of(topics.PAYMENT_FACTS) == of(topics.REFERENCE_FACTS) == {0: JUNE_1 + 30 * DAY}
+    assert of(topics.PAYMENT_FACTS, topics.PAYMENT_RESOLUTIONS) == {0: NOT_CAUGHT_UP}
+    assert not world.emitted(topics.MISMATCH_ALERTS)
+    worker.run_until_idle()
+    assert of(topics.PAYMENT_FACTS, topics.PAYMENT_RESOLUTIONS) == {0: JUNE_1 + 30 * DAY}
+    classes = [alert.break_class for alert in world.emitted(topics.MISMATCH_ALERTS)]
+    assert "settlement_missing" not in classes
+    assert worker.engine.watermarks.min_watermark() == JUNE_1 + 30 * DAY
+
+
+def test_many_deadlines_at_once_hold_back_what_waits_for_the_table(monkeypatch):
+    monkeypatch.setattr("tables.keyed.DEADLINES_MAX", 3)
+    driver = Driver(partitions=1, now=JUNE_1)
+    driver.pipe(*(paid(number, f"P{number}") for number in range(20)))
+    driver.advance(JUNE_1 + HOUR)
+    found = driver.emitted(topics.MISMATCH_ALERTS)
+    assert [alert.break_class for alert in found] == ["unkeyed_movement"] * 20
+    assert driver.worker.engine.watermarks.min_watermark() == JUNE_1 + HOUR
+
+
+def test_a_late_input_that_is_new_to_a_pipeline_with_data_sets_no_view_back():
+    """The first start of a version that knows the topic: what its predecessor has published is not retracted."""
+    driver = Driver(partitions=1, now=JUNE_1)
+    driver.pipe(paid())
+    driver.advance(JUNE_1 + DAY)
+    assert [alert.lifecycle for alert in driver.emitted(topics.MISMATCH_ALERTS)] == ["opened"]
+    new = {watermarks.key_of(source) for source in (RESOLUTIONS, TopicPartition(topics.REFERENCE_FACTS, 0))}
+    marks = driver.world.broker.logs[topics.PROGRESS, 0]
+    marks[:] = [record if record is None or record.key not in new else None for record in marks]
+    driver.crash(Crash.BEFORE_TRANSACTION)
+    of = driver.worker.engine.watermarks.of
+    assert of(topics.PAYMENT_FACTS, topics.PAYMENT_RESOLUTIONS) == of(topics.PAYMENT_FACTS) == {0: JUNE_1 + DAY}
+    assert of(topics.REFERENCE_FACTS) == {0: NOT_CAUGHT_UP}
+    driver.pipe(paid(2))
+    driver.run()
+    assert [alert.lifecycle for alert in driver.emitted(topics.MISMATCH_ALERTS)] == ["opened", "updated"]
+    driver.advance(JUNE_1 + 2 * DAY)
+    assert driver.worker.engine.watermarks.min_watermark() == JUNE_1 + 2 * DAY
 
 
 def test_new_input_partitions_hold_the_watermark_back_until_they_are_read():

@@ -9,10 +9,14 @@ from types import SimpleNamespace
 
 import faust
 import pytest
+from aiokafka.coordinator.protocol import ConsumerProtocolMemberMetadata
+from faust.assignor.client_assignment import ClientAssignment, ClientMetadata
 
 from app import create_app
 from streams import topics
 from streams.settings import Settings
+from streams.topics import Topic
+from streams.topology import TOPOLOGY
 from streams.transport.batch import Batch, TopicPartition
 from streams.transport.faust_group import BatchTopic, ConsumerThread, deliver, queues_of
 
@@ -99,9 +103,16 @@ def test_an_agent_that_raises_ends_the_worker() -> None:
     [
         (
             "agents",
-            ("@route_inputs", "@match_payments", "@allocate_installments", "payment-initiated, "),
+            (
+                "@route_inputs",
+                "@match_payments",
+                "@resolve_references",
+                "@allocate_installments",
+                "payment-initiated, ",
+                "payment-facts, payment-resolutions",
+            ),
         ),
-        ("tables", ("payments", "obligations")),
+        ("tables", ("payments", "references", "obligations")),
     ],
 )
 def test_fausts_own_command_line_finds_the_app_and_its_parts(command: str, shown: tuple[str, ...]) -> None:
@@ -123,3 +134,75 @@ def test_a_rebalance_while_the_worker_stops_does_not_keep_it_in_the_group() -> N
     thread._consumer = SimpleNamespace(_closed=False)
     thread.close()
     assert thread._consumer._closed is False
+
+
+class Brokers:
+    """What the assignor asks of the cluster: inputs have other numbers of partitions than our own topics."""
+
+    def partitions_for_topic(self, topic: str) -> set[int]:
+        return set(range(3 if topic in {each.name for each in topics.INPUTS} else 8))
+
+
+class Group:
+    """The members of a group, as the assignor sees them from one rebalance to the next."""
+
+    def __init__(self) -> None:
+        self.assignor = create_app(Settings(broker="localhost:1", http_port=0)).assignor
+        self.assigned: dict[str, ClientAssignment] = {}
+
+    def rebalance(self, members: dict[str, frozenset[Topic]]) -> dict[str, set[tuple[Topic, int]]]:
+        """The partitions that are read in batches, by member."""
+        metadata = {
+            name: ConsumerProtocolMemberMetadata(
+                4,
+                [topic.name for topic in subscribed],
+                ClientMetadata(
+                    assignment=self.assigned.get(name, ClientAssignment(actives={}, standbys={})),
+                    url=f"http://{name}:1",
+                    changelog_distribution={},
+                ).dumps(),
+            )
+            for name, subscribed in members.items()
+        }
+        given = self.assignor.assign(Brokers(), metadata)
+        of_name = {topic.name: topic for topic in TOPOLOGY.sources}
+        found = {}
+        for name, assignment in given.items():
+            self.assigned[name] = ClientMetadata.loads(self.assignor._decompress(assignment.user_data)).assignment
+            found[name] = {
+                (of_name[topic], number)
+                for topic, numbers in assignment.assignment
+                if topic in of_name
+                for number in numbers
+            }
+        return found
+
+
+SUBSCRIBED = frozenset((*TOPOLOGY.sources, *(table.changelog for table in TOPOLOGY.tables)))
+OF_VERSION_1 = SUBSCRIBED - {
+    topics.DECISIONS,
+    topics.REFERENCE_FACTS,
+    topics.PAYMENT_RESOLUTIONS,
+    topics.REFERENCES_CHANGELOG,
+}
+
+
+def test_a_group_of_one_version_gives_a_member_its_partitions_of_all_topics_of_a_table() -> None:
+    group = Group()
+    for size in (1, 2, 3, 5, 4, 2):
+        given = group.rebalance({f"w{number}": SUBSCRIBED for number in range(size)})
+        assert all(TOPOLOGY.complete(mine) == mine for mine in given.values())
+        assert sum(map(len, given.values())) == 4 * 3 + 4 * 8
+
+
+def test_a_group_of_two_versions_leaves_partitions_incomplete_until_it_is_of_one() -> None:
+    group = Group()
+    group.rebalance({"w0": OF_VERSION_1, "w1": OF_VERSION_1})
+    given = group.rebalance({"w0": OF_VERSION_1, "w1": OF_VERSION_1, "w2": SUBSCRIBED})
+    incomplete = given["w2"] - TOPOLOGY.complete(given["w2"])
+    assert {topic for topic, _ in incomplete} <= {topics.PAYMENT_FACTS, topics.PAYMENT_RESOLUTIONS}
+    assert len(incomplete) >= 5, "it alone reads the answers of all payments, and few of the payments"
+    given = group.rebalance({"w1": OF_VERSION_1, "w2": SUBSCRIBED, "w0": SUBSCRIBED})
+    given = group.rebalance({"w2": SUBSCRIBED, "w0": SUBSCRIBED, "w1": SUBSCRIBED})
+    assert all(TOPOLOGY.complete(mine) == mine for mine in given.values())
+    assert sum(map(len, given.values())) == 4 * 3 + 4 * 8

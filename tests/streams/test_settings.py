@@ -2,6 +2,7 @@
 
 import pytest
 
+from domain.policy import Policy
 from streams import topics
 from streams.settings import Settings, SettingsError, described, load
 
@@ -39,6 +40,13 @@ def test_every_topic_has_a_setting() -> None:
         ("APPLICATION_ID", "rent match", "match pattern"),
         ("WORKER_ID", "a/b", "match pattern"),
         ("COMPILED_CODEC", "perhaps", "boolean"),
+        ("FOUR_EYES_MINOR", "1000", "'1000' is not CURRENCY=MINOR_UNITS; write it as in USD=100000,*=50000"),
+        ("FOUR_EYES_MINOR", "", "'' is not CURRENCY=MINOR_UNITS"),
+        ("FOUR_EYES_MINOR", "USD=100000,", "'' is not CURRENCY=MINOR_UNITS"),
+        ("FOUR_EYES_MINOR", "USD=1000.00", "'USD=1000.00' is not CURRENCY=MINOR_UNITS"),
+        ("FOUR_EYES_MINOR", "USD=-1", "'USD=-1' is not CURRENCY=MINOR_UNITS"),
+        ("FOUR_EYES_MINOR", "usd=1", "'usd' is no ISO 4217 currency"),
+        ("FOUR_EYES_MINOR", "USD=1,USD=2", "USD is there twice"),
         ("BROKERS", "kafka-1:9092", "did you mean RENTMATCH_BROKER"),
         ("XYZZY", "1", "rentmatch settings"),
     ],
@@ -47,6 +55,12 @@ def test_a_wrong_variable_is_named(name: str, value: str, says: str) -> None:
     with pytest.raises(SettingsError, match=f"^RENTMATCH_{name}[: ]") as caught:
         load({f"RENTMATCH_{name}": value})
     assert says in str(caught.value)
+
+
+def test_four_eyes_by_currency() -> None:
+    assert load({}).policy.four_eyes_minor == Policy().four_eyes_minor == {"USD": 100_000, "JPY": 150_000, "*": 100_000}
+    settings = load({"RENTMATCH_FOUR_EYES_MINOR": "EUR=0, KWD=1000000"})
+    assert settings.policy.four_eyes_minor == {"EUR": 0, "KWD": 1_000_000}
 
 
 def test_other_variables_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,8 @@ from domain.facts import PaymentInitiated, ProcessorSettled
 from domain.payments.view import PaymentState
 from domain.records import MismatchAlert, PaymentReconciliation
 from streams import topics
+from streams.broker.provisioning import desired_topics
+from streams.settings import Settings
 from streams.topics import DAY_MS, Role, Topic
 from streams.topology import (
     ALLOCATE_INSTALLMENTS,
@@ -165,6 +167,14 @@ def test_each_processor_has_its_own_records_of_a_shared_topic():
     assert set(sent) & set(counted) == set()
     assert {*sent, *counted} == set(topics.OBLIGATION_FACTS.records)
     assert TOPOLOGY.written_by(ROUTE_INPUTS, topics.PAYMENT_FACTS) == topics.PAYMENT_FACTS.records
+
+
+def test_the_audit_trail_is_kept_for_ever():
+    (decisions,) = (desired for desired in desired_topics(Settings()) if desired.topic is topics.DECISIONS)
+    kept = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
+    assert kept.items() <= decisions.configs.items()
+    others = [desired for desired in desired_topics(Settings()) if desired.topic is not topics.DECISIONS]
+    assert not any(desired.configs.get("retention.ms") == "-1" for desired in others)
 
 
 INNER = topic("inner", Role.INTERNAL)
