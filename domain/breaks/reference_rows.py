@@ -16,7 +16,7 @@ REFERENCE_ROWS = (
         condition="a record without payment id and no holder, earliest such record + orphan grace (0 → gross of its "
         "SETTLED records in the currency of the first of them, else of its first record)",
         title="Outcome of an unknown reference",
-        expected="A payment claims reference {reference} of {processor} before, or within {grace} of, its first record.",
+        expected="A payment claims {reference} of {processor} before its first record, or within {grace} of it.",
         missing="No payment does. {actual} is in suspense: it counts for no payment.",
         advice="Find the payment: by amount and day, at {processor}, among the dead letters. Then give the reference "
         "to it (rentmatch exceptions match).",
@@ -33,7 +33,7 @@ REFERENCE_ROWS = (
         "`ReferenceAssigned` is known (0 → 0; `XXX`)",
         title="Two payments claim one reference",
         expected="Reference {reference} of {processor} belongs to one payment.",
-        missing="It is claimed for {claimants}. What the processor reports of it may count for the wrong one, or twice.",
+        missing="It is claimed for {claimants}. What is reported of it may count for the wrong one, or twice.",
         advice="Ask {processor} whose money it is. Records without a payment id follow the decision (rentmatch "
         "exceptions match). Of records that name two payments themselves the wrong ones have to be undone (a refund, a "
         "return), and the break accepted.",

@@ -50,10 +50,13 @@ _OPEN_FIELDS = {
     "actor": "who decides",
     "reason": "why",
 }
-_OF_ADJUSTMENT = {
-    "installment_id": "if it is about one installment",
-    "due_date": "if it is due on a day of its own",
-    "kind": "if it is a fee",
+_OF_RECORD: dict[type[InputFact], dict[str, str]] = {
+    ObligationAdjusted: {
+        "installment_id": "if it is about one installment",
+        "due_date": "if it is due on a day of its own",
+        "kind": "if it is a fee",
+    },
+    PostingReversed: {"posting_id": "the posting that it takes back"},
 }
 
 
@@ -100,7 +103,7 @@ class CorrectiveEvent(msgspec.Struct, frozen=True):
     def open_fields(self) -> dict[str, str]:
         """The other fields, each with what it should be."""
         names = self.struct.__struct_fields__
-        known = _OPEN_FIELDS | _OF_ADJUSTMENT if self.struct is ObligationAdjusted else _OPEN_FIELDS
+        known = _OPEN_FIELDS | _OF_RECORD.get(self.struct, {})
         found = {name: known.get(name, "as it is") for name in names if name not in self.fields}
         if self.must_precede is not None:
             found["occurred_at"] = f"before {instant_text(self.must_precede)}"
@@ -167,7 +170,8 @@ def _text(struct: type[InputFact], fields: dict[str, Any], currency: str) -> str
         named = f" as posting {fields['posting_id']}" if "posting_id" in fields else ""
         return f"a PaymentPosted{of_amount}{obligation}{named}"
     if struct is PostingReversed:
-        named = f" of posting {fields['posting_id']}" if "posting_id" in fields else ""
+        named = f" {fields['reversal_id']}" if "reversal_id" in fields else ""
+        named += f" of posting {fields['posting_id']}" if "posting_id" in fields else " of another posting"
         return f"a PostingReversed{named}{of_amount}"
     if struct is PlanChanged:
         version = f" (version {fields['plan_version']})" if "plan_version" in fields else ""
@@ -182,13 +186,14 @@ def _text(struct: type[InputFact], fields: dict[str, Any], currency: str) -> str
 
 def _outcome_text(fields: dict[str, Any], of_amount: str) -> str:
     currency = fields.get("currency", "")
-    payment = f" for payment {fields['payment_id']}" if "payment_id" in fields else ", naming its payment"
+    payment = f" for payment {fields['payment_id']}" if "payment_id" in fields else " for the payment, named in it,"
     text = f"a ProcessorSettled {fields['outcome']}{of_amount}{payment}"
     if "processor" in fields:
         text += f" by {fields['processor']}"
-    if fields.get("net_minor") is not None:
-        text += f", fee {amount_text(fields['fee_minor'], currency)}"
-        text += f", net {amount_text(fields['net_minor'], currency)}"
+    of_fee = fields.get("settlement_currency") or currency
+    for name in ("fee", "net"):
+        if fields.get(f"{name}_minor") is not None:
+            text += f", {name} {amount_text(fields[f'{name}_minor'], of_fee)}"
     if "processor_reference" in fields:
         text += f", attempt {fields.get('original_reference') or fields['processor_reference']}"
     return text

@@ -15,8 +15,8 @@ _IN_WORDS: dict[DecisionAction, str] = {
     "ASSIGN": "assigned the break",
     "COMMENT": "commented",
     "ACCEPT": "accepted the break as it was",
-    "APPROVE": "approved the acceptance",
-    "WITHDRAW": "withdrew a decision",
+    "APPROVE": "approved acceptance",
+    "WITHDRAW": "withdrew decision",
 }
 
 

@@ -24,7 +24,7 @@ class TimelineEntry(
     event_id: str | None = None
     """The event that reported it; None for the clock, and where the state does not know."""
     duplicate_event_ids: tuple[str, ...] = ()
-    """Further events that reported the same record. The first one counts, filled in from these where it says nothing."""
+    """Further events that reported the same record. The first counts, filled in from these where it says nothing."""
     conflicting: bool = False
     """The events differ in money or routing."""
     is_evidence: bool = False

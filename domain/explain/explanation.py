@@ -4,9 +4,9 @@
     find(state, break_id, now, policy)       -> Break | None
     as_json(explanation)                     -> dict, ready for a JSON encoder
 
-`state` is the key's (`PaymentState`, `ObligationState` or `ReferenceState`), `mismatch` the break: as `find` gives it, as last published
-(`published.breaks[break_id].last`), or made of an alert by `break_of`. A resolved break is explained, too, with
-`resolved_at`: it has no remedies.
+`state` is the key's (`PaymentState`, `ObligationState` or `ReferenceState`), `mismatch` the break: as `find` gives it,
+as last published (`published.breaks[break_id].last`), or made of an alert by `break_of`. A resolved break is explained,
+too, with `resolved_at`: it has no remedies.
 
 An obligation knows of payments only what they count for, not what processors and ledger reported of them, and a
 reference knows only who claims it. Where that matters, `related_payment_ids` names the payments.

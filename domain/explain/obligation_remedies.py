@@ -163,7 +163,9 @@ def charge_is_reported(context: ObligationContext) -> Iterator[Candidate]:
     yield _moved_away(context)
     what = "the payment is refunded" if application.standing_minor else "the payment fails"
     events = _given_back(payment_id, application)
-    yield Candidate(f"{what}, if it is {FOR_NOTHING_ELSE} and the obligation was never meant to exist", "the processor", events)
+    yield Candidate(
+        f"{what}, if it is {FOR_NOTHING_ELSE} and the obligation was never meant to exist", "the processor", events
+    )
 
 
 def payment_currency_is_corrected(context: ObligationContext) -> Iterator[Candidate]:

@@ -35,12 +35,33 @@ def outcome_is_reported(context: PaymentContext) -> Iterator[Candidate]:
         return
     processor, amount = initiation.processor, initiation.amount_minor
     settled = outcome_event(context, "SETTLED", amount, processor)
-    yield Candidate(f"{processor} reports the settlement", processor, [settled])
+    given_back = _given_back(context, amount)
+    also = ", and takes back what exceeds it of refunds and chargebacks" if given_back else ""
+    yield Candidate(f"{processor} reports the settlement{also}", processor, [settled, *given_back])
     action, events = f"{processor} reports a failure", [outcome_event(context, "FAILED", amount, processor)]
     if context.totals.posted_minor:
         action += ", and the ledger reverses its posting"
         events += reversals(context, context.totals.posted_minor)
     yield Candidate(action, processor, events)
+
+
+def _given_back(context: PaymentContext, settled_minor: int) -> list[CorrectiveEvent]:
+    """Describe how refunds and chargebacks are taken back as far as they exceed what settles; mostly nothing does."""
+    totals = context.totals
+    charged_back = min(totals.charged_back_minor, settled_minor)
+    excess = totals.refunded_minor + charged_back - settled_minor
+    events = []
+    kinds: tuple[tuple[Outcome, Outcome, int], ...] = (
+        ("REFUNDED", "REFUND_REVERSED", totals.refunded_minor),
+        ("CHARGEBACK", "CHARGEBACK_REVERSED", charged_back),
+    )
+    for taken, reversal, minor in kinds:
+        part = min(excess, minor)
+        if part > 0:
+            excess -= part
+            processor, reference = reported(context, taken)[-1][0][:2]
+            events.append(outcome_event(context, reversal, part, processor, reference))
+    return events
 
 
 def settled_amount_is_corrected(context: PaymentContext) -> Iterator[Candidate]:
@@ -85,7 +106,8 @@ def return_is_taken_back(context: PaymentContext, amount_minor: int) -> Iterator
     for attempt in attempts_of(context):
         if attempt.back_minor >= amount_minor:
             event = outcome_event(context, "RETURN_REVERSED", amount_minor, attempt.processor, attempt.reference)
-            yield Candidate(f"the return of attempt {attempt.reference} is reversed", attempt.processor, [event])
+            action = f"{attempt.processor} takes the return of attempt {attempt.reference} back"
+            yield Candidate(action, attempt.processor, [event])
             return
 
 

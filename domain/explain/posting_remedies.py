@@ -41,10 +41,10 @@ def _excess_is_reversed(context: PaymentContext) -> Iterator[Candidate]:
     if state.initiation is not None and totals.posted_minor <= state.initiation.amount_minor:
         processor = processor_of(context)
         lacking = totals.posted_minor - totals.collected_minor + totals.reversed_minor
-        yield from return_is_taken_back(context, lacking)
         # A further settlement lets chargebacks count that were above all that settled.
         settled = outcome_event(context, "SETTLED", lacking + totals.chargeback_excess_minor, processor)
         yield Candidate(f"{processor} collects the money again in a new attempt", processor, [settled])
+        yield from return_is_taken_back(context, lacking)
 
 
 def _shortfall_is_posted(context: PaymentContext) -> Iterator[Candidate]:
@@ -80,7 +80,8 @@ def over_reversal_is_corrected(context: PaymentContext) -> Iterator[Candidate]:
     elif right < totals.posted_minor:
         repaired = reversals(context, totals.posted_minor - right)
     then = ", and posts what is net settled" if right > totals.posted_minor else ""
-    yield Candidate(f"the ledger corrects its reversals{then}", "the ledger", [*corrected_reversals, *repaired])
+    action = f"the ledger corrects the reversal that was too much{then}"
+    yield Candidate(action, "the ledger", [*corrected_reversals, *repaired])
     yield Candidate(
         f"the ledger corrects its posting, if more was posted{then}", "the ledger", [*corrected_postings, *repaired]
     )

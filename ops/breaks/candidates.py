@@ -39,7 +39,7 @@ def of_payments(states: Iterable[PaymentState], sought: PaymentSought, policy: P
 
 def _proposed(payment_id: str, initiation: Initiation, sought: PaymentSought, policy: Policy) -> ProposedPayment:
     reasons = [f"{amount_text(initiation.amount_minor, initiation.currency)}, without an outcome"]
-    doubts = []
+    doubts: list[str] = []
     through = f"initiated {instant_text(initiation.occurred_at)} by {initiation.method} through {initiation.processor}"
     (reasons if initiation.processor == sought.processor else doubts).append(through)
     if sought.at is not None:

@@ -1,14 +1,16 @@
 """Breaks straight from the topics: alerts from `mismatch-alerts`, the state of a key from its changelog."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 from domain.explain.decided import decision_as_json, decisions_on
 from domain.explain.explanation import State, as_json, break_of, explain
 from domain.explain.timeline import property_of
+from domain.obligations.view import ObligationState
 from domain.payments.view import PaymentState
 from domain.publishing import Published, PublishedBreak
 from domain.records import BreakLifecycle, MismatchAlert
+from domain.references.view import ReferenceState
 from domain.time import Micros
 from ops.breaks import candidates
 from ops.breaks.alerts import break_of_alert
@@ -22,9 +24,11 @@ from streams.codec.codec import codec_of
 from streams.codec.dead_letters import BadInput
 from streams.codec.json_form import output_to_json
 from streams.settings import Settings
-from streams.topology import PAYMENTS, TOPOLOGY
+from streams.topology import PAYMENTS, TOPOLOGY, Table
 from tables.packing import Unpacker
 from tables.store import TALLY_KEY
+
+S = TypeVar("S", PaymentState, ObligationState, ReferenceState)
 
 _SEPARATOR = "~"
 """Separates the parts of a cursor: priority, opened_at in microseconds since 1970, break id."""
@@ -57,7 +61,7 @@ class TopicSource:
         items = [output_to_json(alert) for alert in shown]
         if self._with_properties:
             for alert, item in zip(shown, items, strict=True):
-                state, _ = self.state(alert.key_kind, alert.key)
+                state, _ = self._state(alert)
                 item["property_id"] = None if state is None else property_of(state)
         return Page(items, cursor)
 
@@ -70,9 +74,8 @@ class TopicSource:
         alerts = self._history(break_id)
         if not alerts:
             return None
-        state, published = self.state(alerts[-1].key_kind, alerts[-1].key)
-        open_breaks: dict[str, PublishedBreak] = {} if published is None else published.breaks
-        one = open_breaks.get(break_id)
+        state, known_breaks = self._state(alerts[-1])
+        one = known_breaks.get(break_id)
         if one is None and alerts[-1].lifecycle is not BreakLifecycle.RESOLVED:
             alerts = self._history(break_id)  # it was resolved between the two reads
         alert = alerts[-1]
@@ -127,19 +130,29 @@ class TopicSource:
     def _history(self, break_id: str) -> list[MismatchAlert]:
         return sorted((alert for alert in self._alerts() if alert.break_id == break_id), key=lambda one: one.version)
 
-    def state(self, key_kind: str, key: str) -> tuple[State | None, Published | None]:
-        """Give the state of a key, and what was published of it in the same transaction; None where nothing is known.
+    def state_of(self, kind: type[S], key: str) -> S | None:
+        """Give the state of a key as workers have committed it; None where nothing is known of it.
+
+        Args:
+            kind: the type of the state.
+            key: the payment_id, obligation_id or `processor/reference`.
 
         Raises:
             BrokerError: no broker answers, or the changelog does not exist.
 
         """
-        table = next(table for table in TOPOLOGY.tables if table.key_kind == key_kind)
+        state, _ = self._stored(next(table for table in TOPOLOGY.tables if table.state is kind), key)
+        return state if isinstance(state, kind) else None
+
+    def _state(self, alert: MismatchAlert) -> tuple[State | None, dict[str, PublishedBreak]]:
+        """Give the state of the break's key, and its breaks as published in the same transaction."""
+        table = next(table for table in TOPOLOGY.tables if table.key_kind == alert.key_kind)
+        state, published = self._stored(table, alert.key)
+        return state, {} if published is None else published.breaks
+
+    def _stored(self, table: Table, key: str) -> tuple[Any, Published | None]:
         record = reading.last_of_key(self._settings, table.changelog, key)
-        if record is None or record.value is None:
-            return None, None
-        state, published = Unpacker[Any](table.state)(record.value)
-        return state, published
+        return (None, None) if record is None or record.value is None else Unpacker(table.state)(record.value)
 
 
 _ENDED = {BreakLifecycle.RESOLVED: "resolved", BreakLifecycle.ACCEPTED: "accepted"}

@@ -258,11 +258,13 @@ def changes_of_breaks(before: Iterable[Break], after: Iterable[Break]) -> list[s
     """Say which breaks of a key close and open, one sentence each."""
     open_before = {one.break_id: one for one in before if not one.is_accepted}
     open_after = {one.break_id: one for one in after if not one.is_accepted}
-    closed = [one.break_class for break_id, one in open_before.items() if break_id not in open_after]
+    closed = [one for break_id, one in open_before.items() if break_id not in open_after]
     opened = [one for break_id, one in open_after.items() if break_id not in open_before]
-    said = [f"It resolves {listed(sorted(closed))}."] if closed else []
-    said += [f"It opens {one.break_class} on {' '.join(one.subject)}." for one in opened]
-    return said
+    return [
+        f"It {verb} {one.break_class} on {' '.join(one.subject)}."
+        for verb, changed in (("resolves", closed), ("opens", opened))
+        for one in sorted(changed, key=lambda one: one.subject)
+    ]
 
 
 def _copy(state: S) -> S:

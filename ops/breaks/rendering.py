@@ -99,14 +99,18 @@ def decision_lines(decision: Json | None) -> list[str]:
     if decision is None:
         return []
     state = decision["state"].replace("_", " ")
+    if decision["state"] == "assigned":
+        state += f" to {decision['assignee']}"
     line = f"{state} by {decision['actor']} {instant_cell(decision['at'])}"
     if decision["approved_by"] is not None:
         line += f", approved by {decision['approved_by']}"
+    line += f": {decision['reason']}"
+    lines = [line]
     if decision["until"] is not None:
-        line += f", acknowledged until {instant_cell(decision['until'])}"
-    if decision["assignee"] is not None:
-        line += f", assigned to {decision['assignee']}"
-    return [line + f": {decision['reason']}"]
+        lines.append(f"acknowledged until {instant_cell(decision['until'])}")
+    if decision["assignee"] is not None and decision["state"] != "assigned":
+        lines.append(f"assigned to {decision['assignee']}")
+    return lines
 
 
 def decision_table(decisions: list[Json]) -> Table:

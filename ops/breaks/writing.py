@@ -1,4 +1,4 @@
-"""Writes what a person decides: one record, checked as `rentmatch publish` checks it, and acknowledged by the broker."""
+"""Writes what a person decides: one record, checked as `rentmatch publish` does it, and acknowledged by the broker."""
 
 import getpass
 from typing import Any

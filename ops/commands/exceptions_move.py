@@ -5,6 +5,9 @@ from typing import Any
 import click
 
 from domain.facts import PaymentReassigned, ReferenceAssigned
+from domain.obligations.view import ObligationState
+from domain.payments.view import PaymentState
+from domain.references.view import ReferenceState
 from ops.breaks import moving
 from ops.breaks.decisions import Author, Refused
 from ops.breaks.from_topics import TopicSource
@@ -46,8 +49,8 @@ def match(
     author = Author(actor_of(settings, actor), reason)
     key = _reference_key(settings, reference, url, from_topics)
     topics = TopicSource(settings)
-    state, _ = topics.state("reference", key)
-    payment, _ = topics.state("payment", payment_id)
+    state = topics.state_of(ReferenceState, key)
+    payment = topics.state_of(PaymentState, payment_id)
     if not force and (state is None or payment is None):
         what = f"reference {key}" if state is None else f"payment {payment_id}"
         fail(f"nothing is known of {what}; if it is right, and only late, add --force")
@@ -81,7 +84,7 @@ def move(*, payment_id: str, targets: tuple[str, ...], actor: str | None, reason
     settings = load()
     author = Author(actor_of(settings, actor), reason)
     topics = TopicSource(settings)
-    state, _ = topics.state("payment", payment_id)
+    state = topics.state_of(PaymentState, payment_id)
     if state is None:
         fail(f"nothing is known of payment {payment_id}; `rentmatch read payment-reconciliations --last` lists all")
     now = clock_of(settings)()
@@ -89,7 +92,7 @@ def move(*, payment_id: str, targets: tuple[str, ...], actor: str | None, reason
         fact = moving.move_payment(state, targets, author, now)
     except Refused as refusal:
         misuse(str(refusal))
-    obligations = {one.obligation_id: topics.state("obligation", one.obligation_id)[0] for one in fact.allocations}
+    obligations = {one.obligation_id: topics.state_of(ObligationState, one.obligation_id) for one in fact.allocations}
     say(f"{author.actor} moves payment {payment_id} (assignment version {fact.assignment_version}): {reason}")
     for sentence in moving.forecast_of_payment(state, obligations, fact, now, settings.policy):
         say(sentence)

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from domain.breaks.catalogue import CATALOGUE, BreakForm, BreakRule
-from domain.breaks.model import Break
+from domain.breaks.model import PRIORITIES, Break
 from domain.records import BreakClass
 from streams import topics
 from tests.kit.domain_world import World
@@ -33,8 +33,8 @@ def scenario_breaks() -> list[tuple[str, Break]]:
                 for fact in expectation.facts:
                     world.apply(fact)
                 world.publish(expectation.now)
-                views = (*world.payment_views.values(), *world.obligation_views.values())
-                found += [(view.key_kind, one) for view in views for one in view.breaks]
+                views = (world.payment_views, world.obligation_views, world.reference_views)
+                found += [(view.key_kind, one) for some in views for view in some.values() for one in view.breaks]  # type: ignore[attr-defined]
     return found
 
 
@@ -42,7 +42,7 @@ IN_SCENARIOS = scenario_breaks()
 
 
 def of_class(break_class: BreakClass) -> BreakRule:
-    assert break_class in CATALOGUE, f"add a row for {break_class} to domain/breaks/catalogue.py"
+    assert break_class in CATALOGUE, f"add a row for {break_class} to the rows in domain/breaks"
     return CATALOGUE[break_class]
 
 
@@ -64,14 +64,19 @@ def test_every_class_has_a_row_a_symbol_and_a_scenario_for_each_of_its_forms(bre
             assert (key_kind, form.subject[0]) in shown, (
                 f"add a scenario to {FOLDER.relative_to(ROOT)} in which {break_class} is open on the subject "
                 f"{form.subject[0]!r} of a {key_kind}; if there is one, add the rule that opens it to "
-                f"domain/{key_kind}s/breaks.py"
+                f"domain/{key_kind}s"
             )
     described = {(key_kind, form.subject[0]) for form in row.forms for key_kind in form.key_kinds}
     assert shown <= described, f"add a form for {shown - described} to the row of {break_class} in the catalogue"
 
 
 def test_rows_are_in_the_order_of_the_enum() -> None:
-    assert list(CATALOGUE) == list(BreakClass), "domain/breaks/catalogue.py lists classes in the order of BreakClass"
+    assert list(CATALOGUE) == list(BreakClass), "the rows in domain/breaks are in the order of BreakClass"
+
+
+def test_every_class_has_a_priority() -> None:
+    assert set(PRIORITIES) == set(BreakClass)
+    assert {row.break_class: row.priority for row in CATALOGUE.values()} == PRIORITIES
 
 
 @pytest.mark.parametrize("break_class", BreakClass)
@@ -86,16 +91,18 @@ def test_titles_fit_the_table_of_the_demo() -> None:
 
 
 def rows_of_the_contract() -> set[Row]:
-    """The rows of the tables in docs/contract.md section 7; a row without a subject has that of the row above it."""
+    """The rows of the tables of breaks in docs/contract.md; a row without a subject has that of the row above it.
+
+    A table belongs to the key kind whose `…-keyed` begins a paragraph above it.
+    """
     page = (ROOT / "docs" / "contract.md").read_text()
-    section = page[page.index("\n## 7. ") : page.index("\n## 8. ")]
     found = set()
     key_kind = subject = ""
-    for line in section.splitlines():
-        heading = re.match(r"(Payment|Obligation)-keyed", line)
-        if heading:
-            key_kind = heading[1].lower()
-        elif line.startswith("| ") and not line.startswith("| subject "):
+    for line in page[page.index("\n## 7. ") :].splitlines():
+        heading = re.match(r"(Payment|Obligation|Reference)-keyed\b(?!,)", line)
+        if heading or line.startswith("#"):
+            key_kind = heading[1].lower() if heading else ""
+        elif key_kind and line.startswith("| ") and not line.startswith("| subject "):
             cells = [cell.strip() for cell in line.strip("|").split(" | ")]
             subject = cells[0] or subject
             found.add((key_kind, subject, cells[1].strip("`"), cells[2], cells[3]))
@@ -113,9 +120,9 @@ def rows_of_the_catalogue() -> set[Row]:
 def test_the_tables_of_the_contract_are_the_catalogue() -> None:
     missing = [f"| {subject} | `{name}` | {priority} | {condition} |" for _, subject, name, priority, condition in
                sorted(rows_of_the_catalogue() - rows_of_the_contract())]  # fmt: skip
-    assert not missing, "add to docs/contract.md section 7, or change there:\n" + "\n".join(missing)
+    assert not missing, "add to the tables of breaks in docs/contract.md, or change there:\n" + "\n".join(missing)
     surplus = rows_of_the_contract() - rows_of_the_catalogue()
-    assert not surplus, f"docs/contract.md section 7 has rows that domain/breaks/catalogue.py lacks: {surplus}"
+    assert not surplus, f"docs/contract.md has rows that the catalogue in domain/breaks lacks: {surplus}"
 
 
 def prometheus(name: str) -> Any:

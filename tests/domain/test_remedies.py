@@ -79,7 +79,12 @@ def built(event: dict[str, Any], name: str, now: Micros) -> Fact:
     for field in event["free"]:
         match field:
             case (
-                "event_id" | "posting_id" | "reversal_id" | "adjustment_id" | "reinstatement_id" | "movement_id"
+                "event_id"
+                | "posting_id"
+                | "reversal_id"
+                | "adjustment_id"
+                | "reinstatement_id"
+                | "movement_id"
                 | "payment_id"
             ):
                 obj[field] = f"new {field} {name}"
@@ -98,8 +103,16 @@ def built(event: dict[str, Any], name: str, now: Micros) -> Fact:
             case "allocations" if event["type"] == "PaymentReassigned":
                 obj[field] = allocations(event["keeps"])
             case (
-                "installment_id" | "reason_code" | "payout_id" | "value_date" | "allocations" | "original_reference"
-                | "settlement_currency" | "grace_ends_on" | "kind" | "cancellation_id"
+                "installment_id"
+                | "reason_code"
+                | "payout_id"
+                | "value_date"
+                | "allocations"
+                | "original_reference"
+                | "settlement_currency"
+                | "grace_ends_on"
+                | "kind"
+                | "cancellation_id"
             ):
                 obj[field] = None
             case "installments":

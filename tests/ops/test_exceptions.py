@@ -44,7 +44,7 @@ def parsed(stdout: str) -> list[dict[str, Any]]:
 def put_on(broker: str, driver: Driver) -> None:
     """Copy what the driver's worker wrote to a broker, changelogs to the partitions where a worker puts them."""
     producer = Producer({"bootstrap.servers": broker, "log_level": 2})
-    changelogs = (topics.PAYMENTS_CHANGELOG, topics.OBLIGATIONS_CHANGELOG)
+    changelogs = (topics.PAYMENTS_CHANGELOG, topics.REFERENCES_CHANGELOG, topics.OBLIGATIONS_CHANGELOG)
     for topic in (topics.MISMATCH_ALERTS, *changelogs):
         name = f"here.{topic.name}"
         count = len(producer.list_topics(name, timeout=10).topics[name].partitions)
@@ -79,8 +79,9 @@ def test_the_list_is_by_priority_and_age_with_exact_amounts(written: Run) -> Non
     assert shown.exit_code == 0, shown.output
     assert [line.replace("│", "").split() for line in shown.stdout.splitlines() if BREAK in line or "JPY" in line] == [
         ["1", "reversed_after_posting", "payment", "P-9", "USD", "850.00", "0", "min", "2026-07-08", "04:00", "UTC",
-         "H-3", BREAK],
-        ["1", "unkeyed_movement", "payment", "P-7", "JPY", "123,400", "0", "min", "2026-07-07", "10:30", "UTC", "-",
+         "open", "-", "H-3", BREAK],
+        ["1", "unkeyed_movement", "payment", "P-7", "JPY", "123,400", "0", "min", "2026-07-07", "10:30", "UTC",
+         "open", "-", "-",
          break_id("payment", "P-7", ("payment",))],
     ]  # fmt: skip
 
@@ -350,14 +351,21 @@ def explanation_text(facts: str, at: str, break_class: str, capsys: pytest.Captu
         world.apply(msgspec.structs.replace(fact, event_id=f"e-{number}"))
     now = instant(at)
     world.publish(now)
-    (text,) = (
-        as_json(explain(state, one, now, Policy(), opened_at=now))
-        for views, states in ((world.payment_views, world.payments), (world.obligation_views, world.obligations))
+    one, state = next(
+        (one, state)
+        for views, states in (
+            (world.payment_views, world.payments),
+            (world.obligation_views, world.obligations),
+            (world.reference_views, world.references),
+        )
         for key, state in states.items()  # type: ignore[attr-defined]
         for one in views[key].breaks  # type: ignore[index]
         if one.break_class == break_class
     )
-    put_rendered(rendering.render_explanation(text), rendering.EXPLANATION_WIDTH)
+    put_rendered(
+        rendering.render_explanation(as_json(explain(state, one, now, Policy(), opened_at=now))),
+        rendering.EXPLANATION_WIDTH,
+    )
     return capsys.readouterr().out
 
 
@@ -378,6 +386,52 @@ EXPLAINED = {
         2026-03-02 15:10 P1 initiated 450.00 CARD for O2
         2026-03-03 15:00 P1 SETTLED 450.00
         2026-03-03 17:00 P1 posted 450.00 to O1 as L1
+    """,
+    "property_mismatch": """
+        2026-03-01 12:00 O1 charged 900.00 due 2026-04-01 property I
+        2026-03-02 15:00 P1 initiated 900.00 CARD for O1
+        2026-03-03 15:00 P1 SETTLED 900.00
+    """,
+    "posting_over_reversed": """
+        2026-03-01 12:00 O1 charged 450.00 due 2026-04-01
+        2026-03-02 15:00 P1 initiated 450.00 CARD for O1
+        2026-03-03 15:00 P1 SETTLED 450.00
+        2026-03-03 17:00 P1 posted 450.00 to O1 as L1
+        2026-03-09 15:00 P1 RETURNED 450.00 because R01
+        2026-03-10 15:00 P1 reversed 450.00 of L1 as V1
+        2026-03-10 16:00 P1 reversed 450.00 of L1 as V2
+    """,
+    "posting_misallocated": """
+        2026-03-01 12:00 O1 charged 450.00 due 2026-04-01
+        2026-03-01 12:00 O2 charged 450.00 due 2026-05-01
+        2026-03-02 15:00 P1 initiated 900.00 CARD for O1
+        2026-03-03 15:00 P1 SETTLED 900.00
+        2026-03-03 17:00 P1 posted 900.00 to O1 as L1
+        2026-03-04 12:00 P1 reassigned 1 by ana because two_months allocating O1:450.00 O2:450.00
+    """,
+    "reversal_excess": """
+        2026-03-01 12:00 O1 charged 450.00 due 2026-04-01
+        2026-03-02 15:00 P1 initiated 450.00 CARD for O1
+        2026-03-03 15:00 P1 SETTLED 450.00
+        2026-03-03 17:00 P1 posted 450.00 to O1 as L1
+        2026-03-09 15:00 P1 REFUND_REVERSED 200.00 ref re_1 original R1 fee unknown
+    """,
+    "reference_unknown": """
+        2026-03-03 15:00 acme/R9 SETTLED 450.00 movement m1 fee unknown
+        2026-03-04 09:00 acme/R9 ASSIGN reference as d-1 by ana because asks_acme to bo
+        2026-03-05 09:00 acme/R9 ACCEPT reference as d-2 by bo because ours class fee_variance drift 1.00 events x
+        2026-03-06 09:00 acme/R9 WITHDRAW reference as d-3 by bo because not_ours on d-2
+    """,
+    "reference_claimed_twice": """
+        2026-03-02 15:00 P1 initiated 450.00 CARD for O1 ref R9
+        2026-03-02 16:00 P2 initiated 450.00 CARD for O1 ref R9
+        2026-03-03 15:00 acme/R9 SETTLED 450.00
+    """,
+    "reversed_after_posting": """
+        2026-03-02 15:00 P1 initiated 450.00 CARD for O1 ref R9
+        2026-03-03 15:00 acme/R9 SETTLED 450.00 fee 3.00
+        2026-03-03 17:00 P1 posted 450.00 to O1 as L1
+        2026-03-09 15:00 acme/rt_1 RETURNED 450.00 original R9 movement m2 because R01
     """,
 }
 
