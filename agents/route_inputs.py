@@ -109,6 +109,8 @@ class RouteInputs(Agent):
         self._references.route(of_references, origin)
 
     def _route_decided(self, facts: Sequence[BreakDecided], origin: Origin) -> None:
+        for fact in facts:
+            self._counts.decisions[fact.action,] += 1
         for kind, router in self._decided.items():
             router.route([fact for fact in facts if fact.key_kind == kind], origin)
 

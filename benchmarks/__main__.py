@@ -19,6 +19,7 @@ from benchmarks.memory import run_memory
 from benchmarks.naive_run import run_naive
 from benchmarks.profiling import run_profile
 from benchmarks.recovery import run_recovery
+from benchmarks.references import run_references
 from benchmarks.report import Result, median_of, show, write_json
 from benchmarks.rolling import run_rolling
 from tools.local.kafka import KafkaCluster
@@ -31,7 +32,18 @@ PAYMENTS = 200_000
 
 FAILOVER_KEYS = 400_000
 
-EVERYTHING = ("naive", "backlog", "recovery", "latency", "memory", "scaling", "failover", "rolling", "profile")
+EVERYTHING = (
+    "naive",
+    "backlog",
+    "recovery",
+    "latency",
+    "memory",
+    "scaling",
+    "failover",
+    "rolling",
+    "profile",
+    "references",
+)
 """In this order; backlog reports its ratio to naive if both run."""
 
 RATIO = 100.0
@@ -47,7 +59,9 @@ def arguments(given: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--failover-keys", type=int, default=FAILOVER_KEYS, help="to take over (default: 400,000)")
     parser.add_argument("--gap-rate", type=int, default=400, help="events a second for failover and rolling (400)")
     parser.add_argument("--payments", type=int, default=PAYMENTS, help="to keep in memory (default: 200,000)")
-    parser.add_argument("--profile-events", type=int, default=PROFILE_EVENTS, help="to profile (default: 200,000)")
+    parser.add_argument(
+        "--profile-events", type=int, default=PROFILE_EVENTS, help="to profile, and for references (200,000)"
+    )
     parser.add_argument("--rate", type=int, default=2_000, help="events a second for the latency (default: 2,000)")
     parser.add_argument("--seconds", type=int, default=60, help="that the latency is measured for (default: 60)")
     parser.add_argument("--rounds", type=int, default=1, help="run all in turn so often and give medians (default: 1)")
@@ -97,6 +111,7 @@ def run(options: argparse.Namespace, directory: Path, console: Console) -> list[
             "failover": lambda own: run_failover(broker(), own, keys=options.failover_keys, rate=options.gap_rate),
             "rolling": lambda own: run_rolling(broker(), own, rate=options.gap_rate),
             "profile": lambda own: run_profile(make_backlog(options.profile_events)),
+            "references": lambda own: run_references(make_backlog(options.profile_events)),
         }
         names = [name for name in EVERYTHING if name in requested]
         rounds: dict[str, list[Result]] = {name: [] for name in names}

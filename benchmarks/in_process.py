@@ -6,12 +6,12 @@ It shows where Python's time goes, which a profile of the worker process would s
 import gc
 import tempfile
 from collections import defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from agents.agent import AgentContext, Clocks
-from agents.pipeline import make_stages
+from agents.agent import Agent, AgentContext, Clocks
+from agents.pipeline import AGENTS, make_stages
 from benchmarks.events import TOPIC_OF, Backlog
 from streams import topics
 from streams.clocks import system_clock
@@ -38,7 +38,9 @@ EPOCH = 1
 class InProcess:
     """One worker's pipeline over a backlog. Its output is counted, and kept only if it is read again."""
 
-    def __init__(self, backlog: Backlog, folder: Path, partitions: int = 8) -> None:
+    def __init__(
+        self, backlog: Backlog, folder: Path, partitions: int = 8, agents: Sequence[type[Agent]] = AGENTS
+    ) -> None:
         settings = load({})
         self._counts = dict.fromkeys(topics.ALL, partitions) | {topics.PROGRESS: 1}
         self._logs: dict[TopicPartition, list[RawRecord]] = {
@@ -65,17 +67,20 @@ class InProcess:
             partitions=self._counts,
             version="0",
         )
-        self.stages: list[Stage] = make_stages(context)
+        self.stages: list[Stage] = make_stages(context, agents)
         watermarks = WatermarkTracker(self._counts, TOPOLOGY.upstream, TOPOLOGY.late)
         self.engine = Engine(self.stages, watermarks, clocks.service)
         self.engine.assigned(EPOCH, dict.fromkeys(self._logs, 0), {})
         self.written: dict[Topic, int] = defaultdict(int)
+        """Records by topic."""
+        self.written_bytes: dict[Topic, int] = defaultdict(int)
+        """Of their keys and values."""
         self.commits = 0
 
     @classmethod
-    def over(cls, backlog: Backlog, folder: str, partitions: int = 8) -> Self:
+    def over(cls, backlog: Backlog, folder: str, partitions: int = 8, agents: Sequence[type[Agent]] = AGENTS) -> Self:
         """Return a pipeline whose store is in a new folder below `folder`."""
-        return cls(backlog, Path(tempfile.mkdtemp(dir=folder)), partitions)
+        return cls(backlog, Path(tempfile.mkdtemp(dir=folder)), partitions, agents)
 
     def run(self) -> None:
         """Run until everything is read and every deadline up to the clock has fired."""
@@ -115,6 +120,7 @@ class InProcess:
         self.commits += 1
         for (topic, partition), records in commit.records.items():
             self.written[topic] += len(records)
+            self.written_bytes[topic] += sum(len(each["key"] or b"") + len(each["value"] or b"") for each in records)
             source = TopicPartition(topic, partition)
             if source in self._logs:
                 for record in records:

@@ -20,9 +20,9 @@ from domain.obligations.lateness import Late
 from domain.obligations.view import ObligationState, ObligationView
 from domain.payments.view import PaymentState, PaymentView
 from domain.publishing import Counted, Published
-from domain.records import ReferenceStatus
+from domain.records import BreakClass, DecisionState, ReferenceStatus
 from domain.references.view import ReferenceState, ReferenceView
-from domain.time import Day
+from domain.time import DAY, Day
 
 Name: TypeAlias = tuple[str, ...]
 """The kind of a sum, then its labels. Packed joined by slashes, which no label contains."""
@@ -41,6 +41,10 @@ BREAK = "break"
 """By class and currency: open breaks, the sum of absolute differences, the sum of differences."""
 ACCEPTED = "accepted"
 """The same of breaks that people have accepted."""
+DECISION = "decision"
+"""By decision state: breaks on which people have decided something, open or accepted."""
+WAITING = "waiting"
+"""By what waits (`WAITING_FOR`) and the day since when: breaks."""
 SUSPENSE = "suspense"
 """By currency: references that nobody holds, the gross of their SETTLED records."""
 LATE = "late"
@@ -57,6 +61,10 @@ SOURCES_PRESENT = (
     "initiated_settled_posted",
 )
 """Which sources have reported a payment: the app is bit 1, a processor (with any outcome) 2, the ledger 4."""
+
+
+WAITING_FOR = ("suspense", "approval")
+"""Money for the payment that holds its reference, and an acceptance for a second person."""
 
 
 class PackedTally(msgspec.Struct, array_like=True):
@@ -398,6 +406,13 @@ def _put_break(tally: Tally, one: Break, sign: int) -> None:
     difference = one.actual_minor - one.expected_minor
     name = ACCEPTED if one.is_accepted else BREAK, one.break_class, one.currency
     tally.put(name, (sign, sign * abs(difference), sign * difference))
+    decision = one.decision
+    if decision is not None:
+        tally.count((DECISION, decision.state), sign)
+        if decision.state is DecisionState.ACCEPT_REQUESTED:
+            tally.count((WAITING, "approval", str(decision.at // DAY)), sign)
+    if one.break_class is BreakClass.REFERENCE_UNKNOWN and one.due_at is not None and not one.is_accepted:
+        tally.count((WAITING, "suspense", str(one.due_at // DAY)), sign)
 
 
 def _put_late(tally: Tally, late: Iterable[Late], currency: str, sign: int) -> None:

@@ -1,32 +1,47 @@
 """Output records as MongoDB documents, and back. docs/read-model.md describes the collections.
 
 A document has the contract's field names, an `_id`, and the fields that queries need besides. Instants are microseconds
-since 1970, days are days since 1970, money is integer minor units. Maps whose keys are ids become lists of
+since 1970, days are days since 1970, money is integer minor units. Maps from a text to an amount become lists of
 `{id, amount_minor}`, because an id may contain characters that a field name must not.
+
+A current document also has the place of its record: `partition` (topic and number) and `offset`. A tombstone, which
+says that its key is no more, has no version; so its place decides what it ends. It leaves a *marker*, which has `gone`
+and its place, and which no query returns: an older record that comes late does not bring the document back.
 """
 
 import types
 import typing
 from collections.abc import Callable
-from typing import Any, Literal, TypeVar, assert_never, get_args, get_origin, get_type_hints
+from typing import Any, Literal, NamedTuple, TypeVar, assert_never, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from domain.records import LatePaymentAlert, MismatchAlert, ObligationReconciliation, Output, PaymentReconciliation
+from domain.records import (
+    BreakLifecycle,
+    LatePaymentAlert,
+    MismatchAlert,
+    ObligationReconciliation,
+    Output,
+    PaymentReconciliation,
+    ReferenceReconciliation,
+)
 from read_model.mongo import Document, Index
 from streams import topics
 from streams.topics import Topic
 
-R = TypeVar("R", PaymentReconciliation, ObligationReconciliation, MismatchAlert, LatePaymentAlert)
+R = TypeVar(
+    "R", PaymentReconciliation, ObligationReconciliation, ReferenceReconciliation, MismatchAlert, LatePaymentAlert
+)
 
-DocumentKind = Literal["payments", "obligations", "breaks", "alerts"]
+DocumentKind = Literal["payments", "obligations", "processor_references", "breaks", "alerts"]
 """A kind of document: the name of the collection of its current documents."""
 
-KINDS: tuple[DocumentKind, ...] = ("payments", "obligations", "breaks", "alerts")
+KINDS: tuple[DocumentKind, ...] = ("payments", "obligations", "processor_references", "breaks", "alerts")
 
 RECORD_OF: dict[DocumentKind, type[Output]] = {
     "payments": PaymentReconciliation,
     "obligations": ObligationReconciliation,
+    "processor_references": ReferenceReconciliation,
     "breaks": MismatchAlert,
     "alerts": LatePaymentAlert,
 }
@@ -38,10 +53,18 @@ PROJECTED: dict[Topic, DocumentKind] = {
 _KEY_OF: dict[DocumentKind, str] = {
     "payments": "payment_id",
     "obligations": "obligation_id",
+    "processor_references": "reference_key",
     "breaks": "break_id",
     "alerts": "alert_id",
 }
 _RENAMED = {"break_class": "class"}
+_ENDED = frozenset({BreakLifecycle.RESOLVED, BreakLifecycle.ACCEPTED})
+"""The lifecycles of a break that is not open."""
+
+NO_VERSION = 0
+"""The version of a marker: every record has a higher one."""
+STANDING: Document = {"gone": None}
+"""Matches the documents that are no markers."""
 
 POISONED = "poisoned"
 """The collection of records that could not become documents."""
@@ -57,11 +80,22 @@ INDEXES: dict[DocumentKind, tuple[Index, ...]] = {
         Index("by_period", (("period", 1), ("obligation_id", 1))),
         Index("by_status", (("status", 1), ("obligation_id", 1))),
     ),
+    "processor_references": (
+        Index("by_key", (("reference_key", 1),)),
+        Index("by_status", (("status", 1), ("reference_key", 1))),
+        Index("by_processor", (("processor", 1), ("reference_key", 1))),
+        Index("by_payment", (("payment_id", 1), ("reference_key", 1))),
+    ),
     "breaks": (
         Index("open_by_priority", (("open", 1), ("priority", 1), ("opened_at", 1), ("break_id", 1))),
         Index("by_priority", (("priority", 1), ("opened_at", 1), ("break_id", 1))),
         Index("by_class", (("class", 1), ("open", 1), ("priority", 1), ("opened_at", 1), ("break_id", 1))),
         Index("by_key", (("key", 1), ("key_kind", 1))),
+        Index("by_lifecycle", (("lifecycle", 1), ("priority", 1), ("opened_at", 1), ("break_id", 1))),
+        Index("by_decision", (("decision.state", 1), ("open", 1), ("priority", 1), ("opened_at", 1), ("break_id", 1))),
+        Index(
+            "by_assignee", (("decision.assignee", 1), ("open", 1), ("priority", 1), ("opened_at", 1), ("break_id", 1))
+        ),
     ),
     "alerts": (
         Index("live_by_due_date", (("live", 1), ("due_date", 1), ("alert_id", 1))),
@@ -85,24 +119,44 @@ def kind_of(record: Output) -> DocumentKind:
     return KIND_OF[type(record)]
 
 
+class RecordPlace(NamedTuple):
+    """Where a record lies. Records of a key are in one partition of a topic, the later ones at the higher offsets."""
+
+    partition: str
+    """The topic's full name and the partition's number: `payment-reconciliations:3`."""
+    offset: int
+
+
 def document_of(record: Output) -> Document:
-    """A record as a current document."""
+    """A record as a document, without its place."""
     kind = kind_of(record)
     document = _TO_DOCUMENT[kind](record)
-    document = {"_id": document[_KEY_OF[kind]], **document}
     match record:
         case PaymentReconciliation():
             initiated = () if record.initiated is None else (record.initiated.obligation_id,)
-            document["obligation_ids"] = sorted({*initiated, *record.posted.by_obligation})
+            allocated = (allocation.obligation_id for allocation in record.allocations)
+            document["obligation_ids"] = sorted({*initiated, *allocated, *record.posted.by_obligation})
         case MismatchAlert():
-            document["open"] = record.resolved_at is None
+            document["open"] = record.lifecycle not in _ENDED
         case LatePaymentAlert():
             document["live"] = record.ended_at is None
+        case ReferenceReconciliation():
+            document["reference_key"] = record.reference_key
         case ObligationReconciliation():
             pass
         case _:
             assert_never(record)
-    return document
+    return {"_id": document[_KEY_OF[kind]], **document}
+
+
+def placed(document: Document, place: RecordPlace) -> Document:
+    """A current document with the place of its record."""
+    return {**document, "partition": place.partition, "offset": place.offset}
+
+
+def marker_of(key: str, place: RecordPlace) -> Document:
+    """What a tombstone leaves of a key."""
+    return placed({"_id": key, "version": NO_VERSION, "gone": True}, place)
 
 
 def history_document_of(document: Document) -> Document:
@@ -156,7 +210,8 @@ def _struct_conversions(struct: type[msgspec.Struct]) -> tuple[_Convert, _Conver
         return {stored: convert(getattr(value, name)) for name, stored, convert, _ in fields}
 
     def back(document: Document) -> Any:
-        return struct(*(convert(document[stored]) for _, stored, _, convert in fields))
+        # A document of an earlier version lacks the fields that were added since: each has a default.
+        return struct(**{name: convert(document[stored]) for name, stored, _, convert in fields if stored in document})
 
     return there, back
 

@@ -7,7 +7,7 @@ from prometheus_client.core import Metric
 
 from read_model.documents import KINDS, history_of
 
-OUTCOMES = ("written", "older", "poisoned")
+OUTCOMES = ("written", "older", "deleted", "poisoned")
 
 
 class ReadModelMetrics:
@@ -28,7 +28,8 @@ class ReadModelMetrics:
         )
         self.documents = Counter(
             "rentmatch_read_model_documents",
-            "Documents by outcome: written, older (the same or a newer version exists), or poisoned (put aside)",
+            "Documents by outcome: written, older (the same or a newer version exists), deleted (by a tombstone), or "
+            "poisoned (put aside)",
             ["collection", "outcome"],
             registry=self.registry,
         )

@@ -226,7 +226,10 @@ class Mongo:
     # Writing
 
     async def put_newest(self, collection: str, documents: Sequence[Document]) -> WriteResult:
-        """Write each document, unless the document with its `_id` has the same or a higher `version`. Idempotent.
+        """Write each document, unless the one with its `_id` is as new or newer. Idempotent.
+
+        Of two documents the one with the higher `version` is newer. Where one of them is a marker (`gone`), it is the
+        one with the higher `offset` in the same `partition`; what comes from another partition is older.
 
         Raises:
             MongoUnavailable: some documents may not be written; retry all.
@@ -234,8 +237,7 @@ class Mongo:
         """
 
         def replace(document: Document, raw: RawBSONDocument, upsert: bool) -> _Operation:
-            older = {"_id": document["_id"], "version": {"$lt": Int64(document["version"])}}
-            return ReplaceOne(older, raw, upsert=upsert)
+            return ReplaceOne(_older_than(document), raw, upsert=upsert)
 
         result, encoded = WriteResult(), _encode(documents)
         result.refused = encoded.refused
@@ -398,6 +400,18 @@ class Mongo:
             except OperationFailure as error:
                 if error.code != _NAMESPACE_NOT_FOUND:
                     raise
+
+
+def _older_than(document: Document) -> Document:
+    """Matches the stored document that this one replaces: the one with its `_id`, if that is older."""
+    place = document.get("partition", ""), Int64(document.get("offset", 0))
+    before = [{"partition": {"$ne": place[0]}}, {"offset": {"$lt": place[1]}}]
+    if document.get("gone"):
+        # A document of an earlier version has no place.
+        return {"_id": document["_id"], "$and": [{"$or": [{"partition": {"$exists": False}}, *before]}]}
+    # A single `$or` would do, but for the test server, which forgets its brackets.
+    newer = {"_id": document["_id"], "version": {"$lt": Int64(document["version"])}}
+    return {**newer, "$and": [{"$or": [{"gone": {"$exists": False}}, *before]}]}
 
 
 class _Encoded(NamedTuple):

@@ -33,7 +33,7 @@ STALLED_AFTER_S = 300.0
 def received(
     codec: Codec, topic: Topic, name: str, partition: int, offset: int, key: bytes | None, value: bytes | None
 ) -> ReceivedRecord:
-    """Decode a record of an output topic.
+    """Decode a record of an output topic. Null as its value is a tombstone of its key.
 
     Raises:
         RegistryError: the Schema Registry has to be asked for the schema and does not answer.
@@ -41,9 +41,14 @@ def received(
     """
     record, reason = None, ""
     try:
-        record = codec.decode_output(value)
+        if value is None and key is not None:
+            key.decode()
+        else:
+            record = codec.decode_output(value)
     except BadInput as error:
         reason = f"{error.error_class}: {error.message}"
+    except UnicodeDecodeError:
+        reason = "a tombstone whose key is not UTF-8"
     return ReceivedRecord(PROJECTED[topic], name, partition, offset, key, value, record, reason)
 
 

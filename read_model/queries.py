@@ -6,7 +6,7 @@ whatever is written between two pages, a record that keeps its position is retur
 
 import heapq
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -20,8 +20,10 @@ from domain.records import (
     ObligationReconciliation,
     ObligationStatus,
     PaymentReconciliation,
+    ReferenceReconciliation,
+    ReferenceStatus,
 )
-from read_model.documents import KIND_OF, R, history_of, record_of
+from read_model.documents import KIND_OF, STANDING, R, history_of, record_of
 from read_model.mongo import Document, Mongo, MongoUnavailable, Sort
 
 KEYS_PER_QUERY = 1_000
@@ -34,8 +36,11 @@ _BREAK_ORDER = ("priority", "opened_at", "break_id")
 _ALERT_ORDER = ("due_date", "alert_id")
 _BUCKETS = (*(bucket.value for bucket in AgeingBucket), "unknown")
 
-KeyKind = Literal["payment", "obligation"]
+KeyKind = Literal["payment", "obligation", "reference"]
+KEY_KINDS: tuple[KeyKind, ...] = get_args(KeyKind)
 Id = Annotated[str, Meta(min_length=1, max_length=512)]
+Key = Annotated[str, Meta(min_length=1, max_length=2_049)]
+"""An id, or `processor/reference`: 512 characters each, and each of the processor's may be percent-encoded."""
 
 VersionCursor = Annotated[str, Meta(pattern="^[0-9]{1,18}$")]
 """`version`; a history continues with older versions."""
@@ -61,23 +66,44 @@ class ObligationQuery(msgspec.Struct, frozen=True, kw_only=True):
     status: Annotated[ObligationStatus, Meta(description="only in this status")] | UnsetType = UNSET
 
 
+class ReferenceQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which references."""
+
+    status: Annotated[ReferenceStatus, Meta(description="only in this status")] | UnsetType = UNSET
+    processor: Annotated[Id, Meta(description="only of this processor")] | UnsetType = UNSET
+    payment_id: Annotated[Id, Meta(description="only those that this payment holds")] | UnsetType = msgspec.field(
+        default=UNSET, name="payment"
+    )
+
+
 class BreakQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Which breaks.
 
-    The breaks of a property or a tenant are those of its obligations, and of payments that were initiated for one of
-    them or are posted to one.
+    The breaks of a property or a tenant are those of its obligations, of payments that were initiated for one of them,
+    are allocated to one or are posted to one, and of references that such a payment holds.
     """
 
-    state: Annotated[Literal["open", "resolved", "any"], Meta(description="which breaks, by whether they are open")] = (
-        "open"
-    )
+    state: Annotated[
+        Literal["open", "accepted", "resolved", "any"],
+        Meta(description="which breaks, by whether they are open; an accepted break is not"),
+    ] = "open"
     break_class: Annotated[BreakClass, Meta(description="only of this class")] | UnsetType = msgspec.field(
         default=UNSET, name="class"
     )
     priority: Annotated[int, Meta(ge=1, le=3, description="only of this priority")] | UnsetType = UNSET
     currency: _Currency | UnsetType = UNSET
-    key_kind: Annotated[KeyKind, Meta(description="only of payments, or only of obligations")] | UnsetType = UNSET
-    key: Annotated[Id, Meta(description="only of this payment_id or obligation_id")] | UnsetType = UNSET
+    key_kind: Annotated[KeyKind, Meta(description="only of keys of this kind")] | UnsetType = UNSET
+    key: (
+        Annotated[Key, Meta(description="only of this payment_id, obligation_id or processor/reference")] | UnsetType
+    ) = UNSET
+    decision: (
+        Annotated[
+            Literal["acknowledged", "assigned", "accept_requested", "accepted", "none"],
+            Meta(description="only where this is what people have decided; `none`: nothing"),
+        ]
+        | UnsetType
+    ) = UNSET
+    assignee: Annotated[Id, Meta(description="only those assigned to this person")] | UnsetType = UNSET
     property_id: _PropertyId | UnsetType = msgspec.field(default=UNSET, name="property")
     tenant_id: _TenantId | UnsetType = msgspec.field(default=UNSET, name="tenant")
 
@@ -149,8 +175,12 @@ class ReadModel:
         """An obligation."""
         return await self._get(ObligationReconciliation, obligation_id)
 
+    async def get_reference(self, reference_key: str) -> ReferenceReconciliation | None:
+        """A reference, by `processor/reference`."""
+        return await self._get(ReferenceReconciliation, reference_key)
+
     async def get_break(self, break_id: str) -> MismatchAlert | None:
-        """A break, open or resolved."""
+        """A break, open, accepted or resolved."""
         return await self._get(MismatchAlert, break_id)
 
     async def get_late_alert(self, alert_id: str) -> LatePaymentAlert | None:
@@ -175,14 +205,32 @@ class ReadModel:
         found = await self._find("obligations", where, sort=[("obligation_id", 1)], limit=limit)
         return [record_of(ObligationReconciliation, document) for document in found]
 
+    async def list_references(
+        self, only: ReferenceQuery, *, after: str | None = None, limit: int
+    ) -> list[ReferenceReconciliation]:
+        """References by `processor/reference`, which is also the cursor."""
+        where = _where(only)
+        if after is not None:
+            where["reference_key"] = {"$gt": after}
+        found = await self._find("processor_references", where, sort=[("reference_key", 1)], limit=limit)
+        return [record_of(ReferenceReconciliation, document) for document in found]
+
     async def list_breaks(self, only: BreakQuery, *, after: str | None = None, limit: int) -> list[MismatchAlert]:
         """Breaks by priority, opened_at, break_id."""
         where = _where(only)
         scope: Document = {name: where.pop(name) for name in ("property_id", "tenant_id") if name in where}
-        if (state := where.pop("state")) != "any":
-            where["open"] = state == "open"
+        match where.pop("state"):
+            case "open":
+                where["open"] = True
+            case "accepted" | "resolved" as lifecycle:
+                where["lifecycle"] = lifecycle
         if "break_class" in where:
             where["class"] = where.pop("break_class")
+        if "decision" in where:
+            state = where.pop("decision")
+            where["decision.state"] = None if state == "none" else state
+        if "assignee" in where:
+            where["decision.assignee"] = where.pop("assignee")
         if after is not None:
             priority, opened_at, break_id = after.split(".")
             where |= _after(_BREAK_ORDER, [int(priority), int(opened_at), break_id])
@@ -203,7 +251,7 @@ class ReadModel:
         """The keys that breaks of a property or a tenant can have, by their kind.
 
         They are looked up for each query, because a break has only its key. The result is right whatever the order in
-        which breaks, payments and obligations arrive, and whatever a payment is posted to later.
+        which breaks, payments, obligations and references arrive, and whatever a payment is posted to later.
         """
         obligations = await self._find("obligations", scope, fields=["obligation_id"])
         obligation_ids = [document["obligation_id"] for document in obligations]
@@ -211,7 +259,12 @@ class ReadModel:
         for chunk in _chunks(obligation_ids):
             payments = await self._find("payments", {"obligation_ids": {"$in": chunk}}, fields=["payment_id"])
             payment_ids.update(document["payment_id"] for document in payments)
-        return [("obligation", obligation_ids), ("payment", sorted(payment_ids))]
+        in_order = sorted(payment_ids)
+        reference_keys: list[str] = []
+        for chunk in _chunks(in_order):
+            held = await self._find("processor_references", {"payment_id": {"$in": chunk}}, fields=["reference_key"])
+            reference_keys += [document["reference_key"] for document in held]
+        return [("obligation", obligation_ids), ("payment", in_order), ("reference", reference_keys)]
 
     async def list_late_alerts(
         self, only: LateAlertQuery, *, after: str | None = None, limit: int
@@ -255,7 +308,7 @@ class ReadModel:
         fields: Sequence[str] | None = None,
     ) -> list[Document]:
         try:
-            return await self._mongo.find(collection, where, sort=sort, limit=limit, fields=fields)
+            return await self._mongo.find(collection, where | STANDING, sort=sort, limit=limit, fields=fields)
         except MongoUnavailable as error:
             raise ReadModelUnavailable(str(error)) from error
 

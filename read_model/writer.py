@@ -1,7 +1,8 @@
 """Writes records into the read model: in bulk, in any order, repeatedly. An older version changes nothing.
 
-A record that cannot become a document is put aside in the collection `poisoned`, with its topic, partition, offset and
-the reason. The other records are not affected.
+A tombstone deletes the document of its key and leaves a marker, so that no older record brings it back; the history
+keeps the versions that were published. A record that cannot become a document is put aside in the collection
+`poisoned`, with its topic, partition, offset and the reason. The other records are not affected.
 """
 
 import asyncio
@@ -20,10 +21,13 @@ from read_model.documents import (
     KINDS,
     POISONED,
     DocumentKind,
+    RecordPlace,
     document_of,
     history_document_of,
     history_of,
     kind_of,
+    marker_of,
+    placed,
 )
 from read_model.mongo import Document, Mongo, MongoUnavailable
 
@@ -33,7 +37,7 @@ POISONED_BYTES_KEPT = 64 * 1024
 """The stored part of a poisoned record's value. The stored hash is that of the whole value."""
 
 Outcomes = Counter[tuple[str, str]]
-"""The number of documents by collection and outcome: `written`, `older` or `poisoned`."""
+"""The number of documents by collection and outcome: `written`, `older`, `deleted` or `poisoned`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +52,28 @@ class ReceivedRecord:
     key: bytes | None
     value: bytes | None
     record: Output | None
-    """None if it could not be decoded."""
+    """None for a tombstone, and if it could not be decoded."""
     reason: str = ""
     """Why it could not be decoded."""
 
     @property
-    def place(self) -> str:
+    def is_tombstone(self) -> bool:
+        """Whether it says that its key is no more."""
+        return self.value is None and not self.reason
+
+    @property
+    def place(self) -> RecordPlace:
+        """Where it lies."""
+        return RecordPlace(f"{self.topic}:{self.partition}", self.offset)
+
+    @property
+    def place_text(self) -> str:
         """Its topic, partition and offset, as in the log and in `poisoned`."""
         return f"{self.topic}:{self.partition}:{self.offset}"
+
+
+_Pair = tuple[ReceivedRecord, Document]
+"""A record and a document that is made of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +131,15 @@ class ReadModelWriter:
             MongoUnavailable: some records may not be written; retry all.
 
         """
-        by_kind: dict[DocumentKind, list[tuple[ReceivedRecord, Document]]] = {kind: [] for kind in KINDS}
+        by_kind: dict[DocumentKind, list[_Pair]] = {kind: [] for kind in KINDS}
         poisoned: dict[str, tuple[ReceivedRecord, str, str]] = {}
         for one in arrived:
-            if one.record is None:
-                poisoned[one.place] = (one, self._collections.current(one.kind), one.reason)
-            else:
+            if one.record is not None:
                 by_kind[kind_of(one.record)].append((one, document_of(one.record)))
+            elif one.is_tombstone and one.key is not None:
+                by_kind[one.kind].append((one, marker_of(one.key.decode(), one.place)))
+            else:
+                poisoned[one.place_text] = (one, self._collections.current(one.kind), one.reason)
         outcomes: Outcomes = Counter()
         jobs = [self._write_kind(kind, pairs, outcomes, poisoned) for kind, pairs in by_kind.items() if pairs]
         # All end before an error is raised: no write may still be in progress when the same is retried.
@@ -132,32 +152,38 @@ class ReadModelWriter:
     async def _write_kind(
         self,
         kind: DocumentKind,
-        pairs: list[tuple[ReceivedRecord, Document]],
+        pairs: list[_Pair],
         outcomes: Outcomes,
         poisoned: dict[str, tuple[ReceivedRecord, str, str]],
     ) -> None:
         """Write the records of a kind: all versions into the history, then the newest of each key."""
-        versions: dict[str, tuple[ReceivedRecord, Document]] = {}
-        newest: dict[str, tuple[ReceivedRecord, Document]] = {}
+        versions: dict[str, _Pair] = {}
+        newest: dict[str, _Pair] = {}
         for one, document in pairs:
-            version = history_document_of(document)
-            versions[version["_id"]] = (one, version)
+            if not one.is_tombstone:
+                version = history_document_of(document)
+                versions[version["_id"]] = (one, version)
             known = newest.get(document["_id"])
-            if known is None or known[1]["version"] < document["version"]:
+            if known is None or _is_older(known, (one, document)):
                 newest[document["_id"]] = (one, document)
         put_version = self._mongo.put if self._collections.overwrite_history else self._mongo.put_absent
+        history, current = self._collections.history(kind), self._collections.current(kind)
+        put_newest = self._mongo.put_newest
         # The history first, so that a reader of a document finds its version there.
-        for collection, put, written in (
-            (self._collections.history(kind), put_version, list(versions.values())),
-            (self._collections.current(kind), self._mongo.put_newest, list(newest.values())),
+        for collection, put, written, outcome in (
+            (history, put_version, list(versions.values()), "written"),
+            (current, put_newest, [(one, placed(d, one.place)) for one, d in newest.values() if one.record], "written"),
+            (current, put_newest, [pair for pair in newest.values() if pair[0].is_tombstone], "deleted"),
         ):
+            if not written:
+                continue
             result = await put(collection, [document for _, document in written])
-            outcomes[collection, "written"] += result.written
+            outcomes[collection, outcome] += result.written
             outcomes[collection, "older"] += result.older
             for refused in result.refused:
                 one = written[refused.position][0]
                 # Put aside once, though both collections refuse it; the current one, which comes last, is reported.
-                poisoned[one.place] = (one, collection, refused.reason)
+                poisoned[one.place_text] = (one, collection, refused.reason)
 
     async def _put_aside(self, poisoned: list[tuple[ReceivedRecord, str, str]], outcomes: Outcomes) -> None:
         if not poisoned:
@@ -167,12 +193,12 @@ class ReadModelWriter:
             raise MongoUnavailable(f"the collection {POISONED} refuses a document: {refused.reason}")
         for one, where, why in poisoned:
             outcomes[where, "poisoned"] += 1
-            log.error("put aside in %s, and missing in %s: %s: %s", POISONED, where, one.place, why)
+            log.error("put aside in %s, and missing in %s: %s: %s", POISONED, where, one.place_text, why)
 
     def _poisoned(self, one: ReceivedRecord, collection: str, reason: str) -> Document:
         value = one.value or b""
         return {
-            "_id": one.place,
+            "_id": one.place_text,
             "topic": one.topic,
             "partition": one.partition,
             "offset": one.offset,
@@ -184,3 +210,10 @@ class ReadModelWriter:
             "value_sha256": hashlib.sha256(value).hexdigest(),
             "put_aside_at": self._clock(),
         }
+
+
+def _is_older(known: _Pair, new: _Pair) -> bool:
+    """Whether a document is older than another one of its key, as `Mongo.put_newest` compares them."""
+    if known[0].is_tombstone or new[0].is_tombstone:
+        return known[0].place.partition != new[0].place.partition or known[0].offset < new[0].offset
+    return bool(known[1]["version"] < new[1]["version"])

@@ -28,7 +28,7 @@ def default_obligations() -> dict[str, float]:
 
 def default_decisions() -> dict[str, float]:
     """Return the share of injected breaks about which people decide in each way."""
-    return dict.fromkeys(DECISION_CASES, 0.015) | {"accepted": 0.03}
+    return dict.fromkeys(DECISION_CASES, 0.015) | {"accepted": 0.03, "accepted_too_early": 0.04}
 
 
 @dataclass(frozen=True)

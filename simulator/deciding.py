@@ -104,11 +104,11 @@ class Files:
 class Desk:
     """Records the decisions about one break; they are made in the last weeks of the recording."""
 
-    def __init__(self, recording: Recording, row: Row, earlier: Row | None) -> None:
+    def __init__(self, recording: Recording, row: Row, about_it: list[InputFact]) -> None:
         self.recording = recording
         self.row = row
-        self.earlier = earlier
-        """The break as it was before the latest of its events was known; None if it was not open then."""
+        self.about_it = about_it
+        """All facts that the break may depend on."""
         self.facts: list[BreakDecided] = []
         self.at = recording.closes_at - recording.between(2 * DAY, 14 * DAY)
 
@@ -116,6 +116,11 @@ class Desk:
     def rng(self) -> Random:
         """The scenario's."""
         return self.recording.rng
+
+    def before(self) -> Row | None:
+        """Return the break as it was, perhaps of another class, before the latest of its events; None: not open."""
+        earlier = truth_of_facts(without_the_latest(self.about_it, self.row), self.recording.closes_at)
+        return earlier.open_breaks.get(self.row["break_id"])
 
     def decide(self, action: DecisionAction, actor: str = PEOPLE[0], **fields: Any) -> str:
         """Record a decision, some hours after the one before it; returns its id."""
@@ -202,9 +207,11 @@ def accepted_and_withdrawn(desk: Desk) -> bool:
 
 def accepted_too_early(desk: Desk) -> bool:
     """It was accepted as it was before something else became known: it is open again."""
-    if desk.earlier is None or desk.earlier["evidence"] == desk.row["evidence"]:
+    before = desk.before()
+    if before is None or before["evidence"] == desk.row["evidence"]:
+        # It was not open before, so it was acknowledged and not accepted.
         return acknowledged(desk)
-    decision_id = desk.accept(desk.earlier)
+    decision_id = desk.accept(before)
     desk.decide("APPROVE", actor=PEOPLE[1], refers_to=decision_id)
     return False
 
@@ -243,24 +250,17 @@ def decisions_about(
     decisions: list[BreakDecided] = []
     for name, key, case in chosen:
         about_it = files.about(key)
-        rows = open_breaks(about_it, recording.closes_at, name, key)
+        now = truth_of_facts(about_it, recording.closes_at).open_breaks
+        rows = [row for row in now.values() if (row["class"], row["key"]) == (name, key)]
         if len(rows) != 1:
             # Of two breaks of one class and key nobody could say afterwards which one was meant.
             continue
         (row,) = rows
-        earlier = open_breaks(without_the_latest(about_it, row), recording.closes_at, name, key)
-        before = next((other for other in earlier if other["break_id"] == row["break_id"]), None)
-        desk = Desk(recording, row, before)
+        desk = Desk(recording, row, about_it)
         if DECISION_CASES[case](desk):
             recording.accept(name, key)
         decisions += desk.facts
     return decisions
-
-
-def open_breaks(facts: Iterable[InputFact], at: Micros, name: str, key: str) -> list[Row]:
-    """Return the open breaks of that class and key."""
-    rows = truth_of_facts(facts, at).open_breaks.values()
-    return [row for row in rows if (row["class"], row["key"]) == (name, key)]
 
 
 def without_the_latest(facts: list[InputFact], row: Row) -> list[InputFact]:

@@ -14,7 +14,7 @@ from simulator.truth_payments import Account, Place
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class GivenShare:
     """What a payment with an allocation for the obligation gives to it at an instant."""
 
     account: Account
@@ -89,7 +89,7 @@ def ageing_bucket(days_late: int) -> str:
 
 
 def payment_subject_breaks(
-    obligation_id: str, books: Books | None, shares: Iterable[Share], at: Micros, policy: Policy
+    obligation_id: str, books: Books | None, shares: Iterable[GivenShare], at: Micros, policy: Policy
 ) -> list[Row]:
     """Return the breaks of the payments with an allocation for the obligation, at most one a payment."""
     rows = []
@@ -118,8 +118,8 @@ def payment_subject_breaks(
             rows.append(break_row("obligation", obligation_id, subject, finding, events))
         elif unknown and at >= due:
             finding = ("installment_unknown", 0, sum(place.given_minor for place in unknown), charge.currency)
-            events += [plan.event_id for plan in books.plans]
-            rows.append(break_row("obligation", obligation_id, subject, finding, events, due))
+            # As in version 1: it rests on what names the installment, not on the plans that do not.
+            rows.append(break_row("obligation", obligation_id, subject, finding, account.allocation_events, due))
         elif account.assigned is None and account.initiated.property_id != charge.property_id:
             finding = ("property_mismatch", 0, share.given_minor, charge.currency)
             rows.append(break_row("obligation", obligation_id, subject, finding, events))
@@ -168,7 +168,7 @@ def obligation_truth(
     """
     books = books_of(known)
     shares = [
-        Share(account, tuple(p for p in account.places(at) if p.allocation.obligation_id == known.key))
+        GivenShare(account, tuple(p for p in account.places(at) if p.allocation.obligation_id == known.key))
         for account in allocated
     ]
     breaks = conflict_rows("obligation", known, NO_CURRENCY if books is None else books.charge.currency)
@@ -197,8 +197,9 @@ def obligation_truth(
     breaks += ledger_breaks(books, at, policy)
     if over > 0:
         payers = [share.account for share in counting if share.standing_minor > 0]
+        # Of cancellations and reinstatements, as of plans and assignments, only what is in force counts.
         events = [
-            *(fact.event_id for fact in (charge, *books.counted, *books.turns)),
+            *(fact.event_id for fact in (charge, *books.counted, *books.turns[-1:])),
             *(event for payer in payers for event in payer.allocation_events),
         ]
         finding = ("overpayment", balance, paid_minor, charge.currency)

@@ -102,7 +102,7 @@ def foreign_events(account: Account) -> list[str]:
     )
 
 
-class Judge:
+class PaymentJudge:
     """Holds a payment against an instant."""
 
     def __init__(self, account: Account, at: Micros, policy: Policy) -> None:
@@ -265,4 +265,4 @@ class Judge:
 
 def payment_breaks(account: Account, at: Micros, policy: Policy) -> list[Row]:
     """Return the payment-keyed breaks whose condition holds at that instant, accepted or not."""
-    return Judge(account, at, policy).judge()
+    return PaymentJudge(account, at, policy).judge()

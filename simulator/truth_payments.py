@@ -21,7 +21,7 @@ from domain.policy import Policy
 from domain.time import Micros
 from simulator.banking import banking_deadline
 from simulator.truth_facts import Known, Row, first_of
-from simulator.truth_settlements import Attempt, GivenBack, attempts_of, chargebacks_of, refunds_of
+from simulator.truth_settlements import GivenBack, SettledAttempt, attempts_of, chargebacks_of, refunds_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Account:
     """All settlement records, in any currency."""
     postings: tuple[PaymentPosted, ...]
     reversals: tuple[PostingReversed, ...]
-    attempts: tuple[Attempt, ...]
+    attempts: tuple[SettledAttempt, ...]
     refunds: GivenBack
     chargebacks: GivenBack
     live_postings: tuple[LivePosting, ...]

@@ -16,7 +16,7 @@ CHARGEBACKS: tuple[Outcome, ...] = ("CHARGEBACK", "CHARGEBACK_REVERSED")
 
 
 @dataclass(slots=True)
-class Attempt:
+class SettledAttempt:
     """An attempt after all its records. Amounts are minor units of the payment's currency."""
 
     key: AttemptKey
@@ -74,15 +74,15 @@ def in_turn(facts: Iterable[ProcessorSettled], outcomes: tuple[Outcome, ...]) ->
     )
 
 
-def attempts_of(own: Iterable[ProcessorSettled]) -> tuple[Attempt, ...]:
+def attempts_of(own: Iterable[ProcessorSettled]) -> tuple[SettledAttempt, ...]:
     """Go through the attempts among these records, which are in the payment's currency."""
     by_attempt: defaultdict[AttemptKey, list[ProcessorSettled]] = defaultdict(list)
     for fact in in_turn(own, ORDER_IN_AN_ATTEMPT):
         by_attempt[attempt_key(fact)].append(fact)
-    return tuple(gone_through(Attempt(key, facts)) for key, facts in by_attempt.items())
+    return tuple(gone_through(SettledAttempt(key, facts)) for key, facts in by_attempt.items())
 
 
-def gone_through(attempt: Attempt) -> Attempt:
+def gone_through(attempt: SettledAttempt) -> SettledAttempt:
     """Count the records of an attempt."""
     for fact in attempt.facts:
         gross = fact.gross_minor

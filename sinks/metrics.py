@@ -6,13 +6,14 @@ values at a scrape. Labels come from closed lists and configured names, never fr
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 from aiohttp.web import Response
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
 
+from domain.facts import DecisionAction
 from domain.records import BreakClass, BreakLifecycle, LateLifecycle
 from domain.time import DAY, Micros
 from sinks.metrics_state import TableTallies, state_metrics
@@ -87,6 +88,7 @@ class Metrics:
         self._clock = clock
         self._counters = {
             "events": self._counter("events", "records of the inputs, by outcome", "topic", "type", "outcome"),
+            "decisions": self._counter("decisions", "decisions about breaks that were read, by action", "action"),
             "facts": self._counter("facts", "facts applied to a table, new or repeated", "table", "outcome"),
             "dead_letters": self._counter("dead_letters", "dead letters by source topic", "topic", "class"),
             "outputs": self._counter("outputs", "records written to output topics", "topic"),
@@ -129,6 +131,8 @@ class Metrics:
         for topic in (*names.records, *names.internal):
             for error_class in names.dead_letter_classes:
                 self._counters["dead_letters"].labels(topic, error_class)
+        for action in get_args(DecisionAction):
+            self._counters["decisions"].labels(action)
         for table in names.tables:
             for outcome in ("learned", "repeated"):
                 self._counters["facts"].labels(table, outcome)

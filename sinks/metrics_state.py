@@ -1,4 +1,4 @@
-"""Gauges of payments and obligations, from the tallies of the partitions that this worker owns.
+"""Gauges of payments, obligations and references, from the tallies of the partitions that this worker owns.
 
 Each worker exposes only what it owns, so the sum over all workers counts every key once.
 """
@@ -8,10 +8,33 @@ from typing import TypeAlias
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 
-from domain.breaks.catalogue import CATALOGUE
-from domain.records import AgeingBucket, BreakClass, LateStage, ObligationStatus, PaymentStatus
-from domain.tally import AGEING, BREAK, LATE, MONEY, OWED, SOURCES, SOURCES_PRESENT, STATUS, Tally
-from domain.time import Day
+from domain.breaks.model import PRIORITIES
+from domain.records import (
+    AgeingBucket,
+    BreakClass,
+    DecisionState,
+    LateStage,
+    ObligationStatus,
+    PaymentStatus,
+    ReferenceStatus,
+)
+from domain.tally import (
+    ACCEPTED,
+    AGEING,
+    BREAK,
+    DECISION,
+    LATE,
+    MONEY,
+    OWED,
+    SOURCES,
+    SOURCES_PRESENT,
+    STATUS,
+    SUSPENSE,
+    WAITING,
+    WAITING_FOR,
+    Tally,
+)
+from domain.time import DAY, SECOND, Day
 
 TableTallies: TypeAlias = Mapping[str, Collection[Tally]]
 """The tallies of the partitions that a worker owns, by the name of the table."""
@@ -19,7 +42,9 @@ TableTallies: TypeAlias = Mapping[str, Collection[Tally]]
 
 def state_metrics(tallies: TableTallies, today: Day) -> Iterator[Metric]:
     """The gauges; `today` is the day (UTC) by the service's clock, at which the ACH window ends."""
-    payments, obligations = _total(tallies.get("payments", ())), _total(tallies.get("obligations", ()))
+    payments, obligations, references = (
+        _total(tallies.get(name, ())) for name in ("payments", "obligations", "references")
+    )
     all_tables = _total(tally for of_table in tallies.values() for tally in of_table)
     yield _counts("rentmatch_payments", "payments by status", STATUS, PaymentStatus, payments)
     yield _counts(
@@ -37,6 +62,16 @@ def state_metrics(tallies: TableTallies, today: Day) -> Iterator[Metric]:
         },
     )  # fmt: skip
     yield from _breaks(all_tables)
+    yield _counts(
+        "rentmatch_breaks_by_decision", "breaks on which people have decided something, by the state of that decision",
+        DECISION, DecisionState, all_tables,
+    )  # fmt: skip
+    yield _waiting(all_tables)
+    yield _counts(
+        "rentmatch_references", "references with settlement records that name no payment, or with a break, by status",
+        STATUS, ReferenceStatus, references,
+    )  # fmt: skip
+    yield _suspense(references)
     yield _counts("rentmatch_obligations", "obligations by status", STATUS, ObligationStatus, obligations)
     yield _counts(
         "rentmatch_obligations_ageing", "obligations by age of the oldest debt", AGEING, AgeingBucket, obligations,
@@ -81,22 +116,61 @@ def _money(tally: Tally, kind: str, names: dict[str, str]) -> Iterator[Metric]:
 
 
 def _breaks(tally: Tally) -> Iterator[Metric]:
-    opened = _family("rentmatch_open_breaks", "breaks that are open", "class", "priority")
-    gross = _family(
-        "rentmatch_break_gross_drift_minor", "sum of |actual - expected| of open breaks, minor units",
-        "class", "currency",
-    )  # fmt: skip
-    net = _family(
-        "rentmatch_break_net_drift_minor", "sum of actual - expected of open breaks, minor units", "class", "currency"
+    yield _break_counts("rentmatch_open_breaks", "breaks that are open", BREAK, tally)
+    gross, net = (
+        _family(
+            f"rentmatch_break_{name}_drift_minor", f"sum of {what} of open breaks, minor units", "class", "currency"
+        )
+        for name, what in (("gross", "|actual - expected|"), ("net", "actual - expected"))
     )
-    count = dict.fromkeys(BreakClass, 0)
-    for labels, (number, gross_minor, net_minor) in tally.of_kind(BREAK):
-        count[BreakClass(labels[0])] += number
+    for labels, (_, gross_minor, net_minor) in tally.of_kind(BREAK):
         gross.add_metric(labels, gross_minor)
         net.add_metric(labels, net_minor)
+    yield from (gross, net)
+    yield _break_counts("rentmatch_accepted_breaks", "breaks that people have accepted as they are", ACCEPTED, tally)
+    accepted = _family(
+        "rentmatch_accepted_gross_drift_minor", "sum of |actual - expected| of accepted breaks, minor units",
+        "class", "currency",
+    )  # fmt: skip
+    for labels, (_, gross_minor, _) in tally.of_kind(ACCEPTED):
+        accepted.add_metric(labels, gross_minor)
+    yield accepted
+
+
+def _break_counts(name: str, meaning: str, kind: str, tally: Tally) -> Metric:
+    family = _family(name, meaning, "class", "priority")
+    count = dict.fromkeys(BreakClass, 0)
+    for labels, (number, *_) in tally.of_kind(kind):
+        count[BreakClass(labels[0])] += number
     for break_class, number in count.items():
-        opened.add_metric([break_class.value, str(CATALOGUE[break_class].priority)], number)
-    yield from (opened, gross, net)
+        family.add_metric([break_class.value, str(PRIORITIES[break_class])], number)
+    return family
+
+
+def _waiting(tally: Tally) -> Metric:
+    """Absent while nothing waits: 0 would be an instant in 1970."""
+    family = _family(
+        "rentmatch_waiting_since_timestamp_seconds",
+        "the start of the day (UTC) since which the oldest money in suspense waits for its payment, and the oldest "
+        "acceptance for an approval", "what",
+    )  # fmt: skip
+    days: dict[str, list[Day]] = {what: [] for what in WAITING_FOR}
+    for (what, day), _ in tally.of_kind(WAITING):
+        days[what].append(int(day))
+    for what, since in days.items():
+        if since:
+            family.add_metric([what], min(since) * DAY / SECOND)
+    return family
+
+
+def _suspense(tally: Tally) -> Metric:
+    family = _family(
+        "rentmatch_suspense_minor", "gross of settlement records whose reference no payment holds, minor units",
+        "currency",
+    )  # fmt: skip
+    for labels, (_, gross_minor) in tally.of_kind(SUSPENSE):
+        family.add_metric(labels, gross_minor)
+    return family
 
 
 def _late(tally: Tally) -> Iterator[Metric]:

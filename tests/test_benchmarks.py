@@ -65,6 +65,12 @@ def test_memory_and_profile_need_no_broker(tmp_path: Path) -> None:
     assert found["profile"]["share of domain"] > 1
 
 
+def test_each_attempt_costs_a_small_state(tmp_path: Path) -> None:
+    found = run("nobody:1", tmp_path, "references")["references"]
+    assert 0.05 < found["changelog records that claims add"] < 0.5
+    assert found["bytes of such a record, with its key"] < 300
+
+
 def test_figures_are_rounded_to_significant_digits() -> None:
     assert [text_of(value) for value in (0.01234, 1.239, 45.678, 123.4, 2_000_000)] == [
         "0.0123", "1.24", "45.68", "123", "2,000,000",

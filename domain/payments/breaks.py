@@ -10,9 +10,16 @@ from domain.calendar import banking_deadline, later
 from domain.deadlines import watch
 from domain.payments.allocations import Allotted
 from domain.payments.conflicts import payment_conflicts
-from domain.payments.posting_breaks import allocation_breaks, posting_break, unmatched_reversals
+from domain.payments.posting_breaks import all_events, allocation_breaks, posting_break, unmatched_reversals
 from domain.payments.state import Assignment, Initiation, PaymentState, outcomes
-from domain.payments.totals import OF_ATTEMPTS, OF_CHARGEBACKS, OF_REFUNDS, PaymentTotals
+from domain.payments.totals import (
+    OF_ATTEMPTS,
+    OF_CHARGEBACKS,
+    OF_REFUNDS,
+    AttemptKey,
+    PaymentTotals,
+    attempt_key,
+)
 from domain.policy import Policy
 from domain.records import BreakClass
 from domain.time import FAR_FUTURE, Micros
@@ -112,7 +119,6 @@ def _add_unkeyed_movement(
     initiate_by = later(totals.earliest_movement, policy.orphan_grace_micros)
     is_unkeyed, changes_at = watch(initiate_by, now)
     if is_unkeyed:
-        ledger = (accepted.event_id for book in (state.postings, state.reversals) for accepted in book.values())
         found.append(
             new_break(
                 "payment",
@@ -122,7 +128,7 @@ def _add_unkeyed_movement(
                 actual_minor=totals.gross_minor or totals.posted_minor,
                 currency=totals.currency,
                 due_at=initiate_by,
-                event_ids=(*_processor_events(state), *ledger),
+                event_ids=all_events(state),
             )
         )
     return changes_at
@@ -165,10 +171,6 @@ def _settlement_break(
         break_class, expected, due_at = BreakClass.SETTLEMENT_MISSING, amount, settle_by
     else:
         return None, changes_at
-    events = [initiation.event_id, *_processor_events(state)]
-    if break_class is BreakClass.POSTING_WITHOUT_SETTLEMENT:
-        events += [posting.event_id for posting in state.postings.values()]
-        events += [each.event_id for each in state.reversals.values() if each.posting_id in state.postings]
     settlement = new_break(
         "payment",
         state.payment_id,
@@ -178,42 +180,52 @@ def _settlement_break(
         actual_minor=actual,
         currency=totals.currency,
         due_at=due_at,
-        event_ids=events,
+        event_ids=all_events(state)
+        if break_class is BreakClass.POSTING_WITHOUT_SETTLEMENT
+        else (initiation.event_id, *_processor_events(state)),
     )
     return settlement, changes_at
 
 
 def _excesses(state: PaymentState, totals: PaymentTotals) -> list[Break]:
     """Give the breaks of reversals that gave back more than was taken, and of chargebacks above all that settled."""
-    found: list[Break] = []
-    for subject, break_class, excess, kinds in (
-        (("excess", "RETURN"), BreakClass.REVERSAL_EXCESS, totals.return_excess_minor, OF_ATTEMPTS),
-        (("excess", "REFUND"), BreakClass.REVERSAL_EXCESS, totals.refund_excess_minor, OF_REFUNDS),
-        (
-            ("excess", "CHARGEBACK"),
-            BreakClass.REVERSAL_EXCESS,
-            totals.chargeback_reversal_excess_minor,
-            OF_CHARGEBACKS | {"SETTLED"},
-        ),
-        (("chargeback",), BreakClass.CHARGEBACK_EXCESS, totals.chargeback_excess_minor, OF_CHARGEBACKS | {"SETTLED"}),
-    ):
-        if excess:
-            found.append(
-                new_break(
-                    "payment",
-                    state.payment_id,
-                    subject,
-                    break_class,
-                    actual_minor=excess,
-                    currency=totals.currency,
-                    event_ids=(
-                        reported.event_id
-                        for identity, reported in outcomes(state)
-                        if identity[2] in kinds and reported.currency == totals.currency
-                    ),
-                )
-            )
-    return found
+    of_refunds: list[str] = []
+    of_chargebacks: list[str] = []
+    attempts: dict[AttemptKey, list[str]] = {}
+    for identity, reported in outcomes(state):
+        outcome = identity[2]
+        if reported.currency != totals.currency:
+            continue
+        if outcome in OF_REFUNDS:
+            of_refunds.append(reported.event_id)
+        if outcome in OF_CHARGEBACKS or outcome == "SETTLED":  # the cap is a sum of the latter
+            of_chargebacks.append(reported.event_id)
+        if outcome in OF_ATTEMPTS:
+            attempts.setdefault(attempt_key(identity, reported), []).append(reported.event_id)
+    of_returns = [event_id for key in totals.exceeding for event_id in attempts[key]]
+    return [
+        new_break(
+            "payment",
+            state.payment_id,
+            subject,
+            break_class,
+            actual_minor=excess,
+            currency=totals.currency,
+            event_ids=event_ids,
+        )
+        for subject, break_class, excess, event_ids in (
+            (("excess", "RETURN"), BreakClass.REVERSAL_EXCESS, totals.return_excess_minor, of_returns),
+            (("excess", "REFUND"), BreakClass.REVERSAL_EXCESS, totals.refund_excess_minor, of_refunds),
+            (
+                ("excess", "CHARGEBACK"),
+                BreakClass.REVERSAL_EXCESS,
+                totals.chargeback_reversal_excess_minor,
+                of_chargebacks,
+            ),
+            (("chargeback",), BreakClass.CHARGEBACK_EXCESS, totals.chargeback_excess_minor, of_chargebacks),
+        )
+        if excess
+    ]
 
 
 def _add_fee_variances(found: list[Break], state: PaymentState) -> None:

@@ -1,11 +1,13 @@
 """The `conflicting_fact` breaks of a payment (contract section 3)."""
 
-import msgspec
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
 
 from domain.breaks.model import Break, conflict_breaks, new_break
 from domain.payments.state import OutcomeId, PaymentState, SettlementOutcome, identities, outcome_subject, outcomes
 from domain.payments.totals import OF_ATTEMPTS, OF_REFUNDS, PaymentTotals, attempt_key
 from domain.records import BreakClass
+from domain.time import Micros
 
 
 def payment_conflicts(state: PaymentState, totals: PaymentTotals) -> list[Break]:
@@ -16,43 +18,35 @@ def payment_conflicts(state: PaymentState, totals: PaymentTotals) -> list[Break]
         totals: the totals of its facts.
 
     """
-    payment_id, currency = state.payment_id, totals.currency
-    found: list[Break] = []
+    found: dict[tuple[str, ...], Break] = {}
     if totals.disputed:
-        found = conflict_breaks("payment", payment_id, identities(state), currency)
-        for subject, event_ids in _told_again_after_opposite(state, currency):
-            _open_or_add(found, payment_id, subject, event_ids, currency)
+        known = conflict_breaks("payment", state.payment_id, identities(state), totals.currency)
+        found = {one.subject: one for one in known}
+        for subject, event_ids in _told_again_after_opposite(state, totals.currency):
+            before = found.get(subject)
+            events = event_ids if before is None else [*before.event_ids, *event_ids]
+            found[subject] = _conflict(state, totals, subject, events)
     for key, contradictory in totals.contradictory:
-        found.append(
-            new_break(
-                "payment",
-                payment_id,
-                ("attempt", *key),
-                BreakClass.CONFLICTING_FACT,
-                currency=currency,
-                event_ids=contradictory,
-            )
-        )
-    return found
+        subject = ("attempt", *key)
+        found[subject] = _conflict(state, totals, subject, contradictory)
+    return list(found.values())
 
 
-def _open_or_add(
-    found: list[Break], payment_id: str, subject: tuple[str, ...], event_ids: list[str], currency: str
-) -> None:
-    """Open the break of a subject; if it is open for another reason, add the events to it."""
-    for place, one in enumerate(found):
-        if one.subject == subject:
-            found[place] = msgspec.structs.replace(one, event_ids=tuple(sorted({*one.event_ids, *event_ids})))
-            return
-    found.append(
-        new_break("payment", payment_id, subject, BreakClass.CONFLICTING_FACT, currency=currency, event_ids=event_ids)
+def _conflict(state: PaymentState, totals: PaymentTotals, subject: tuple[str, ...], event_ids: Iterable[str]) -> Break:
+    return new_break(
+        "payment",
+        state.payment_id,
+        subject,
+        BreakClass.CONFLICTING_FACT,
+        currency=totals.currency,
+        event_ids=event_ids,
     )
 
 
-def _told_again_after_opposite(state: PaymentState, currency: str) -> list[tuple[tuple[str, ...], list[str]]]:
+def _told_again_after_opposite(state: PaymentState, currency: str) -> Iterator[tuple[tuple[str, ...], list[str]]]:
     """Find the outcomes that were told again after their opposite: it may be a second event that nobody can count.
 
-    Returns:
+    Yields:
         The subject of each, and the events of its holding record and of the opposite ones.
 
     """
@@ -60,20 +54,20 @@ def _told_again_after_opposite(state: PaymentState, currency: str) -> list[tuple
     for identity, reported in outcomes(state):
         if reported.currency == currency:
             groups.setdefault(_group(identity, reported), []).append((identity, reported))
-    found: list[tuple[tuple[str, ...], list[str]]] = []
     for group in groups.values():
+        group.sort(key=_when)
         for identity, reported in group:
             first, last = reported.occurred_at, reported.last_told_at
             if first == last:
                 continue
-            between = [
-                other.event_id
-                for other_identity, other in group
-                if other_identity[2] != identity[2] and first < other.occurred_at <= last
-            ]
-            if between:
-                found.append((("fact", *outcome_subject(identity)), [reported.event_id, *between]))
-    return found
+            told_between = group[bisect_right(group, first, key=_when) : bisect_right(group, last, key=_when)]
+            opposite = [other.event_id for other_id, other in told_between if other_id[2] != identity[2]]
+            if opposite:
+                yield ("fact", *outcome_subject(identity)), [reported.event_id, *opposite]
+
+
+def _when(item: tuple[OutcomeId, SettlementOutcome]) -> Micros:
+    return item[1].occurred_at
 
 
 def _group(identity: OutcomeId, reported: SettlementOutcome) -> tuple[str, str, str]:

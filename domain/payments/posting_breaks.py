@@ -5,7 +5,7 @@ from domain.calendar import later
 from domain.deadlines import watch
 from domain.payments.allocations import Allotted
 from domain.payments.state import Assignment, Initiation, PaymentState, outcomes
-from domain.payments.totals import PaymentTotals, reversed_by_posting
+from domain.payments.totals import PaymentTotals, live_postings, reversed_by_posting
 from domain.policy import Policy
 from domain.records import BreakClass
 from domain.time import FAR_FUTURE, Micros
@@ -13,12 +13,12 @@ from domain.time import FAR_FUTURE, Micros
 _POSTING = ("posting",)
 
 
-def _all_events(state: PaymentState) -> list[str]:
-    """Give the events of all facts but assignments, and but reversals that wait for their posting."""
+def all_events(state: PaymentState) -> list[str]:
+    """Give the events of all facts but assignments."""
     events = [] if state.initiation is None else [state.initiation.event_id]
     events += [reported.event_id for _, reported in outcomes(state)]
     events += [posting.event_id for posting in state.postings.values()]
-    events += [each.event_id for each in state.reversals.values() if each.posting_id in state.postings]
+    events += [reversal.event_id for reversal in state.reversals.values()]
     return events
 
 
@@ -71,7 +71,7 @@ def posting_break(
         actual_minor=posted,
         currency=totals.currency,
         due_at=due_at,
-        event_ids=_all_events(state),
+        event_ids=all_events(state),
     )
     return posting, changes_at
 
@@ -168,7 +168,7 @@ def allocation_breaks(
     is_overdue, changes_at = watch(post_by, now)
     if not is_overdue:
         return [], changes_at
-    events = [*_all_events(state), *_event_of(assignment)]
+    events = [*all_events(state), *_event_of(assignment)]
     found = [
         new_break(
             "payment",
@@ -195,17 +195,16 @@ def _mismatches(
     events: dict[str, list[str]] = {
         obligation_id: [initiation.event_id, *_event_of(assignment)] for obligation_id in elsewhere
     }
-    for posting in state.postings.values():
-        if posting.obligation_id in events and posting.currency == totals.currency:
-            events[posting.obligation_id].append(posting.event_id)
+    live = {
+        posting_id: posting.obligation_id
+        for posting_id, posting, _ in live_postings(state)
+        if posting.obligation_id in events and posting.currency == totals.currency
+    }
+    for posting_id, obligation_id in live.items():
+        events[obligation_id].append(state.postings[posting_id].event_id)
     for reversal in state.reversals.values():
-        reversed_posting = state.postings.get(reversal.posting_id)
-        if (
-            reversed_posting is not None
-            and reversed_posting.obligation_id in events
-            and reversal.currency == reversed_posting.currency == totals.currency
-        ):
-            events[reversed_posting.obligation_id].append(reversal.event_id)
+        if reversal.posting_id in live and reversal.currency == totals.currency:
+            events[live[reversal.posting_id]].append(reversal.event_id)
     return [
         new_break(
             "payment",

@@ -77,6 +77,8 @@ class PaymentTotals(msgspec.Struct, gc=False):
     """The ids of the reversals whose posting is not known."""
     over_reversed: tuple[str, ...] = ()
     """The ids of the postings in the payment's currency whose reversals exceed them."""
+    exceeding: tuple[AttemptKey, ...] = ()
+    """The attempts of which reversed returns gave back more than was taken."""
     contradictory: tuple[tuple[AttemptKey, tuple[str, ...]], ...] = ()
     """The attempts that failed and settled at the same instant, with the events that say so."""
     latest_settlement: Micros | None = None
@@ -284,14 +286,18 @@ def _add_all_outcomes(totals: PaymentTotals, state: PaymentState, events: list[s
 
 
 def _go_through(totals: PaymentTotals, attempts: dict[AttemptKey, list[Movement]]) -> None:
-    for movements in attempts.values():
+    exceeding: list[AttemptKey] = []
+    for key, movements in attempts.items():
         attempt = go_through_attempt(movements)
         totals.collected_minor += attempt.live_minor
         totals.returned_minor += attempt.back_minor
-        totals.return_excess_minor += attempt.excess_minor
+        if attempt.excess_minor:
+            totals.return_excess_minor += attempt.excess_minor
+            exceeding.append(key)
         if attempt.live_minor:
             totals.live_settlements += attempt.settlements
         totals.failed |= attempt.failed
+    totals.exceeding = tuple(exceeding)
 
 
 def _contradictory(

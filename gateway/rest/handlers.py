@@ -8,11 +8,13 @@ import msgspec
 from aiohttp import web
 from msgspec import UNSET, Meta, UnsetType
 
+from domain.ids import two_part_key
 from domain.records import (
     LatePaymentAlert,
     MismatchAlert,
     ObligationReconciliation,
     PaymentReconciliation,
+    ReferenceReconciliation,
 )
 from gateway.rest.answers import ExplanationJson, LiveAnswer, OpenApi, ResultPage, encode, live_answer
 from gateway.rest.errors import ApiError
@@ -23,16 +25,19 @@ from gateway.rest.operations import Operation, OperationTable
 from gateway.rest.request_limits import json_response
 from read_model.documents import R
 from read_model.queries import (
+    KEY_KINDS,
     AgeingRow,
     BreakCursor,
     BreakQuery,
     Id,
+    Key,
     KeyKind,
     LateAlertCursor,
     LateAlertQuery,
     ObligationQuery,
     ReadModel,
     ReadModelUnavailable,
+    ReferenceQuery,
     VersionCursor,
     break_cursor,
     late_alert_cursor,
@@ -69,7 +74,10 @@ class BreakKey(msgspec.Struct, frozen=True, kw_only=True):
     """The key of a break: both parameters or none."""
 
     key_kind: Annotated[KeyKind, Meta(description="what `key` identifies; given with `key`")] | UnsetType = UNSET
-    key: Annotated[Id, Meta(description="the payment_id or obligation_id; given with `key_kind`")] | UnsetType = UNSET
+    key: (
+        Annotated[Key, Meta(description="the payment_id, obligation_id or processor/reference; given with `key_kind`")]
+        | UnsetType
+    ) = UNSET
 
 
 class ReconciliationApi:
@@ -113,7 +121,7 @@ class ReconciliationApi:
             raise ApiError(
                 "no_read_model",
                 "this worker has no read model: set RENTMATCH_MONGO_URL and run `rentmatch project-read-model`; "
-                "payments and obligations are available with live=true",
+                "payments, obligations and references are available with live=true",
             )
         return self._read_model
 
@@ -155,6 +163,32 @@ class ReconciliationApi:
         """The versions of an obligation, newest first."""
         return await self._versions(ObligationReconciliation, obligation_id, page)
 
+    @OPERATIONS.get("/v1/references", "references")
+    async def list_references(
+        self, only: ReferenceQuery, page: PageRequest[Key]
+    ) -> ResultPage[ReferenceReconciliation]:
+        """Processors' references that have settlement records without a payment id, by processor and reference."""
+        found = await self._model.list_references(only, after=page.cursor, limit=page.limit + 1)
+        return ResultPage(found, page.limit, lambda reference: reference.reference_key)
+
+    @OPERATIONS.get("/v1/references/{processor}/{processor_reference}", "reference")
+    async def get_reference(
+        self, request: web.Request, processor: Id, processor_reference: Id, source: RecordSource
+    ) -> ReferenceReconciliation | LiveAnswer[ReferenceReconciliation] | None:
+        """A reference as it stands: who holds it, and the money in suspense where nobody does."""
+        key = two_part_key(processor, processor_reference)
+        if source.live:
+            return live_answer(await self._owners.record(request, "reference", key))
+        return await self._model.get_reference(key)
+
+    @OPERATIONS.get("/v1/references/{processor}/{processor_reference}/history", "reference_history")
+    async def list_reference_versions(
+        self, processor: Id, processor_reference: Id, page: PageRequest[VersionCursor]
+    ) -> ResultPage[ReferenceReconciliation]:
+        """The versions of a reference, newest first."""
+        key = two_part_key(processor, processor_reference)
+        return await self._versions(ReferenceReconciliation, key, page)
+
     @OPERATIONS.get("/v1/tenants/{tenant_id}/obligations", "tenant_obligations")
     async def list_tenant_obligations(
         self, only: ObligationQuery, page: PageRequest[Id]
@@ -183,7 +217,7 @@ class ReconciliationApi:
 
     @OPERATIONS.get("/v1/exceptions/{break_id}", "exception")
     async def get_break(self, break_id: Id) -> MismatchAlert | None:
-        """A break, open or resolved."""
+        """A break, open, accepted or resolved."""
         return await self._model.get_break(break_id)
 
     @OPERATIONS.get("/v1/exceptions/{break_id}/history", "exception_history")
@@ -195,7 +229,7 @@ class ReconciliationApi:
     async def explain_break(
         self, request: web.Request, break_id: Id, of: BreakKey
     ) -> LiveAnswer[ExplanationJson] | None:
-        """An open break explained from the live state of its key.
+        """An open or accepted break explained from the live state of its key.
 
         The key is read from the read model, unless `key_kind` and `key` are given; every alert of the break has both.
         """
@@ -206,7 +240,9 @@ class ReconciliationApi:
         alert = await self._model.get_break(break_id)
         if alert is None:
             return None
-        kind: KeyKind = "payment" if alert.key_kind == "payment" else "obligation"
+        kind = next((known for known in KEY_KINDS if known == alert.key_kind), None)
+        if kind is None:
+            raise ApiError("no_owner", f"workers of this version have no keys of the kind {alert.key_kind}")
         return live_answer(await self._owners.explanation(request, kind, alert.key, break_id))
 
     @OPERATIONS.get("/v1/late-alerts", "late_alerts")

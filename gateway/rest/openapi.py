@@ -16,6 +16,7 @@ from streams.codec.json_schema import output_schemas
 _LIVE_NAMES = {
     "PaymentReconciliation": "Payment",
     "ObligationReconciliation": "Obligation",
+    "ReferenceReconciliation": "Reference",
     "ExplanationJson": "Explanation",
 }
 """The schemas of records with `live`, by that of the record."""
@@ -36,8 +37,8 @@ def describe(operations: Iterable[Operation], version: str) -> OpenApi:
         info={
             "title": "rentmatch",
             "version": version,
-            "description": "Queries of payments, obligations, breaks and late installments. docs/contract.md defines "
-            "the fields; docs/http-api.md explains pages, live answers, tokens and errors.",
+            "description": "Queries of payments, obligations, references, breaks and late installments. "
+            "docs/contract.md defines the fields; docs/http-api.md explains pages, live answers, tokens and errors.",
         },
         security=[{"token": []}],
         paths={operation.path: {"get": _described(operation, responses)} for operation in operations},
@@ -54,10 +55,12 @@ def _schemas() -> dict[str, Json]:
         [AgeingRow, ErrorBody, ExplanationJson, Live, OpenApi], ref_template=_REFERENCE
     )
     for name, schema in output_schemas(RECORD_OF.values()).items():
-        schema["properties"]["currency"]["pattern"] = CURRENCY
+        if "currency" in schema["properties"]:
+            schema["properties"]["currency"]["pattern"] = CURRENCY
         schemas[name] = schema
     schemas["ErrorDetail"]["properties"]["code"]["enum"] = list(CODES)
-    del schemas["BreakClass"]["description"]  # for readers of the Python enum
+    for enum in ("BreakClass", "DecisionState"):
+        del schemas[enum]["description"]  # for readers of the Python enum
     for record, name in _LIVE_NAMES.items():
         schema = schemas[record]
         live = {"live": {"$ref": _REFERENCE.format(name="Live")}}

@@ -69,8 +69,9 @@ FROM_ENVIRONMENT = "from RENTMATCH_BROKER"
 def command(obligations: int, seed: int, broker: str | None, keep_topics: bool) -> None:
     """Run a simulated month of rent through a worker and check every record that it writes against the truth.
 
-    Needs nothing but Python: the broker is embedded in this process. The month contains every class of break, and its
-    truth is computed by code of its own. Exit status 0 means that nothing differs.
+    Needs nothing but Python: the broker is embedded in this process. The month contains every class of break,
+    references without a payment id, and what people decide about breaks; its truth is computed by code of its own.
+    Exit status 0 means that nothing differs.
 
     The demo is one run without faults: it shows that the results are correct, not that they survive crashes; tests
     with a real Kafka show that. With --broker the demo uses a real broker, with topics of its own that it deletes at

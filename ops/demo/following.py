@@ -34,7 +34,7 @@ class Follower:
 
     settings: Settings
     last: dict[Topic, dict[bytes, bytes]] = field(default_factory=lambda: defaultdict(dict))
-    """The last record of each key."""
+    """The last record of each key, without those whose last record is a tombstone."""
     letters: list[DeadLetterRecord] = field(default_factory=list)
     records: int = 0
     first_ms: int = 0
@@ -96,7 +96,13 @@ class Follower:
         if topic is topics.DEAD_LETTER:
             self.letters.append(DeadLetterRecord(message.key(), message.value(), headers_of(message) or []))
         else:
-            self.last[topic][message.key()] = message.value()
+            self._keep(topic, message.key(), message.value())
+
+    def _keep(self, topic: Topic, key: bytes, value: bytes | None) -> None:
+        if value is None:  # a tombstone: the key is no more
+            self.last[topic].pop(key, None)
+        else:
+            self.last[topic][key] = value
 
     def is_at_the_end(self) -> bool:
         """Return whether everything on the outputs has been read."""

@@ -49,7 +49,8 @@ class Judge:
         rows = {
             topics.PAYMENT_RECONCILIATIONS: self.truth.payments,
             topics.OBLIGATION_RECONCILIATIONS: self.truth.obligations,
-            topics.MISMATCH_ALERTS: self.truth.open_breaks,
+            topics.REFERENCE_RECONCILIATIONS: self.truth.references,
+            topics.MISMATCH_ALERTS: {**self.truth.open_breaks, **self.truth.accepted_breaks},
             topics.LATE_PAYMENT_ALERTS: self.truth.live_alerts,
         }
         self._expected_keys = {topic: {key.encode() for key in held} for topic, held in rows.items()}

@@ -15,7 +15,7 @@ from domain.breaks.model import Break
 from domain.explain.descriptions import describe_alone
 from domain.formatting import amount_text, instant_text
 from domain.policy import Policy
-from domain.records import BreakClass, LateStage, ObligationStatus, PaymentStatus
+from domain.records import BreakClass, DecisionState, LateStage, ObligationStatus, PaymentStatus, ReferenceStatus
 from ops.demo.judging import Judgement
 from simulator.scenario import Scenario
 from simulator.truth_facts import Row
@@ -45,6 +45,17 @@ OBLIGATION_WORDS = {
     ObligationStatus.PARTIALLY_PAID: "paid in part",
     ObligationStatus.OPEN: "nothing paid yet",
 }
+REFERENCE_WORDS = {
+    ReferenceStatus.HELD: "by a payment",
+    ReferenceStatus.SUSPENSE: "by nobody",
+    ReferenceStatus.CLAIMED_TWICE: "by two payments",
+}
+DECISION_WORDS = {
+    DecisionState.ACKNOWLEDGED: "seen",
+    DecisionState.ASSIGNED: "somebody's task",
+    DecisionState.ACCEPT_REQUESTED: "to be approved",
+    DecisionState.ACCEPTED: "not open",
+}
 STAGE_WORDS = {
     LateStage.PAST_DUE: "past its due date",
     LateStage.FEE_ELIGIBLE: "grace is over",
@@ -67,6 +78,25 @@ def show(console: Console, scenario: Scenario, judgement: Judgement, pace: str) 
                 OBLIGATION_WORDS,
                 _by("status", found.obligations),
                 _by("status", truth.obligations),
+            ),
+        )
+    )
+    console.print()
+    console.print(
+        _beside(
+            _counts(
+                "References without a payment id",
+                "status",
+                REFERENCE_WORDS,
+                _by("status", found.references),
+                _by("status", truth.references),
+            ),
+            _counts(
+                "Decisions about breaks",
+                "state",
+                DECISION_WORDS,
+                _by_decision(found.open_breaks, found.accepted_breaks),
+                _by_decision(truth.open_breaks, truth.accepted_breaks),
             ),
         )
     )
@@ -97,6 +127,11 @@ def show(console: Console, scenario: Scenario, judgement: Judgement, pace: str) 
 
 def _by(name: str, rows: Mapping[str, Row]) -> Counter[str]:
     return Counter(row[name] for row in rows.values())
+
+
+def _by_decision(*breaks: Mapping[str, Row]) -> Counter[str]:
+    decisions = [row["decision"] for rows in breaks for row in rows.values()]
+    return Counter(decision["state"] for decision in decisions if decision is not None)
 
 
 def _beside(left: RenderableType, right: RenderableType) -> Table:
@@ -211,14 +246,16 @@ def _late_text(alert: Row) -> str:
 
 def _verdict(console: Console, judgement: Judgement) -> None:
     truth, differences = judgement.truth, judgement.differences
-    rows = len(truth.payments) + len(truth.obligations) + len(truth.open_breaks) + len(truth.live_alerts)
+    rows = sum(
+        map(len, (truth.payments, truth.obligations, truth.references, truth.open_breaks, truth.accepted_breaks))
+    ) + len(truth.live_alerts)
     if judgement.is_exact:
         console.print(
             Group(
                 Text("EXACT", style="bold green"),
                 Text(
-                    f"All {rows:,} payments, obligations, open breaks and late alerts equal the simulator's own "
-                    "evaluation of the contract, field by field, and there are no others. "
+                    f"All {rows:,} payments, obligations, references, open and accepted breaks and late alerts equal "
+                    "the simulator's own evaluation of the contract, field by field, and there are no others. "
                     f"All {sum(truth.dead_letters.values()):,} dead letters are the bad records, byte for byte."
                 ),
             )

@@ -43,6 +43,8 @@ class CommitCounts:
 
     events: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     """Records of the inputs, by topic, record type and outcome."""
+    decisions: Counter[tuple[str]] = field(default_factory=Counter)
+    """Decisions about breaks that were read, by action."""
     facts: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Facts by table and outcome: `learned` or `repeated`."""
     dead_letters: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -57,6 +59,7 @@ class CommitCounts:
     def add(self, other: "CommitCounts") -> None:
         """Add the counts of a stage."""
         self.events.update(other.events)
+        self.decisions.update(other.decisions)
         self.facts.update(other.facts)
         self.dead_letters.update(other.dead_letters)
         self.outputs.update(other.outputs)

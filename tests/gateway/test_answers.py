@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from openapi_spec_validator import validate
 
 from app import SERVICE_VERSION, create_app
-from domain.facts import PaymentInitiated
-from domain.time import rfc3339
+from domain.facts import PaymentInitiated, ProcessorSettled
+from domain.ids import parts_of_key
+from domain.time import DAY, rfc3339
 from gateway.rest.answers import ResultPage
 from gateway.rest.errors import CODES
 from gateway.rest.handlers import OPERATIONS, ReconciliationApi
@@ -48,6 +49,13 @@ def checked(operation_id: str, answer: Answer) -> Any:
     return answer.json
 
 
+def path_of(key: str, kind: str = "payments") -> str:
+    """The path of a record: a reference is two parts of it."""
+    return f"/v1/{kind}/" + "/".join(
+        quote(part, safe="") for part in (parts_of_key(key) if kind == "references" else [key])
+    )
+
+
 def pages(served: Served, operation_id: str, path: str) -> Iterator[list[dict[str, Any]]]:
     after = ""
     while True:
@@ -62,20 +70,27 @@ def test_a_record_from_the_read_model_is_the_published_record(month, served):
     for operation_id, path, topic in (
         ("payment", "payments", topics.PAYMENT_RECONCILIATIONS),
         ("obligation", "obligations", topics.OBLIGATION_RECONCILIATIONS),
+        ("reference", "references", topics.REFERENCE_RECONCILIATIONS),
         ("exception", "exceptions", topics.MISMATCH_ALERTS),
         ("late_alert", "late-alerts", topics.LATE_PAYMENT_ALERTS),
     ):
         known = rows(month, topic)
-        assert len(known) > 15
+        assert len(known) > 10
         for key, row in list(known.items())[:15]:
-            assert checked(operation_id, served.ask(f"/v1/{path}/{quote(key, safe='')}")) == row
+            assert checked(operation_id, served.ask(path_of(key, path))) == row
 
 
-@pytest.mark.parametrize("operation_id", ["payment", "obligation"])
-def test_a_live_record_is_the_published_record(month, served, operation_id):
-    topic = {"payment": topics.PAYMENT_RECONCILIATIONS, "obligation": topics.OBLIGATION_RECONCILIATIONS}[operation_id]
+@pytest.mark.parametrize(
+    ("operation_id", "topic"),
+    [
+        ("payment", topics.PAYMENT_RECONCILIATIONS),
+        ("obligation", topics.OBLIGATION_RECONCILIATIONS),
+        ("reference", topics.REFERENCE_RECONCILIATIONS),
+    ],
+)
+def test_a_live_record_is_the_published_record(month, served, operation_id, topic):
     for key, row in rows(month, topic).items():
-        found = checked(operation_id, served.ask(f"/v1/{operation_id}s/{key}?live=true"))
+        found = checked(operation_id, served.ask(f"{path_of(key, f'{operation_id}s')}?live=true"))
         live = found.pop("live")
         assert live["worker"] == "alone"
         assert 0 <= live["partition"] < 4
@@ -87,7 +102,7 @@ def test_a_live_record_is_the_published_record(month, served, operation_id):
 
 def test_an_explanation_comes_from_live_state(month, served):
     alerts = [row for row in rows(month, topics.MISMATCH_ALERTS).values() if row["lifecycle"] != "resolved"]
-    assert {alert["key_kind"] for alert in alerts} == {"payment", "obligation"}
+    assert {alert["key_kind"] for alert in alerts} == {"payment", "obligation", "reference"}
     for alert in alerts:
         path = f"/v1/exceptions/{alert['break_id']}/explanation"
         found = checked("explanation", served.ask(path))
@@ -121,6 +136,9 @@ def test_filters_narrow_lists(month, served):
     alerts = list(rows(month, topics.MISMATCH_ALERTS).values())
     late = list(rows(month, topics.LATE_PAYMENT_ALERTS).values())
     owed = list(rows(month, topics.OBLIGATION_RECONCILIATIONS).values())
+    held = sorted(rows(month, topics.REFERENCE_RECONCILIATIONS).values(), key=lambda row: row["status"] != "held")
+    assignee = next(row["decision"]["assignee"] for row in alerts if row["decision"] is not None)
+    assigned = [row for row in alerts if row["decision"] is not None and row["decision"]["assignee"] == assignee]
     one = next(row for row in alerts if row["lifecycle"] == "resolved")
     tenant, prop = owed[3]["tenant_id"], owed[3]["property_id"]
     about = f"class={one['class']}&key_kind={one['key_kind']}&key={one['key']}"
@@ -131,6 +149,12 @@ def test_filters_narrow_lists(month, served):
         ("exceptions", "exceptions?state=any", alerts),
         ("exceptions", f"exceptions?state=resolved&{about}", narrow),
         ("exceptions", "exceptions?priority=3", [row for row in still if row["priority"] == 3]),
+        ("exceptions", "exceptions?key_kind=reference", [row for row in still if row["key_kind"] == "reference"]),
+        ("exceptions", "exceptions?decision=none", [row for row in still if row["decision"] is None]),
+        ("exceptions", f"exceptions?state=any&assignee={assignee}", assigned),
+        ("references", "references?", held),
+        ("references", "references?status=held", [row for row in held if row["status"] == "held"]),
+        ("references", f"references?payment={held[0]['payment_id']}", [held[0]]),
         ("exceptions", "exceptions?currency=USD", [row for row in still if row["currency"] == "USD"]),
         ("late_alerts", "late-alerts?", [row for row in late if row["ended_at"] is None]),
         ("late_alerts", "late-alerts?state=ended", [row for row in late if row["ended_at"] is not None]),
@@ -160,28 +184,51 @@ def test_ageing_adds_up(month, served):
     [
         ("payment_history", "payments", topics.PAYMENT_RECONCILIATIONS, "payment_id"),
         ("obligation_history", "obligations", topics.OBLIGATION_RECONCILIATIONS, "obligation_id"),
+        ("reference_history", "references", topics.REFERENCE_RECONCILIATIONS, "reference_key"),
         ("exception_history", "exceptions", topics.MISMATCH_ALERTS, "break_id"),
     ],
 )
 def test_a_history_has_every_version_newest_first(month, served, operation_id, path, topic, key):
     versions: dict[str, list[dict[str, Any]]] = {}
     for record in month.emitted(topic):
-        row = output_to_json(record)
-        versions.setdefault(row[key], []).append(row)
+        versions.setdefault(getattr(record, key), []).append(output_to_json(record))
     longest = max(versions, key=lambda one: len(versions[one]))
     assert len(versions[longest]) > 1
     for limit in (1, 500):
-        found = list(pages(served, operation_id, f"/v1/{path}/{longest}/history?limit={limit}"))
+        found = list(pages(served, operation_id, f"{path_of(longest, path)}/history?limit={limit}"))
         assert [item for items in found for item in items] == versions[longest][::-1]
 
 
 def initiation(payment_id: str) -> PaymentInitiated:
     given = {
-        "event_id": f"e-{len(payment_id)}", "occurred_at": 0, "payment_id": payment_id,
+        "event_id": f"e-{len(payment_id)}", "occurred_at": 20_605 * DAY, "payment_id": payment_id,
         "tenant_id": "T", "property_id": "H", "obligation_id": "O", "installment_id": None, "amount_minor": 100,
         "currency": "USD", "method": "CARD", "processor": "acme", "processor_reference": None,
     }  # fmt: skip
     return PaymentInitiated(**given)
+
+
+def test_a_reference_may_contain_any_character():
+    driver = Driver(partitions=2, now=20_605 * DAY)
+    settled = {
+        "event_id": "e", "occurred_at": 20_605 * DAY, "payment_id": None, "outcome": "SETTLED", "gross_minor": 100,
+        "fee_minor": None, "net_minor": None, "currency": "USD", "reason_code": None, "payout_id": None,
+        "value_date": None,
+    }  # fmt: skip
+    keys = [(processor, reference) for processor in STRANGE[:6] for reference in STRANGE[:6]]
+    for processor, reference in keys:
+        driver.pipe(ProcessorSettled(**settled, processor=processor, processor_reference=reference))
+    driver.run()
+    owner = InProcessLiveState(driver.worker, "w", "", {})
+    with Served(ReconciliationApi(MemoryReadModel(driver), owner, "0")) as served:
+        for processor, reference in keys:
+            for live in ("", "?live=true"):
+                path = f"/v1/references/{quote(processor, safe='')}/{quote(reference, safe='')}{live}"
+                found = served.ask(path).json
+                assert (found.get("processor"), found.get("processor_reference")) == (processor, reference)
+                assert found["gross_minor"] == {"USD": 100}
+        listed = [item for items in pages(served, "references", "/v1/references?limit=7") for item in items]
+        assert sorted((item["processor"], item["processor_reference"]) for item in listed) == sorted(keys)
 
 
 STRANGE = ["a/b", "a%2Fb", "ü {x} ?&#+ %", "..x", "{}", "a b\n", "\U0001f600" * 100, "x" * 512]
@@ -268,9 +315,18 @@ def test_a_worker_serves_none_of_fausts_pages():
     assert {method for method, _ in served} == {"GET", "HEAD"}
 
 
-@pytest.mark.parametrize("path", ["payments/{}", "exceptions?key={}", "tenants/T/obligations?after={}"])
-def test_the_length_of_an_id_is_counted_in_characters_as_described(served, path):
-    assert served.ask(f"/v1/{path.format('x' * 513)}").code == "bad_parameter"
+@pytest.mark.parametrize(
+    ("path", "longest"),
+    [
+        ("payments/{}", 512),
+        ("references/acme/{}", 512),
+        ("exceptions?key={}", 2_049),
+        ("tenants/T/obligations?after={}", 512),
+        ("references?after={}", 2_049),
+    ],
+)
+def test_the_length_of_an_id_is_counted_in_characters_as_described(served, path, longest):
+    assert served.ask(f"/v1/{path.format('x' * (longest + 1))}").code == "bad_parameter"
     # 250 emojis have 1,000 bytes of UTF-8. Percent-encoded, 512 of them are longer than a URL may be.
     for allowed in ("x" * 512, "\U0001f600" * 250):
         assert served.ask(f"/v1/{path.format(quote(allowed))}").status in (200, 404)

@@ -24,17 +24,22 @@ from tests.kit.driver import Driver, Worker, World, all_sources
 from tests.kit.serving import TOKEN, Answer, InProcessLiveState, MemoryReadModel, Served, ask
 from tools.local.processes import free_ports
 
+TOPIC_OF = {
+    "payment": topics.PAYMENT_RECONCILIATIONS,
+    "obligation": topics.OBLIGATION_RECONCILIATIONS,
+    "reference": topics.REFERENCE_RECONCILIATIONS,
+}
+
 
 def known(driver: Driver, kind: str) -> list[str]:
-    topic = topics.PAYMENT_RECONCILIATIONS if kind == "payment" else topics.OBLIGATION_RECONCILIATIONS
-    return list(driver.last(topic))
+    return list(driver.last(TOPIC_OF[kind]))
 
 
 def live(served: Served, kind: str, key: str, **more: Any) -> Answer:
     return served.ask(f"/v1/{kind}s/{key}?live=true", **more)
 
 
-@pytest.mark.parametrize("kind", ["payment", "obligation"])
+@pytest.mark.parametrize("kind", TOPIC_OF)
 def test_any_worker_returns_the_owners_answer(month, pair, kind):
     named = set()
     for key in known(month, kind):
@@ -42,7 +47,9 @@ def test_any_worker_returns_the_owners_answer(month, pair, kind):
         assert first.status == second.status == 200
         assert first.json == second.json
         found = first.json
-        assert found[f"{kind}_id"] == key
+        assert key == (
+            found[f"{kind}_id"] if kind != "reference" else f"{found['processor']}/{found['processor_reference']}"
+        )
         assert found["live"]["worker"] == ("even", "odd")[found["live"]["partition"] % 2]
         named.add(found["live"]["worker"])
     assert named == {"even", "odd"}
@@ -218,6 +225,9 @@ def test_the_owner_reads_the_facts_of_the_partition():
 # Only committed state is read
 
 
+BEGIN = 20_605 * DAY
+
+
 def committed_of(driver: Driver) -> CommittedReader:
     world = driver.world
     engine = driver.worker.engine
@@ -231,7 +241,7 @@ def look(committed: CommittedReader, key: str) -> tuple[str, int, int] | None:
     return asyncio.run(committed.read("payment", key, see))
 
 
-def initiation(at: int = 0) -> PaymentInitiated:
+def initiation(at: int = BEGIN) -> PaymentInitiated:
     return PaymentInitiated(
         event_id="e-1",
         occurred_at=at,
@@ -248,7 +258,7 @@ def initiation(at: int = 0) -> PaymentInitiated:
     )
 
 
-def settlement(at: int = 0) -> ProcessorSettled:
+def settlement(at: int = BEGIN) -> ProcessorSettled:
     return ProcessorSettled(
         event_id="e-2",
         occurred_at=at,
@@ -267,34 +277,34 @@ def settlement(at: int = 0) -> ProcessorSettled:
 
 
 def test_the_open_transaction_is_not_visible():
-    driver = Driver(partitions=1)
+    driver = Driver(partitions=1, now=BEGIN)
     committed = committed_of(driver)
     assert look(committed, "P") is None
     driver.pipe(initiation())
     driver.run()
-    assert look(committed, "P") == ("initiated", 1, 0)
+    assert look(committed, "P") == ("initiated", 1, BEGIN)
     driver.pipe(settlement())
     for source in list(driver.worker.engine.expected):
         driver.worker.read(source, 100)
     assert driver.worker.engine.buffered()
-    assert look(committed, "P") == ("initiated", 1, 0)
+    assert look(committed, "P") == ("initiated", 1, BEGIN)
     driver.worker.commit()
-    assert look(committed, "P") == ("settled", 2, 0)
+    assert look(committed, "P") == ("settled", 2, BEGIN)
 
 
 def test_the_view_is_as_of_the_committed_watermark_not_the_clock():
-    driver = Driver(partitions=1)
+    driver = Driver(partitions=1, now=BEGIN)
     committed = committed_of(driver)
     driver.pipe(initiation())
     driver.run()
-    driver.world.now = 60 * DAY  # no input has been read up to this instant
-    assert look(committed, "P") == ("initiated", 1, 0)
+    driver.world.now = BEGIN + 60 * DAY  # no input has been read up to this instant
+    assert look(committed, "P") == ("initiated", 1, BEGIN)
     driver.run()
-    assert look(committed, "P") == ("exception", 1, 60 * DAY)
+    assert look(committed, "P") == ("exception", 1, BEGIN + 60 * DAY)
 
 
 def test_a_watermark_received_before_the_store_is_written_opens_no_false_break():
-    world = World(partitions=1)
+    world = World(partitions=1, now=BEGIN)
     world.broker.generation = 1
     router, keeper = Worker(world), Worker(world)
     inputs = [source for source in all_sources(world) if source.topic in topics.INPUTS]
@@ -304,11 +314,11 @@ def test_a_watermark_received_before_the_store_is_written_opens_no_false_break()
     world.pipe(initiation())
     for worker in (router, keeper, router, keeper):
         worker.run_until_idle()
-    assert look(committed, "P") == ("initiated", 1, 0)
+    assert look(committed, "P") == ("initiated", 1, BEGIN)
     # The settlement is in time. The keeper reads it together with the end of the partition, so one transaction
     # has both it and the new watermark. The watermark returns from the broker before the store is written.
-    world.now = 60 * DAY
-    world.pipe(settlement(DAY))
+    world.now = BEGIN + 60 * DAY
+    world.pipe(settlement(BEGIN + DAY))
     router.run_until_idle()
     write = keeper.write
     seen = []
@@ -320,12 +330,12 @@ def test_a_watermark_received_before_the_store_is_written_opens_no_false_break()
 
     keeper.write = late  # type: ignore[method-assign]
     keeper.run_until_idle()
-    assert seen[0] == ("initiated", 1, 0)
-    assert look(committed, "P") == ("exception", 2, 60 * DAY)  # it was never posted
+    assert seen[0] == ("initiated", 1, BEGIN)
+    assert look(committed, "P") == ("exception", 2, BEGIN + 60 * DAY)  # it was never posted
 
 
 def test_a_key_of_another_worker_is_not_read():
-    driver = Driver(partitions=1)
+    driver = Driver(partitions=1, now=BEGIN)
     committed = committed_of(driver)
     driver.pipe(initiation())
     driver.run()

@@ -5,11 +5,12 @@ not by the code that makes them in the service.
 """
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
+from domain.ids import two_part_key
 from domain.records import ObligationReconciliation, Output
 from domain.time import DAY
 from read_model.documents import DocumentKind
@@ -28,12 +29,28 @@ from tests.kit.memory import State
 TOPICS: dict[DocumentKind, topics.Topic] = {
     "payments": topics.PAYMENT_RECONCILIATIONS,
     "obligations": topics.OBLIGATION_RECONCILIATIONS,
+    "processor_references": topics.REFERENCE_RECONCILIATIONS,
     "breaks": topics.MISMATCH_ALERTS,
     "alerts": topics.LATE_PAYMENT_ALERTS,
 }
-KEYS = {"payments": "payment_id", "obligations": "obligation_id", "breaks": "break_id", "alerts": "alert_id"}
+KEYS = {
+    "payments": "payment_id",
+    "obligations": "obligation_id",
+    "processor_references": "reference_key",
+    "breaks": "break_id",
+    "alerts": "alert_id",
+}
 MAPS = frozenset({"by_obligation", "paid", "pending"})
-"""The contract's maps whose keys are ids."""
+"""The contract's maps."""
+PLACE = frozenset({"partition", "offset"})
+"""What a current document has of the place of its record."""
+
+
+def key_of(kind: str, row: Mapping[str, Any]) -> str:
+    """Return the key of a record as the contract's JSON or a consumer has it."""
+    if kind == "processor_references":
+        return two_part_key(row["processor"], row["processor_reference"])
+    return str(row[KEYS[kind]])
 
 
 @dataclass(frozen=True)
@@ -66,18 +83,18 @@ def _arrived(driver: Driver) -> Iterable[ReceivedRecord]:
         for number in range(driver.world.broker.partitions[topic]):
             for offset, record in enumerate(driver.world.broker.logs[topic, number]):
                 if record is not None and record.state is State.COMMITTED:
-                    output = driver.world.codec.decode_output(record.value)
+                    output = None if record.value is None else driver.world.codec.decode_output(record.value)
                     yield ReceivedRecord(kind, topic.name, number, offset, record.key, record.value, output)
 
 
 def row_of(document: Document) -> Row:
     """Convert a document to the contract's record: pairs become maps, and fields for queries are dropped."""
-    extra = {"_id", "open", "live", "obligation_ids"}
+    extra = {"_id", "open", "live", "obligation_ids", "reference_key", *PLACE}
     return {name: _plain(name, value) for name, value in document.items() if name not in extra}
 
 
 def _plain(name: str, value: Any) -> Any:
-    if name in MAPS:
+    if name in MAPS or (name == "gross_minor" and isinstance(value, list)):
         assert len({pair["id"] for pair in value}) == len(value)
         assert all(set(pair) == {"id", "amount_minor"} for pair in value)
         return {pair["id"]: pair["amount_minor"] for pair in value}
@@ -92,38 +109,70 @@ def rows_of(arrived: Iterable[ReceivedRecord]) -> dict[str, list[Row]]:
     """The decoded output records, by kind."""
     rows: dict[str, list[Row]] = {kind: [] for kind in KEYS}
     for one in arrived:
-        rows[one.kind].append(wire.decode(one.value or b""))
+        if one.value is not None:
+            rows[one.kind].append(wire.decode(one.value))
     return rows
 
 
-async def faults_of(mongo: Mongo, rows: dict[str, list[Row]], *, whole_history: bool = True) -> list[str]:
-    """Return the differences of the collections from the last rows, and of the histories from all rows."""
+def gone_of(arrived: Iterable[ReceivedRecord]) -> dict[str, set[str]]:
+    """The keys whose last record is a tombstone, by kind."""
+    last = {(one.kind, one.key): one.value for one in arrived}
+    gone: dict[str, set[str]] = {kind: set() for kind in KEYS}
+    for (kind, key), value in last.items():
+        if value is None and key is not None:
+            gone[kind].add(key.decode())
+    return gone
+
+
+async def faults_of(
+    mongo: Mongo,
+    rows: dict[str, list[Row]],
+    *,
+    gone: Mapping[str, Collection[str]] | None = None,
+    whole_history: bool = True,
+) -> list[str]:
+    """Return the differences of the collections from the last rows, and of the histories from all rows.
+
+    Args:
+        mongo: the database.
+        rows: all records, by kind.
+        gone: the keys whose last record is a tombstone, by kind.
+        whole_history: whether the histories have nothing but these rows.
+
+    """
     faults = []
     for kind, published in rows.items():
-        key = KEYS[kind]
+        ended = {} if gone is None else gone.get(kind, ())
         newest: dict[str, Row] = {}
         for row in published:
-            if row[key] not in newest or newest[row[key]]["version"] < row["version"]:
-                newest[row[key]] = row
-        documents = {document["_id"]: document for document in await mongo.find(kind, {})}
+            key = key_of(kind, row)
+            if key not in ended and (key not in newest or newest[key]["version"] < row["version"]):
+                newest[key] = row
+        documents = {document["_id"]: document for document in await mongo.find(kind, {"gone": None})}
         faults += _differences(kind, newest, {at: row_of(document) for at, document in documents.items()})
         for at, document in documents.items():
-            flag = {"breaks": ("open", "resolved_at"), "alerts": ("live", "ended_at")}.get(kind)
-            if flag is not None and document[flag[0]] is not (document[flag[1]] is None):
-                faults.append(f"{kind} {at}: {flag[0]} is {document[flag[0]]}")
+            if kind == "breaks" and document["open"] is not (document["lifecycle"] in ("opened", "updated")):
+                faults.append(f"{kind} {at}: open is {document['open']}")
+            if kind == "alerts" and document["live"] is not (document["ended_at"] is None):
+                faults.append(f"{kind} {at}: live is {document['live']}")
+            if kind == "processor_references" and document["reference_key"] != at:
+                faults.append(f"{kind} {at}: reference_key is {document['reference_key']}")
             if kind == "payments":
-                initiated = [document["initiated"]["obligation_id"]] if document["initiated"] else []
-                touched = sorted({*initiated, *(pair["id"] for pair in document["posted"]["by_obligation"])})
-                if document["obligation_ids"] != touched:
+                touched = {pair["id"] for pair in document["posted"]["by_obligation"]}
+                touched |= {allocation["obligation_id"] for allocation in document["allocations"]}
+                if document["initiated"]:
+                    touched.add(document["initiated"]["obligation_id"])
+                if document["obligation_ids"] != sorted(touched):
                     faults.append(f"{kind} {at}: obligation_ids are {document['obligation_ids']}")
         history = {document["_id"]: document for document in await mongo.find(f"{kind}_history", {})}
-        versions = {f"{row[key]}@{row['version']}": row for row in published}
+        versions = {f"{key_of(kind, row)}@{row['version']}": row for row in published}
         found = {at: row_of(document["record"]) for at, document in history.items()}
         if not whole_history:
             found = {at: row for at, row in found.items() if at in versions}
         faults += _differences(f"{kind}_history", versions, found)
         for at, document in history.items():
-            if (document["key"], document["version"]) != (document["record"][key], document["record"]["version"]):
+            record = document["record"]
+            if (document["key"], document["version"]) != (key_of(kind, record), record["version"]):
                 faults.append(f"{kind}_history {at}: {document['key']}, {document['version']}")
     return faults
 
@@ -140,7 +189,7 @@ async def found_in(mongo: Mongo) -> Found:
     """Return the current documents for the comparison with the truth."""
     found = Found()
     for kind in KEYS:
-        for document in await mongo.find(kind, {}):
+        for document in await mongo.find(kind, {"gone": None}):
             found.take(row_of(document))
     return found
 
@@ -174,3 +223,8 @@ def obligation(key: str = "O-1", version: int = 1, **changes: Any) -> ReceivedRe
     record = ObligationReconciliation(**{**fields, **changes})
     value = Codec().encode(record, "obligation-reconciliations")
     return ReceivedRecord("obligations", "obligation-reconciliations", 0, version, key.encode(), value, record)
+
+
+def tombstone(key: str = "O-1", offset: int = 1, partition: int = 0) -> ReceivedRecord:
+    """Say that an obligation is no more."""
+    return ReceivedRecord("obligations", "obligation-reconciliations", partition, offset, key.encode(), None, None)

@@ -21,6 +21,7 @@ from domain.records import (
     MismatchAlert,
     ObligationReconciliation,
     PaymentReconciliation,
+    ReferenceReconciliation,
 )
 from gateway.rest.access import Access
 from gateway.rest.handlers import OPERATIONS, ReconciliationApi
@@ -34,6 +35,7 @@ from read_model.queries import (
     BreakQuery,
     LateAlertQuery,
     ObligationQuery,
+    ReferenceQuery,
     break_cursor,
     late_alert_cursor,
 )
@@ -48,11 +50,16 @@ TOPIC_OF: dict[type[Any], topics.Topic] = {
     PaymentReconciliation: topics.PAYMENT_RECONCILIATIONS,
     MismatchAlert: topics.MISMATCH_ALERTS,
     ObligationReconciliation: topics.OBLIGATION_RECONCILIATIONS,
+    ReferenceReconciliation: topics.REFERENCE_RECONCILIATIONS,
     LatePaymentAlert: topics.LATE_PAYMENT_ALERTS,
 }
+LISTED_AS = {BreakLifecycle.RESOLVED: "resolved", BreakLifecycle.ACCEPTED: "accepted"}
+SPECIAL = frozenset({"state", "decision", "assignee"})
+"""Parameters that are no fields of a record."""
 KEY_OF: dict[type[Any], str] = {
     PaymentReconciliation: "payment_id",
     ObligationReconciliation: "obligation_id",
+    ReferenceReconciliation: "reference_key",
     MismatchAlert: "break_id",
 }
 
@@ -78,6 +85,9 @@ class MemoryReadModel:
     async def get_obligation(self, obligation_id: str) -> Any:
         return (await self._last(ObligationReconciliation)).get(obligation_id)
 
+    async def get_reference(self, reference_key: str) -> Any:
+        return (await self._last(ReferenceReconciliation)).get(reference_key)
+
     async def get_break(self, break_id: str) -> Any:
         return (await self._last(MismatchAlert)).get(break_id)
 
@@ -95,13 +105,20 @@ class MemoryReadModel:
         found.sort(key=lambda one: one.obligation_id)
         return [one for one in found if after is None or one.obligation_id > after][:limit]
 
+    async def list_references(self, only: ReferenceQuery, *, after: str | None, limit: int) -> list[Any]:
+        found = [one for one in (await self._last(ReferenceReconciliation)).values() if _matches(one, only)]
+        found.sort(key=lambda one: one.reference_key)
+        return [one for one in found if after is None or one.reference_key > after][:limit]
+
     async def list_breaks(self, only: BreakQuery, *, after: str | None, limit: int) -> list[Any]:
         assert only.property_id is only.tenant_id is UNSET, "the tests over MongoDB have these"
         found = [
             one
             for one in (await self._last(MismatchAlert)).values()
             if _matches(one, only)
-            and only.state in ("any", "resolved" if one.lifecycle == BreakLifecycle.RESOLVED else "open")
+            and only.state in ("any", LISTED_AS.get(one.lifecycle, "open"))
+            and only.decision in (UNSET, "none" if one.decision is None else one.decision.state)
+            and only.assignee in (UNSET, None if one.decision is None else one.decision.assignee)
         ]
         found.sort(key=lambda one: (one.priority, one.opened_at, one.break_id))
         return _after(found, after, break_cursor)[:limit]
@@ -137,8 +154,8 @@ class MemoryReadModel:
 
 
 def _matches(record: Any, only: Any) -> bool:
-    values = msgspec.structs.asdict(only).items()
-    return all(name == "state" or value is UNSET or value == getattr(record, name) for name, value in values)
+    values = {name: value for name, value in msgspec.structs.asdict(only).items() if name not in SPECIAL}
+    return all(value is UNSET or value == getattr(record, name) for name, value in values.items())
 
 
 def _after(found: list[Any], after: str | None, cursor: Callable[[Any], str]) -> list[Any]:

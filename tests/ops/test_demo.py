@@ -15,7 +15,7 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 from rich.console import Console
 
-from domain.records import LateStage, ObligationStatus, PaymentStatus
+from domain.records import DecisionState, LateStage, ObligationStatus, PaymentStatus, ReferenceStatus
 from domain.time import DAY
 from ops.commands import demo
 from ops.console import Failure
@@ -100,7 +100,10 @@ def reconciled(scenario: Scenario, at: int) -> Any:
         broker.publish(by_name[delivery.topic], delivery.key.encode(), value)
     driver.run()
     follower = Follower.__new__(Follower)
-    follower.last = {topic: dict(broker.last(topic)) for topic in topics.OUTPUTS}
+    follower.last = {topic: {} for topic in topics.OUTPUTS}
+    for topic in topics.OUTPUTS:
+        for record in broker.records(topic):
+            follower._keep(topic, record.key, record.value)
     follower.letters = [
         DeadLetterRecord(record.key, record.value, list(record.headers))
         for record in broker.records(topics.DEAD_LETTER)
@@ -172,6 +175,8 @@ def test_wrong_counts_stand_out(scenario: Scenario, at: int) -> None:
 def test_every_status_and_stage_has_a_description() -> None:
     assert set(rendering.PAYMENT_WORDS) == set(PaymentStatus)
     assert set(rendering.OBLIGATION_WORDS) == set(ObligationStatus)
+    assert set(rendering.REFERENCE_WORDS) == set(ReferenceStatus)
+    assert set(rendering.DECISION_WORDS) == set(DecisionState)
     assert set(rendering.STAGE_WORDS) == set(LateStage)
 
 

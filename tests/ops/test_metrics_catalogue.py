@@ -1,13 +1,22 @@
 """docs/metrics.md says what is so."""
 
+from typing import get_args
+
+from domain.facts import DecisionAction
 from domain.records import (
     AgeingBucket,
     BreakLifecycle,
+    DecisionState,
     LateLifecycle,
     LateStage,
     ObligationStatus,
     PaymentStatus,
+    ReferenceStatus,
 )
+from domain.tally import WAITING_FOR
+from read_model.documents import KINDS
+from read_model.metrics import OUTCOMES
+from streams.topology import TOPOLOGY
 from tests.kit.metrics_catalogue import CATALOGUE, VALUES
 
 
@@ -17,6 +26,13 @@ def test_closed_lists_are_those_of_the_domain() -> None:
         ("rentmatch_obligations", "status", ObligationStatus),
         ("rentmatch_obligations_ageing", "bucket", AgeingBucket),
         ("rentmatch_late_alerts", "stage", LateStage),
+        ("rentmatch_breaks_by_decision", "decision", DecisionState),
+        ("rentmatch_references", "status", ReferenceStatus),
+        ("rentmatch_waiting_since_timestamp_seconds", "what", WAITING_FOR),
+        ("rentmatch_decisions_total", "action", get_args(DecisionAction)),
+        ("rentmatch_facts_total", "table", [table.name for table in TOPOLOGY.tables]),
+        ("rentmatch_read_model_documents_total", "collection", KINDS),
+        ("rentmatch_read_model_documents_total", "outcome", OUTCOMES),
         ("rentmatch_break_transitions_total", "lifecycle", BreakLifecycle),
         ("rentmatch_late_alert_transitions_total", "lifecycle", LateLifecycle),
     ):

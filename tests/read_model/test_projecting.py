@@ -5,6 +5,8 @@ import hashlib
 import random
 import re
 from base64 import b64decode, b64encode
+from dataclasses import replace
+from itertools import permutations
 from pathlib import Path
 
 import bson
@@ -12,14 +14,28 @@ import pymongo
 import pytest
 
 import read_model.mongo
-from domain.records import InstallmentView, ObligationReconciliation
+from domain.records import InstallmentView, ObligationReconciliation, PaymentReconciliation, Posted, Settled
 from read_model.documents import INDEXES, KINDS, document_of, kind_of, record_of
 from read_model.mongo import Driver, Index, Mongo, MongoConfigError, MongoUnavailable
+from read_model.projector import received
+from read_model.queries import ObligationQuery, ReadModel
 from read_model.writer import POISONED_BYTES_KEPT, ReadModelWriter, ReceivedRecord
 from simulator.compare import compare
+from streams import topics
+from streams.codec.codec import Codec
 from tests.kit.environment import TEST_SEED
 from tests.kit.mongo import MongoServer
-from tests.kit.projected import faults_of, found_in, month, obligation, parts, record_of_kind, rows_of
+from tests.kit.projected import (
+    faults_of,
+    found_in,
+    gone_of,
+    month,
+    obligation,
+    parts,
+    record_of_kind,
+    rows_of,
+    tombstone,
+)
 
 NOW = 1_785_000_000_000_000
 SEED = TEST_SEED or 1
@@ -30,7 +46,7 @@ def clock() -> int:
 
 
 def test_each_record_survives_the_conversion_to_a_document():
-    arrived = month(SEED, 25, 5).arrived
+    arrived = [one for one in month(SEED, 25, 5).arrived if one.record is not None]
     assert {kind_of(one.record) for one in arrived} == set(KINDS)
     for one in arrived:
         assert record_of(type(one.record), document_of(one.record)) == one.record
@@ -39,7 +55,7 @@ def test_each_record_survives_the_conversion_to_a_document():
 def test_order_duplicates_and_batches_do_not_matter(mongo_server: MongoServer, driver: Driver):
     """Two concurrent writers, each with all records in an order of its own."""
     story = month(SEED, 25, 5)
-    rows = rows_of(story.arrived)
+    rows, gone = rows_of(story.arrived), gone_of(story.arrived)
     assert any(len([row for row in some if row[key] == some[0][key]]) > 2 for key, some in
                (("obligation_id", rows["obligations"]), ("payment_id", rows["payments"])))  # fmt: skip
     for seed in range(SEED, SEED + 2):
@@ -54,7 +70,7 @@ def test_order_duplicates_and_batches_do_not_matter(mongo_server: MongoServer, d
 
         async def both(random_=rng, client=mongo, act=write):
             await asyncio.gather(act(parts(story.arrived, random_)), act(parts(story.arrived, random_)))
-            assert await faults_of(client, rows) == [], f"RENTMATCH_TEST_SEED={SEED}"
+            assert await faults_of(client, rows, gone=gone) == [], f"RENTMATCH_TEST_SEED={SEED}"
             assert compare(story.truth, await found_in(client)) == []
             assert await client.find("poisoned", {}) == []
             await client.close()
@@ -80,6 +96,95 @@ def test_an_older_version_changes_nothing_and_is_counted(loop, mongo: Mongo):
         assert [document["_id"] for document in history] == ["O-1@5", "O-1@4"]
 
     loop.run(run())
+
+
+HISTORY_OF_A_KEY = (
+    obligation(version=1),
+    obligation(version=2),
+    tombstone(offset=3),
+    obligation(version=4),
+    tombstone(offset=5),
+)
+"""Published, changed, taken back, published again, taken back again."""
+
+
+@pytest.mark.parametrize("length", range(1, len(HISTORY_OF_A_KEY) + 1))
+def test_a_tombstone_ends_what_was_before_it_in_whatever_order_they_come(loop, mongo: Mongo, length: int):
+    """Each writer has the records in an order of its own, one by one or together, some twice."""
+    told = HISTORY_OF_A_KEY[:length]
+
+    async def run():
+        model = ReadModel(mongo)
+        for number, order in enumerate(permutations(told)):
+            writer = ReadModelWriter(mongo, clock)
+            await mongo.delete("obligations", {"_id": "O-1"})
+            for batch in [[one] for one in (*order, order[0])] if number % 2 else [[*order, order[-1]]]:
+                await writer.write(batch)
+            found = await model.get_obligation("O-1")
+            assert found == told[-1].record, [(one.offset, one.is_tombstone) for one in order]
+            assert len(await model.list_obligations(ObligationQuery(), limit=9)) == (told[-1].record is not None)
+        versions = await model.list_versions(ObligationReconciliation, "O-1", limit=9)
+        assert [one.version for one in versions] == [one.offset for one in told if one.record is not None][::-1]
+
+    loop.run(run())
+
+
+def test_deletions_are_counted_and_a_replay_deletes_nothing_again(loop, mongo: Mongo):
+    async def run():
+        writer = ReadModelWriter(mongo, clock)
+        assert await writer.write([obligation(version=1), obligation("O-2", 2)]) == {
+            ("obligations", "written"): 2, ("obligations", "older"): 0,
+            ("obligations_history", "written"): 2, ("obligations_history", "older"): 0,
+        }  # fmt: skip
+        deleted = {("obligations", "deleted"): 1, ("obligations", "older"): 0}
+        assert await writer.write([tombstone(offset=3)]) == deleted
+        assert await writer.write([tombstone(offset=3)]) == {("obligations", "deleted"): 0, ("obligations", "older"): 1}
+        # A projector that lost the partition still has the first record in hand.
+        late = await writer.write([obligation(version=1)])
+        assert (late["obligations", "written"], late["obligations", "older"]) == (0, 1)
+        assert [one["_id"] for one in await mongo.find("obligations", {"gone": None})] == ["O-2"]
+        assert (await writer.write([obligation(version=4)]))["obligations", "written"] == 1
+        # The whole topic once more: the tombstone is before what stands now, so not even a moment passes without it.
+        assert (await writer.write([tombstone(offset=3)]))["obligations", "older"] == 1
+        assert (await mongo.find_one("obligations", "O-1"))["version"] == 4
+        # In a partition of another topic, offsets have begun anew.
+        moved = replace(obligation(version=9), partition=3, offset=0)
+        await writer.write([tombstone(offset=5), moved])
+        assert (await mongo.find_one("obligations", "O-1"))["version"] == 9
+
+    loop.run(run())
+
+
+def test_a_document_of_an_earlier_version_is_read_and_deleted(loop, mongo: Mongo):
+    """It has neither a place nor the fields that were added since."""
+    payment = PaymentReconciliation(
+        payment_id="P-1", version=7, status="settled", currency="USD", initiated=None,
+        settled=Settled(5, 0, 5, 0, 0, 0, 5), posted=Posted(0, {}), open_breaks=(), rests_on=NOW,
+    )  # fmt: skip
+    document = document_of(payment)
+    for name in ("in_flight_minor", "allocations"):
+        del document[name]
+
+    async def run():
+        await mongo.put("payments", [document])
+        assert await ReadModel(mongo).get_payment("P-1") == payment
+        gone = ReceivedRecord("payments", "payment-reconciliations", 0, 12, b"P-1", None, None)
+        assert (await ReadModelWriter(mongo, clock).write([gone]))["payments", "deleted"] == 1
+        assert await ReadModel(mongo).get_payment("P-1") is None
+
+    loop.run(run())
+
+
+def test_a_null_value_without_a_key_is_put_aside_and_one_with_a_key_is_a_tombstone():
+    codec = Codec()
+
+    def arrived(key: bytes | None) -> ReceivedRecord:
+        return received(codec, topics.PAYMENT_RECONCILIATIONS, "payment-reconciliations", 0, 1, key, None)
+
+    assert arrived(b"P-1").is_tombstone
+    for key in (None, b"\xff"):
+        assert not arrived(key).is_tombstone
+        assert arrived(key).reason
 
 
 def test_of_concurrent_inserts_of_one_key_the_newest_wins(loop, mongo: Mongo):
@@ -125,7 +230,7 @@ def test_numbers_are_sent_as_int64(loop, monkeypatch, mongo: Mongo):
     loop.run(ReadModelWriter(mongo, clock).write([obligation(version=7, posted_minor=-1)]))
     document = bson.decode(sent[-1])
     numbers = {name: value for name, value in document.items() if isinstance(value, int) and value is not True}
-    assert len(numbers) == 10
+    assert len(numbers) == 11
     assert {type(value) for value in numbers.values()} == {bson.Int64}
 
 

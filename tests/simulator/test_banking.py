@@ -6,7 +6,9 @@ import holidays
 import pytest
 
 from simulator.banking import (
+    ENGLISH_HOLIDAYS,
     FED_HOLIDAYS,
+    TARGET_HOLIDAYS,
     banking_deadline,
     date_of,
     day_begun,
@@ -29,6 +31,41 @@ def test_the_literal_table_agrees_with_the_federal_holidays_less_those_moved_to_
         expected.add(holiday + timedelta(days=1) if holiday.weekday() == 6 else holiday)
     found = {date.fromisoformat(f"{year}-{text}") for year, line in FED_HOLIDAYS.items() for text in line.split()}
     assert found == {holiday for holiday in expected if holiday.year in years}
+
+
+def weekdays_of(table: dict[int, str]) -> set[date]:
+    return {date.fromisoformat(f"{year}-{text}") for year, line in table.items() for text in line.split()}
+
+
+def test_the_literal_tables_of_euro_and_pound_agree_with_a_library() -> None:
+    years = range(2020, 2036)
+    target = holidays.financial_holidays("XECB", years=years)
+    assert weekdays_of(TARGET_HOLIDAYS) == {day_off for day_off in target if day_off.weekday() < 5}
+    english = holidays.country_holidays("GB", subdiv="ENG", years=years)
+    assert weekdays_of(ENGLISH_HOLIDAYS) == {day_off for day_off in english if day_off.weekday() < 5}
+
+
+@pytest.mark.parametrize(
+    ("text", "currency", "open_"),
+    [
+        ("2026-05-01", "EUR", False),
+        ("2026-05-01", "GBP", True),
+        ("2026-12-28", "GBP", False),  # Boxing Day is a Saturday: the Monday after it is a substitute.
+        ("2026-12-28", "EUR", True),
+        ("2023-05-08", "GBP", False),  # Proclaimed for the coronation.
+        ("2026-12-25", "JPY", True),  # No calendar is known: Monday to Friday.
+        ("2026-12-26", "JPY", False),
+    ],
+)
+def test_banking_days_by_currency(text: str, currency: str, open_: bool) -> None:
+    assert is_banking_day(day(text), currency) is open_
+
+
+def test_deadlines_end_in_the_calendars_zone() -> None:
+    friday = at("2026-06-05T10:00Z")
+    assert banking_deadline(friday, 1, "EUR") == at("2026-06-08T22:00Z")
+    assert banking_deadline(friday, 1, "GBP") == at("2026-06-08T23:00Z")
+    assert banking_deadline(friday, 1, "BRL") == at("2026-06-09T00:00Z")
 
 
 @pytest.mark.parametrize(

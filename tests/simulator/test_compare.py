@@ -1,6 +1,7 @@
 """Truth against what was found: agreement, each kind of difference, and both adapters."""
 
 import copy
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -29,12 +30,13 @@ from domain.records import (
     ReferenceStatus,
     Settled,
 )
+from simulator.anomalies import Anomalies
 from simulator.banking import date_of
 from simulator.compare import DAYS, INSTANTS, Found, compare, found_from_json, found_from_records
 from simulator.scenario import simulate
 from simulator.truth import Truth, truth
 
-MADE = simulate(1, 150)
+MADE = simulate(1, 120, anomalies=replace(Anomalies(), decisions={"accepted": 0.1, "acknowledged": 0.1}))
 TRUTH = truth(MADE, MADE.closes_at)
 
 

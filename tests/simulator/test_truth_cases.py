@@ -2,6 +2,7 @@
 
 import msgspec
 
+from domain.facts import InputFact
 from tests.kit.build_scenario import adjusted, at, cancelled, day, part, reversed_posting, seen
 from tests.kit.build_scenario import charged as charged_for
 from tests.kit.build_scenario import initiated as initiated_for
@@ -19,19 +20,19 @@ from tests.simulator.building import (
     then,
 )
 
-RECONCILED = (RENT, "reconciled", "paid", {})
-C, I, P = the_charge(), the_initiation(), the_posting()
+RECONCILED: tuple[int, str, str, dict[str, tuple[int, int]]] = (RENT, "reconciled", "paid", {})
+CHARGE, START, POSTED = the_charge(), the_initiation(), the_posting()
 CARD = the_initiation(method="CARD")
 
 
 def test_settled_returned_and_settled_again_with_movement_ids() -> None:
     again = settled(when="2026-06-08T15:00Z", movement_id="m3")
     back = then("RETURNED", "2026-06-03T15:00Z", reason_code="R01", movement_id="m2")
-    assert outcome_of(C, I, settled(movement_id="m1"), back, again, P) == RECONCILED
+    assert outcome_of(CHARGE, START, settled(movement_id="m1"), back, again, POSTED) == RECONCILED
 
 
 def test_two_refunds_of_one_reference() -> None:
-    facts = [C, CARD, settled(), P]
+    facts = [CHARGE, CARD, settled(), POSTED]
     for number, when in (("a", "2026-06-03"), ("b", "2026-06-05")):
         facts.append(then("REFUNDED", f"{when}T15:00Z", 20_000, movement_id=number))
         facts.append(reversed_posting(when=f"{when}T16:00Z", amount=20_000, reversal_id=f"V-{number}"))
@@ -41,14 +42,14 @@ def test_two_refunds_of_one_reference() -> None:
 
 def test_told_again_after_its_opposite_of_another_attempt_is_no_conflict() -> None:
     back = then("RETURNED", "2026-06-03T15:00Z", processor_reference="x")
-    facts = [C, I, settled("x"), back, settled("y", "2026-06-05T15:00Z"), the_posting()]
+    facts = [CHARGE, START, settled("x"), back, settled("y", "2026-06-05T15:00Z"), the_posting()]
     again = msgspec.structs.replace(back, event_id="again", occurred_at=at("2026-06-09T15:00Z"))
     assert outcome_of(*facts, again)[3] == {}
 
 
 def test_told_again_after_its_opposite_of_its_own_attempt_is_a_conflict() -> None:
     back = then("RETURNED", "2026-06-03T15:00Z")
-    facts = [C, I, settled(), back, settled(when="2026-06-05T15:00Z", movement_id="2"), P]
+    facts = [CHARGE, START, settled(), back, settled(when="2026-06-05T15:00Z", movement_id="2"), POSTED]
     assert outcome_of(*facts)[3] == {}
     again = msgspec.structs.replace(back, event_id="again", occurred_at=at("2026-06-09T15:00Z"))
     truth = seen(LATE, *facts, again)
@@ -58,11 +59,11 @@ def test_told_again_after_its_opposite_of_its_own_attempt_is_a_conflict() -> Non
 
 
 def test_a_refund_that_came_back() -> None:
-    facts = [
-        C,
+    facts: list[InputFact] = [
+        CHARGE,
         CARD,
         settled(),
-        P,
+        POSTED,
         then("REFUNDED", "2026-06-03T15:00Z", processor_reference="re_1"),
         reversed_posting(amount=RENT),
         then("REFUND_REVERSED", "2026-06-09T15:00Z", processor_reference="re_1"),
@@ -72,11 +73,11 @@ def test_a_refund_that_came_back() -> None:
 
 
 def test_a_dishonoured_return() -> None:
-    facts = [
-        C,
-        I,
+    facts: list[InputFact] = [
+        CHARGE,
+        START,
         settled(),
-        P,
+        POSTED,
         then("RETURNED", "2026-06-03T15:00Z", reason_code="R01"),
         reversed_posting(amount=RENT),
         then("RETURN_REVERSED", "2026-06-08T15:00Z", reason_code="R61"),
@@ -87,7 +88,7 @@ def test_a_dishonoured_return() -> None:
 
 def test_two_reversals_of_one_posting() -> None:
     reversals = [reversed_posting(amount=RENT, reversal_id=name) for name in ("rv1", "rv2")]
-    facts = [C, I, settled(), P, then("RETURNED", "2026-06-03T15:00Z"), *reversals]
+    facts = [CHARGE, START, settled(), POSTED, then("RETURNED", "2026-06-03T15:00Z"), *reversals]
     standing, status, _, breaks = outcome_of(*facts)
     assert (standing, status, breaks) == (0, "exception", {"posting_over_reversed": (RENT, 2 * RENT)})
     (row,) = seen(LATE, *facts).open_breaks.values()
@@ -95,11 +96,11 @@ def test_two_reversals_of_one_posting() -> None:
 
 
 def test_a_chargeback_above_the_settlement() -> None:
-    facts = [
-        C,
+    facts: list[InputFact] = [
+        CHARGE,
         CARD,
         settled(),
-        P,
+        POSTED,
         then("CHARGEBACK", "2026-06-03T15:00Z", 151_200),
         then("CHARGEBACK_REVERSED", "2026-06-08T15:00Z", RENT),
     ]
@@ -107,7 +108,7 @@ def test_a_chargeback_above_the_settlement() -> None:
 
 
 def test_failed_and_settled_at_one_instant() -> None:
-    assert outcome_of(C, I, then("FAILED", "2026-06-01T15:00Z", 0), settled(), P) == (
+    assert outcome_of(CHARGE, START, then("FAILED", "2026-06-01T15:00Z", 0), settled(), POSTED) == (
         RENT,
         "exception",
         "paid",
@@ -117,7 +118,7 @@ def test_failed_and_settled_at_one_instant() -> None:
 
 def test_a_further_charge_with_its_own_due_date() -> None:
     charge = charged_for(RENT, due="2026-04-01", occurred_at=at("2026-03-25T12:00Z"))
-    facts = [
+    facts: list[InputFact] = [
         charge,
         initiated_for(when="2026-03-30T14:00Z", amount=RENT),
         settled(when="2026-04-01T15:00Z"),
@@ -140,12 +141,12 @@ def test_a_credit_for_an_installment() -> None:
 
 def test_one_payment_for_two_months() -> None:
     july = charged_for(RENT, due="2026-07-01", obligation_id="O-2", period="2026-07")
-    facts = [
-        C,
+    facts: list[InputFact] = [
+        CHARGE,
         july,
         initiated_for(when="2026-05-29T14:00Z", amount=2 * RENT, allocations=(given("O-1", RENT), given("O-2", RENT))),
         settled(amount=2 * RENT),
-        P,
+        POSTED,
         the_posting("G-2", obligation_id="O-2"),
     ]
     truth = seen("2026-07-10T12:00Z", *facts)
@@ -161,7 +162,7 @@ def test_a_credit_above_the_rent_is_owed_back() -> None:
 
 
 def test_cancelled_and_reinstated() -> None:
-    facts = [C, I, settled(), P, cancelled("2026-06-02T12:00Z"), reinstated()]
+    facts = [CHARGE, START, settled(), POSTED, cancelled("2026-06-02T12:00Z"), reinstated()]
     assert outcome_of(*facts) == RECONCILED
     again = cancelled("2026-06-04T12:00Z")
     again = msgspec.structs.replace(again, cancellation_id="X-2")
@@ -180,11 +181,11 @@ def test_a_post_dated_cheque_hides_no_debt() -> None:
 def test_a_value_date_that_was_told_later_is_filled_in() -> None:
     one = settled()
     two = settled(when="2026-06-03T15:00Z", value_date=day("2026-06-03"))
-    assert outcome_of(C, I, one, two, P) == RECONCILED
+    assert outcome_of(CHARGE, START, one, two, POSTED) == RECONCILED
 
 
 def test_a_partial_return() -> None:
-    facts = [C, I, settled(), P, then("RETURNED", "2026-06-03T15:00Z", 50_000)]
+    facts = [CHARGE, START, settled(), POSTED, then("RETURNED", "2026-06-03T15:00Z", 50_000)]
     ledger = reversed_posting(amount=50_000)
     assert outcome_of(*facts, ledger)[0] == 100_000
     assert outcome_of(*facts, ledger)[3] == {"settlement_amount_mismatch": (RENT, 100_000)}
@@ -192,14 +193,14 @@ def test_a_partial_return() -> None:
 
 
 def test_other_days_of_grace_are_a_conflict() -> None:
-    again = msgspec.structs.replace(C, event_id="again", grace_days=15)
-    assert outcome_of(C, again, I, settled(), P)[3] == {"conflicting_fact": (0, 0)}
+    again = msgspec.structs.replace(CHARGE, event_id="again", grace_days=15)
+    assert outcome_of(CHARGE, again, START, settled(), POSTED)[3] == {"conflicting_fact": (0, 0)}
 
 
 def test_rent_money_pays_no_fee_before_rent() -> None:
     halves = (part("A", "2026-04-01", 75_000, 1), part("B", "2026-04-15", 75_000, 2))
     charge = charged_for(RENT, *halves, due="2026-04-01", occurred_at=at("2026-03-25T12:00Z"))
-    facts = [
+    facts: list[InputFact] = [
         charge,
         adjusted(7_500, "FEE-1", "2026-04-07T12:00Z", kind="FEE"),
         initiated_for(when="2026-04-14T14:00Z", amount=RENT),

@@ -5,6 +5,7 @@ from hashlib import sha256
 
 import msgspec
 
+from domain.facts import InputFact
 from simulator.truth import Truth, truth_of_facts
 from simulator.truth_facts import made_id
 from tests.kit.build_scenario import (
@@ -62,15 +63,15 @@ def test_other_money_is_a_conflict_and_the_first_by_time_then_event_id_holds() -
 
 
 def test_each_identity_conflicts_under_its_own_name() -> None:
-    facts = [initiated(), outcome(), posted(), reversed_posting(amount=1)]
-    again = [
+    facts: list[InputFact] = [initiated(), outcome(), posted(), reversed_posting(amount=1)]
+    again: list[InputFact] = [
         msgspec.structs.replace(facts[0], event_id="c1", method="CARD"),
         msgspec.structs.replace(facts[1], event_id="c2", fee_minor=1),
         msgspec.structs.replace(facts[2], event_id="c3", obligation_id="O-9"),
         msgspec.structs.replace(facts[3], event_id="c4", amount_minor=2),
     ]
-    ledger = [charged(), plan(2, part("I-1", "2026-06-01", 85_000)), adjusted(-5)]
-    ledger_again = [
+    ledger: list[InputFact] = [charged(), plan(2, part("I-1", "2026-06-01", 85_000)), adjusted(-5)]
+    ledger_again: list[InputFact] = [
         msgspec.structs.replace(ledger[0], event_id="c5", time_zone="America/Chicago"),
         plan(2, part("I-1", "2026-06-02", 85_000), when=LATER),
         msgspec.structs.replace(ledger[2], event_id="c7", amount_delta_minor=-6),
@@ -106,7 +107,14 @@ def test_one_event_id_under_two_keys_is_no_conflict() -> None:
 
 
 def test_arrival_order_and_repeats_change_nothing() -> None:
-    facts = [charged(), initiated(), outcome(), posted(), reversed_posting(), initiated(amount=1, event_id="A")]
+    facts: list[InputFact] = [
+        charged(),
+        initiated(),
+        outcome(),
+        posted(),
+        reversed_posting(),
+        initiated(amount=1, event_id="A"),
+    ]
     expected = truth_of_facts(facts, at(LATER))
     for order in itertools.permutations(facts):
         assert truth_of_facts([*order, order[0]], at(LATER)) == expected

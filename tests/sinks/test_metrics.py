@@ -1,15 +1,23 @@
 """What is counted, and when: what holds, once; and nothing of what does not. Over the production wiring in process."""
 
 from collections.abc import Iterable
+from typing import get_args
 
 import msgspec
 import pytest
 from prometheus_client.core import Metric
 
 from domain.ach_returns import AchReturns
-from domain.facts import ObligationCharged, PaymentInitiated, PaymentPosted, ProcessorSettled
+from domain.facts import (
+    BreakDecided,
+    DecisionAction,
+    ObligationCharged,
+    PaymentInitiated,
+    PaymentPosted,
+    ProcessorSettled,
+)
 from domain.obligations.state import ObligationState
-from domain.records import BreakClass
+from domain.records import BreakClass, DecisionState
 from domain.tally import Tally
 from domain.time import DAY, HOUR
 from sinks.metrics import Machinery, Metrics, answer, names_of
@@ -164,9 +172,11 @@ def test_what_a_transaction_did_is_counted_once_it_holds() -> None:
         ("dead_letter", "ledger-events", "unknown"): 1,
     }
     assert counts(told, "rentmatch_dead_letters_total") == {("unknown_framing", "ledger-events"): 1}
-    # A payment learns three facts and hears one again; the obligation learns its charge and the payment's part.
+    # A payment learns three facts and hears one again; the obligation learns its charge and the payment's part, and the
+    # attempt's reference, twice, for whom it settled.
     assert counts(told, "rentmatch_facts_total") == {
         ("learned", "payments"): 3, ("repeated", "payments"): 1, ("learned", "obligations"): 2,
+        ("learned", "references"): 1, ("repeated", "references"): 1,
     }  # fmt: skip
     assert counts(told, "rentmatch_break_transitions_total") == {
         ("settlement_amount_mismatch", "opened"): 1, ("overpayment", "opened"): 1,
@@ -216,10 +226,15 @@ def test_every_series_of_a_closed_list_is_there_before_its_first_event() -> None
     assert told["rentmatch_obligations_ageing", "days_over_90"] == 0
     assert len(counts(told, "rentmatch_open_breaks")) == len(BreakClass)
     assert len(counts(told, "rentmatch_payments_by_legs")) == 7
-    assert len(counts(told, "rentmatch_break_transitions_total")) == 3 * len(BreakClass)
+    assert len(counts(told, "rentmatch_break_transitions_total")) == 4 * len(BreakClass)
+    assert len(counts(told, "rentmatch_accepted_breaks")) == len(BreakClass)
+    assert counts(told, "rentmatch_references") == {("held",): 0, ("suspense",): 0, ("claimed_twice",): 0}
+    assert len(counts(told, "rentmatch_breaks_by_decision")) == len(DecisionState)
+    assert counts(told, "rentmatch_decisions_total") == {(action,): 0 for action in get_args(DecisionAction)}
     assert told["rentmatch_events_total", "routed", "ledger-events", "PlanChanged"] == 0
     assert told["rentmatch_build_info", "1.2.3"] == 1
     # What is not known is absent, and not 0: 0 is an instant in 1970.
+    assert not {key for key in told if key[0] == "rentmatch_waiting_since_timestamp_seconds"}
     assert not {key for key in told if key[0] == "rentmatch_caught_up_timestamp_seconds"}
     assert told["rentmatch_input_lag_records", "ledger-events"] == 5
     assert told["rentmatch_pending_keys",] == 2
@@ -237,6 +252,51 @@ def test_gauges_are_of_what_is_committed() -> None:
     # The next owner of the partition counts it from now on.
     watched.driver.worker.engine.revoked()
     assert watched.tally() == Tally()
+
+
+def test_suspense_decisions_and_acceptances_are_counted() -> None:
+    """A reference that nobody holds is accepted by one person, which a second one has to approve."""
+    watched = Watched()
+    unkeyed = msgspec.structs.replace(SETTLED, payment_id=None, occurred_at=NOW - 3 * DAY)
+    watched.driver.pipe(unkeyed)
+    watched.driver.run()
+    (alert,) = watched.driver.last(topics.MISMATCH_ALERTS).values()
+
+    def decide(number: int, action: str, actor: str, **more: object) -> None:
+        watched.driver.pipe(
+            BreakDecided(
+                event_id=f"d{number}", occurred_at=NOW + number, decision_id=f"D{number}", key_kind=alert.key_kind,
+                key=alert.key, break_id=alert.break_id, action=action, actor=actor, reason="known", **more,
+            )
+        )  # fmt: skip
+        watched.commit()
+
+    def told() -> dict[tuple[str, ...], float]:
+        tallies = {table.spec.name: table.tallies.committed.values() for table in watched.driver.worker.tables.values()}
+        found = all_samples(watched.metrics.families(tallies, MACHINERY))
+        return {key: value for key, value in found.items() if value}
+
+    since = "rentmatch_waiting_since_timestamp_seconds"
+    assert told()["rentmatch_references", "suspense"] == 1
+    assert told()["rentmatch_suspense_minor", "USD"] == 950
+    assert told()["rentmatch_open_breaks", "reference_unknown", "1"] == 1
+    assert counts(told(), since) == {("suspense",): (NOW - 3 * DAY) / 1e6}
+    decide(1, "ACCEPT", "one", break_class=alert.break_class, drift_minor=950, evidence=alert.evidence)
+    assert counts(told(), "rentmatch_breaks_by_decision") == {("accept_requested",): 1}
+    assert told()["rentmatch_open_breaks", "reference_unknown", "1"] == 1
+    assert counts(told(), since) == {("suspense",): (NOW - 3 * DAY) / 1e6, ("approval",): NOW / 1e6}
+    decide(2, "APPROVE", "two", refers_to="D1")
+    assert counts(told(), "rentmatch_breaks_by_decision") == {("accepted",): 1}
+    assert counts(told(), "rentmatch_accepted_breaks") == {("reference_unknown", "1"): 1}
+    assert counts(told(), "rentmatch_accepted_gross_drift_minor") == {("reference_unknown", "USD"): 950}
+    assert counts(told(), "rentmatch_open_breaks") == {}
+    assert counts(told(), since) == {}
+    assert counts(told(), "rentmatch_decisions_total") == {("ACCEPT",): 1, ("APPROVE",): 1}
+    assert counts(told(), "rentmatch_break_transitions_total") == {
+        ("reference_unknown", "updated"): 1, ("reference_unknown", "accepted"): 1,
+    }  # fmt: skip
+    decide(3, "WITHDRAW", "two", refers_to="D2")
+    assert counts(told(), "rentmatch_open_breaks") == {("reference_unknown", "1"): 1}
 
 
 def test_a_scrape_does_not_grow_with_what_is_kept() -> None:

@@ -129,6 +129,25 @@ def _counts() -> Row:
     )  # fmt: skip
 
 
+def _suspense() -> Row:
+    return Row(
+        "References and suspense",
+        [
+            Panel(
+                "In suspense (minor units)", [Query(f"rentmatch:suspense_minor:sum{_OF}", "{{currency}}")], MINOR,
+                about=f"Settled money whose reference no payment holds. It counts for no payment. {_MINOR_NOTE}",
+            ),
+            Panel("References by status", [Query("rentmatch:references:sum", "{{status}}")], stacked=True,
+                  about="Processors' references with settlement records that name no payment."),
+            Panel(
+                "Accepted differences (minor units)",
+                [Query(f"sum by (currency) (rentmatch:accepted_gross_drift_minor:sum{_OF})", "{{currency}}")], MINOR,
+                about=f"Sum of |actual - expected| of breaks that people have accepted as they are. {_MINOR_NOTE}",
+            ),
+        ],
+    )  # fmt: skip
+
+
 def _returns() -> Row:
     def rate(category: str, limit: float) -> Panel:
         return Panel(
@@ -158,7 +177,7 @@ BUSINESS = Dashboard(
     "business",
     "rentmatch: the money",
     "For finance: net settled, posted, differences, late payments. Sums over all workers.",
-    [_figures(), _money(), _counts(), _returns()],
+    [_figures(), _money(), _counts(), _suspense(), _returns()],
     [CURRENCY],
     since="now-7d",
 )
@@ -278,6 +297,27 @@ def _transitions(lifecycle: str) -> Query:
     )
 
 
+def _decisions() -> Row:
+    decided = "rentmatch:breaks_by_decision:sum"
+    return Row(
+        "Decisions",
+        [
+            Panel("Open breaks by decision",
+                  [Query(f'sum(rentmatch:open_breaks:sum) - sum({decided}{{decision!="accepted"}})', "nothing decided"),
+                   Query(f'{decided}{{decision!="accepted"}}', "{{decision}}")], width=6, stacked=True,
+                  about="What people have decided about the breaks that are open."),
+            Panel("Decisions in an hour, by action",
+                  [Query("sum by (action) (increase(rentmatch_decisions_total[1h])) > 0", "{{action}}")], width=6, decimals=0),
+            Panel("Accepted breaks by class", [Query("sum by (class) (rentmatch:accepted_breaks:sum) > 0", "{{class}}")], width=6,
+                  stacked=True, about="They are not open. Any change of the class, the difference or the events opens them again."),
+            Panel("Oldest that waits",
+                  [Query("rentmatch:waiting_age_seconds", "{{what}}"),
+                   Query("rentmatch:limit_waiting_age_seconds", "limit {{what}}")], SECONDS, width=6,
+                  about="Money in suspense for its payment, and an acceptance for a second person; from the start of their day (UTC)."),
+        ],
+    )  # fmt: skip
+
+
 EXCEPTIONS = Dashboard(
     "exceptions",
     "rentmatch: exceptions",
@@ -317,6 +357,7 @@ EXCEPTIONS = Dashboard(
                       about=_MINOR_NOTE),
             ],
         ),
+        _decisions(),
         Row(
             "Late installments and dead letters",
             [
