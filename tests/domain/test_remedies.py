@@ -253,7 +253,7 @@ def test_remedies_of_every_scenario() -> None:
 
 
 def test_remedies_of_a_simulated_month() -> None:
-    scenario = simulate(11, 500, anomalies=Anomalies().times(3))
+    scenario = simulate(11, 900, anomalies=Anomalies().times(2))
     world = World(POLICY)
     for delivery in scenario.deliveries:
         if delivery.fact is not None and not delivery.is_bad:
