@@ -88,6 +88,7 @@ READ_AS_FOLDER = {
     "schemas/avro": "streams/codec/avro_schemas.py",
     "schemas/avro/known": "streams/codec/avro_schemas.py",
     "tests/domain/packed": "tests/domain/test_packed_bytes.py",
+    "tests/tables/version_1": "tests/tables/test_version_1.py",
     "tests/domain/scenarios": "tests/kit/scenario_tables.py",
     "tests/ops/explanations": "tests/ops/test_exceptions.py",
 }
