@@ -101,7 +101,7 @@ def _dies_and_is_succeeded(deployment: AuditedDeployment, dying: str, successor:
     found = wait_log(deployment, successor, RECOVERED, since)
     deployment.workers[dying] = gone
     taken, partitions, standbys = map(int, found.groups())
-    assert (partitions, standbys) == (2 * deployment.settings.partitions, 0), found[0]
+    assert (partitions, standbys) == (len(TABLES) * deployment.settings.partitions, 0), found[0]
     written = sum(len(read_all(deployment.bootstrap, deployment.name(name))) for name in TABLES.values())
     assert taken * TAIL_PART < written, f"{found[0]}: of {written} in the changelogs"
 

@@ -32,6 +32,7 @@ import domain.payments.view
 import streams.transport.writer
 from ops.cli import main
 from streams import topics
+from streams.topology import TOPOLOGY
 from streams.transport.commit import Commit
 from streams.transport.membership import Membership
 from streams.transport.writer import Writer
@@ -54,7 +55,7 @@ def _any(commit: Commit) -> bool:
 def _last(commit: Commit) -> bool:
     """Return whether the commit writes a changelog and no other topic that is read."""
     written = {topic for topic, _ in commit.records}
-    return topics.OBLIGATIONS_CHANGELOG in written and not written & {topics.PAYMENT_FACTS, topics.OBLIGATION_FACTS}
+    return topics.OBLIGATIONS_CHANGELOG in written and written.isdisjoint(TOPOLOGY.upstream)
 
 
 def _apart(commit: Commit) -> bool:
