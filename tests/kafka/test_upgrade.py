@@ -57,34 +57,44 @@ class Installation(AuditedDeployment):
         version_1.publish(self.code, self.env, lines)
         self.deliveries += [line.delivery for line in lines]
 
-    def check_upgraded(self) -> Outputs:
-        """Compare the end with the truth of version 2 about all that was delivered, and see what readers saw.
-
-        Raises:
-            AssertionError: something is not as it must be.
-        """
+    def check_upgraded(self, kept: bool) -> Outputs:
         outputs = self.outputs()
-        assert self.clock is not None
-        truth = truth_of_deliveries(self.deliveries, self.clock, self.settings.policy)
+        truth = truth_of_deliveries([as_kept(d) if kept and d in self.of_1 else d for d in self.deliveries], self.clock, self.settings.policy)
         faults = [
             *faults_of_versions(outputs),
             *faults_of_lives(outputs),
             *(str(difference) for difference in compare(truth, outputs.last())),
         ]
-        assert not faults, f"{len(faults)} findings:\n" + "\n".join(faults[:SHOWN])
-        assert len(outputs.dead_letters) == sum(truth.dead_letters.values())
+        print(kept, len(faults))
+        print("\n".join(faults[:SHOWN]))
         return outputs
 
+def as_kept(d):
+    if isinstance(d.fact, ProcessorSettled):
+        return msgspec.structs.replace(d, fact=msgspec.structs.replace(d.fact, payout_id=None))
+    return d
 
 def test_explore(kafka, topic_prefix, tmp_path, code_1):
     lines = version_1.simulate(code_1, 3, 60)
     import json
     clock = json.load(open("/tmp/v1truth.json"))["at"]
     third = len(lines) // 3
+    settled = next(l.delivery.fact for l in lines if isinstance(l.delivery.fact, ProcessorSettled) and not l.delivery.fact.payment_id.startswith("P-X"))
+    initiated = next(l for l in lines if l.delivery.fact and l.delivery.key == settled.payment_id and l.delivery.topic=="payment-initiated")
+    sl = next(l for l in lines if l.delivery.fact is settled)
+    def copy(line, **changes):
+        rec = json.loads(line.text) | changes
+        rec["event_id"] += "x"
+        rec["_kafka"] = {"topic": line.delivery.topic, "key": rec["payment_id"], "arrives_at": "2026-06-01T00:00:00Z"}
+        return version_1.line_of(rec)
+    extra = [copy(initiated, payment_id="P-X1", property_id="PR-X"), copy(initiated, payment_id="P-X2", processor_reference=None),
+             copy(sl, payment_id="P-X2")]
     with Installation(kafka, topic_prefix, tmp_path, clock=clock, code=code_1, session_timeout_ms=2500) as deployment:
         for worker_id in "ab":
             deployment.worker(worker_id, code=code_1)
-        deployment.give(lines[: 2 * third])
+        part1 = lines[: 2 * third] + extra
+        deployment.of_1 = [l.delivery for l in lines]
+        deployment.give(part1)
         deployment.wait_members(2)
         deployment.wait_settled()
         deployment.provision()
@@ -96,4 +106,10 @@ def test_explore(kafka, topic_prefix, tmp_path, code_1):
             for worker in deployment.workers.values():
                 worker.wait_ready()
         deployment.wait_settled()
-        deployment.check_upgraded()
+        deployment.check_upgraded(True)
+        for worker_id in "ab":
+            assert deployment.workers[worker_id].terminate() == 0
+        deployment.monitor.rewind()
+        deployment.worker("a")
+        deployment.wait_settled()
+        deployment.check_upgraded(False)
