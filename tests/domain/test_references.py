@@ -108,15 +108,15 @@ def decided(
     action: str, event_id: str = "D1", decision_id: str = "d1", actor: str = "kim", **more: object
 ) -> BreakDecided:
     return BreakDecided(
-        event_id,
-        NOON + HOUR,
-        decision_id,
-        "reference",
-        KEY,
-        break_id("reference", KEY, ("claim",)),
-        action,  # type: ignore[arg-type]
-        actor,
-        "checked",
+        event_id=event_id,
+        occurred_at=NOON + HOUR,
+        decision_id=decision_id,
+        key_kind="reference",
+        key=KEY,
+        break_id=break_id("reference", KEY, ("claim",)),
+        action=action,  # type: ignore[arg-type]
+        actor=actor,
+        reason="checked",
         **more,  # type: ignore[arg-type]
     )
 
