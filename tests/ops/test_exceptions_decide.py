@@ -179,10 +179,8 @@ def decided_on(broker: str) -> list[InputFact]:
 
 
 def act(run: Run, verb: str, *words: str, actor: str = "ana", **env: str) -> Any:
-    return run(
-        "exceptions", verb, BREAK, "--from-topics", "--actor", actor, "--reason", "because", *words,
-        env=WITH_CLOCK | env,
-    )  # fmt: skip
+    options = ("--from-topics", "--actor", actor, "--reason", "because", *words)
+    return run("exceptions", verb, BREAK, *options, env=WITH_CLOCK | env)
 
 
 def test_two_people_accept_a_break_and_one_takes_it_back(written: Run, mock_broker: str, driver: Driver) -> None:
