@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from domain.facts import InputFact, PostingReversed
-from simulator.deliver import Delivery, InputTopic
+from simulator.deliver import Delivery, topic_and_key
 from streams.codec.json_form import fact_from_json, instant_from_text
 from tests.kit.command_line import Run
 from tests.kit.deployment import AuditedDeployment
@@ -17,15 +17,15 @@ from tests.ops.test_exceptions import BREAK, NOW
 pytestmark = pytest.mark.kafka
 
 
-def delivered(fact: InputFact, topic: InputTopic) -> Delivery:
-    key = fact.obligation_id if topic == "ledger-events" else fact.payment_id  # type: ignore[union-attr]
+def delivered(fact: InputFact) -> Delivery:
+    topic, key = topic_and_key(fact)
     return Delivery(topic, key, fact.occurred_at, fact)
 
 
 def test_a_break_is_listed_explained_and_resolved(kafka: str, topic_prefix: str, tmp_path: Path, bare_run: Run) -> None:
     now = instant_from_text(NOW)
     with AuditedDeployment(kafka, topic_prefix, tmp_path, clock=now, progress_interval_ms=50) as deployment:
-        deployment.publish([delivered(fact_from_json(record), topic) for topic, record in example_input()])
+        deployment.publish([delivered(fact_from_json(record)) for _, record in example_input()])
         deployment.worker()
         deployment.wait_settled()
 
@@ -46,7 +46,7 @@ def test_a_break_is_listed_explained_and_resolved(kafka: str, topic_prefix: str,
             | {"event_id": "e-6", "occurred_at": NOW, "reversal_id": "V-1", "reason": "returned, R01"}
         )
         assert isinstance(fact, PostingReversed)
-        deployment.publish([delivered(fact, "ledger-events")])
+        deployment.publish([delivered(fact)])
         deployment.wait_settled()
         assert asked("list") == []
         assert [record["lifecycle"] for record in asked("show", BREAK)] == ["opened", "resolved"]
