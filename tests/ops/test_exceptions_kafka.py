@@ -70,9 +70,9 @@ def test_people_decide_and_move_money(kafka: str, topic_prefix: str, tmp_path: P
         deployment.wait_settled()
 
         def act(actor: str, verb: str, *words: str) -> None:
-            options = ("--from-topics",) if verb != "move" else ()
-            done = bare_run("exceptions", verb, *words, *options, "--actor", actor, "--reason", "agreed", "--yes",
-                            env=deployment.env)  # fmt: skip
+            source = ("--from-topics",) if verb != "move" else ()
+            options = (*source, "--actor", actor, "--reason", "agreed", "--yes")
+            done = bare_run("exceptions", verb, *words, *options, env=deployment.env)
             assert done.exit_code == 0, done.output
             deployment.wait_settled()
 
