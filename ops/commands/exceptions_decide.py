@@ -159,8 +159,8 @@ def comment(break_id: str, **given: Any) -> None:
 def accept(break_id: str, **given: Any) -> None:
     """Accept a break exactly as it is.
 
-    It ends as accepted, and opens again as soon as its class, its difference or its evidence changes. With priority 1, or from the difference
-    that RENTMATCH_FOUR_EYES_MINOR sets, a second person has to approve it. No money moves.
+    It ends as accepted, and opens again as soon as its class, its difference or its evidence changes. With priority 1,
+    or from the difference that RENTMATCH_FOUR_EYES_MINOR sets, a second person has to approve it. No money moves.
 
     Example:
       rentmatch exceptions accept 0dd83c3cf0c88bcef4f159e2f0f4a0ab --reason "agreed with the owner"

@@ -38,8 +38,8 @@ def match(
 ) -> None:
     """Give a processor's reference to a payment.
 
-    What the processor reports of it without a payment id counts for that payment. REFERENCE is processor/reference, as `list` shows it, or the id of a break of it. The latest decision holds, so a
-    mistake is put right by another one.
+    What the processor reports of it without a payment id counts for that payment. REFERENCE is processor/reference, as
+    `list` shows it, or the id of a break of it. The latest decision holds, so a mistake is put right by another one.
 
     Examples:
       rentmatch exceptions match acme/ch_1 --to P-9 --reason "amount and day of the bank's file"

@@ -76,7 +76,6 @@ POSITIONAL = {
     "cls": "from_fact of the domain's accepted records: called for every fact, in the order of the fact's fields",
     "ObligationReconciliation": "keywords would cost a twelfth of a view",
     "PaymentApplication": "keywords would cost a tenth of a view",
-    "PaymentReconciliation": "keywords would cost a twentieth of a view",
 }
 """Calls that may have more positional arguments than POSITIONAL_MAX, with the reason."""
 

@@ -22,6 +22,7 @@ from read_model.queries import (
     ObligationQuery,
     ReadModel,
     ReadModelUnavailable,
+    ReferenceQuery,
     break_cursor,
     late_alert_cursor,
 )
@@ -357,7 +358,7 @@ def test_a_limit_of_zero_returns_nothing(loop, model: ReadModel):
 def test_every_query_raises_when_mongodb_is_away(tmp_path: Path, driver: Driver):
     server = MongoServer(tmp_path)
     server.start()
-    model = ReadModel(Mongo(server.url, "away", timeout_s=0.4, driver=driver))
+    model = ReadModel(Mongo(server.url, "away", timeout_s=1.5, driver=driver))
 
     async def run():
         await model.ping()
@@ -365,7 +366,8 @@ def test_every_query_raises_when_mongodb_is_away(tmp_path: Path, driver: Driver)
         began = time.monotonic()
         answers = await asyncio.gather(
             model.ping(), model.get_payment("P"), model.get_obligation("O"), model.get_break("B"),
-            model.get_late_alert("A"), model.list_versions(PaymentReconciliation, "P", limit=1),
+            model.get_late_alert("A"), model.get_reference("acme/r"),
+            model.list_references(ReferenceQuery(), limit=1), model.list_versions(PaymentReconciliation, "P", limit=1),
             model.list_obligations(ObligationQuery(), limit=1), model.list_breaks(BreakQuery(), limit=1),
             model.list_breaks(BreakQuery(property_id="H"), limit=1),
             model.list_late_alerts(LateAlertQuery(), limit=1), model.ageing("H"),
