@@ -44,7 +44,9 @@ GROWTH_MAX_MIB = 60
 def produce_refused(bench: FaultBench) -> None:
     """A topic refuses records of the usual size for a while: the worker stops loudly, each time, until it is mended."""
     scenario = bench.scenario()
-    topic = bench.rng.choice(["payment-reconciliations", "obligation-reconciliations", "payments-changelog", "references-changelog"])
+    topic = bench.rng.choice(
+        ["payment-reconciliations", "obligation-reconciliations", "payments-changelog", "references-changelog"]
+    )
     half = len(scenario.deliveries) // 2
     with bench.deployment(scenario) as deployment:
         deployment.publish(scenario.deliveries[:half], rng=bench.rng, spread=True)

@@ -207,7 +207,9 @@ class AuditedDeployment(Deployment):
         before = self.workers.get(worker_id)
         assert before is None or before.exit_code is not None, f"worker {worker_id} runs already"
         env = self.env | {"RENTMATCH_WORKER_ID": worker_id} | ({} if fault is None else {"FAULT": fault})
-        worker = WorkerProcess(self.directory_of(worker_id), env, command=COMMAND if fault is None else FAULTY, code=code)
+        worker = WorkerProcess(
+            self.directory_of(worker_id), env, command=COMMAND if fault is None else FAULTY, code=code
+        )
         self.workers[worker_id] = worker
         self._logged_before[worker_id] = worker.log.stat().st_size if worker.log.exists() else 0
         self.supervised.discard(worker_id)

@@ -25,6 +25,9 @@ READ = (("payment-initiated", "processor-settled", "ledger-events"), ("payment-f
 """The topics that a group of version 1 reads, each after those that its watermark waits for."""
 
 
+LATER = "2026-07-01T00:00:00Z"
+
+
 class MissingHistoryError(RuntimeError):
     """The repository's history is not here."""
 
@@ -42,7 +45,7 @@ def unpack(folder: Path) -> Path:
         raise MissingHistoryError(f"git cannot be run: {error}") from None
     if done.returncode != 0:
         raise MissingHistoryError(
-            f"commit {COMMIT[:7]} (version 1) is not in the history here; a whole clone has it (git fetch --unshallow): "
+            f"commit {COMMIT[:7]} (version 1) is not in the history here; a whole clone has it: "
             f"{done.stderr.decode(errors='replace').strip()}"
         )
     with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
@@ -60,10 +63,10 @@ def run(code: Path, env: Mapping[str, str], *words: str, given: str = "") -> str
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("RENTMATCH_")}
     done = subprocess.run(
         [sys.executable, "-m", "ops.cli", *words],
-        cwd=code, env=inherited | env, input=given, capture_output=True, text=True, timeout=120, check=False,
+        cwd=code, env=inherited | dict(env), input=given, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    return done.stdout
+    return str(done.stdout)
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,13 @@ class Line:
 
     text: str
     delivery: Delivery
+
+    def changed(self, **changes: Any) -> "Line":
+        """Give another record: with other values, and an event id of its own."""
+        record = json.loads(self.text) | changes
+        record["event_id"] += "-" + record["payment_id"]
+        place = {"topic": self.delivery.topic, "key": record["payment_id"], "arrives_at": LATER}
+        return line_of(record | {"_kafka": place})
 
 
 def simulate(code: Path, seed: int, obligations: int) -> list[Line]:
@@ -90,6 +100,14 @@ def line_of(record: dict[str, Any]) -> Line:
     else:
         delivery = Delivery(topic, place["key"], at, fact=fact_from_json(record))
     return Line(json.dumps(record), delivery)
+
+
+def closes_at(code: Path, seed: int, obligations: int, folder: Path) -> Micros:
+    """Return the end of the month that version 1 makes up."""
+    truth = folder / "truth.json"
+    run(code, {}, "simulate", "--seed", str(seed), "--obligations", str(obligations), "--truth", str(truth))
+    at: Micros = json.loads(truth.read_bytes())["at"]
+    return at
 
 
 def publish(code: Path, env: Mapping[str, str], lines: Iterable[Line]) -> None:
