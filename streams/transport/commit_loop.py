@@ -18,9 +18,9 @@ from streams.transport.writer import TransactionFailed, Writer
 
 log = logging.getLogger(__name__)
 
-BUFFERED_MAX = 12_000
+BUFFERED_MAX = 15_000
 """The open transaction takes no batch while it holds this many keys and records, so that memory stays bounded while
-the broker does not acknowledge. A sixth of the keys of a backlog are references, whose states are small."""
+the broker does not acknowledge. A third of the keys of a backlog are references, whose states are small."""
 
 BACKLOG_INTERVALS = 20
 """In a backlog, where latency does not matter, a commit may wait this many commit intervals while it is not full: the

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from domain.facts import InputFact, PostingReversed
-from simulator.deliver import Delivery, InputTopic
+from simulator.deliver import Delivery, topic_and_key
 from streams.codec.json_form import fact_from_json, instant_from_text
 from tests.kit.command_line import Run
 from tests.kit.deployment import AuditedDeployment
@@ -18,15 +18,15 @@ from tests.ops.test_exceptions import BREAK, NOW
 pytestmark = pytest.mark.kafka
 
 
-def delivered(fact: InputFact, topic: InputTopic) -> Delivery:
-    key = fact.obligation_id if topic == "ledger-events" else fact.payment_id  # type: ignore[union-attr]
-    return Delivery(topic, key or fact.processor_reference, fact.occurred_at, fact)  # type: ignore[union-attr]
+def delivered(fact: InputFact) -> Delivery:
+    topic, key = topic_and_key(fact)
+    return Delivery(topic, key, fact.occurred_at, fact)
 
 
 def test_a_break_is_listed_explained_and_resolved(kafka: str, topic_prefix: str, tmp_path: Path, bare_run: Run) -> None:
     now = instant_from_text(NOW)
     with AuditedDeployment(kafka, topic_prefix, tmp_path, clock=now, progress_interval_ms=50) as deployment:
-        deployment.publish([delivered(fact_from_json(record), topic) for topic, record in example_input()])
+        deployment.publish([delivered(fact_from_json(record)) for _, record in example_input()])
         deployment.worker()
         deployment.wait_settled()
 
@@ -47,7 +47,7 @@ def test_a_break_is_listed_explained_and_resolved(kafka: str, topic_prefix: str,
             | {"event_id": "e-6", "occurred_at": NOW, "reversal_id": "V-1", "reason": "returned, R01"}
         )
         assert isinstance(fact, PostingReversed)
-        deployment.publish([delivered(fact, "ledger-events")])
+        deployment.publish([delivered(fact)])
         deployment.wait_settled()
         assert asked("list") == []
         assert [record["lifecycle"] for record in asked("show", BREAK)] == ["opened", "resolved"]
@@ -60,12 +60,12 @@ def test_a_break_is_listed_explained_and_resolved(kafka: str, topic_prefix: str,
 def test_people_decide_and_move_money(kafka: str, topic_prefix: str, tmp_path: Path, bare_run: Run) -> None:
     now = instant_from_text(NOW)
     with AuditedDeployment(kafka, topic_prefix, tmp_path, clock=now, progress_interval_ms=50) as deployment:
-        deployment.publish([delivered(fact_from_json(record), topic) for topic, record in example_input()])
+        deployment.publish([delivered(fact_from_json(record)) for _, record in example_input()])
         unknown, payment = read_facts("""
             2026-07-02 20:00 acme/ch_9 SETTLED 850.00
             2026-07-01 15:00 P-10 initiated 850.00 CARD for O-17
         """)
-        deployment.publish([delivered(unknown, "processor-settled"), delivered(payment, "payment-initiated")])
+        deployment.publish([delivered(unknown), delivered(payment)])
         deployment.worker()
         deployment.wait_settled()
 
