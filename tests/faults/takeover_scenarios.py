@@ -111,7 +111,7 @@ def stores_hold_what_is_committed(deployment: AuditedDeployment, worker_id: str)
     records up to its offset make, and nothing else."""
     settings = deployment.settings
     folder = deployment.directory_of(worker_id) / "state" / f"{settings.topic_prefix}{settings.application_id}"
-    store = Store(folder / worker_id / "store", identity(settings, TOPOLOGY.changelogs.values()))
+    store = Store(folder / worker_id / "store", identity(settings, [table.changelog for table in TOPOLOGY.tables]))
     try:
         for letter, changelog in TABLES.items():
             records = read_all(deployment.bootstrap, deployment.name(changelog))

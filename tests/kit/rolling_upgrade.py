@@ -151,13 +151,13 @@ def facts_of_version_2(outputs: Outputs, deliveries: Iterable[Delivery], seed: i
     for key, row in found.obligations.items():
         if row["status"] == "cancelled":
             new.append(ObligationReinstated(f"E-again-{key}", row["rests_on"] + HOUR, key, "again", "still owed"))
-    for row in [row for row in found.open_breaks.values() if row["priority"] == 3][:SEEN_TWICE]:
-        new.append(
-            BreakDecided(
-                f"E-{row['break_id']}", row["opened_at"], f"D-{row['break_id']}", row["key_kind"], row["key"],
-                row["break_id"], "ACCEPT", "ann", "known", row["class"], row["drift_minor"], row["evidence"],
-            )
-        )  # fmt: skip
+    new += [
+        BreakDecided(
+            f"E-{row['break_id']}", row["opened_at"], f"D-{row['break_id']}", row["key_kind"], row["key"],
+            row["break_id"], "ACCEPT", "ann", "known", row["class"], row["drift_minor"], row["evidence"],
+        )
+        for row in [row for row in found.open_breaks.values() if row["priority"] == 3][:SEEN_TWICE]
+    ]  # fmt: skip
     new += [
         renamed(delivery.fact)
         for delivery in simulate(seed, MONTH).deliveries
@@ -168,7 +168,9 @@ def facts_of_version_2(outputs: Outputs, deliveries: Iterable[Delivery], seed: i
 
 def renamed(fact: InputFact) -> InputFact:
     """Give a fact of another month, whose ids are none of version 1's."""
-    changes: dict[str, Any] = {name: f"N-{getattr(fact, name)}" for name in IDS if getattr(fact, name, None) is not None}
+    changes: dict[str, Any] = {
+        name: f"N-{getattr(fact, name)}" for name in IDS if getattr(fact, name, None) is not None
+    }
     allocations = getattr(fact, "allocations", None)
     if allocations is not None:
         changes["allocations"] = tuple(
