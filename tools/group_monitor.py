@@ -163,9 +163,9 @@ class GroupMonitor:
         finally:
             self._consumer.unassign()
 
-    def rewind(self) -> None:
-        """Reset the group to the beginning of all that it reads; it must have no members."""
-        places = [TopicPartition(place.topic, place.partition, 0) for place in self._places(READ)]
+    def rewind(self, names: Iterable[str] = READ) -> None:
+        """Reset the group to the beginning of these topics, by default of all; it must have no members."""
+        places = [TopicPartition(place.topic, place.partition, 0) for place in self._places(names)]
         request = ConsumerGroupTopicPartitions(self._group, places)
         self._admin.alter_consumer_group_offsets([request])[self._group].result(15)
 

@@ -72,5 +72,9 @@ class BreakSource(Protocol):
     def decisions(self, alert: Json) -> list[Json]:
         """Give the decisions about a break, the earliest first, as its explanation has them."""
 
+    @property
+    def none_proposed(self) -> str:
+        """What to say where no payment can be proposed."""
+
     def proposed_payments(self, sought: PaymentSought) -> list[ProposedPayment]:
         """Give payments that an unknown reference may be for, the likeliest first."""

@@ -108,7 +108,7 @@ def show(break_id: str, url: str | None, from_topics: bool, as_json: bool) -> No
         if proposed:
             put_rendered(rendering.render_proposed(proposed, break_id))
         else:
-            say("no payment of that amount waits for an outcome")
+            say(source.none_proposed)
     say(f"what happened, and what would resolve it: rentmatch exceptions explain {break_id}")
 
 

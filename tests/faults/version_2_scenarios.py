@@ -4,6 +4,7 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 from confluent_kafka import Producer
 
 from domain.facts import BreakDecided, DecisionAction, InputFact, PaymentInitiated, ProcessorSettled
@@ -71,23 +72,40 @@ def _moving_claims(turn: int, at: Micros) -> tuple[list[InputFact], list[InputFa
     held: list[InputFact] = []
     earlier: list[InputFact] = []
     for number in range(REFERENCES):
-        reference = f"R-{turn}-{number}"
+        second, reference = _second(turn, number), f"R-{turn}-{number}"
         claim = PaymentInitiated(
-            f"E-{_second(turn, number)}", at, _second(turn, number), "T", "PR", f"O-moves-{turn}-{number}", None,
-            100_000, "USD", "CARD", "card-processor", reference,
-        )  # fmt: skip
+            event_id=f"E-{second}",
+            occurred_at=at,
+            payment_id=second,
+            tenant_id="T",
+            property_id="PR",
+            obligation_id=f"O-moves-{turn}-{number}",
+            installment_id=None,
+            amount_minor=100_000,
+            currency="USD",
+            method="CARD",
+            processor="card-processor",
+            processor_reference=reference,
+        )
         settled = ProcessorSettled(
-            f"E-{reference}", at + DAY, None, "card-processor", reference, "SETTLED", 100_000, None, None, "USD", None,
-            None, None,
-        )  # fmt: skip
+            event_id=f"E-{reference}",
+            occurred_at=at + DAY,
+            payment_id=None,
+            processor="card-processor",
+            processor_reference=reference,
+            outcome="SETTLED",
+            gross_minor=100_000,
+            fee_minor=None,
+            net_minor=None,
+            currency="USD",
+            reason_code=None,
+            payout_id=None,
+            value_date=None,
+        )
         held += [claim, settled]
-        first = {"event_id": f"E-{_first(turn, number)}", "payment_id": _first(turn, number), "occurred_at": at - DAY}
-        earlier.append(PaymentInitiated(**{**_fields(claim), **first}))
+        first = _first(turn, number)
+        earlier.append(msgspec.structs.replace(claim, event_id=f"E-{first}", payment_id=first, occurred_at=at - DAY))
     return held, earlier
-
-
-def _fields(fact: PaymentInitiated) -> dict[str, Any]:
-    return {name: getattr(fact, name) for name in fact.__struct_fields__}
 
 
 def decision_in_an_aborted_transaction(bench: FaultBench) -> None:
@@ -143,9 +161,17 @@ def _decision(row: Row, action: DecisionAction, actor: str) -> BreakDecided:
     if action == "ACCEPT":
         what = {"break_class": row["class"], "drift_minor": row["drift_minor"], "evidence": row["evidence"]}
     return BreakDecided(
-        f"E-{decision_id}", row["opened_at"], decision_id, row["key_kind"], row["key"], row["break_id"], action, actor,
-        "known", **what,
-    )  # fmt: skip
+        event_id=f"E-{decision_id}",
+        occurred_at=row["opened_at"],
+        decision_id=decision_id,
+        key_kind=row["key_kind"],
+        key=row["key"],
+        break_id=row["break_id"],
+        action=action,
+        actor=actor,
+        reason="known",
+        **what,
+    )
 
 
 def _decide(

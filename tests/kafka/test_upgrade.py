@@ -9,6 +9,7 @@ from tests.kit import version_1
 from tests.kit.deployment import wait_log
 from tests.kit.environment import TEST_SEED
 from tests.kit.rolling_upgrade import Installation, facts_of_version_2, month_of_version_1, reopened
+from tools.group_monitor import INPUTS
 
 pytestmark = pytest.mark.kafka
 
@@ -63,7 +64,7 @@ def test_a_rolling_upgrade_ends_in_the_truth_of_version_2(
         # What version 1 did not keep is on the inputs, while they are retained.
         for worker in installation.workers.values():
             assert worker.terminate() == 0
-        installation.monitor.rewind()
+        installation.monitor.rewind(INPUTS)
         installation.worker("a")
         installation.wait_settled()
         installation.check_upgraded(whole=True)

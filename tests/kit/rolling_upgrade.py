@@ -153,8 +153,18 @@ def facts_of_version_2(outputs: Outputs, deliveries: Iterable[Delivery], seed: i
             new.append(ObligationReinstated(f"E-again-{key}", row["rests_on"] + HOUR, key, "again", "still owed"))
     new += [
         BreakDecided(
-            f"E-{row['break_id']}", row["opened_at"], f"D-{row['break_id']}", row["key_kind"], row["key"],
-            row["break_id"], "ACCEPT", "ann", "known", row["class"], row["drift_minor"], row["evidence"],
+            event_id=f"E-{row['break_id']}",
+            occurred_at=row["opened_at"],
+            decision_id=f"D-{row['break_id']}",
+            key_kind=row["key_kind"],
+            key=row["key"],
+            break_id=row["break_id"],
+            action="ACCEPT",
+            actor="ann",
+            reason="known",
+            break_class=row["class"],
+            drift_minor=row["drift_minor"],
+            evidence=row["evidence"],
         )
         for row in [row for row in found.open_breaks.values() if row["priority"] == 3][:SEEN_TWICE]
     ]  # fmt: skip

@@ -86,8 +86,12 @@ class Line:
 
 def simulate(code: Path, seed: int, obligations: int) -> list[Line]:
     """Let the simulator of version 1 make up a month, in the order of arrival."""
-    printed = run(code, {}, "simulate", "--seed", str(seed), "--obligations", str(obligations))
+    printed = run(code, {}, "simulate", *_size(seed, obligations))
     return [line_of(json.loads(text)) for text in printed.splitlines()]
+
+
+def _size(seed: int, obligations: int) -> list[str]:
+    return ["--seed", str(seed), "--obligations", str(obligations)]
 
 
 def line_of(record: dict[str, Any]) -> Line:
@@ -105,7 +109,7 @@ def line_of(record: dict[str, Any]) -> Line:
 def closes_at(code: Path, seed: int, obligations: int, folder: Path) -> Micros:
     """Return the end of the month that version 1 makes up."""
     truth = folder / "truth.json"
-    run(code, {}, "simulate", "--seed", str(seed), "--obligations", str(obligations), "--truth", str(truth))
+    run(code, {}, "simulate", *_size(seed, obligations), "--truth", str(truth))
     at: Micros = json.loads(truth.read_bytes())["at"]
     return at
 
