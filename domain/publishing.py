@@ -59,6 +59,8 @@ class PublishedAlert(msgspec.Struct, array_like=True, gc=False):
     last: Late
     opened_at: Micros
     lifecycle: LateLifecycle
+    about: tuple[str, ...] = ()
+    """What else the alert said of the charge (`_about`); empty as version 1 published it."""
 
 
 class Published(msgspec.Struct, array_like=True, gc=False):
@@ -235,16 +237,17 @@ def _diff_late(
     alerts: list[LatePaymentAlert] = []
     live_alerts = published.late
     gone = dict(live_alerts)
+    about = _about(obligation)
     for late in live:
         previous = gone.pop(late.alert_id, None)
         if previous is None:
-            current = PublishedAlert(late, at, LateLifecycle.OPENED)
-        elif previous.last == late:
+            current = PublishedAlert(late, at, LateLifecycle.OPENED, about)
+        elif previous.last == late and previous.about == about:
             continue
         elif _STAGE_ORDER[late.stage] > _STAGE_ORDER[previous.last.stage]:
-            current = PublishedAlert(late, previous.opened_at, LateLifecycle.ESCALATED)
+            current = PublishedAlert(late, previous.opened_at, LateLifecycle.ESCALATED, about)
         else:
-            current = PublishedAlert(late, previous.opened_at, previous.lifecycle)
+            current = PublishedAlert(late, previous.opened_at, previous.lifecycle, about)
         live_alerts[late.alert_id] = current
         alerts.append(_late_alert(obligation, current, version))
     if not gone:
@@ -265,6 +268,17 @@ def _diff_late(
         ended = PublishedAlert(late, previous.opened_at, lifecycle)
         alerts.append(_late_alert(obligation, ended, version, ended_at=at))
     return alerts
+
+
+def _about(obligation: ObligationReconciliation) -> tuple[str, ...]:
+    """Give what an alert says of the charge: an earlier record of it that arrives later may say something else."""
+    return (
+        obligation.lease_id,
+        obligation.tenant_id,
+        obligation.property_id,
+        obligation.period,
+        obligation.currency,
+    )
 
 
 def _late_alert(

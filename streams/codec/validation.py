@@ -301,8 +301,8 @@ def _break_decided(fact: facts.BreakDecided) -> None:
         if getattr(fact, field) in (None, ""):
             name = "class" if field == "break_class" else field
             raise BadInput(DeadLetterClass.WRONG_DECISION, f"BreakDecided.{name} is missing; {fact.action} needs it")
-    if fact.until is not None:
-        _instant(fact, "until")
+    if fact.until is not None and fact.until > INSTANT_MAX:
+        _fail(DeadLetterClass.OUT_OF_RANGE, fact, "until", "an instant up to the year 9988")
     if fact.key_kind not in KEY_KINDS:
         allowed = f"{', '.join(KEY_KINDS)}; decisions about other keys are not read yet"
         _fail(DeadLetterClass.WRONG_DECISION, fact, "key_kind", allowed)
