@@ -10,7 +10,9 @@ from domain.explain.corrective_events import CorrectiveEvent
 from domain.explain.samples import sample_event
 from domain.facts import (
     AttemptClaim,
+    BankEntryBooked,
     BreakDecided,
+    EntryMatched,
     InputFact,
     ObligationAdjusted,
     ObligationCancelled,
@@ -20,6 +22,7 @@ from domain.facts import (
     PaymentInitiated,
     PaymentPosted,
     PaymentReassigned,
+    PayoutReported,
     PlanChanged,
     PostingReversed,
     ProcessorSettled,
@@ -92,6 +95,9 @@ def _apply_to_payment(state: PaymentState, fact: InputFact) -> None:
             | ObligationAdjusted()
             | ObligationCancelled()
             | ObligationReinstated()
+            | PayoutReported()
+            | BankEntryBooked()
+            | EntryMatched()
             | BreakDecided()
         ):
             pass  # of another key
@@ -109,6 +115,8 @@ def _apply_to_obligation(state: ObligationState, fact: InputFact) -> None:
         case PaymentInitiated() | PaymentReassigned() | ProcessorSettled():
             obligation.apply(state, _application_after(state, fact))
         case PaymentPosted() | PostingReversed() | ReferenceAssigned() | BreakDecided():
+            pass
+        case PayoutReported() | BankEntryBooked() | EntryMatched():
             pass
         case _:
             assert_never(fact)
@@ -145,6 +153,9 @@ def _apply_to_reference(state: ReferenceState, fact: InputFact) -> None:
             | ObligationAdjusted()
             | ObligationCancelled()
             | ObligationReinstated()
+            | PayoutReported()
+            | BankEntryBooked()
+            | EntryMatched()
             | BreakDecided()
         ):
             pass
