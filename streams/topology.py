@@ -62,7 +62,7 @@ class Table:
         return self.key.removesuffix("_id").removesuffix("_key")
 
 
-class Share(NamedTuple):
+class TopicShare(NamedTuple):
     """The records that one processor alone writes to a topic with several writers.
 
     No two processors have a record in common, so each record still has a single writer. `field` is the field that
@@ -74,9 +74,9 @@ class Share(NamedTuple):
     values: tuple[str, ...]
 
 
-def share_by_type(topic: Topic, *records: type[msgspec.Struct]) -> Share:
+def share_by_type(topic: Topic, *records: type[msgspec.Struct]) -> TopicShare:
     """The share of a topic that consists of all records of these types."""
-    return Share(topic, "type", tuple(record.__name__ for record in records))
+    return TopicShare(topic, "type", tuple(record.__name__ for record in records))
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +88,7 @@ class Processor:
     outputs: tuple[Topic, ...]
     """Without the changelog and without the topics that the runtime writes."""
     table: Table | None = None
-    shares: tuple[Share, ...] = ()
+    shares: tuple[TopicShare, ...] = ()
     """One for each output that other processors write to as well."""
     late_inputs: tuple[Topic, ...] = ()
     """Those of its inputs that come from processors behind it: answers to what it has written itself.
@@ -327,7 +327,7 @@ MATCH_PAYMENTS = Processor(
     shares=(
         share_by_type(topics.REFERENCE_FACTS, ReferenceClaim),
         share_by_type(topics.OBLIGATION_FACTS, PaymentApplication),
-        Share(topics.MISMATCH_ALERTS, "key_kind", ("payment",)),
+        TopicShare(topics.MISMATCH_ALERTS, "key_kind", ("payment",)),
     ),
 )
 RESOLVE_REFERENCES = Processor(
@@ -335,14 +335,14 @@ RESOLVE_REFERENCES = Processor(
     inputs=(topics.REFERENCE_FACTS,),
     outputs=(topics.REFERENCE_RECONCILIATIONS, topics.MISMATCH_ALERTS, topics.PAYMENT_RESOLUTIONS),
     table=REFERENCES,
-    shares=(Share(topics.MISMATCH_ALERTS, "key_kind", ("reference",)),),
+    shares=(TopicShare(topics.MISMATCH_ALERTS, "key_kind", ("reference",)),),
 )
 ALLOCATE_INSTALLMENTS = Processor(
     "allocate_installments",
     inputs=(topics.OBLIGATION_FACTS,),
     outputs=(topics.OBLIGATION_RECONCILIATIONS, topics.MISMATCH_ALERTS, topics.LATE_PAYMENT_ALERTS),
     table=OBLIGATIONS,
-    shares=(Share(topics.MISMATCH_ALERTS, "key_kind", ("obligation",)),),
+    shares=(TopicShare(topics.MISMATCH_ALERTS, "key_kind", ("obligation",)),),
 )
 NAME_PAYOUTS = Processor(
     "name_payouts",
