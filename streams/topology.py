@@ -351,7 +351,7 @@ NAME_PAYOUTS = Processor(
     outputs=(topics.MISMATCH_ALERTS, topics.PAYOUT_FACTS, topics.MATCH_FACTS),
     table=BANK_ENTRIES,
     shares=(
-        Share(topics.MISMATCH_ALERTS, "key_kind", ("bank_entry",)),
+        TopicShare(topics.MISMATCH_ALERTS, "key_kind", ("bank_entry",)),
         share_by_type(topics.PAYOUT_FACTS, PayoutEntry),
         share_by_type(topics.MATCH_FACTS, OpenEntry),
     ),
@@ -363,7 +363,7 @@ RECONCILE_PAYOUTS = Processor(
     outputs=(topics.PAYOUT_RECONCILIATIONS, topics.MISMATCH_ALERTS, topics.MATCH_FACTS),
     table=PAYOUTS,
     shares=(
-        Share(topics.MISMATCH_ALERTS, "key_kind", ("payout",)),
+        TopicShare(topics.MISMATCH_ALERTS, "key_kind", ("payout",)),
         share_by_type(topics.MATCH_FACTS, OpenPayout),
     ),
 )
