@@ -284,7 +284,7 @@ def bank_fee(script: PayoutScript, intent: Intent) -> None:
 def alike(script: PayoutScript, intent: Intent) -> None:
     """Two reserves of one amount are released on one day, and the bank names neither."""
     plain(script, intent)
-    amount = 5_000_000 + script.rng.randint(1, 900_000)
+    amount = 60_000 + script.rng.randint(1, 90_000)
     for number in (1, 2):
         release = msgspec.structs.replace(
             intent,
