@@ -39,9 +39,15 @@ BY_PAYMENT = (
     facts.PaymentPosted,
     facts.PostingReversed,
 )
-LEFT_OUT = (facts.ReferenceAssigned, facts.BreakDecided)
-"""It resolves no references, so that settlement records without a payment id are left out too, and takes no decisions:
-less work than rentmatch does."""
+LEFT_OUT = (
+    facts.ReferenceAssigned,
+    facts.PayoutReported,
+    facts.BankEntryBooked,
+    facts.EntryMatched,
+    facts.BreakDecided,
+)
+"""It resolves no references, so that settlement records without a payment id are left out too, knows no payouts and
+takes no decisions: less work than rentmatch does."""
 
 TOPIC_OF: dict[type, Topic] = {
     records.PaymentReconciliation: topics.PAYMENT_RECONCILIATIONS,

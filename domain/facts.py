@@ -24,6 +24,7 @@ Outcome = Literal[
     "REFUND_REVERSED",
 ]
 AdjustmentKind = Literal["RENT", "FEE"]
+PayoutOutcome = Literal["PAID", "FAILED", "CANCELLED"]
 DecisionAction = Literal["ACKNOWLEDGE", "ASSIGN", "COMMENT", "ACCEPT", "APPROVE", "WITHDRAW"]
 
 
@@ -121,6 +122,11 @@ class ProcessorSettled(Fact, frozen=True, array_like=True, gc=False, tag="PS"):
         """The key of its attempt's reference (contract sections 1 and 10)."""
         return two_part_key(self.processor, self.attempt_reference)
 
+    @property
+    def payout_key(self) -> str:
+        """The key of the payout that it is a line of (contract section 11); "" where it names none."""
+        return "" if self.payout_id is None else two_part_key(self.processor, self.payout_id)
+
 
 class Installment(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A part of an obligation with its own due date."""
@@ -214,6 +220,65 @@ class PostingReversed(Fact, frozen=True, array_like=True, gc=False, tag="PR"):
     reason: str
 
 
+class PayoutReported(Fact, frozen=True, array_like=True, gc=False, tag="PY"):
+    """A processor reported what became of a payout (`payouts`, contract section 11). Identity: status."""
+
+    processor: str
+    payout_id: str
+    status: PayoutOutcome
+    amount_minor: int
+    """Not 0; below 0 it is taken from us."""
+    other_minor: int
+    """What in it belongs to no payment: account fees, reserves, amounts carried over; signed."""
+    currency: str
+    arrival_date: Day
+    account_id: str | None = None
+    bank_reference: str | None = None
+
+    @property
+    def payout_key(self) -> str:
+        """The key of the payout (contract section 1)."""
+        return two_part_key(self.processor, self.payout_id)
+
+
+class BankEntryBooked(Fact, frozen=True, array_like=True, gc=False, tag="BE"):
+    """A bank booked an entry on an account (`bank-entries`, contract section 11). Identity: the entry."""
+
+    account_id: str
+    entry_id: str
+    amount_minor: int
+    """Not 0; a credit is above 0."""
+    currency: str
+    booking_date: Day
+    value_date: Day | None = None
+    processor: str | None = None
+    payout_id: str | None = None
+    """With `processor`, or neither: the payout, where the importer can read it."""
+    reference: str | None = None
+    text: str | None = None
+
+    @property
+    def bank_entry_key(self) -> str:
+        """The key of the entry (contract section 1)."""
+        return two_part_key(self.account_id, self.entry_id)
+
+
+class EntryMatched(Fact, frozen=True, array_like=True, gc=False, tag="EM"):
+    """A person matched a bank entry to a payout (`bank-entries`, section 11). The latest holds; no conflicts."""
+
+    account_id: str
+    entry_id: str
+    processor: str
+    payout_id: str
+    actor: str
+    reason: str
+
+    @property
+    def bank_entry_key(self) -> str:
+        """The key of the entry (contract section 1)."""
+        return two_part_key(self.account_id, self.entry_id)
+
+
 class BreakDecided(Fact, frozen=True, array_like=True, gc=False, tag="BD"):
     """A person decided about a break (`decisions`, contract section 12). Identity: decision_id. No conflicts."""
 
@@ -250,6 +315,16 @@ class BreakDecided(Fact, frozen=True, array_like=True, gc=False, tag="BD"):
     @property
     def reference_key(self) -> str:
         """The key, of a decision about a reference's break."""
+        return self.key
+
+    @property
+    def payout_key(self) -> str:
+        """The key, of a decision about a payout's break."""
+        return self.key
+
+    @property
+    def bank_entry_key(self) -> str:
+        """The key, of a decision about a bank entry's break."""
         return self.key
 
 
@@ -420,6 +495,9 @@ InputFact = (
     | ObligationReinstated
     | PaymentPosted
     | PostingReversed
+    | PayoutReported
+    | BankEntryBooked
+    | EntryMatched
     | BreakDecided
 )
 """The records of contract section 2."""

@@ -23,6 +23,7 @@ from domain.records import (
     ObligationReconciliation,
     Output,
     PaymentReconciliation,
+    PayoutReconciliation,
     ReferenceReconciliation,
 )
 from read_model.mongo import Document, Index
@@ -142,7 +143,7 @@ def document_of(record: Output) -> Document:
             document["live"] = record.ended_at is None
         case ReferenceReconciliation():
             document["reference_key"] = record.reference_key
-        case ObligationReconciliation():
+        case ObligationReconciliation() | PayoutReconciliation():
             pass
         case _:
             assert_never(record)

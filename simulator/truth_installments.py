@@ -84,7 +84,11 @@ class Books:
     def named_ever(self) -> frozenset[str]:
         """The installments that some version of the plan or a dated adjustment has or had."""
         versions: list[ObligationCharged | PlanChanged] = [self.charge, *self.plans]
-        names = frozenset(adjustment.adjustment_id for adjustment in self.dated)
+        names = frozenset(
+            fact.adjustment_id
+            for fact in (*self.counted, *self.foreign)
+            if fact.due_date is not None or fact.kind == "FEE"
+        )
         return names.union(*(names_of(self.charge, version) for version in versions))
 
     def deltas_of(self, names: Iterable[str]) -> int:
@@ -116,7 +120,9 @@ def books_of(known: Known) -> Books | None:
         counted=tuple(fact for fact in adjustments if fact.currency == charge.currency),
         foreign=tuple(fact for fact in adjustments if fact.currency != charge.currency),
         # At one instant a reinstatement comes before a cancellation.
-        turns=tuple(sorted(turns, key=lambda fact: (fact.occurred_at, isinstance(fact, ObligationCancelled)))),
+        turns=tuple(
+            sorted(turns, key=lambda fact: (fact.occurred_at, isinstance(fact, ObligationCancelled), fact.event_id))
+        ),
     )
 
 

@@ -153,7 +153,12 @@ def ledger_breaks(books: Books, at: Micros, policy: Policy) -> list[Row]:
         )
         if plan_sum != less_dated and at >= due:
             finding = ("plan_sum_mismatch", less_dated, plan_sum, currency)
-            events = (charge.event_id, books.plan_event.event_id, *counted)
+            events = (
+                charge.event_id,
+                books.plan_event.event_id,
+                *counted,
+                *(fact.event_id for fact in books.turns[-1:]),
+            )
             rows.append(break_row("obligation", key, ("plan",), finding, events, due))
     return rows
 

@@ -113,7 +113,9 @@ class PaymentJudge:
         initiated = account.initiated
         self.initiation = [] if initiated is None else [initiated.event_id]
         self.settlement_events = self.initiation + events_of(account.movements)
-        self.all_events = self.settlement_events + events_of(account.postings, account.reversals)
+        known = {posting.posting_id for posting in account.postings}
+        undoing = [reversal for reversal in account.reversals if reversal.posting_id in known]
+        self.all_events = self.settlement_events + events_of(account.postings, undoing)
 
     def find(
         self, subject: tuple[str, ...], finding: DueFinding, events: Iterable[str], currency: str | None = None
@@ -213,7 +215,7 @@ class PaymentJudge:
         for kind, excess, events in (
             ("RETURN", sum(attempt.excess_minor for attempt in exceeding), events_of(*(a.facts for a in exceeding))),
             ("REFUND", refunds.reversal_excess_minor, events_of(refunds.facts)),
-            ("CHARGEBACK", chargebacks.reversal_excess_minor, events_of(chargebacks.facts, settled)),
+            ("CHARGEBACK", chargebacks.reversal_excess_minor, events_of(chargebacks.facts)),
         ):
             if excess > 0:
                 self.find(("excess", kind), ("reversal_excess", 0, excess, None), events)

@@ -229,8 +229,10 @@ def _overpayment(state: ObligationState, totals: ObligationTotals, coverage: Cov
 
 
 def _events_of_balance(state: ObligationState, totals: ObligationTotals) -> list[str]:
-    """Give the events that say what is owed: the charge, the adjustments, and what decides whether it is cancelled."""
-    events = [totals.charge.event_id, *(adjustment.event_id for adjustment in state.adjustments.values())]
+    """Give the events that say what is owed: the charge, its adjustments, and what decides whether it is cancelled."""
+    charge = totals.charge
+    events = [charge.event_id]
+    events += [one.event_id for one in state.adjustments.values() if one.currency == charge.currency]
     latest = latest_cancellation(state)
     if latest is not None:
         events.append(latest.event_id)

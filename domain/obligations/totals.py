@@ -82,12 +82,12 @@ def is_cancelled(state: ObligationState) -> bool:
 
 
 def latest_cancellation(state: ObligationState) -> Cancellation | Reinstatement | None:
-    """Give the fact that decides whether the obligation is cancelled; None if it never was.
+    """Give the fact that decides whether the obligation is cancelled; None if there is none.
 
     The latest by (`occurred_at`, reinstatement before cancellation); of several of one kind and instant, which differ
     in nothing that counts, that of the last event id.
     """
-    if not state.cancellations:
+    if not state.cancellations and not state.reinstatements:
         return None
     facts: list[Cancellation | Reinstatement] = [*state.cancellations.values(), *state.reinstatements.values()]
     return max(facts, key=_cancellation_order)

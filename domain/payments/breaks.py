@@ -128,7 +128,7 @@ def _add_unkeyed_movement(
                 actual_minor=totals.gross_minor or totals.posted_minor,
                 currency=totals.currency,
                 due_at=initiate_by,
-                event_ids=all_events(state),
+                event_ids=all_events(state, with_unmatched=True),
             )
         )
     return changes_at
@@ -191,6 +191,7 @@ def _excesses(state: PaymentState, totals: PaymentTotals) -> list[Break]:
     """Give the breaks of reversals that gave back more than was taken, and of chargebacks above all that settled."""
     of_refunds: list[str] = []
     of_chargebacks: list[str] = []
+    settled: list[str] = []
     attempts: dict[AttemptKey, list[str]] = {}
     for identity, reported in outcomes(state):
         outcome = identity[2]
@@ -198,8 +199,10 @@ def _excesses(state: PaymentState, totals: PaymentTotals) -> list[Break]:
             continue
         if outcome in OF_REFUNDS:
             of_refunds.append(reported.event_id)
-        if outcome in OF_CHARGEBACKS or outcome == "SETTLED":  # the cap is a sum of the latter
+        if outcome in OF_CHARGEBACKS:
             of_chargebacks.append(reported.event_id)
+        if outcome == "SETTLED":
+            settled.append(reported.event_id)
         if outcome in OF_ATTEMPTS:
             attempts.setdefault(attempt_key(identity, reported), []).append(reported.event_id)
     of_returns = [event_id for key in totals.exceeding for event_id in attempts[key]]
@@ -222,7 +225,12 @@ def _excesses(state: PaymentState, totals: PaymentTotals) -> list[Break]:
                 totals.chargeback_reversal_excess_minor,
                 of_chargebacks,
             ),
-            (("chargeback",), BreakClass.CHARGEBACK_EXCESS, totals.chargeback_excess_minor, of_chargebacks),
+            (
+                ("chargeback",),
+                BreakClass.CHARGEBACK_EXCESS,
+                totals.chargeback_excess_minor,
+                [*of_chargebacks, *settled],  # the cap is the sum of the latter
+            ),
         )
         if excess
     ]

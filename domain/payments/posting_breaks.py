@@ -13,12 +13,19 @@ from domain.time import FAR_FUTURE, Micros
 _POSTING = ("posting",)
 
 
-def all_events(state: PaymentState) -> list[str]:
-    """Give the events of all facts but assignments."""
+def all_events(state: PaymentState, *, with_unmatched: bool = False) -> list[str]:
+    """Give the events of all facts but assignments.
+
+    Reversals of unknown postings wait, and no amount is computed from them; but they are movements.
+    """
     events = [] if state.initiation is None else [state.initiation.event_id]
     events += [reported.event_id for _, reported in outcomes(state)]
     events += [posting.event_id for posting in state.postings.values()]
-    events += [reversal.event_id for reversal in state.reversals.values()]
+    events += [
+        reversal.event_id
+        for reversal in state.reversals.values()
+        if with_unmatched or reversal.posting_id in state.postings
+    ]
     return events
 
 

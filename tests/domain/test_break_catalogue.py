@@ -33,8 +33,7 @@ def scenario_breaks() -> list[tuple[str, Break]]:
                 for fact in expectation.facts:
                     world.apply(fact)
                 world.publish(expectation.now)
-                views = (world.payment_views, world.obligation_views, world.reference_views)
-                found += [(view.key_kind, one) for some in views for view in some.values() for one in view.breaks]  # type: ignore[attr-defined]
+                found += [(view.key_kind, one) for view in world.views() for one in view.breaks]
     return found
 
 
@@ -99,9 +98,9 @@ def rows_of_the_contract() -> set[Row]:
     found = set()
     key_kind = subject = ""
     for line in page[page.index("\n## 7. ") :].splitlines():
-        heading = re.match(r"(Payment|Obligation|Reference)-keyed\b(?!,)", line)
+        heading = re.match(r"(Payment|Obligation|Reference|Payout|Bank-entry)-keyed\b(?!,)", line)
         if heading or line.startswith("#"):
-            key_kind = heading[1].lower() if heading else ""
+            key_kind = heading[1].lower().replace("-", "_") if heading else ""
         elif key_kind and line.startswith("| ") and not line.startswith("| subject "):
             cells = [cell.strip() for cell in line.strip("|").split(" | ")]
             subject = cells[0] or subject
