@@ -6,7 +6,6 @@ and late installments listed. The words are explained by `scenarios/README.txt`.
 """
 
 import re
-from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import NamedTuple, get_args
 
@@ -34,11 +33,14 @@ from domain.facts import (
 from domain.ids import break_id, evidence_of, parts_of_key
 from domain.obligations.view import ObligationView
 from domain.payments.view import PaymentView
+from domain.payouts.view import PayoutView
 from domain.publishing import View
-from domain.records import PaymentReconciliation
+from domain.records import PaymentReconciliation, PayoutReconciliation
 from domain.references.view import ReferenceView
-from domain.time import EPOCH_ORDINAL, Micros, iso_date, micros_of
+from domain.time import Micros, iso_date
+from tests.kit import payout_tables
 from tests.kit.domain_world import Fact, World
+from tests.kit.scenario_words import day, instant, minor, money, options_of
 
 FOLDER = Path(__file__).parents[1] / "domain" / "scenarios"
 
@@ -52,23 +54,6 @@ class Expectation(NamedTuple):
 class Scenario(NamedTuple):
     title: str
     expectations: tuple[Expectation, ...]
-
-
-def minor(text: str) -> int:
-    assert re.fullmatch(r"-?\d+\.\d\d", text), f"{text!r} is not an amount"
-    return int(text.replace(".", ""))
-
-
-def money(amount: int) -> str:
-    return f"{'-' if amount < 0 else ''}{abs(amount) // 100}.{abs(amount) % 100:02}"
-
-
-def day(text: str) -> int:
-    return date.fromisoformat(text).toordinal() - EPOCH_ORDINAL
-
-
-def instant(text: str) -> Micros:
-    return micros_of(datetime.fromisoformat(text).replace(tzinfo=UTC))
 
 
 def _installments(words: list[str]) -> tuple[Installment, ...]:
@@ -151,6 +136,8 @@ PAYMENT_OPTIONS = {
 def _fact(at: Micros, words: list[str], event: str) -> Fact:
     """Read one fact: key, verb, then words; an option is a word with the word that follows it."""
     key, verb, *rest = words
+    if verb in payout_tables.VERBS:
+        return payout_tables.payout_fact(at, words, event)
     if verb in OBLIGATION_VERBS:
         return _obligation_fact(at, words, event)
     if verb in get_args(DecisionAction):
@@ -159,7 +146,7 @@ def _fact(at: Micros, words: list[str], event: str) -> Fact:
     if "allocating" in rest:
         allocations = _allocations(rest[rest.index("allocating") + 1 :])
         rest = rest[: rest.index("allocating")]
-    options, plain = _options(rest, PAYMENT_OPTIONS)
+    options, plain = options_of(rest, PAYMENT_OPTIONS)
     event = options.get("event", event)
     amount = next((minor(word) for word in plain if "." in word), 0)
     currency = next((word for word in plain if re.fullmatch("[A-Z]{3}", word)), "USD")
@@ -219,19 +206,6 @@ def _fact(at: Micros, words: list[str], event: str) -> Fact:
     raise AssertionError(f"{verb!r} is not a verb of the scenarios")
 
 
-def _options(words: list[str], names: set[str]) -> tuple[dict[str, str], list[str]]:
-    """Split words into options, each a name and the word that follows it, and the others."""
-    options: dict[str, str] = {}
-    plain: list[str] = []
-    words_left = iter(words)
-    for word in words_left:
-        if word in names:
-            options[word] = next(words_left)
-        else:
-            plain.append(word)
-    return options, plain
-
-
 def _allocations(words: list[str]) -> tuple[Allocation, ...]:
     """Read allocations: `O1:100.00` for an obligation, `O1/A1:100.00` for its installment."""
     found = []
@@ -278,9 +252,11 @@ def _decision(at: Micros, words: list[str], event: str) -> BreakDecided:
     """Read a decision: key, action, the break's subject with slashes, then options."""
     key, verb, subject, *rest = words
     action: DecisionAction = next(action for action in get_args(DecisionAction) if action == verb)
-    options, plain = _options(rest, {"as", "by", "because", "class", "drift", "events", "to", "until", "on", "event"})
+    options, plain = options_of(rest, {"as", "by", "because", "class", "drift", "events", "to", "until", "on", "event"})
     assert not plain, f"{plain} is no option of a decision"
-    key_kind = "reference" if "/" in key else {"P": "payment", "O": "obligation"}[key[0]]
+    key_kind = {"P": "payment", "O": "obligation", "R": "reference", "Y": "payout", "N": "bank_entry"}[
+        key.rpartition("/")[2][0]
+    ]
     break_class = options.get("class")
     return BreakDecided(
         event_id=options.get("event", event),
@@ -388,7 +364,10 @@ def _break_line(key: str, view: View, one: Break) -> str:
     line = f"{key} break {'/'.join(one.subject)} = {one.break_class} "
     line += f"{money(one.expected_minor)} -> {money(one.actual_minor)}"
     record = view.reconciliation
-    if isinstance(record, PaymentReconciliation) and one.currency not in {record.currency, NO_CURRENCY}:
+    if isinstance(record, PaymentReconciliation | PayoutReconciliation) and one.currency not in {
+        record.currency,
+        NO_CURRENCY,
+    }:
         line += f" {one.currency}"
     decision = one.decision
     if decision is not None:
@@ -449,6 +428,12 @@ def check(expectation: Expectation, world: World) -> None:
         elif key in world.reference_views:
             view = world.reference_views[key]
             values = _reference_lines(key, view)
+        elif key in world.payout_views:
+            view = world.payout_views[key]
+            values = payout_tables.payout_lines(key, view)
+        elif key in world.bank_entry_views:
+            view = world.bank_entry_views[key]
+            values = payout_tables.bank_entry_lines(key, view)
         elif key in world.obligation_views:
             view = world.obligation_views[key]
             values = _obligation_lines(key, view)
@@ -464,9 +449,12 @@ def check(expectation: Expectation, world: World) -> None:
         if isinstance(view, PaymentView):
             allocations = [line for line in lines if line.split()[1] == "allocation"]
             assert not allocations or _allocation_lines(key, view) == allocations
+        if isinstance(view, PayoutView):
+            entries = [line for line in lines if line.split()[1] == "entry"]
+            assert payout_tables.entry_lines_of_payout(key, view) == entries
         for line in lines:
             words = line.split()
-            if words[1] in {"break", "late", "installment", "allocation"}:
+            if words[1] in {"break", "late", "installment", "allocation", "entry"}:
                 continue
             if words[1:3] == ["no", "record"]:
                 assert values["status"] == line

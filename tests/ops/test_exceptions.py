@@ -29,7 +29,8 @@ from tests.kit.command_line import Run
 from tests.kit.documents import example_input
 from tests.kit.domain_world import World
 from tests.kit.driver import Driver
-from tests.kit.scenario_tables import instant, read_facts
+from tests.kit.scenario_tables import read_facts
+from tests.kit.scenario_words import instant
 
 NOW = "2026-07-08T12:00:00Z"
 BREAK = "0dd83c3cf0c88bcef4f159e2f0f4a0ab"
