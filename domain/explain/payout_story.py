@@ -6,7 +6,7 @@ from domain.explain.context import BankEntryContext, PayoutContext
 from domain.explain.entries import TimelineEntry, entry_of
 from domain.explain.payment_story import OUTCOMES
 from domain.formatting import amount_text
-from domain.payouts.state import Line, Report, identities
+from domain.payouts.state import Line, PayoutReport, identities
 from domain.payouts.totals import add_up, open_to
 from domain.records import MatchedBy
 from domain.time import iso_date
@@ -30,7 +30,7 @@ def payout_story(context: PayoutContext) -> Iterator[TimelineEntry]:
     shows_all = sum(map(len, state.lines.values())) <= LINES_MAX
     for identity, accepted in identities(state):
         source = f"processor {context.processor}"
-        if isinstance(accepted, Report):
+        if isinstance(accepted, PayoutReport):
             amount = amount_text(accepted.amount_minor, accepted.currency)
             other = f", {amount_text(accepted.other_minor, accepted.currency)} of it for no payment" * bool(
                 accepted.other_minor
