@@ -492,6 +492,9 @@ InputFact = (
     | ObligationReinstated
     | PaymentPosted
     | PostingReversed
+    | PayoutReported
+    | BankEntryBooked
+    | EntryMatched
     | BreakDecided
 )
 """The records of contract section 2."""

@@ -6,7 +6,9 @@ from random import Random
 import msgspec
 
 from domain.facts import (
+    BankEntryBooked,
     BreakDecided,
+    EntryMatched,
     InputFact,
     ObligationAdjusted,
     ObligationCancelled,
@@ -15,6 +17,7 @@ from domain.facts import (
     PaymentInitiated,
     PaymentPosted,
     PaymentReassigned,
+    PayoutReported,
     PlanChanged,
     PostingReversed,
     ProcessorSettled,
@@ -43,7 +46,12 @@ def restamped(rng: Random, recording: Recording, fact: InputFact) -> InputFact:
             return msgspec.structs.replace(again, reason="reworded")
         case PaymentReassigned() | ReferenceAssigned():
             return msgspec.structs.replace(again, actor="somebody else")
-        case PaymentInitiated() | PaymentPosted() | ObligationCharged() | BreakDecided():
+        case BankEntryBooked():
+            # The statement of the next day has the entry again, with another text.
+            return msgspec.structs.replace(again, text="reworded")
+        case PaymentInitiated() | PaymentPosted() | ObligationCharged():
+            return again
+        case PayoutReported() | EntryMatched() | BreakDecided():
             return again
 
 

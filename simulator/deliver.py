@@ -6,7 +6,9 @@ from typing import Literal
 import msgspec
 
 from domain.facts import (
+    BankEntryBooked,
     BreakDecided,
+    EntryMatched,
     InputFact,
     ObligationAdjusted,
     ObligationCancelled,
@@ -15,6 +17,7 @@ from domain.facts import (
     PaymentInitiated,
     PaymentPosted,
     PaymentReassigned,
+    PayoutReported,
     PlanChanged,
     PostingReversed,
     ProcessorSettled,
@@ -22,7 +25,7 @@ from domain.facts import (
 )
 from domain.time import Micros
 
-InputTopic = Literal["payment-initiated", "processor-settled", "ledger-events", "decisions"]
+InputTopic = Literal["payment-initiated", "processor-settled", "ledger-events", "payouts", "bank-entries", "decisions"]
 """An input topic by its default name."""
 
 Damage = Literal["truncated", "trailing"]
@@ -60,6 +63,10 @@ def topic_and_key(fact: InputFact) -> tuple[InputTopic, str]:
             return "ledger-events", fact.obligation_id
         case ObligationCancelled() | ObligationReinstated() | PaymentPosted() | PostingReversed():
             return "ledger-events", fact.obligation_id
+        case PayoutReported():
+            return "payouts", fact.payout_id
+        case BankEntryBooked() | EntryMatched():
+            return "bank-entries", fact.account_id
         case BreakDecided():
             return "decisions", fact.key
 

@@ -7,7 +7,9 @@ import msgspec
 
 from domain.facts import (
     AttemptClaim,
+    BankEntryBooked,
     BreakDecided,
+    EntryMatched,
     ObligationAdjusted,
     ObligationCancelled,
     ObligationCharged,
@@ -16,6 +18,7 @@ from domain.facts import (
     PaymentInitiated,
     PaymentPosted,
     PaymentReassigned,
+    PayoutReported,
     PlanChanged,
     PostingReversed,
     ProcessorSettled,
@@ -107,6 +110,22 @@ LEDGER_EVENTS = Topic(
     ),
     retention_ms=30 * DAY_MS,
     meaning="charges, plans, adjustments, postings",
+)
+PAYOUTS = Topic(
+    "payouts",
+    Role.INPUT,
+    key="payout_id",
+    records=(PayoutReported,),
+    retention_ms=30 * DAY_MS,
+    meaning="what the processors report of their payouts",
+)
+BANK_ENTRIES = Topic(
+    "bank-entries",
+    Role.INPUT,
+    key="account_id",
+    records=(BankEntryBooked, EntryMatched),
+    retention_ms=30 * DAY_MS,
+    meaning="entries of bank statements, and the payouts that people match them to",
 )
 DECISIONS = Topic(
     "decisions",
@@ -242,6 +261,8 @@ ALL = (
     PAYMENT_INITIATED,
     PROCESSOR_SETTLED,
     LEDGER_EVENTS,
+    PAYOUTS,
+    BANK_ENTRIES,
     DECISIONS,
     PAYMENT_FACTS,
     REFERENCE_FACTS,

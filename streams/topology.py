@@ -269,7 +269,14 @@ OBLIGATIONS = Table(
 
 ROUTE_INPUTS = Processor(
     "route_inputs",
-    inputs=(topics.PAYMENT_INITIATED, topics.PROCESSOR_SETTLED, topics.LEDGER_EVENTS, topics.DECISIONS),
+    inputs=(
+        topics.PAYMENT_INITIATED,
+        topics.PROCESSOR_SETTLED,
+        topics.LEDGER_EVENTS,
+        topics.PAYOUTS,
+        topics.BANK_ENTRIES,
+        topics.DECISIONS,
+    ),
     outputs=(topics.PAYMENT_FACTS, topics.REFERENCE_FACTS, topics.OBLIGATION_FACTS),
     shares=(
         share_by_type(topics.REFERENCE_FACTS, ProcessorSettled, ReferenceAssigned, AttemptClaim, BreakDecided),

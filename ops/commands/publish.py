@@ -182,13 +182,13 @@ def numbered_lines(stream: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
 def command(topic: str, dry_run: bool, keep_going: bool) -> None:
     r"""Publish JSON lines from standard input to the input topic TOPIC.
 
-    TOPIC is payment-initiated, processor-settled, ledger-events or decisions (or its full name on the broker). Each
-    line is one record; `type` names it, instants are ISO 8601 with a zone, days are ISO dates, money is whole minor
-    units; what may be null may be left out. Each is validated first. By default the first bad line ends the command:
-    the lines before it are published, none after.
+    TOPIC is payment-initiated, processor-settled, ledger-events, payouts, bank-entries or decisions (or its full name
+    on the broker). Each line is one record; `type` names it, instants are ISO 8601 with a zone, days are ISO dates,
+    money is whole minor units; what may be null may be left out. Each is validated first. By default the first bad line
+    ends the command: the lines before it are published, none after.
 
-    The key is the payment_id, the obligation_id, or the key of the break; of a settlement record without a payment_id
-    it is processor/reference.
+    The key is the payment_id, the obligation_id, the payout_id, the account_id, or the key of the break; of a
+    settlement record without a payment_id it is processor/reference.
 
     Example:
       echo '{"type": "ObligationCancelled", "event_id": "e-1",' \

@@ -91,6 +91,19 @@ _BOUNDS: dict[str, dict[str, Bounds]] = {
     "ObligationReinstated": {"occurred_at": _INSTANT},
     "PaymentPosted": {"occurred_at": _INSTANT, "amount_minor": _ABOVE_0},
     "PostingReversed": {"occurred_at": _INSTANT, "amount_minor": _ABOVE_0},
+    "PayoutReported": {
+        "occurred_at": _INSTANT,
+        "amount_minor": _SIGNED._replace(not_0=True),
+        "other_minor": _SIGNED,
+        "arrival_date": _DAY,
+    },
+    "BankEntryBooked": {
+        "occurred_at": _INSTANT,
+        "amount_minor": _SIGNED._replace(not_0=True),
+        "booking_date": _DAY,
+        "value_date": _DAY,
+    },
+    "EntryMatched": {"occurred_at": _NO_LONG},
     "BreakDecided": {"occurred_at": _NO_LONG},
     "Installment": {"amount_minor": _ABOVE_0, "due_date": _DAY},
     "Allocation": {},
@@ -103,6 +116,7 @@ _CHECKED = {
     "ObligationCharged": {"grace_ends_on"},
     "Installment": {"grace_ends_on"},
     "ObligationAdjusted": {"installment_id", "due_date", "kind"},
+    "BankEntryBooked": {"processor", "payout_id"},
 }
 """Nullable fields that are seldom given, and whose values are good only together with others."""
 

@@ -52,6 +52,8 @@ class DeadLetterClass(StrEnum):
     """Two fields of an adjustment exclude each other: it is both part of an installment and one of its own, …"""
     NO_RETURN = "no_return"
     """A RETURNED with the code of a notification of change, which returns nothing."""
+    WRONG_ENTRY = "wrong_entry"
+    """A bank entry names a processor without a payout, or a payout without its processor."""
     WRONG_DECISION = "wrong_decision"
     """A decision lacks what its action needs, or is about a key that no break has."""
     KEY_FULL = "key_full"

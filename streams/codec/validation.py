@@ -4,11 +4,12 @@ Rules of the contract: amounts above 0, 0 or more, or not 0; ids not empty; curr
 periods YYYY-MM; instants and days in the years 2000 to 9988; installment ids unique in a plan; grace that ends on or
 after its due date; grace_days 0 or more; plan_version and assignment_version 1 or more; allocations that are some, add
 up and name nothing twice; adjustments whose fields do not exclude each other; no notification of change as a return;
-decisions with what their action needs.
+bank entries that name a processor and its payout, or neither; decisions with what their action needs.
 
 An id is opaque: only the empty string is empty, and blanks are part of it. What names an attempt or a person who
 decides is an id here, too: `processor`, `processor_reference`, `original_reference`; `actor` and `assignee` of a
-decision. An empty `movement_id` or `cancellation_id` is the same as none, and is read as null (contract section 3).
+decision, `actor` of a match. An empty `movement_id` or `cancellation_id` is the same as none, and is read as null
+(contract section 3).
 
 Our limits, far above any rent; a record beyond one is a dead letter: ids and codes up to 512 bytes of UTF-8, other
 texts up to 8,192; amounts up to 10**13 minor units either way, so that hundreds of thousands of them still add up
@@ -50,11 +51,18 @@ PERIOD = re.compile(r"(?!0000)[0-9]{4}-(?:0[1-9]|1[0-2])")
 NOTIFICATION_OF_CHANGE = re.compile(r"C[0-9]{2}")
 """NACHA's codes for a corrected account: the money stays where it is."""
 
-KEY_KINDS = ("payment", "obligation", "reference")
-"""Those whose breaks can be decided about. The facts of payouts and bank entries (section 11) are not read yet."""
+TWO_PART_KEYS = {
+    "reference": "processor/reference, where % and / of the processor are written %25 and %2F",
+    "payout": "processor/payout_id, where % and / of the processor are written %25 and %2F",
+    "bank_entry": "account_id/entry_id, where % and / of the account are written %25 and %2F",
+}
+"""The kinds of keys that have two parts (contract section 1), and how they are written."""
 
-_TEXTS = frozenset({"reason", "key"})
-"""Longer than an id: the key of a decision may have two parts, percent-encoded."""
+KEY_KINDS = ("payment", "obligation", *TWO_PART_KEYS)
+"""Those whose breaks can be decided about."""
+
+_TEXTS = frozenset({"reason", "key", "text"})
+"""Longer than an id. The key of a decision may have two parts, percent-encoded."""
 
 _ATTEMPT = frozenset({"processor", "processor_reference", "original_reference"})
 
@@ -123,6 +131,12 @@ def _amount(fact: Any, field: str, least: int) -> None:
 def _signed(fact: Any, field: str) -> None:
     if abs(getattr(fact, field)) > AMOUNT_MAX:
         _fail(DeadLetterClass.TOO_LARGE, fact, field, f"at most {AMOUNT_MAX} minor units either way")
+
+
+def _not_0(fact: Any, field: str) -> None:
+    if getattr(fact, field) == 0:
+        _fail(DeadLetterClass.WRONG_AMOUNT, fact, field, "other than 0")
+    _signed(fact, field)
 
 
 def _currency(fact: Any, field: str = "currency") -> None:
@@ -263,9 +277,7 @@ def _plan_changed(fact: facts.PlanChanged) -> None:
 
 def _obligation_adjusted(fact: facts.ObligationAdjusted) -> None:
     _common(fact)
-    if fact.amount_delta_minor == 0:
-        _fail(DeadLetterClass.WRONG_AMOUNT, fact, "amount_delta_minor", "other than 0")
-    _signed(fact, "amount_delta_minor")
+    _not_0(fact, "amount_delta_minor")
     _currency(fact)
     if fact.due_date is not None:
         _day(fact, "due_date")
@@ -282,6 +294,34 @@ def _obligation_adjusted(fact: facts.ObligationAdjusted) -> None:
     if fact.amount_delta_minor < 0 and (fact.kind == "FEE" or fact.due_date is not None):
         what = "a FEE" if fact.kind == "FEE" else "an adjustment with a due_date"
         _fail(DeadLetterClass.WRONG_ADJUSTMENT, fact, "amount_delta_minor", f"above 0 of {what}")
+
+
+def _payout_reported(fact: facts.PayoutReported) -> None:
+    _common(fact)
+    _not_0(fact, "amount_minor")
+    _signed(fact, "other_minor")
+    _currency(fact)
+    _day(fact, "arrival_date")
+
+
+def _bank_entry_booked(fact: facts.BankEntryBooked) -> None:
+    _common(fact)
+    _not_0(fact, "amount_minor")
+    _currency(fact)
+    _day(fact, "booking_date")
+    if fact.value_date is not None:
+        _day(fact, "value_date")
+    if (fact.processor is None) != (fact.payout_id is None):
+        missing = "processor" if fact.processor is None else "payout_id"
+        _fail(
+            DeadLetterClass.WRONG_ENTRY, fact, missing, "given: an entry names a processor and its payout, or neither"
+        )
+
+
+def _entry_matched(fact: facts.EntryMatched) -> None:
+    _common(fact)
+    if not fact.actor:
+        _fail(DeadLetterClass.EMPTY_ID, fact, "actor", "a text that is not empty")
 
 
 _NEEDED = {
@@ -304,11 +344,9 @@ def _break_decided(fact: facts.BreakDecided) -> None:
     if fact.until is not None:
         _instant(fact, "until")
     if fact.key_kind not in KEY_KINDS:
-        allowed = f"{', '.join(KEY_KINDS)}; decisions about other keys are not read yet"
-        _fail(DeadLetterClass.WRONG_DECISION, fact, "key_kind", allowed)
-    if fact.key_kind == "reference" and not _is_two_part_key(fact.key):
-        allowed = "processor/reference, where % and / of the processor are written %25 and %2F"
-        _fail(DeadLetterClass.WRONG_DECISION, fact, "key", allowed)
+        _fail(DeadLetterClass.WRONG_DECISION, fact, "key_kind", f"one of {', '.join(KEY_KINDS)}")
+    if fact.key_kind in TWO_PART_KEYS and not _is_two_part_key(fact.key):
+        _fail(DeadLetterClass.WRONG_DECISION, fact, "key", TWO_PART_KEYS[fact.key_kind])
 
 
 def _is_two_part_key(key: str) -> bool:
@@ -331,6 +369,9 @@ _CHECKS: dict[type, Any] = {
     facts.ObligationReinstated: _common,
     facts.PaymentPosted: _payment_leg,
     facts.PostingReversed: _payment_leg,
+    facts.PayoutReported: _payout_reported,
+    facts.BankEntryBooked: _bank_entry_booked,
+    facts.EntryMatched: _entry_matched,
     facts.BreakDecided: _break_decided,
 }
 assert set(_CHECKS) == set(INPUT_TYPES)

@@ -8,7 +8,9 @@ import msgspec
 
 from domain.facts import (
     Allocation,
+    BankEntryBooked,
     BreakDecided,
+    EntryMatched,
     Installment,
     ObligationAdjusted,
     ObligationCancelled,
@@ -17,6 +19,7 @@ from domain.facts import (
     PaymentInitiated,
     PaymentPosted,
     PaymentReassigned,
+    PayoutReported,
     PlanChanged,
     PostingReversed,
     ProcessorSettled,
@@ -157,6 +160,31 @@ DECIDED = BreakDecided(
     evidence="f" * 32,
 )
 
+PAID_OUT = PayoutReported(
+    event_id="e13",
+    occurred_at=AT,
+    processor="acme",
+    payout_id="po_1",
+    status="PAID",
+    amount_minor=149_550,
+    other_minor=-100,
+    currency="USD",
+    arrival_date=DAY + 2,
+    account_id="checking",
+    bank_reference="ACME 4711",
+)
+BOOKED = BankEntryBooked(
+    event_id="e14",
+    occurred_at=AT,
+    account_id="checking",
+    entry_id="20260705-1",
+    amount_minor=149_550,
+    currency="USD",
+    booking_date=DAY + 2,
+    reference="ACME 4711",
+)
+MATCHED = EntryMatched("e15", AT, "checking", "20260705-1", "acme", "po_1", "ana", "the amount and the day")
+
 # The same records with everything that a version 1 record lacks.
 SPLIT = msgspec.structs.replace(
     INITIATED,
@@ -180,12 +208,17 @@ GRACED = msgspec.structs.replace(
 )
 FEE = msgspec.structs.replace(ADJUSTED, amount_delta_minor=2_500, due_date=DAY, kind="FEE")
 CREDITED = msgspec.structs.replace(ADJUSTED, installment_id="i1", kind="RENT")
+TAKEN = msgspec.structs.replace(PAID_OUT, amount_minor=-1, account_id=None, bank_reference=None)
+NAMED = msgspec.structs.replace(
+    BOOKED, amount_minor=-1, value_date=DAY + 3, processor="acme", payout_id="po_1", reference=None, text="PAYOUT po_1"
+)
 CANCELLED_AGAIN = msgspec.structs.replace(CANCELLED, cancellation_id="x2")
 
 TOPIC_BY_TYPE: dict[type, topics.Topic] = {record: topic for topic in topics.INPUTS for record in topic.records}
 FACTS: tuple[Any, ...] = (
     *(INITIATED, SETTLED, CHARGED, PLAN_CHANGED, ADJUSTED, CANCELLED, POSTED, REVERSED),
     *(REASSIGNED, ASSIGNED, REINSTATED, DECIDED),
+    *(PAID_OUT, BOOKED, MATCHED, TAKEN, NAMED),
     *(SPLIT, REFERENCED, GRACED, FEE, CREDITED, CANCELLED_AGAIN),
 )
 """At least one of each record; those of version 1 first."""

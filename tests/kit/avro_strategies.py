@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 from domain.currencies import EXPONENTS
 from domain.facts import (
     Allocation,
+    BankEntryBooked,
     BreakDecided,
+    EntryMatched,
     Installment,
     Method,
     ObligationAdjusted,
@@ -17,6 +19,8 @@ from domain.facts import (
     PaymentInitiated,
     PaymentPosted,
     PaymentReassigned,
+    PayoutOutcome,
+    PayoutReported,
     PlanChanged,
     PostingReversed,
     ProcessorSettled,
@@ -70,6 +74,7 @@ other_outcomes = st.sampled_from(
         "REFUND_REVERSED",
     ]
 )
+payout_outcomes: st.SearchStrategy[PayoutOutcome] = st.sampled_from(["PAID", "FAILED", "CANCELLED"])
 periods = st.builds("{:04}-{:02}".format, st.integers(1, 9_999), st.integers(1, 12))
 versions = st.integers(1, (1 << 63) - 1)
 people = st.none() | st.text(max_size=12)
@@ -187,6 +192,18 @@ def _decided(key_kind: Any, key: Any, action: Any, needs: Any, refers_to: Any) -
     )
 
 
+def _booked(processor: Any, payout_id: Any) -> Any:
+    return st.builds(
+        BankEntryBooked,
+        *[ids, instants, ids, ids, signed.filter(bool), currencies, days],
+        st.none() | days,
+        processor,
+        payout_id,
+        st.none() | st.text(max_size=70),
+        st.none() | texts,
+    )
+
+
 def _or_none(given: Any) -> Any:
     return st.none() | given
 
@@ -213,8 +230,18 @@ facts = st.one_of(
     st.builds(ObligationReinstated, ids, instants, ids, ids, texts),
     st.builds(PaymentPosted, ids, instants, ids, ids, ids, st.none() | ids, amounts, currencies),
     st.builds(PostingReversed, ids, instants, ids, ids, ids, ids, amounts, currencies, texts),
+    st.builds(
+        PayoutReported,
+        *[ids, instants, ids, ids, payout_outcomes, signed.filter(bool), signed, currencies, days, st.none() | ids],
+        st.none() | st.text(max_size=70),
+    ),
+    _booked(st.none(), st.none()),
+    _booked(ids, ids),
+    st.builds(EntryMatched, ids, instants, ids, ids, ids, ids, ids, texts),
     _decisions(st.sampled_from(["payment", "obligation"]), ids),
-    _decisions(st.just("reference"), st.builds(two_part_key, ids | st.just("a/b%2F"), ids)),
+    _decisions(
+        st.sampled_from(["reference", "payout", "bank_entry"]), st.builds(two_part_key, ids | st.just("a/b%2F"), ids)
+    ),
 )
 
 _short = st.text(max_size=70)

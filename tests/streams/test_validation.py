@@ -15,6 +15,7 @@ from streams.codec.json_form import fact_from_json, fact_to_json
 from tests.kit import avro_strategies as strategies
 from tests.kit.avro_samples import (
     ADJUSTED,
+    BOOKED,
     CANCELLED,
     CHARGED,
     CREDITED,
@@ -23,6 +24,9 @@ from tests.kit.avro_samples import (
     FACTS,
     FEE,
     INITIATED,
+    MATCHED,
+    NAMED,
+    PAID_OUT,
     PLAN_CHANGED,
     POSTED,
     REASSIGNED,
@@ -78,15 +82,24 @@ BROKEN: dict[str, tuple[Any, DeadLetterClass]] = {
             (ADJUSTED, "amount_delta_minor", (0, 10**13 + 1)),
             (POSTED, "amount_minor", (0, -1, 10**13 + 1)),
             (REVERSED, "amount_minor", (0, -1, 10**13 + 1)),
+            (PAID_OUT, "amount_minor", (0, 10**13 + 1)),
+            (PAID_OUT, "other_minor", (10**13 + 1,)),
+            (BOOKED, "amount_minor", (0, 10**13 + 1)),
         ]
         for amount in amounts
     },
     "a credit too large": (but(ADJUSTED, amount_delta_minor=-(10**13) - 1), DeadLetterClass.TOO_LARGE),
+    "a payout too far below 0": (but(PAID_OUT, amount_minor=-(10**13) - 1), DeadLetterClass.TOO_LARGE),
+    "other too far below 0": (but(PAID_OUT, other_minor=-(10**13) - 1), DeadLetterClass.TOO_LARGE),
+    "a debit too large": (but(BOOKED, amount_minor=-(10**13) - 1), DeadLetterClass.TOO_LARGE),
+    "an entry of a processor alone": (but(NAMED, payout_id=None), DeadLetterClass.WRONG_ENTRY),
+    "an entry of a payout alone": (but(NAMED, processor=None), DeadLetterClass.WRONG_ENTRY),
+    "matched by nobody": (but(MATCHED, actor=""), DeadLetterClass.EMPTY_ID),
     "a fee too far below 0": (but(SETTLED, fee_minor=-(10**13) - 1), DeadLetterClass.TOO_LARGE),
     "a net too far below 0": (but(SETTLED, net_minor=-(10**13) - 1), DeadLetterClass.TOO_LARGE),
     **{
         f"{type(fact).__name__} in {code!r}": (but(fact, currency=code), DeadLetterClass.UNKNOWN_CURRENCY)
-        for fact in (INITIATED, SETTLED, CHARGED, ADJUSTED, POSTED, REVERSED)
+        for fact in (INITIATED, SETTLED, CHARGED, ADJUSTED, POSTED, REVERSED, PAID_OUT, BOOKED)
         for code in ("", "usd", "US", "USDX", "XXX", "XTS", "ABC", "U$D")
     },
     **{
@@ -128,6 +141,7 @@ BROKEN: dict[str, tuple[Any, DeadLetterClass]] = {
         for fact, field in (
             *((SETTLED, "value_date"), (CHARGED, "due_date"), (CHARGED, "grace_ends_on")),
             *((FEE, "due_date"), (but(FEE, kind=None), "due_date")),
+            *((PAID_OUT, "arrival_date"), (NAMED, "booking_date"), (NAMED, "value_date")),
         )
         for day in (validation.DAY_MIN - 1, validation.DAY_MAX + 1, -1 << 31, (1 << 31) - 1)
     },
@@ -203,7 +217,7 @@ BROKEN: dict[str, tuple[Any, DeadLetterClass]] = {
     **{
         f"a decision about {kind} {key}": (but(DECIDED, key_kind=kind, key=key), DeadLetterClass.WRONG_DECISION)
         for kind, key in [
-            *(("payout", "acme/po_1"), ("bank_entry", "a/1"), ("Payment", "p1"), ("", "p1")),
+            *(("Payment", "p1"), ("bank entry", "a/1"), ("", "p1"), ("payout", "po_1"), ("bank_entry", "a/")),
             *(("reference", key) for key in ("ch_1", "/ch_1", "acme/", "/", "a%2fb/ch_1", "a%/ch_1")),
         ]
     },
@@ -314,10 +328,8 @@ def test_a_message_says_what_was_found_and_what_is_allowed() -> None:
         validation.check(but(SPLIT, amount_minor=150_001))
     with pytest.raises(BadInput, match=r"^BreakDecided\.class is missing; ACCEPT needs it$"):
         validation.check(but(DECIDED, break_class=None))
-    with pytest.raises(
-        BadInput, match=r"'payout'; it must be payment, obligation, reference; decisions about other keys"
-    ):
-        validation.check(but(DECIDED, key_kind="payout"))
+    with pytest.raises(BadInput, match=r"'refund'; it must be one of payment, obligation, reference, payout, bank_en"):
+        validation.check(but(DECIDED, key_kind="refund"))
 
 
 def test_currencies_are_codes_with_minor_units() -> None:
