@@ -27,7 +27,7 @@ import msgspec
 from connectors.amounts import exponent_of, minor_units
 from connectors.identity import content_id
 from connectors.model import BrokenFile, Control, Found, NotUnderstood, Skipped
-from connectors.rows import DelimitedText, TextRow, RowError, require_text
+from connectors.rows import DelimitedText, RowError, TextRow, require_text
 from connectors.stripe import ACH_METHODS, PROCESSOR
 from connectors.stripe_settled import PayoutLines, Settlement
 from connectors.zones import zone_of
