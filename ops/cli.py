@@ -22,6 +22,7 @@ COMMANDS = {
     "publish": "ops.commands.publish",
     "import": "ops.commands.import_files",
     "watch": "ops.commands.watch",
+    "receive-webhooks": "ops.commands.receive_webhooks",
     "read": "ops.commands.read",
     "exceptions": "ops.commands.exceptions",
     "dead-letters": "ops.commands.dead_letters",
