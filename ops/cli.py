@@ -20,6 +20,7 @@ COMMANDS = {
     "provision": "ops.commands.provision",
     "worker": "ops.commands.worker",
     "publish": "ops.commands.publish",
+    "import": "ops.commands.import_files",
     "read": "ops.commands.read",
     "exceptions": "ops.commands.exceptions",
     "dead-letters": "ops.commands.dead_letters",

@@ -56,6 +56,8 @@ class DeadLetterClass(StrEnum):
     """A bank entry names a processor without a payout, or a payout without its processor."""
     WRONG_DECISION = "wrong_decision"
     """A decision lacks what its action needs, or is about a key that no break has."""
+    UNREADABLE_LINE = "unreadable_line"
+    """A line of an imported file that its format does not understand (`rentmatch import`)."""
     KEY_FULL = "key_full"
     """The payment, obligation or reference already has as many facts as are kept for one key."""
 
