@@ -32,7 +32,7 @@ from connectors.adyen_zones import zone_named
 from connectors.amounts import exponent_of, minor_units
 from connectors.identity import content_id
 from connectors.model import BrokenFile, Control, Found, NotUnderstood, Skipped
-from connectors.rows import DelimitedText, Row, RowError
+from connectors.rows import DelimitedText, RowError, TextRow
 from connectors.text_lines import lines_of
 from domain.facts import Outcome, PayoutReported, ProcessorSettled
 from domain.time import EPOCH_ORDINAL, Day, Micros, micros_of
@@ -80,7 +80,7 @@ class AdyenSettlement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 class _AdyenRow(NamedTuple):
     """A row with what its batch needs."""
 
-    row: Row
+    row: TextRow
     cells: list[str]
     net_minor: int | None
     currency: str
@@ -129,7 +129,8 @@ class _Report:
         if options.payment_id_column is not None:
             self._at[options.payment_id_column] = text.column(options.payment_id_column)
         self._batches: dict[tuple[str, str, str], _AdyenBatch] = {}
-        self._identities: dict[tuple[str, str, str], list[tuple[_AdyenRow, str]]] = {}
+        self._identities: dict[tuple[str, str, str], list[_AdyenRow]] = {}
+        self._rows: dict[tuple[str, ...], int] = {}
 
     def found(self) -> Found:
         """Read every row, then the batches."""
@@ -153,14 +154,14 @@ class _Report:
             self._found.notes.append("the last line has no end of line: is the file complete?")
         return self._found
 
-    def _not_understood(self, row: Row, reason: str) -> None:
+    def _not_understood(self, row: TextRow, reason: str) -> None:
         self._found.not_understood.append(NotUnderstood(row.line, reason, self._text.raw(row)))
 
     def _cell(self, cells: list[str], name: str) -> str:
         at = self._at.get(name)
         return "" if at is None else cells[at].strip()
 
-    def _row(self, row: Row, only_batch: str) -> None:
+    def _row(self, row: TextRow, only_batch: str) -> None:
         """Sort a row into its batch.
 
         Raises:
@@ -193,13 +194,15 @@ class _Report:
             psp, own = self._reference(cells, "Psp Reference"), self._reference(cells, "Modification Reference")
             if not psp:
                 raise RowError(f"a {kind} without a Psp Reference")
-            self._batches.setdefault(key, _AdyenBatch()).lines.append(one)
-            self._identities.setdefault((kind, psp, own), []).append((one, batch_number))
+            if not self._is_repeated(one):
+                self._batches.setdefault(key, _AdyenBatch()).lines.append(one)
+                self._identities.setdefault((kind, psp, own), []).append(one)
         elif net is None:
             raise RowError(f"a {kind or 'row'} without an amount")
         elif kind == "MerchantPayout":
             self._moment(cells), self._paid_on(cells)  # so that a broken one is not understood
-            self._batches.setdefault(key, _AdyenBatch()).payouts.append(one)
+            if not self._is_repeated(one):
+                self._batches.setdefault(key, _AdyenBatch()).payouts.append(one)
         else:
             self._batches.setdefault(key, _AdyenBatch()).others.append(one)
             if kind in _OTHERS.split():
@@ -208,6 +211,13 @@ class _Report:
                 )
             else:
                 self._not_understood(row, f"the type {kind!r} is unknown: counted as part of the payout")
+
+    def _is_repeated(self, one: _AdyenRow) -> bool:
+        """Whether a payment or payout was in the file before, the same in every cell: then it is skipped."""
+        first = self._rows.setdefault(tuple(one.cells), one.row.line)
+        if first != one.row.line:
+            self._found.skipped.append(Skipped(one.row.line, f"the same as line {first}", self._text.raw(one.row)))
+        return first != one.row.line
 
     def _reference(self, cells: list[str], name: str) -> str:
         text = self._cell(cells, name)
@@ -259,8 +269,10 @@ class _Report:
     ) -> None:
         amount = -_sum(batch.payouts)
         first = min(batch.payouts, key=lambda each: self._moment(each.cells))
-        if len(batch.payouts) > 1:
-            self._found.notes.append(f"payout {payout_id}: {len(batch.payouts)} rows MerchantPayout, added up")
+        for one in batch.payouts:
+            if one is not first and amount:
+                reason = f"added to the payout of the batch in line {first.row.line}"
+                self._found.skipped.append(Skipped(one.row.line, reason, self._text.raw(one.row)))
         if not amount:
             for one in batch.payouts:
                 self._found.skipped.append(Skipped(one.row.line, "a payout of nothing", self._text.raw(one.row)))
@@ -283,8 +295,7 @@ class _Report:
                 )
             )
         except (ValueError, BadInput) as error:
-            for one in batch.payouts:
-                self._not_understood(one.row, str(error))
+            self._not_understood(first.row, str(error))
         else:
             self._found.facts.append(fact)
 
@@ -300,7 +311,7 @@ class _Report:
         own = self._cell(cells, "Modification Reference") or psp
         alike = self._identities[kind, psp, self._cell(cells, "Modification Reference")]
         if len(alike) > 1:
-            lines = ", ".join(str(each.row.line) for each, _ in alike[:10])
+            lines = ", ".join(str(each.row.line) for each in alike[:10])
             raise RowError(f"lines {lines} are of one type and reference: are they one movement, or several?")
         outcome, sign = _OUTCOMES[kind]
         currency = self._cell(cells, "Gross Currency")

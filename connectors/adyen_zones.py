@@ -28,5 +28,5 @@ def zone_named(name: str) -> tzinfo:
         return timezone(timedelta(hours=_OFFSETS[name]))
     try:
         return ZoneInfo(name)
-    except (ValueError, OSError):
+    except (KeyError, ValueError, OSError):
         raise ValueError(f"{name!r} is no time zone") from None

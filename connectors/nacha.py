@@ -97,7 +97,7 @@ def read(content: bytes, options: Nacha) -> Found:
     """
     try:
         zone = ZoneInfo(options.zone)
-    except (ValueError, OSError):
+    except (KeyError, ValueError, OSError):
         raise BrokenFile(f"zone: {options.zone!r} is no IANA time zone") from None
     found = Found([], [], [], [], [])
     seen: dict[str, NachaEntry] = {}
