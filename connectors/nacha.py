@@ -28,9 +28,8 @@ creation; else the effective date, on a banking day not before creation. Origina
 """  # noqa: E501
 
 import re
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, timedelta, tzinfo
 from typing import Literal, NamedTuple
-from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -39,6 +38,7 @@ from connectors.model import BrokenFile, Found, NotUnderstood, Skipped
 from connectors.nacha_payouts import AchLine, PayoutBy, ach_payouts
 from connectors.nacha_records import NachaBatch, NachaEntry, NachaFile, NachaRecord, files_of, is_debit, total_of
 from connectors.nacha_totals import file_totals, refuse_wrong_totals
+from connectors.zones import zone_of
 from domain.calendar import is_banking_day, start_of_day
 from domain.facts import InputFact, Outcome, ProcessorSettled, ReferenceAssigned
 from domain.time import EPOCH_ORDINAL, Day, Micros, micros_of
@@ -95,10 +95,7 @@ def read(content: bytes, options: Nacha) -> Found:
         BrokenFile: records are missing or out of place, or totals do not agree.
 
     """
-    try:
-        zone = ZoneInfo(options.zone)
-    except (KeyError, ValueError, OSError):
-        raise BrokenFile(f"zone: {options.zone!r} is no IANA time zone") from None
+    zone = zone_of(options.zone, "zone")
     found = Found([], [], [], [], [])
     seen: dict[str, NachaEntry] = {}
     files = list(files_of(content))
@@ -127,7 +124,7 @@ class _File:
     """One file."""
 
     def __init__(
-        self, file: NachaFile, options: Nacha, zone: ZoneInfo, found: Found, seen: dict[str, NachaEntry]
+        self, file: NachaFile, options: Nacha, zone: tzinfo, found: Found, seen: dict[str, NachaEntry]
     ) -> None:
         self._file = file
         self._options = options
