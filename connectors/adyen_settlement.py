@@ -103,17 +103,21 @@ def read(content: bytes, options: AdyenSettlement) -> Found:
         BrokenFile: it lacks columns that are needed, cannot be divided into rows, or names an unknown zone.
 
     """
-    header = next((each.number for each in lines_of(content) if "Psp Reference" in each.text), None)
+    lines = lines_of(content)
+    header = next((each.number for each in lines if "Psp Reference" in each.text), None)
     if header is None:
-        raise BrokenFile(
-            "line 1: there is no line of column names with Psp Reference: this is no settlement detail report"
-        )
+        raise BrokenFile("line 1: there are no column names with Psp Reference: this is no settlement detail report")
     try:
         content.decode()
         encoding = "utf-8"
     except UnicodeDecodeError:
         encoding = "cp1252"
-    return _Report(DelimitedText(content, encoding=encoding, header_line=header), options).found()
+    found = _Report(DelimitedText(content, encoding=encoding, header_line=header), options).found()
+    reason = "a line before the column names"
+    found.not_understood += [
+        NotUnderstood(each.number, reason, each.raw) for each in lines[: header - 1] if each.text.strip()
+    ]
+    return found
 
 
 class _Report:
@@ -200,7 +204,7 @@ class _Report:
         elif net is None:
             raise RowError(f"a {kind or 'row'} without an amount")
         elif kind == "MerchantPayout":
-            self._moment(cells), self._paid_on(cells)  # so that a broken one is not understood
+            self._moment(one), self._paid_on(cells)  # so that a broken one is not understood
             if not self._is_repeated(one):
                 self._batches.setdefault(key, _AdyenBatch()).payouts.append(one)
         else:
@@ -268,7 +272,7 @@ class _Report:
         self, batch: _AdyenBatch, payout_id: str, currency: str, merchant: str, number: str, paid_on: Day
     ) -> None:
         amount = -_sum(batch.payouts)
-        first = min(batch.payouts, key=lambda each: self._moment(each.cells))
+        first = min(batch.payouts, key=self._moment)
         for one in batch.payouts:
             if one is not first and amount:
                 reason = f"added to the payout of the batch in line {first.row.line}"
@@ -282,7 +286,7 @@ class _Report:
             fact = check(
                 PayoutReported(
                     event_id=content_id(FORMAT, self._options.processor, "payout", payout_id),
-                    occurred_at=self._moment(first.cells),
+                    occurred_at=self._moment(first),
                     processor=self._options.processor,
                     payout_id=payout_id,
                     status="PAID",
@@ -333,7 +337,7 @@ class _Report:
         fact: ProcessorSettled = check(
             ProcessorSettled(
                 event_id=content_id(FORMAT, self._options.processor, merchant, batch_number, kind, psp, own),
-                occurred_at=self._moment(cells),
+                occurred_at=self._moment(one),
                 payment_id=(self._cell(cells, column) or None) if column is not None else None,
                 processor=self._options.processor,
                 processor_reference=own,
@@ -371,7 +375,8 @@ class _Report:
 
     # Times
 
-    def _moment(self, cells: list[str]) -> Micros:
+    def _moment(self, one: _AdyenRow) -> Micros:
+        cells = one.cells
         text, zone = self._cell(cells, "Creation Date"), self._cell(cells, "TimeZone")
         match = _MOMENT.fullmatch(text)
         if match is None:
@@ -379,9 +384,7 @@ class _Report:
         try:
             where = zone_named(self._options.zones.get(zone, zone) or "?")
         except ValueError as error:
-            raise BrokenFile(
-                f"TimeZone: {error}; give its IANA name in zones, such as {zone}=Europe/Amsterdam"
-            ) from None
+            raise BrokenFile(f"line {one.row.line}: TimeZone: {error}; give its IANA name in zones") from None
         return micros_of(datetime.fromisoformat(f"{match[1]}T{match[2]}").replace(tzinfo=where))
 
     def _paid_on(self, cells: list[str]) -> Day:

@@ -39,7 +39,7 @@ _ENTRY = re.compile(
 _SIGNS = {"C": 1, "RD": 1, "D": -1, "RC": -1}
 _STRUCTURED = re.compile(r"[0-9]{3}[^\w\s]?\?[0-9]{2}")
 _SUBFIELD = re.compile(r"\?([0-9]{2})")
-_TAGS = "12 13 13D 20 21 25 25P 28 28C 34F 60F 60M 61 62F 62M 64 65 86 90C 90D"
+TAGS = "12 13 13D 20 21 25 25P 28 28C 34F 60F 60M 61 62F 62M 64 65 86 90C 90D"
 
 
 class Mt940(StatementOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -93,7 +93,7 @@ def read(content: bytes, options: Mt940) -> Found:
     found = Found([], [], [], [], [])
     entries = StatementEntries(FORMAT, options, found)
     messages = 0
-    for fields in _messages(lines_of(content)):
+    for fields in messages_of(lines_of(content)):
         messages += 1
         _Statement(fields, found, entries).read()
     if not messages:
@@ -102,7 +102,7 @@ def read(content: bytes, options: Mt940) -> Found:
     return found
 
 
-def _messages(lines: list[Line]) -> Iterator[list[_Field]]:
+def messages_of(lines: list[Line]) -> Iterator[list[_Field]]:
     """The messages of a file: from :20: to the end of the block, or to the next :20:."""
     fields: list[_Field] = []
     outside = True
@@ -196,7 +196,7 @@ class _Statement:
             if before is not None:
                 yield before, field if field.tag == "86" else None
             before = field if field.tag == "61" else None
-            if field.tag not in _TAGS.split():
+            if field.tag not in TAGS.split():
                 reason = f":{field.tag}: is no field of an MT940"
                 self._found.not_understood.append(NotUnderstood(field.number, reason, field.raw))
         if before is not None:
