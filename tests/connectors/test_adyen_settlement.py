@@ -326,7 +326,7 @@ def test_a_row_that_is_cut_is_not_understood() -> None:
     ("content", "message"),
     [
         ("", "line 1: the file is empty"),
-        ("a,b\n1,2\n", "line 1: there is no line of column names"),
+        ("a,b\n1,2\n", "line 1: there are no column names"),
         ("Psp Reference,Type\n1,Settled\n", "there is no column 'Merchant Account'"),
         (report(MONTH[0]).replace("visa", 'vi"sa').replace(",OurRent", ',"OurRent'), "line 2"),
     ],
