@@ -1,4 +1,4 @@
-"""`camt053`: ISO 20022's BankToCustomerStatement, of every version (camt.053.001.02 to .13), or without a namespace.
+"""`camt053`: ISO 20022's BankToCustomerStatement, of every version (camt.053.001.01 to .13), or without a namespace.
 
 An `Ntry` is what the bank booked, and is one BankEntryBooked: its amount counts, not the sum of its details, which
 lacks charges and may be in other currencies (OCA/bank-statement-import#976, #157). `Sts` must be BOOK, as text, `Cd` or
@@ -32,6 +32,8 @@ FORMAT = "camt053"
 
 _STATEMENTS = "BkToCstmrStmt"
 _COPIES = {"BkToCstmrAcctRpt": "camt.052 report", "BkToCstmrDbtCdtNtfctn": "camt.054 notification"}
+_ROOTS = {f"{name}{version}": name for name in (_STATEMENTS, *_COPIES) for version in ("", "V01")}
+"""The names that a message has inside of Document; version 1 added its number."""
 _PARTIES = ("Dbtr", "Cdtr")
 _DAY = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})(?:T.*|Z|[+-][0-9]{2}:[0-9]{2})?")
 _NAMESPACE = re.compile(r"urn:(?:iso:std:iso:20022|swift:xsd):.*camt\.05[234]\.001\.[0-9]{2}")
@@ -70,7 +72,7 @@ def read(content: bytes, options: Camt053) -> Found:
 
 def _read_document(content: bytes, options: Camt053, found: Found, entries: StatementEntries) -> bool:
     """Read every entry as soon as it is complete, so that no tree of it is kept; whether there was a statement."""
-    names = ("Stmt", "Ntry", _STATEMENTS, *_COPIES)
+    names = ("Stmt", "Ntry", *_ROOTS)
     events = etree.iterparse(
         BytesIO(content.lstrip()), events=("start", "end"), tag=[f"{{*}}{name}" for name in names],
         resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True, remove_pis=True,
@@ -83,8 +85,8 @@ def _read_document(content: bytes, options: Camt053, found: Found, entries: Stat
     for event, element in events:
         name = _name(element)
         if event == "start":
-            if name == _STATEMENTS or name in _COPIES:
-                seen, inside = True, name
+            if name in _ROOTS:
+                seen, inside = True, _ROOTS[name]
                 _check_document(element, found)
             elif inside == _STATEMENTS and name == "Stmt":
                 statement = _Statement(options, found, entries)
@@ -100,7 +102,7 @@ def _read_document(content: bytes, options: Camt053, found: Found, entries: Stat
             found.skipped.append(Skipped(element.sourceline or 1, reason, _raw(element)))
             copies += 1
             _forget(element)
-        elif inside in _COPIES and name == inside:
+        elif inside in _COPIES and name in _ROOTS:
             found.notes.append(f"a {_COPIES[inside]} with {copies} entries was skipped; import the account's camt.053")
     return seen
 

@@ -4,12 +4,12 @@
 |---|---|
 | :25: account, :28C: number and page | the account; pages of one statement are read on their own |
 | :60F:, :60M:, :62F:, :62M: | currency and balances: opening and entries must come to closing |
-| :61: with the :86: after it | BankEntryBooked |
+| :61: with the :86: after it, one or several | BankEntryBooked |
 
 In a :61: `D` and `RC` (a reversed credit) take money, `C` and `RD` (a reversed debit) give it. A letter after the mark is
 the currency's third letter, so `CR12,` is a credit and no reversal. The entry date has no year: it is the one nearest
 to the value date (wolph/mt940#17, #121); without an entry date the value date is the booking date. A value date that is
-no day, such as 30 February, is left out and noted. Amounts have a decimal comma and nothing else: `1.234,56` is not
+no day, such as 30 February, is left out and noted. Amounts may have a decimal comma and nothing else: `1.234,56` is not
 understood. MT942 (:34F:, :90D:) reports within the day what an MT940 repeats: its entries are skipped.
 
 Read here and not with the library mt-940 (5.1.1), which makes 29 February of the 30th, reads `C1.234,56` as 1 and
@@ -20,6 +20,7 @@ is right.
 import re
 from collections.abc import Iterator
 from datetime import date
+from typing import NamedTuple
 
 from connectors.amounts import minor_units
 from connectors.bank import BookedLine, StatementEntries, StatementOptions, has_reference, joined
@@ -30,23 +31,23 @@ from domain.time import EPOCH_ORDINAL, Day
 
 FORMAT = "mt940"
 
-_TAG = re.compile(r":([0-9]{2}[A-Z]?):")
-_BALANCE = re.compile(r"(?P<mark>[CD])(?P<day>[0-9]{6})(?P<currency>[A-Z]{3})(?P<amount>[0-9]{1,15}(?:,[0-9]*)?)\s*")
+_TAG = re.compile(r":([0-9]{2}[A-Z]?|NS):")
+_BALANCE = re.compile(r"(?P<mark>[CD])(?P<day>[0-9]{6})(?P<currency>[A-Z]{3})(?P<amount>[0-9]{1,18}(?:,[0-9]*)?)\s*")
 _ENTRY = re.compile(
     r"(?P<value>[0-9]{6})(?P<entry>[0-9]{4})?\s*(?P<mark>R[DC]|E[DC]|[DC])(?P<funds>[A-Z])?\s*"
-    r"(?P<amount>[0-9]{1,15},[0-9]*)(?P<type>[A-Z][A-Z0-9]{3})(?P<rest>.*)"
+    r"(?P<amount>[0-9]{1,15}(?:,[0-9]*)?)(?P<type>[A-Z][A-Z0-9]{3})(?P<rest>.*)"
 )
 _SIGNS = {"C": 1, "RD": 1, "D": -1, "RC": -1}
 _STRUCTURED = re.compile(r"[0-9]{3}[^\w\s]?\?[0-9]{2}")
 _SUBFIELD = re.compile(r"\?([0-9]{2})")
-TAGS = "12 13 13D 20 21 25 25P 28 28C 34F 60F 60M 61 62F 62M 64 65 86 90C 90D"
+TAGS = "12 13 13D 20 21 25 25P 28 28C 34F 60F 60M 61 62F 62M 64 65 86 90C 90D NS"
 
 
 class Mt940(StatementOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The options of `mt940`."""
 
 
-class _Field:
+class MessageField:
     """A field of a message: its tag, and its lines."""
 
     __slots__ = ("lines", "tag")
@@ -57,10 +58,12 @@ class _Field:
 
     @property
     def raw(self) -> bytes:
+        """Its bytes, one line under the other."""
         return b"\n".join([line.raw for line in self.lines])
 
     @property
     def number(self) -> int:
+        """The line on which it begins."""
         return self.lines[0].number
 
     def texts(self) -> list[str]:
@@ -93,47 +96,64 @@ def read(content: bytes, options: Mt940) -> Found:
     found = Found([], [], [], [], [])
     entries = StatementEntries(FORMAT, options, found)
     messages = 0
-    for fields in messages_of(lines_of(content)):
+    for message in messages_of(lines_of(content)):
         messages += 1
-        _Statement(fields, found, entries).read()
+        _Statement(message, found, entries).read()
     if not messages:
         raise BrokenFile("line 1: there is no :20: of a statement: this is no MT940 file")
     entries.finish()
     return found
 
 
-def messages_of(lines: list[Line]) -> Iterator[list[_Field]]:
-    """The messages of a file: from :20: to the end of the block, or to the next :20:."""
-    fields: list[_Field] = []
+class Message(NamedTuple):
+    """A message: from :20: to the end of its block, or to the next :20:."""
+
+    fields: list[MessageField]
+    has_end: bool
+    """Whether a `-}` marks its end, so that it is not cut."""
+
+
+def messages_of(lines: list[Line]) -> Iterator[Message]:
+    """The messages of a file.
+
+    A line of a `-` ends a message only after its closing balance: before that it is part of a text, as ING has it.
+
+    Raises:
+        BrokenFile: a field is outside of a message.
+
+    """
+    fields: list[MessageField] = []
     outside = True
     for line in lines:
         text = line.text
         if outside and (at := text.find("{4:")) >= 0:  # the first field may follow on the same line
             text = text[at + 3 :]
-        tag = _TAG.match(text.lstrip()) if text.lstrip()[:1] == ":" else None
+        text = text.strip()
+        tag = _TAG.match(text)
         if tag is not None:
             if tag[1] == "20":
                 if fields:
-                    yield fields
+                    yield Message(fields, has_end=False)
                 fields, outside = [], False
             elif outside:
                 raise BrokenFile(f"line {line.number}: :{tag[1]}: before the :20: of its statement")
-            fields.append(_Field(tag[1], Line(line.number, text.strip(), line.raw)))
-        elif text.strip() in ("-", "-}") or text.strip().startswith("-}"):
+            fields.append(MessageField(tag[1], Line(line.number, text, line.raw)))
+        elif text.startswith("-}") or (text == "-" and any(field.tag in ("62F", "62M") for field in fields)):
             if fields:
-                yield fields
+                yield Message(fields, has_end=text != "-")
             fields, outside = [], True
         elif not outside:
             fields[-1].lines.append(line)
     if fields:
-        yield fields
+        yield Message(fields, has_end=False)
 
 
 class _Statement:
     """One message."""
 
-    def __init__(self, fields: list[_Field], found: Found, entries: StatementEntries) -> None:
-        self._fields = fields
+    def __init__(self, message: Message, found: Found, entries: StatementEntries) -> None:
+        self._fields = fields = message.fields
+        self._has_end = message.has_end
         self._found = found
         self._entries = entries
         self._line = fields[0].number
@@ -143,7 +163,7 @@ class _Statement:
         if not self._account:
             raise BrokenFile(f"line {self._one('25', '25P').number}: the account :25: is empty")
 
-    def _one(self, *tags: str) -> _Field:
+    def _one(self, *tags: str) -> MessageField:
         found = [field for field in self._fields if field.tag in tags]
         if len(found) != 1:
             names = " or ".join(f":{tag}:" for tag in tags)
@@ -153,19 +173,23 @@ class _Statement:
             )
         return found[0]
 
+    def _has(self, *tags: str) -> bool:
+        return any(field.tag in tags for field in self._fields)
+
     def read(self) -> None:
         """Read the balances and the entries between them."""
         if self._is_interim:
             self._skip_interim()
             return
-        opening, closing = self._one("60F", "60M"), self._one("62F", "62M")
-        opened, currency, _ = self._balance(opening)
-        closed, closed_currency, closed_on = self._balance(closing)
-        if currency != closed_currency:
+        opening = self._one("60F", "60M")
+        closing = None if self._has_end and not self._has("62F", "62M") else self._one("62F", "62M")
+        opened, currency, opened_on = self._balance(opening)
+        closed, closed_currency, closed_on = (0, currency, opened_on) if closing is None else self._balance(closing)
+        if closing is not None and currency != closed_currency:
             raise BrokenFile(
                 f"line {closing.number}: the statement opens in {currency} and closes in {closed_currency}"
             )
-        if opening.tag == "60M" or closing.tag == "62M":
+        if self._has("60M", "62M"):
             self._found.notes.append(
                 f"line {self._line}: a page of a statement of {self._account}: import all of its pages, in one file if "
                 "they have equal entries"
@@ -181,28 +205,35 @@ class _Statement:
             if one is not None:
                 booked.append(one)
                 total += one.amount_minor
-        key = (self._account, opening.text(), closing.text(), *self._numbers())
-        if self._entries.add_statement(key, self._line, booked):
+        key = (self._account, opening.text(), "" if closing is None else closing.text(), *self._numbers())
+        taken = self._entries.add_statement(key, self._line, booked)
+        if closing is None:
+            self._found.notes.append(f"line {self._line}: without a closing balance, the sum cannot be checked")
+        elif taken:
             name = f"statement of {self._account} up to {closed_on} in line {self._line}: closing balance"
             self._found.controls.append(Control(name, closed, opened + total, currency))
 
     def _numbers(self) -> list[str]:
-        return [field.text() for field in self._fields if field.tag in ("28", "28C")]
+        return ["".join(field.texts()).strip() for field in self._fields if field.tag in ("28", "28C")]
 
-    def _entry_fields(self) -> Iterator[tuple[_Field, _Field | None]]:
-        """Each :61: with the :86: right after it; the :86: after the closing balance is about the statement."""
-        before: _Field | None = None
+    def _entry_fields(self) -> Iterator[tuple[MessageField, list[MessageField]]]:
+        """Each :61: with every :86: right after it; the :86: after the closing balance is about the statement."""
+        entry: MessageField | None = None
+        about: list[MessageField] = []
         for field in self._fields:
-            if before is not None:
-                yield before, field if field.tag == "86" else None
-            before = field if field.tag == "61" else None
+            if field.tag == "86":
+                about.append(field)
+                continue
+            if entry is not None:
+                yield entry, about
+            entry, about = (field if field.tag == "61" else None), []
             if field.tag not in TAGS.split():
                 reason = f":{field.tag}: is no field of an MT940"
                 self._found.not_understood.append(NotUnderstood(field.number, reason, field.raw))
-        if before is not None:
-            yield before, None
+        if entry is not None:
+            yield entry, about
 
-    def _balance(self, field: _Field) -> tuple[int, str, str]:
+    def _balance(self, field: MessageField) -> tuple[int, str, str]:
         match = _BALANCE.fullmatch(field.text())
         if match is None or match["currency"] not in EXPONENTS:
             raise BrokenFile(
@@ -215,7 +246,7 @@ class _Statement:
             raise BrokenFile(f"line {field.number}: :{field.tag}: {error}") from None
         return (amount if match["mark"] == "C" else -amount), match["currency"], _iso(day)
 
-    def _entry(self, field: _Field, about: _Field | None, currency: str) -> BookedLine | None:
+    def _entry(self, field: MessageField, about: list[MessageField], currency: str) -> BookedLine | None:
         """An entry; None if it was skipped.
 
         Raises:
@@ -237,7 +268,7 @@ class _Statement:
         customer, _, bank = match["rest"].partition("//")
         customer, bank = (each.strip() if has_reference(each) else "" for each in (customer, bank))
         supplement = joined(texts[1:])
-        text = _text_of(about.texts()) if about is not None else ""
+        text = _text_of([line for each in about for line in each.texts()])
         return BookedLine(
             line=field.number,
             raw=_raw(field, about),
@@ -287,8 +318,8 @@ class _Statement:
         self._found.notes.append(f"line {self._line}: an MT942 with {count} entries was skipped")
 
 
-def _raw(field: _Field, about: _Field | None) -> bytes:
-    return field.raw if about is None else field.raw + b"\n" + about.raw
+def _raw(field: MessageField, about: list[MessageField]) -> bytes:
+    return b"\n".join([field.raw, *(each.raw for each in about)])
 
 
 def _text_of(texts: list[str]) -> str:

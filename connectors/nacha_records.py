@@ -180,6 +180,8 @@ def is_debit(entry: NachaEntry) -> bool:
 
 def total_of(batch: NachaBatch, *, debits: bool) -> int:
     """The debits or the credits of a batch; what is no number counts nothing, and makes the totals disagree."""
-    columns = slice(27, 39) if batch.is_advice else slice(29, 39)
-    texts = (entry.detail.text[columns] for entry in batch.entries if is_debit(entry) is debits)
+    if batch.is_advice:  # codes 81 to 88: the even ones advise of debits
+        texts = (entry.detail.text[27:39] for entry in batch.entries if (entry.detail.text[2] in "2468") is debits)
+    else:
+        texts = (entry.detail.text[29:39] for entry in batch.entries if is_debit(entry) is debits)
     return sum(int(text) for text in texts if text.isascii() and text.isdigit())

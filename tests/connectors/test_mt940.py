@@ -77,13 +77,14 @@ def test_a_value_date_that_is_no_day_is_left_out() -> None:
 
 
 @pytest.mark.parametrize(
-    ("amount", "minor"), [("1,", 100), ("1,5", 150), ("0,01", 1), ("1234567,89", 123_456_789), ("001,50", 150)]
+    ("amount", "minor"),
+    [("1,", 100), ("1,5", 150), ("0,01", 1), ("1234567,89", 123_456_789), ("001,50", 150), ("500", 50_000)],
 )
 def test_amounts(amount: str, minor: int) -> None:
     assert entry(read(f":61:2607010701C{amount}NTRFNONREF")).amount_minor == minor
 
 
-@pytest.mark.parametrize("amount", ["1.234,56", "1234.56", "1234", "1,234", ",50", "-1,00", "1,2,3"])
+@pytest.mark.parametrize("amount", ["1.234,56", "1234.56", "1,234", ",50", "-1,00", "1,2,3"])
 def test_amounts_that_are_not_understood(amount: str) -> None:
     found = read(f":61:2607010701C{amount}NTRFNONREF", ":86:TEXT")
     assert found.facts == []
@@ -108,6 +109,7 @@ def brief(found: Found) -> tuple[Any, ...]:
         ([":61:2607010701C1,00NTRFNONREF"], None, None),
         ([":61:2607010701C1,00NTRFKREF+//BANK1"], "KREF+", None),
         ([":61:2607010701C1,00NTRFNONREF//BANK1"], "BANK1", None),
+        ([":61:2607010701C1,00NTRFNONREF", ":86:RENT", ":86:JULY", ":86:2026"], None, "RENT JULY 2026"),
         ([":61:2607010701C1,00NTRFCUST/1//BANK1", "SUPPLEMENT"], "CUST/1", "SUPPLEMENT"),
         ([":61:2607010701C1,00NTRFNONREF", ":86:/NAME/STRIPE", "/REMI/PO1"], None, "/NAME/STRIPE /REMI/PO1"),
         (
@@ -144,6 +146,18 @@ def test_many_messages_with_envelopes() -> None:
         assert [each.event_id for each in found_in("mt940", content.encode()).facts] == [
             each.event_id for each in found.facts
         ]
+
+
+def test_a_dash_before_the_closing_balance_is_text() -> None:
+    fact = entry(read(":61:2607010701C1,00NTRFNONREF", ":86:RENT", "-", "JULY"))
+    assert fact.text == "RENT - JULY"
+
+
+def test_a_message_with_an_end_may_lack_its_closing_balance() -> None:
+    content = "{4:\n:20:X\n:25:1\n:28C:1\n:60F:C260630EUR0,\n:61:260701C1,00NTRFNONREF\n-}{5:}\n"
+    found = found_in("mt940", content.encode())
+    assert (entry(found).amount_minor, found.controls) == (100, [])
+    assert "without a closing balance" in found.notes[0]
 
 
 def test_pages_of_a_statement() -> None:

@@ -44,7 +44,7 @@ def bai2_entries(content: bytes) -> int | None:
 
 
 def mt940_entries(content: bytes) -> int:
-    fields = [field for message in messages_of(lines_of(content)) for field in message]
+    fields = [field for message in messages_of(lines_of(content)) for field in message.fields]
     return sum(field.tag == "61" or field.tag not in TAGS.split() for field in fields)
 
 

@@ -305,6 +305,24 @@ def test_names_beyond_ascii_shift_no_column(encoding: str, by_bytes: bool) -> No
     assert (fact.processor_reference, fact.payment_id) == (TRACE, "P-1")
 
 
+def test_accounting_advice_is_no_payment() -> None:
+    advice = [
+        f"6{code}231380104{'744-5678-99':<15}{amount:012}{'':9}{'':46}0{'':15}"[:94]
+        for code, amount in (("81", 500), ("82", 25))
+    ]
+    lines = [
+        AchFile().lines()[0],
+        f"5280{'OUR RENT':<16}{'':20}{'121042882':<10}ADVAccounting{'':6}260701   0{'12104288'}0000001".ljust(94),
+        *advice,
+        f"8280{2:06}{46276020:010}{25:020}{500:020}{'':19}121042880000001",
+        f"9{1:06}{1:06}{2:08}{46276020:010}{25:020}{500:020}".ljust(94),
+    ]
+    found = found_in(whole(lines))
+    assert found.facts == []
+    assert [reason for _, reason in reasons(found)] == ["accounting advice (ADV)"] * 2
+    assert agrees(found)
+
+
 def test_an_empty_file_of_a_bank_is_valid() -> None:
     found = found_in(AchFile().content("\r\n"))
     assert (found.facts, found.skipped, found.not_understood) == ([], [], [])
