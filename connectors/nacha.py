@@ -97,7 +97,7 @@ def read(content: bytes, options: Nacha) -> Found:
     """
     zone = zone_of(options.zone, "zone")
     found = Found([], [], [], [], [])
-    seen: dict[str, NachaEntry] = {}
+    seen: dict[str, tuple[NachaEntry, NachaFile, str]] = {}
     files = list(files_of(content))
     if not files:
         raise BrokenFile("line 1: there is no file header (1): this is no NACHA file")
@@ -124,7 +124,12 @@ class _File:
     """One file."""
 
     def __init__(
-        self, file: NachaFile, options: Nacha, zone: tzinfo, found: Found, seen: dict[str, NachaEntry]
+        self,
+        file: NachaFile,
+        options: Nacha,
+        zone: tzinfo,
+        found: Found,
+        seen: dict[str, tuple[NachaEntry, NachaFile, str]],
     ) -> None:
         self._file = file
         self._options = options
@@ -237,21 +242,16 @@ class _File:
 
     def _originations(self, entries: list[tuple[NachaEntry, _Context]]) -> None:
         """The originations of one trace: one, or none of them can be told from the others."""
-        first, context = entries[0]
-        different = {(each.detail.text, each_context.description) for each, each_context in entries}
-        if len(different) > 1:
+        entry, context = entries[0]
+        if len(entries) > 1:
             lines = ", ".join(str(each.detail.line) for each, _ in entries[:10])
-            for entry, _ in entries:
-                self._not_understood(
-                    entry, f"lines {lines} have one trace number: which of them is returned, if it is?"
-                )
+            for each, _ in entries:
+                self._not_understood(each, f"lines {lines} have one trace number: which of them is returned, if it is?")
             return
-        for entry, _ in entries[1:]:
-            self._skip(entry, f"the same entry as in line {first.detail.line}")
         try:
-            self._origination(first, context)
+            self._origination(entry, context)
         except (ValueError, BadInput) as error:
-            self._not_understood(first, str(error))
+            self._not_understood(entry, str(error))
 
     def _origination(self, entry: NachaEntry, context: _Context) -> None:
         detail = entry.detail
@@ -324,7 +324,17 @@ class _File:
         )
         own = self._identification(entry.detail, context) if self._options.reference == "identification" else ""
         fact = ProcessorSettled(
-            event_id=content_id(FORMAT, self._options.processor, outcome, trace, movement, str(amount), reason or ""),
+            event_id=content_id(
+                FORMAT,
+                self._options.processor,
+                outcome,
+                trace,
+                movement,
+                str(amount),
+                reason or "",
+                own,
+                payment_id or "",
+            ),
             occurred_at=at,
             payment_id=payment_id,
             processor=self._options.processor,
@@ -345,14 +355,14 @@ class _File:
 
     def _add(self, entry: NachaEntry, fact: InputFact) -> bool:
         """Take a fact, unless it is known; whether it was taken."""
-        first = self._seen.setdefault(fact.event_id, entry)
-        if first is not entry and first.raw == entry.raw:
+        first, file, file_id = self._seen.setdefault(fact.event_id, (entry, self._file, self._id))
+        if first is entry:
+            self._found.facts.append(fact)
+            return True
+        if file is not self._file and file_id == self._id and first.raw == entry.raw:  # the file is here twice
             self._skip(entry, f"the same entry as in line {first.detail.line}")
             return False
-        if first is not entry:
-            raise ValueError(f"it cannot be told from the entry in line {first.detail.line}: same trace, amount, kind")
-        self._found.facts.append(fact)
-        return True
+        raise ValueError(f"it cannot be told from the entry in line {first.detail.line}: same trace, amount and kind")
 
     # Fields
 

@@ -244,6 +244,19 @@ def test_a_trace_that_is_used_twice_tells_nothing() -> None:
     assert b"P-1" in found.not_understood[0].raw
 
 
+def test_traces_that_begin_anew_in_each_file_are_not_guessed() -> None:
+    july, august = ach(debit(100, 1, "P-1")), ach(debit(100, 1, "P-1"), created="2608031030", effective="260804")
+    found = found_in(july + august)
+    assert [one.line for one in found.not_understood] == [13]
+    by_number = [
+        ach(debit(100, 1, number), created=created, effective=effective)
+        for number, created, effective in (("JULY", "2607011030", "260702"), ("AUGUST", "2608031030", "260804"))
+    ]
+    told_apart = settled(found_in(b"".join(by_number), reference="identification"))
+    assert [fact.attempt_reference for fact in told_apart] == ["JULY", "AUGUST"]
+    assert len({fact.event_id for fact in told_apart}) == 2
+
+
 def test_a_file_in_the_file_twice() -> None:
     content = ach(debit(100, 1), debit(200, 2))
     found = found_in(content + content)
