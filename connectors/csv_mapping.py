@@ -286,7 +286,7 @@ def _of_json(text: str, key: str) -> str:
         return ""
     try:
         found = msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeEncodeError):
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
         raise RowError(f"the cell with {key!r} is no JSON") from None
     value = found.get(key) if isinstance(found, dict) else None
     if value is not None and not isinstance(value, str | int):

@@ -8,6 +8,9 @@ from connectors.amounts import exponent_of, from_units
 
 PROCESSOR = "stripe"
 
+FORMAT = "stripe"
+"""Part of every event id: one for reports and events, which repeat each other's balance transactions."""
+
 ACH_METHODS = frozenset({"us_bank_account", "ach_debit"})
 """Payment methods whose dispute is an ACH return: it takes back its charge, and no card scheme decides about it."""
 

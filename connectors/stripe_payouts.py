@@ -27,17 +27,14 @@ import msgspec
 from connectors.amounts import exponent_of, minor_units
 from connectors.identity import content_id
 from connectors.model import BrokenFile, Control, Found, NotUnderstood, Skipped
-from connectors.rows import DelimitedText, TextRow, RowError, require_text
-from connectors.stripe import ACH_METHODS, PROCESSOR
+from connectors.rows import DelimitedText, RowError, TextRow, require_text
+from connectors.stripe import ACH_METHODS, FORMAT, PROCESSOR
 from connectors.stripe_settled import PayoutLines, Settlement
 from connectors.zones import zone_of
 from domain.facts import InputFact, Outcome, PayoutOutcome, PayoutReported, ProcessorSettled
 from domain.time import DAY, Day, Micros, micros_of
 from streams.codec.dead_letters import BadInput
 from streams.codec.validation import check
-
-FORMAT = "stripe"
-"""Part of every event id: one for all reports, which repeat each other's balance transactions."""
 
 _OTHER_CATEGORIES = """
     advance advance_funding anticipation_repayment climate_order_purchase climate_order_refund

@@ -21,6 +21,8 @@ COMMANDS = {
     "worker": "ops.commands.worker",
     "publish": "ops.commands.publish",
     "import": "ops.commands.import_files",
+    "watch": "ops.commands.watch",
+    "receive-webhooks": "ops.commands.receive_webhooks",
     "read": "ops.commands.read",
     "exceptions": "ops.commands.exceptions",
     "dead-letters": "ops.commands.dead_letters",

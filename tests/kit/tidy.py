@@ -79,7 +79,6 @@ POSITIONAL = {
     "cls": "from_fact of the domain's accepted records: called for every fact, in the order of the fact's fields",
     "ObligationReconciliation": "keywords would cost a twelfth of a view",
     "PaymentApplication": "keywords would cost a tenth of a view",
-    "PaymentReconciliation": "keywords would cost a twentieth of a view",
 }
 """Calls that may have more positional arguments than POSITIONAL_MAX, with the reason."""
 
@@ -91,6 +90,7 @@ READ_AS_FOLDER = {
     "schemas/avro": "streams/codec/avro_schemas.py",
     "schemas/avro/known": "streams/codec/avro_schemas.py",
     "tests/domain/packed": "tests/domain/test_packed_bytes.py",
+    "tests/tables/version_1": "tests/tables/test_version_1.py",
     "tests/domain/scenarios": "tests/kit/scenario_tables.py",
     "tests/ops/explanations": "tests/ops/test_exceptions.py",
 }
