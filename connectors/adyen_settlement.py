@@ -112,7 +112,7 @@ def read(content: bytes, options: AdyenSettlement) -> Found:
         encoding = "utf-8"
     except UnicodeDecodeError:
         encoding = "cp1252"
-    found = _Report(DelimitedText(content, encoding=encoding, header_line=header), options).found()
+    found = _AdyenReport(DelimitedText(content, encoding=encoding, header_line=header), options).found()
     reason = "a line before the column names"
     found.not_understood += [
         NotUnderstood(each.number, reason, each.raw) for each in lines[: header - 1] if each.text.strip()
@@ -120,7 +120,7 @@ def read(content: bytes, options: AdyenSettlement) -> Found:
     return found
 
 
-class _Report:
+class _AdyenReport:
     """One report while it is read."""
 
     def __init__(self, text: DelimitedText, options: AdyenSettlement) -> None:

@@ -64,9 +64,9 @@ def read(content: bytes, options: Bai2) -> Found:
     """
     lines = lines_of(content)
     if not has_lost_line_ends(lines):
-        return _File(records_of(lines), options).found()
+        return _Bai2File(records_of(lines), options).found()
     try:
-        strict = _File(records_of(lines), options).found()
+        strict = _Bai2File(records_of(lines), options).found()
         if _agrees(strict):  # what looked like a record was part of a text
             return strict
     except BrokenFile as error:
@@ -74,7 +74,7 @@ def read(content: bytes, options: Bai2) -> Found:
     else:
         broken = "the control totals do not agree"
     try:
-        repaired = _File(records_of(with_line_ends(lines)), options).found()
+        repaired = _Bai2File(records_of(with_line_ends(lines)), options).found()
     except BrokenFile as error:
         raise BrokenFile(f"{broken}; line ends are lost, and putting them back did not help: {error}") from None
     wrong = [control for control in repaired.controls if control.stated_minor != control.found_minor]
@@ -92,7 +92,7 @@ def _agrees(found: Found) -> bool:
     return all(control.stated_minor == control.found_minor for control in found.controls)
 
 
-class _Account:
+class _Bai2Account:
     """An account of a group while it is read."""
 
     def __init__(self, record: Bai2Record, number: str, currency: str) -> None:
@@ -107,7 +107,7 @@ class _Account:
         self.booked: list[BookedLine] = []
 
 
-class _Group:
+class _Bai2Group:
     """A group while it is read."""
 
     def __init__(self, record: Bai2Record) -> None:
@@ -122,7 +122,7 @@ class _Group:
         self.physical = record.physical
 
 
-class _File:
+class _Bai2File:
     """A file while it is read: a machine of records."""
 
     def __init__(self, records: list[Bai2Record], options: Bai2) -> None:
@@ -130,8 +130,8 @@ class _File:
         self._options = options
         self._result = Found([], [], [], [], [])
         self._entries = StatementEntries(FORMAT, options, self._result)
-        self._group: _Group | None = None
-        self._account: _Account | None = None
+        self._group: _Bai2Group | None = None
+        self._account: _Bai2Account | None = None
         self._open = False
         self._total = self._groups = self._physical = 0
         self._signs = dict.fromkeys(options.credit_codes, 1) | dict.fromkeys(options.debit_codes, -1)
@@ -171,7 +171,7 @@ class _File:
     def _group_header(self, record: Bai2Record) -> None:
         if not self._open or self._group is not None:
             raise BrokenFile(f"line {record.line}: a group 02 inside of another, or outside of a file: 98 is missing")
-        self._group = group = _Group(record)
+        self._group = group = _Bai2Group(record)
         if group.status == "3":
             self._result.notes.append(
                 f"line {record.line}: the group corrects what an earlier file reported: entries stated as before "
@@ -190,10 +190,10 @@ class _File:
             raise BrokenFile(f"line {record.line}: the account has no number")
         if currency not in EXPONENTS:
             raise BrokenFile(f"line {record.line}: {currency!r} is no currency of ISO 4217")
-        self._account = account = _Account(record, number, currency)
+        self._account = account = _Bai2Account(record, number, currency)
         self._summaries(account, fields[2:])
 
-    def _summaries(self, account: _Account, fields: list[str]) -> None:
+    def _summaries(self, account: _Bai2Account, fields: list[str]) -> None:
         """Read the balances and totals: type, amount, count, funds type with its own fields."""
         line = account.record.line
         at = 0
@@ -263,7 +263,7 @@ class _File:
             )
         )
 
-    def _counted(self, account: _Account, code: str, stated: str) -> int:
+    def _counted(self, account: _Bai2Account, code: str, stated: str) -> int:
         """The signed amount of an entry, counted in the totals."""
         if not _TYPE.fullmatch(code):
             raise ValueError(f"{code!r} is no type code of three digits")
@@ -300,7 +300,7 @@ class _File:
             raise ValueError(f"{funds!r} is no funds type (Z, 0, 1, 2, S, V, D)")
         return None
 
-    def _skips(self, group: _Group, code: str, amount: int) -> str:
+    def _skips(self, group: _Bai2Group, code: str, amount: int) -> str:
         if group.status == "4":
             return "the group is a test"
         if group.modifier in ("3", "4") and not self._options.same_day:
@@ -364,7 +364,7 @@ class _File:
         self._open = False
 
 
-def _key(group: _Group, account: _Account) -> tuple[str, ...]:
+def _key(group: _Bai2Group, account: _Bai2Account) -> tuple[str, ...]:
     balances = [f"{code}={amount}" for code, amount in sorted(account.balances.items())]
     return (without_blanks(account.number), str(group.day), group.status, *balances)
 

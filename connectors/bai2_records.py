@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from connectors.model import BrokenFile
-from connectors.text_lines import Line
+from connectors.text_lines import TextLine
 
 CODES = frozenset({"01", "02", "03", "16", "49", "88", "98", "99"})
 
@@ -22,7 +22,7 @@ class Bai2Record:
 
     __slots__ = ("code", "line", "physical", "pieces", "raws")
 
-    def __init__(self, code: str, line: Line, rest: str) -> None:
+    def __init__(self, code: str, line: TextLine, rest: str) -> None:
         self.code = code
         self.line = line.number
         self.pieces = [rest]
@@ -67,7 +67,7 @@ def _without_end(piece: str) -> str:
     return stripped[:-1] if stripped.endswith("/") else stripped
 
 
-def records_of(lines: list[Line]) -> list[Bai2Record]:
+def records_of(lines: list[TextLine]) -> list[Bai2Record]:
     """Join lines to records.
 
     Raises:
@@ -97,7 +97,7 @@ def records_of(lines: list[Line]) -> list[Bai2Record]:
     return found
 
 
-def has_lost_line_ends(lines: list[Line]) -> bool:
+def has_lost_line_ends(lines: list[TextLine]) -> bool:
     """Whether a record seems to begin inside of a line, or a line to be the rest of the one before."""
     return any(
         _LOST_LINE_END.search(line.text) or (line.text.strip() and not _RECORD_START.match(line.text.strip()))
@@ -105,16 +105,16 @@ def has_lost_line_ends(lines: list[Line]) -> bool:
     )
 
 
-def with_line_ends(lines: list[Line]) -> list[Line]:
+def with_line_ends(lines: list[TextLine]) -> list[TextLine]:
     """Divide lines where a record seems to begin, and append the rest of a record to its line."""
-    repaired: list[Line] = []
+    repaired: list[TextLine] = []
     for line in lines:
         for part in _parts(line.text):
             if repaired and part.strip() and not _RECORD_START.match(part.strip()):
                 before = repaired[-1]
-                repaired[-1] = Line(before.number, f"{before.text} {part.strip()}", before.raw + b"\n" + line.raw)
+                repaired[-1] = TextLine(before.number, f"{before.text} {part.strip()}", before.raw + b"\n" + line.raw)
             else:
-                repaired.append(Line(line.number, part, line.raw))
+                repaired.append(TextLine(line.number, part, line.raw))
     return repaired
 
 

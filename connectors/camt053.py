@@ -80,7 +80,7 @@ def _read_document(content: bytes, options: Camt053, found: Found, entries: Stat
     inside = ""
     copies = 0
     seen = False
-    statement: _Statement | None = None
+    statement: _CamtStatement | None = None
     closings: dict[str, Balance] = {}
     for event, element in events:
         name = _name(element)
@@ -89,7 +89,7 @@ def _read_document(content: bytes, options: Camt053, found: Found, entries: Stat
                 seen, inside = True, _ROOTS[name]
                 _check_document(element, found)
             elif inside == _STATEMENTS and name == "Stmt":
-                statement = _Statement(options, found, entries)
+                statement = _CamtStatement(options, found, entries)
         elif statement is not None and name == "Ntry":
             statement.add(element)
             element.clear()
@@ -128,7 +128,7 @@ Balance = tuple[int, str]
 """Minor units, a credit above 0, and their currency."""
 
 
-class _Entry:
+class _CamtEntry:
     """An entry, and whether it is marked as a reversal."""
 
     __slots__ = ("booked", "is_reversal")
@@ -138,14 +138,14 @@ class _Entry:
         self.is_reversal = is_reversal
 
 
-class _Statement:
+class _CamtStatement:
     """One statement while it is read: its entries first, since they are complete before it is."""
 
     def __init__(self, options: Camt053, found: Found, entries: StatementEntries) -> None:
         self._options = options
         self._found = found
         self._entries = entries
-        self._read: list[_Entry] = []
+        self._read: list[_CamtEntry] = []
         self._count = 0
         self._not_booked = 0
 
@@ -275,7 +275,7 @@ class _Statement:
                 pages.append(balance)
         return pages[0] if pages else None
 
-    def _entry(self, element: etree._Element) -> _Entry | None:
+    def _entry(self, element: etree._Element) -> _CamtEntry | None:
         """An entry; None if it was skipped.
 
         Raises:
@@ -319,7 +319,7 @@ class _Statement:
             text=_text_of(element, details),
             details=f"{'/'.join(each for each in ends if has_reference(each))}/",
         )
-        return _Entry(booked, reversal)
+        return _CamtEntry(booked, reversal)
 
 
 def _turned(booked: BookedLine) -> BookedLine:

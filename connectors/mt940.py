@@ -25,7 +25,7 @@ from typing import NamedTuple
 from connectors.amounts import minor_units
 from connectors.bank import BookedLine, StatementEntries, StatementOptions, has_reference, joined
 from connectors.model import BrokenFile, Control, Found, NotUnderstood, Skipped
-from connectors.text_lines import Line, lines_of
+from connectors.text_lines import TextLine, lines_of
 from domain.currencies import EXPONENTS
 from domain.time import EPOCH_ORDINAL, Day
 
@@ -47,12 +47,12 @@ class Mt940(StatementOptions, frozen=True, kw_only=True, forbid_unknown_fields=T
     """The options of `mt940`."""
 
 
-class MessageField:
+class Mt940Field:
     """A field of a message: its tag, and its lines."""
 
     __slots__ = ("lines", "tag")
 
-    def __init__(self, tag: str, line: Line) -> None:
+    def __init__(self, tag: str, line: TextLine) -> None:
         self.tag = tag
         self.lines = [line]
 
@@ -98,22 +98,22 @@ def read(content: bytes, options: Mt940) -> Found:
     messages = 0
     for message in messages_of(lines_of(content)):
         messages += 1
-        _Statement(message, found, entries).read()
+        _Mt940Statement(message, found, entries).read()
     if not messages:
         raise BrokenFile("line 1: there is no :20: of a statement: this is no MT940 file")
     entries.finish()
     return found
 
 
-class Message(NamedTuple):
+class Mt940Message(NamedTuple):
     """A message: from :20: to the end of its block, or to the next :20:."""
 
-    fields: list[MessageField]
+    fields: list[Mt940Field]
     has_end: bool
     """Whether a `-}` marks its end, so that it is not cut."""
 
 
-def messages_of(lines: list[Line]) -> Iterator[Message]:
+def messages_of(lines: list[TextLine]) -> Iterator[Mt940Message]:
     """The messages of a file.
 
     A line of a `-` ends a message only after its closing balance: before that it is part of a text, as ING has it.
@@ -122,7 +122,7 @@ def messages_of(lines: list[Line]) -> Iterator[Message]:
         BrokenFile: a field is outside of a message.
 
     """
-    fields: list[MessageField] = []
+    fields: list[Mt940Field] = []
     outside = True
     for line in lines:
         text = line.text
@@ -133,25 +133,25 @@ def messages_of(lines: list[Line]) -> Iterator[Message]:
         if tag is not None:
             if tag[1] == "20":
                 if fields:
-                    yield Message(fields, has_end=False)
+                    yield Mt940Message(fields, has_end=False)
                 fields, outside = [], False
             elif outside:
                 raise BrokenFile(f"line {line.number}: :{tag[1]}: before the :20: of its statement")
-            fields.append(MessageField(tag[1], Line(line.number, text, line.raw)))
+            fields.append(Mt940Field(tag[1], TextLine(line.number, text, line.raw)))
         elif text.startswith("-}") or (text == "-" and any(field.tag in ("62F", "62M") for field in fields)):
             if fields:
-                yield Message(fields, has_end=text != "-")
+                yield Mt940Message(fields, has_end=text != "-")
             fields, outside = [], True
         elif not outside:
             fields[-1].lines.append(line)
     if fields:
-        yield Message(fields, has_end=False)
+        yield Mt940Message(fields, has_end=False)
 
 
-class _Statement:
+class _Mt940Statement:
     """One message."""
 
-    def __init__(self, message: Message, found: Found, entries: StatementEntries) -> None:
+    def __init__(self, message: Mt940Message, found: Found, entries: StatementEntries) -> None:
         self._fields = fields = message.fields
         self._has_end = message.has_end
         self._found = found
@@ -163,7 +163,7 @@ class _Statement:
         if not self._account:
             raise BrokenFile(f"line {self._one('25', '25P').number}: the account :25: is empty")
 
-    def _one(self, *tags: str) -> MessageField:
+    def _one(self, *tags: str) -> Mt940Field:
         found = [field for field in self._fields if field.tag in tags]
         if len(found) != 1:
             names = " or ".join(f":{tag}:" for tag in tags)
@@ -216,10 +216,10 @@ class _Statement:
     def _numbers(self) -> list[str]:
         return ["".join(field.texts()).strip() for field in self._fields if field.tag in ("28", "28C")]
 
-    def _entry_fields(self) -> Iterator[tuple[MessageField, list[MessageField]]]:
+    def _entry_fields(self) -> Iterator[tuple[Mt940Field, list[Mt940Field]]]:
         """Each :61: with every :86: right after it; the :86: after the closing balance is about the statement."""
-        entry: MessageField | None = None
-        about: list[MessageField] = []
+        entry: Mt940Field | None = None
+        about: list[Mt940Field] = []
         for field in self._fields:
             if field.tag == "86":
                 about.append(field)
@@ -233,7 +233,7 @@ class _Statement:
         if entry is not None:
             yield entry, about
 
-    def _balance(self, field: MessageField) -> tuple[int, str, str]:
+    def _balance(self, field: Mt940Field) -> tuple[int, str, str]:
         match = _BALANCE.fullmatch(field.text())
         if match is None or match["currency"] not in EXPONENTS:
             raise BrokenFile(
@@ -246,7 +246,7 @@ class _Statement:
             raise BrokenFile(f"line {field.number}: :{field.tag}: {error}") from None
         return (amount if match["mark"] == "C" else -amount), match["currency"], _iso(day)
 
-    def _entry(self, field: MessageField, about: list[MessageField], currency: str) -> BookedLine | None:
+    def _entry(self, field: Mt940Field, about: list[Mt940Field], currency: str) -> BookedLine | None:
         """An entry; None if it was skipped.
 
         Raises:
@@ -318,7 +318,7 @@ class _Statement:
         self._found.notes.append(f"line {self._line}: an MT942 with {count} entries was skipped")
 
 
-def _raw(field: MessageField, about: list[MessageField]) -> bytes:
+def _raw(field: Mt940Field, about: list[Mt940Field]) -> bytes:
     return b"\n".join([field.raw, *(each.raw for each in about)])
 
 

@@ -106,7 +106,7 @@ def read(content: bytes, options: Nacha) -> Found:
         if not options.accept_wrong_totals:
             refuse_wrong_totals(controls)
         found.controls.extend(controls)
-        _File(file, options, zone, found, seen).read()
+        _AchFile(file, options, zone, found, seen).read()
     return found
 
 
@@ -120,7 +120,21 @@ class _Context(NamedTuple):
     is_international: bool
 
 
-class _File:
+class _Movement(NamedTuple):
+    """What an entry reports about its attempt."""
+
+    outcome: Outcome
+    trace: str
+    """Of the origination."""
+    own_trace: str
+    """Of a return; empty for an origination."""
+    payment_id: str | None
+    reason: str | None
+    day: Day | None
+    at: Micros
+
+
+class _AchFile:
     """One file."""
 
     def __init__(
@@ -260,9 +274,8 @@ class _File:
         day = context.settles_on if context.settles_on is not None else self._effective(context.batch.header)
         outcome: Outcome = "SETTLED" if is_debit(entry) else "REFUNDED"
         if self._options.settles or outcome == "REFUNDED":
-            self._settled(
-                entry, context, outcome, trace, "", payment_id, None, day, start_of_day(day, self._options.zone)
-            )
+            at = start_of_day(day, self._options.zone)
+            self._settled(entry, context, _Movement(outcome, trace, "", payment_id, None, day, at))
         elif payment_id is None:
             self._skip(entry, "it claims its trace for no payment: payment_id is empty, or not set in the options")
         else:
@@ -306,49 +319,37 @@ class _File:
         payment_id = None
         if self._options.payment_id == "identification":
             payment_id = self._payment_id(entry, context)
-        self._settled(entry, context, outcome, original, addenda.field(80, 94), payment_id, code, day, at)
+        own = addenda.field(80, 94)
+        self._settled(entry, context, _Movement(outcome, original, own, payment_id, code, day, at))
 
-    def _settled(
-        self, entry: NachaEntry, context: _Context, outcome: Outcome, trace: str, movement: str,
-        payment_id: str | None, reason: str | None, day: Day | None, at: Micros,
-    ) -> None:  # fmt: skip
+    def _settled(self, entry: NachaEntry, context: _Context, move: _Movement) -> None:
         amount = _amount(entry.detail)
-        takes = outcome in ("RETURNED", "REFUNDED")
         line = AchLine(
-            booked_by=self._options.return_payouts if reason else self._options.payouts,
+            booked_by=self._options.return_payouts if move.reason else self._options.payouts,
             batch=context.batch.header.field(88, 94),
-            trace=trace,
-            movement=movement,
-            day=self._created_on if day is None else day,
-            net_minor=-amount if takes else amount,
+            trace=move.trace,
+            movement=move.own_trace,
+            day=self._created_on if move.day is None else move.day,
+            net_minor=-amount if move.outcome in ("RETURNED", "REFUNDED") else amount,
         )
-        own = self._identification(entry.detail, context) if self._options.reference == "identification" else ""
+        number = self._identification(entry.detail, context)
+        identity = (move.outcome, move.trace, move.own_trace, str(amount), move.reason or "", number)
         fact = ProcessorSettled(
-            event_id=content_id(
-                FORMAT,
-                self._options.processor,
-                outcome,
-                trace,
-                movement,
-                str(amount),
-                reason or "",
-                own,
-                payment_id or "",
-            ),
-            occurred_at=at,
-            payment_id=payment_id,
+            event_id=content_id(FORMAT, self._options.processor, *identity),
+            occurred_at=move.at,
+            payment_id=move.payment_id,
             processor=self._options.processor,
-            processor_reference=trace,
-            outcome=outcome,
+            processor_reference=move.trace,
+            outcome=move.outcome,
             gross_minor=amount,
             fee_minor=0,
             net_minor=line.net_minor,
             currency=CURRENCY,
-            reason_code=reason,
+            reason_code=move.reason,
             payout_id=line.payout_id(self._id) if self._options.account_id is not None else None,
-            value_date=day,
-            original_reference=own or None,
-            movement_id=movement or None,
+            value_date=move.day,
+            original_reference=(number or None) if self._options.reference == "identification" else None,
+            movement_id=move.own_trace or None,
         )
         if self._add(entry, check(fact)):
             self._lines.append(line)

@@ -7,7 +7,7 @@ and 99). Columns are given as in NACHA's Operating Rules, appendix three: the fi
 from collections.abc import Iterator
 
 from connectors.model import BrokenFile
-from connectors.text_lines import Line, lines_of
+from connectors.text_lines import TextLine, lines_of
 
 WIDTH = 94
 
@@ -98,7 +98,7 @@ def records_of(content: bytes) -> list[NachaRecord]:
     lines = lines_of(content)
     if len(lines) == 1 and len(lines[0].raw.rstrip()) > WIDTH:
         raw = lines[0].raw.rstrip()
-        lines = [Line(at // WIDTH + 1, "", raw[at : at + WIDTH]) for at in range(0, len(raw), WIDTH)]
+        lines = [TextLine(at // WIDTH + 1, "", raw[at : at + WIDTH]) for at in range(0, len(raw), WIDTH)]
         lines = [line._replace(text=line.raw.decode("latin-1")) for line in lines]
     records: list[NachaRecord] = []
     for line in lines:

@@ -11,7 +11,7 @@ _PADDING = b"\x1a\x00"
 """What old systems append: the end-of-file mark of CP/M and DOS, and NUL."""
 
 
-class Line(NamedTuple):
+class TextLine(NamedTuple):
     """One line of a file."""
 
     number: int
@@ -30,7 +30,7 @@ def text_of(raw: bytes) -> str:
     return raw.decode("latin-1")
 
 
-def lines_of(content: bytes) -> list[Line]:
+def lines_of(content: bytes) -> list[TextLine]:
     """Divide a file into its lines; the encoding is decided once for the file.
 
     Lines end with LF, CR LF or CR. A byte order mark at the start and the padding of old systems at the end are not
@@ -57,4 +57,4 @@ def lines_of(content: bytes) -> list[Line]:
     if not raws[-1]:
         raws.pop()
         texts.pop()
-    return [Line(number, text, raw) for number, (text, raw) in enumerate(zip(texts, raws, strict=True), start=1)]
+    return [TextLine(number, text, raw) for number, (text, raw) in enumerate(zip(texts, raws, strict=True), start=1)]
