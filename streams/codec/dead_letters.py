@@ -57,7 +57,7 @@ class DeadLetterClass(StrEnum):
     WRONG_DECISION = "wrong_decision"
     """A decision lacks what its action needs, or is about a key that no break has."""
     UNREADABLE_LINE = "unreadable_line"
-    """A line of an imported file that its format does not understand (`rentmatch import`)."""
+    """A line of an imported file, or an event of a webhook, that its format does not understand."""
     KEY_FULL = "key_full"
     """The payment, obligation or reference already has as many facts as are kept for one key."""
 
