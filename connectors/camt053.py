@@ -89,6 +89,8 @@ def _read_document(content: bytes, options: Camt053, found: Found, entries: Stat
                 seen, inside = True, _ROOTS[name]
                 _check_document(element, found)
             elif inside == _STATEMENTS and name == "Stmt":
+                if statement is not None:
+                    raise BrokenFile(f"line {element.sourceline}: a statement (Stmt) inside of another")
                 statement = _CamtStatement(options, found, entries)
         elif statement is not None and name == "Ntry":
             statement.add(element)
@@ -97,6 +99,9 @@ def _read_document(content: bytes, options: Camt053, found: Found, entries: Stat
             statement.finish(element, closings)
             statement = None
             _forget(element)
+        elif inside == _STATEMENTS and name == "Ntry":
+            reason = "an entry outside of a statement (Stmt): of which account?"
+            found.not_understood.append(NotUnderstood(element.sourceline or 1, reason, _raw(element)))
         elif inside in _COPIES and name == "Ntry":
             reason = f"of a {_COPIES[inside]}: the camt.053 of the account has it"
             found.skipped.append(Skipped(element.sourceline or 1, reason, _raw(element)))

@@ -248,6 +248,7 @@ def test_entities_are_refused(doctype: str, encoding: str) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
+        (camt053([ONE]).replace("<Acct>", "<Stmt><Acct>").replace("</Stmt>", "</Stmt></Stmt>"), "inside of another"),
         ("<Document>", "line 1: this is no complete XML"),
         ("<Document><pain.001/></Document>", "there is no BkToCstmrStmt"),
         (camt053([ONE]).replace("</Stmt>", ""), "this is no complete XML"),
@@ -263,6 +264,12 @@ def test_broken_files_say_where(content: str, message: str) -> None:
     with pytest.raises(BrokenFile) as caught:
         found_in("camt053", content.encode())
     assert message in str(caught.value)
+
+
+def test_an_entry_outside_of_a_statement_is_not_lost() -> None:
+    found = found_in("camt053", camt053([ONE]).replace("<Stmt>", f"{ntry(ONE)}<Stmt>").encode())
+    assert len(found.facts) == 1
+    assert [one.reason.partition(":")[0] for one in found.not_understood] == ["an entry outside of a statement (Stmt)"]
 
 
 def test_an_encoding_that_is_not_the_declared_one() -> None:
