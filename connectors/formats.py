@@ -14,7 +14,12 @@ import msgspec
 from connectors.model import Found
 
 MODULES = {
+    "adyen-settlement": "connectors.adyen_settlement",
+    "bai2": "connectors.bai2",
+    "camt053": "connectors.camt053",
     "csv": "connectors.csv_mapping",
+    "mt940": "connectors.mt940",
+    "nacha": "connectors.nacha",
     "stripe-payouts": "connectors.stripe_payouts",
 }
 """Each format and its module, which is imported when the format is used."""
