@@ -38,9 +38,7 @@ class DelimitedText:
 
     """
 
-    def __init__(
-        self, content: bytes, *, delimiter: str = ",", encoding: str = "utf-8", header_line: int = 1
-    ) -> None:
+    def __init__(self, content: bytes, *, delimiter: str = ",", encoding: str = "utf-8", header_line: int = 1) -> None:
         self._encoding, text = _decoded(content, encoding)
         if "\n" not in text:
             text = text.replace("\r", "\n")

@@ -56,6 +56,8 @@ class DeadLetterClass(StrEnum):
     """A bank entry names a processor without a payout, or a payout without its processor."""
     WRONG_DECISION = "wrong_decision"
     """A decision lacks what its action needs, or is about a key that no break has."""
+    NOT_UNDERSTOOD = "not_understood"
+    """A connector read it, and no record of the contract can report it: a row's change, a line of a file."""
     KEY_FULL = "key_full"
     """The payment, obligation or reference already has as many facts as are kept for one key."""
 
