@@ -20,6 +20,7 @@ COMMANDS = {
     "provision": "ops.commands.provision",
     "worker": "ops.commands.worker",
     "publish": "ops.commands.publish",
+    "ledger": "ops.commands.ledger",
     "read": "ops.commands.read",
     "exceptions": "ops.commands.exceptions",
     "dead-letters": "ops.commands.dead_letters",
