@@ -26,7 +26,7 @@ BATCH_MAX = 2_000
 """Records in a transaction."""
 WAIT_S = 0.2
 """How long a transaction waits for more."""
-LOOK_S = 10.0
+LOOK_S = 3.0
 """How often new topics and partitions are looked for: Debezium creates a topic with its table's first change."""
 REGISTRY_S = 60.0
 """How long the Schema Registry may be away before the process ends."""

@@ -46,9 +46,8 @@ def _canonical(value: Any) -> str:
 
 
 def mark_of(change: Change, row: str) -> str:
-    """The mark of a change: from the row, the content and the position, so it is the same at every reading."""
-    content = _canonical(None if change.after is None else dict(change.after))
-    return content_id("ledger", row, change.operation, content, change.position)[:MARK_CHARACTERS]
+    """The mark of a change: from the row and the position alone, so that it is the same in every form of delivery."""
+    return content_id("ledger", row, change.position)[:MARK_CHARACTERS]
 
 
 class _Entry:

@@ -8,8 +8,8 @@ from connectors.ledger.changes import MappingError
 from connectors.ledger.debezium import topics_of
 from connectors.ledger.mapping import load_mapping, parse_mapping
 from connectors.ledger.translation import Translator
-from tests.connectors.ledger import MAPPING
 from tests.kit.command_line import Run, bare_run
+from tests.kit.ledger_rows import MAPPING
 
 __all__ = ["bare_run"]
 

@@ -21,7 +21,7 @@ from domain.facts import (
     PostingReversed,
 )
 from domain.time import DAY, SECOND
-from tests.connectors.ledger import (
+from tests.kit.ledger_rows import (
     MAPPING,
     NOW,
     Ledger,
@@ -32,6 +32,7 @@ from tests.connectors.ledger import (
     posted_by_payment,
     posting,
     reversal,
+    reversed_too_often,
 )
 
 
@@ -151,6 +152,7 @@ def test_a_reversal_that_changes_never_reverses_more_than_there_is(
         gone = world.ledger.deleted("posting", 2)
         world.apply(gone if amount is None else world.ledger.written("posting", reversal(2, 1, amount)))
     assert posted_by_payment(world.facts) == ({"P1": left} if left else {})
+    assert reversed_too_often(world.facts) == set()
 
 
 def test_a_reversal_that_moves_to_another_posting(world: World) -> None:
@@ -269,7 +271,8 @@ def test_a_snapshot_of_what_is_known_adds_nothing_and_corrects_what_was_missed(w
 
 
 def test_ids_follow_from_content_and_position_alone() -> None:
-    changes = [Ledger().written("posting", posting(1)), Ledger().written("posting", posting(1, "90.00"))]
+    ledger = Ledger()
+    changes = [ledger.written("posting", posting(1)), ledger.written("posting", posting(1, "90.00"))]
     found = [World().apply(*changes) for _ in range(2)]
     assert found[0] == found[1]
     assert len({fact.event_id for fact in found[0]}) == 3
@@ -345,3 +348,4 @@ def test_redelivery_changes_nothing_and_the_sum_is_the_ledger_s(steps: list[Any]
     assert more.facts == once.facts
     truth = {f"P{n}": int(Decimal(row["amount"]) * 100) for n, row in rows.items() if row["status"] == "posted"}
     assert posted_by_payment(once.facts) == truth
+    assert reversed_too_often(once.facts) == set()

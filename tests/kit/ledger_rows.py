@@ -151,10 +151,17 @@ def posted_by_payment(facts: Iterable[object]) -> dict[str, int]:
         taken[each.posting_id] += each.amount_minor
     posted = Counter[str]()
     for each in postings.values():
-        assert taken[each.posting_id] <= each.amount_minor, f"{each.posting_id} is reversed above its amount"
         posted[each.payment_id] += each.amount_minor - taken[each.posting_id]
-    assert taken.keys() <= postings.keys()
     return {payment: amount for payment, amount in posted.items() if amount}
+
+
+def reversed_too_often(facts: Iterable[object]) -> set[str]:
+    """Postings that are reversed above their amount, or reversed and unknown."""
+    postings = {fact.posting_id: fact.amount_minor for fact in facts if isinstance(fact, PaymentPosted)}
+    taken = Counter[str]()
+    for fact in {fact.reversal_id: fact for fact in facts if isinstance(fact, PostingReversed)}.values():
+        taken[fact.posting_id] += fact.amount_minor
+    return {posting_id for posting_id, amount in taken.items() if amount > postings.get(posting_id, 0)}
 
 
 def charged(facts: Iterable[object]) -> int:
