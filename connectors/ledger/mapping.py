@@ -66,7 +66,7 @@ NULLABLE = frozenset({"grace_ends_on", "installment_id", "due_date", "kind", "ca
 PREDICATES = ("null", "not null", "<0", ">0", "=0")
 
 _NAME = re.compile(r"[a-zA-Z0-9._-]{1,60}")
-_TABLE = re.compile(r"[^.]+\.[^.]+")
+_TABLE = re.compile(r"[^.|]+\.[^.|]+")
 _BRACES = re.compile(r"\{([^{}]*)\}")
 
 
@@ -224,6 +224,8 @@ def _check(mapping: LedgerMapping) -> None:
             raise MappingError(f"two tables are {entry.id}; give each a `name` of its own")
         if entry.record not in RECORDS:
             raise MappingError(f"{entry.id}: record is {entry.record!r}; it must be one of {', '.join(RECORDS)}")
+        if "|" in entry.name:
+            raise MappingError(f"{entry.id}: a name may not have the character |")
         if not _TABLE.fullmatch(entry.table):
             raise MappingError(f"{entry.id}: table must be schema.table or database.table")
         _check_fields(mapping, entry)

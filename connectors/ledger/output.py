@@ -90,6 +90,10 @@ class RowStates(MutableMapping[str, RowState]):
         """The changed states, packed."""
         return [(key, _encode_state(state)) for key, state in self.changed.items()]
 
+    def forget(self) -> None:
+        """The changes since the last commit did not happen."""
+        self.changed.clear()
+
     def committed(self, packed: Sequence[tuple[str, bytes]]) -> None:
         """The changed states are committed."""
         self._packed.update(packed)

@@ -146,13 +146,15 @@ class Translator:
             states[row] = states.get(row, RowState()).with_seen(mark)
         return done
 
-    def rows_of(self, table: str, states: States) -> list[tuple[str, Table]]:
-        """The rows of a table that count, by their keys in the state."""
-        found = []
-        for entry in self._entries.get(table, ()):
-            prefix = f"{entry.table.id}|"
-            found += [(key, entry.table) for key, state in states.items() if state.live and key.startswith(prefix)]
-        return found
+    def names_of(self, change: Change) -> set[str]:
+        """The names, in the state, of what a row is reported as."""
+        entries = self._entries.get(change.table, ())
+        return {f"{entry.table.id}|{_canonical(dict(entry.key(change)))}" for entry in entries}
+
+    def live_rows(self, table: str, states: States) -> list[str]:
+        """What of a table is reported and counts, by its name in the state."""
+        prefixes = tuple(f"{entry.table.id}|" for entry in self._entries.get(table, ()))
+        return [name for name in list(states) if name.startswith(prefixes) and states[name].live]
 
 
 def _report(entry: _Entry, key: str, change: Change, moment: Moment, states: States) -> list[LedgerFact]:

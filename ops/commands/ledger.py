@@ -3,6 +3,7 @@
 import logging.config
 import signal
 import socket
+import zlib
 from collections.abc import Callable
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -117,5 +118,51 @@ def debezium(mapping_file: Path, after_gap: bool, log_level: str | None) -> None
         reader.run(stopped)
     except MappingError as error:
         misuse(f"{mapping_file}: {error}")
+    except OutputLost as error:
+        fail(f"{error}. Start again: it goes on from what is committed.")
+
+
+@command.command(cls=Command, name="mysql")
+@mapping_argument
+@click.option("--snapshot", is_flag=True, help="Read all rows again first: after a gap, or a change of the mapping.")
+@log_level_option
+def mysql(mapping_file: Path, snapshot: bool, log_level: str | None) -> None:
+    """Read the binlog of MySQL or MariaDB and write `ledger-events`, until SIGTERM or Ctrl-C.
+
+    The server needs binlog_format=ROW, binlog_row_image=FULL and binlog_row_metadata=FULL, and MySQL GTIDs; else the
+    command refuses to start. The user needs SELECT on the tables, REPLICATION SLAVE and REPLICATION CLIENT (MariaDB:
+    BINLOG MONITOR). The first start reports the rows that there are, and each later one goes on where the last ended.
+
+    Example:
+      RENTMATCH_LEDGER_MYSQL_URL=mysql://reader:secret@db-1:3306 rentmatch ledger mysql ledger.toml
+
+    """
+    # These take a moment to import; only this command needs them.
+    from connectors.ledger.binlog import Server, SourceUnfit  # noqa: PLC0415
+    from connectors.ledger.mysql import MySqlReader  # noqa: PLC0415
+
+    mapping = _mapping(mapping_file)
+    settings = load()
+    _log(settings, log_level)
+    url = settings.ledger_mysql_url
+    if url is None:
+        misuse("RENTMATCH_LEDGER_MYSQL_URL is not set; it is as in mysql://user:password@host:3306")
+    stopped = _stop_on_signals()
+    ca_file = settings.ledger_mysql_ca_file
+    try:
+        output = LedgerOutput(settings, mapping.name, codec_of(settings))
+        server_id = settings.ledger_mysql_server_id or 1 << 31 | zlib.crc32(output.group.encode()) >> 1
+        reader = MySqlReader(
+            lambda: Server(url.get_secret_value(), None if ca_file is None else str(ca_file), server_id),
+            mapping,
+            output,
+            version=installed_version("rentmatch"),
+            snapshot=snapshot,
+        )
+        reader.run(stopped)
+    except MappingError as error:
+        misuse(f"{mapping_file}: {error}")
+    except SourceUnfit as error:
+        fail(str(error))
     except OutputLost as error:
         fail(f"{error}. Start again: it goes on from what is committed.")

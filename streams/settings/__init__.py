@@ -16,6 +16,7 @@ from streams.settings.decisions import DecisionSettings
 from streams.settings.errors import SettingsError
 from streams.settings.http import NO_WEB_SERVER, HttpSettings, is_loopback
 from streams.settings.kafka import KafkaSettings
+from streams.settings.ledger import LedgerSettings
 from streams.settings.read_model import ReadModelSettings
 from streams.settings.topics import TopicSettings
 from streams.settings.worker import WorkerSettings
@@ -27,7 +28,14 @@ PREFIX = "RENTMATCH_"
 
 # Pydantic takes the fields of the last base first: this is the order of the documentation from its end.
 class Settings(
-    DecisionSettings, DeadlineSettings, TopicSettings, ReadModelSettings, HttpSettings, WorkerSettings, KafkaSettings
+    DecisionSettings,
+    DeadlineSettings,
+    TopicSettings,
+    LedgerSettings,
+    ReadModelSettings,
+    HttpSettings,
+    WorkerSettings,
+    KafkaSettings,
 ):
     """All settings. Field `state_dir` is the variable `RENTMATCH_STATE_DIR`, and so on."""
 

@@ -9,7 +9,7 @@ from typing import Any
 from streams import topics
 from streams.broker.provisioning import provision
 from streams.codec.codec import Codec
-from streams.settings import Settings
+from streams.settings import load
 from streams.topics import Topic
 from tests.kit.ledger_rows import posted_by_payment
 from tests.kit.reading import read_all
@@ -34,10 +34,17 @@ class LedgerProcess(Process):
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("RENTMATCH_")}
         own = {"RENTMATCH_BROKER": bootstrap, "RENTMATCH_TOPIC_PREFIX": prefix, "RENTMATCH_APPLICATION_ID": prefix}
         self._bootstrap = bootstrap
-        self.settings = Settings(broker=bootstrap, topic_prefix=prefix, application_id=prefix, partitions=2)
+        self.settings = load({**own, "RENTMATCH_PARTITIONS": "2"})
         line = [sys.executable, "-m", "ops.cli", "ledger", command, str(file)]
         environment = {**inherited, "PYTHONUNBUFFERED": "1", **own, **(env or {})}
         super().__init__(line, directory / "ledger.log", cwd=REPOSITORY, env=environment)
+
+    def start_with(self, option: str) -> None:
+        """Start it with a further option, this time."""
+        line = self._command
+        self._command = (*line, option)
+        self.start()
+        self._command = line
 
     def provision(self) -> None:
         """Create the topics that it writes to."""

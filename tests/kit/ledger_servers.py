@@ -44,7 +44,7 @@ class MariaDb(Process):
             f"--lc-messages-dir={base}/share/mysql", f"--character-sets-dir={base}/share/mysql/charsets",
             "--bind-address=127.0.0.1", f"--port={self.port}", f"--socket={directory}/socket", *user,
             "--server-id=7", "--log-bin=ledger-bin", "--binlog-format=ROW", "--binlog-row-image=FULL",
-            "--binlog-row-metadata=FULL", "--innodb-buffer-pool-size=32M", "--innodb-flush-log-at-trx-commit=0",
+            "--binlog-row-metadata=FULL", "--innodb-buffer-pool-size=32M", "--innodb-flush-log-at-trx-commit=2",
             *options,
         ]  # fmt: skip
         super().__init__(command, directory / "mariadb.log", cwd=directory, env=self._environment)
