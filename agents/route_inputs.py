@@ -2,7 +2,8 @@
 
 A fact goes to each internal topic that declares its type. Two types need a look into the record: a settlement record
 goes to its payment, whose claim on the attempt's reference goes beside it, or without a payment id to the reference
-itself (contract section 10); a decision goes to the key that it is about (contract section 12).
+itself (contract section 10), and to the payout that it names (section 11); a decision goes to the key that it is about
+(section 12).
 """
 
 from collections import Counter
@@ -14,7 +15,7 @@ from agents.router import KeyedTarget, Origin, Router
 from domain.facts import AttemptClaim, BreakDecided, InputFact, ProcessorSettled
 from domain.time import Micros
 from streams.codec.dead_letters import BadInput, DeadLetter
-from streams.topics import PAYMENT_FACTS, REFERENCE_FACTS
+from streams.topics import PAYMENT_FACTS, PAYOUT_FACTS, REFERENCE_FACTS
 from streams.topology import ROUTE_INPUTS
 from streams.transport.batch import Batch, RawRecord
 from streams.transport.commit import Commit, CommitCounts, DeadRecord
@@ -38,6 +39,7 @@ class RouteInputs(Agent):
     def __init__(self, context: AgentContext, targets: Mapping[Any, KeyedTarget]) -> None:
         super().__init__(context, targets)
         self._payments, self._references = self.routers[PAYMENT_FACTS], self.routers[REFERENCE_FACTS]
+        self._payouts = self.routers[PAYOUT_FACTS]
         tables = context.topology.tables_by_source
         self._decided = {
             tables[topic].key_kind: router for topic, router in self.routers.items() if BreakDecided in topic.records
@@ -45,7 +47,7 @@ class RouteInputs(Agent):
         """The router for decisions about each kind of key."""
         routes = self.routes()
         special: dict[type, Sequence[Router]] = {
-            ProcessorSettled: (self._payments, self._references),
+            ProcessorSettled: (self._payments, self._references, self._payouts),
             BreakDecided: tuple(self._decided.values()),
         }
         self._ways = [
@@ -107,6 +109,9 @@ class RouteInputs(Agent):
             )
         self._payments.route(keyed, origin)
         self._references.route(of_references, origin)
+        lines = [fact for fact in facts if fact.payout_id is not None]
+        if lines:
+            self._payouts.route(lines, origin)
 
     def _route_decided(self, facts: Sequence[BreakDecided], origin: Origin) -> None:
         for fact in facts:

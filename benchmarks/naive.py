@@ -32,7 +32,22 @@ from streams.codec import avro_schemas
 from streams.codec.validation import check
 from streams.topics import Topic
 
-BY_PAYMENT = (facts.PaymentInitiated, facts.ProcessorSettled, facts.PaymentPosted, facts.PostingReversed)
+BY_PAYMENT = (
+    facts.PaymentInitiated,
+    facts.PaymentReassigned,
+    facts.ProcessorSettled,
+    facts.PaymentPosted,
+    facts.PostingReversed,
+)
+LEFT_OUT = (
+    facts.ReferenceAssigned,
+    facts.PayoutReported,
+    facts.BankEntryBooked,
+    facts.EntryMatched,
+    facts.BreakDecided,
+)
+"""It resolves no references, so that settlement records without a payment id are left out too, knows no payouts and
+takes no decisions: less work than rentmatch does."""
 
 TOPIC_OF: dict[type, Topic] = {
     records.PaymentReconciliation: topics.PAYMENT_RECONCILIATIONS,
@@ -154,8 +169,9 @@ def create_app(broker: str, name: str, inputs: str, partitions: int) -> faust.Ap
                 await dead_letter.send(key=event.key, value=event.value)
                 continue
             if isinstance(fact, BY_PAYMENT):
-                await payment_facts.send(key=fact.payment_id.encode(), value=pack(fact))
-            else:
+                if fact.payment_id is not None:
+                    await payment_facts.send(key=fact.payment_id.encode(), value=pack(fact))
+            elif not isinstance(fact, LEFT_OUT):
                 await obligation_facts.send(key=fact.obligation_id.encode(), value=pack(fact))
 
     for topic in topics.INPUTS:

@@ -18,7 +18,7 @@ from domain.time import Micros
 from streams.partitioning import partition_of
 from streams.topics import Topic
 from streams.topology import TOPOLOGY
-from tables.packing import Unpacker
+from tables.packing import Unpacker, deadline_of, pack
 from tables.store import TablePartition
 
 TEMPLATE_EVENTS = 20_000
@@ -51,15 +51,16 @@ class Templates:
 
     def multiplied(self, keys: int) -> Iterator[ChangelogRecord]:
         """Yield `keys` keys: the templates over and over, each under its own id, packed as by tables/keyed.py."""
-        encode = msgspec.msgpack.Encoder().encode
         keys_of = {table.changelog: table.key for table in TOPOLOGY.tables}
         unpackers = {table.changelog: Unpacker(table.state) for table in TOPOLOGY.tables}
-        decoded = [(changelog, key, value[:8], *unpackers[changelog](value)) for changelog, key, value in self.kept]
+        decoded = [
+            (changelog, key, deadline_of(value), *unpackers[changelog](value)) for changelog, key, value in self.kept
+        ]
         for number in range(keys):
             changelog, key, deadline, state, history = decoded[number % len(decoded)]
             new_key = f"{key}-{number // len(decoded):04d}"
             renamed = msgspec.structs.replace(state, **{keys_of[changelog]: new_key})
-            yield changelog, new_key, deadline + encode((renamed, history))
+            yield changelog, new_key, pack(deadline, renamed, history)
 
 
 def write_changelogs(deployment: MeasuredDeployment, templates: Templates, keys: int) -> int:

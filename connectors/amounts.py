@@ -32,7 +32,7 @@ def minor_units(text: str, digits: int) -> int:
         raise ValueError(f"{text[:40]!r} is not an amount such as 1234.50")
     if len(part) > digits:
         raise ValueError(f"{text[:40]!r} has {len(part)} decimals; the currency has {digits}")
-    return sign * int(number) * 10 ** (digits - len(part))
+    return sign * int(number + "0" * (digits - len(part)))
 
 
 def from_units(amount: int, units_digits: int, digits: int) -> int:
@@ -43,8 +43,8 @@ def from_units(amount: int, units_digits: int, digits: int) -> int:
 
     """
     if digits >= units_digits:
-        return amount * 10 ** (digits - units_digits)
-    quotient, rest = divmod(amount, 10 ** (units_digits - digits))
+        return amount * int("1" + "0" * (digits - units_digits))
+    quotient, rest = divmod(amount, int("1" + "0" * (units_digits - digits)))
     if rest:
         raise ValueError(f"{amount} units of 10^-{units_digits} are no whole minor units of 10^-{digits}")
     return quotient

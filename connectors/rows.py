@@ -2,7 +2,7 @@
 
 import codecs
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from connectors.model import BrokenFile
@@ -10,7 +10,7 @@ from connectors.model import BrokenFile
 COLUMNS_MAX = 2_000
 
 
-class Row(NamedTuple):
+class TextRow(NamedTuple):
     """One row of a table; it may extend over several lines of the file."""
 
     line: int
@@ -21,6 +21,22 @@ class Row(NamedTuple):
 
 class RowError(ValueError):
     """A row is not understood; the message says why."""
+
+
+def require_text(cells: Iterable[str]) -> None:
+    """Refuse cells with bytes that are not valid in the file's encoding.
+
+    Raises:
+        RowError: there is one.
+
+    """
+    text = "".join(cells)
+    if text.isascii():
+        return
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise RowError("it has bytes that are not UTF-8") from None
 
 
 class DelimitedText:
@@ -80,7 +96,7 @@ class DelimitedText:
         """The place of the first of these columns that is there; None without any."""
         return next((self.column(name) for name in names if name in self.columns), None)
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self) -> Iterator[TextRow]:
         """The rows after the header, with empty ones.
 
         Raises:
@@ -89,7 +105,7 @@ class DelimitedText:
         """
         return self._rows
 
-    def complete(self, row: Row) -> list[str]:
+    def complete(self, row: TextRow) -> list[str]:
         """The cells of a row: as many as there are columns.
 
         Raises:
@@ -105,7 +121,7 @@ class DelimitedText:
             raise RowError(f"it has {len(cells)} cells for {size} columns: is a delimiter not quoted?")
         return cells[:size]
 
-    def raw(self, row: Row) -> bytes:
+    def raw(self, row: TextRow) -> bytes:
         """The bytes of a row, as they are in the file."""
         lines = self.lines[row.line - 1 : row.ends_at]
         text = "".join(lines)
@@ -113,7 +129,7 @@ class DelimitedText:
             text = text[:-1]
         return text.encode(self._encoding, "surrogateescape" if self._encoding == "utf-8" else "strict")
 
-    def _parse(self) -> Iterator[Row]:
+    def _parse(self) -> Iterator[TextRow]:
         lines: Sequence[str] = self.lines[self._before :] if self._before else self.lines
         reader = csv.reader(lines, delimiter=self._delimiter, strict=True)
         before = self._before
@@ -121,7 +137,7 @@ class DelimitedText:
         try:
             for cells in reader:
                 ends_at = before + reader.line_num
-                yield Row(line, cells, ends_at)
+                yield TextRow(line, cells, ends_at)
                 line = ends_at + 1
         except csv.Error as error:
             reached = before + reader.line_num

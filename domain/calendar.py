@@ -252,13 +252,31 @@ def _deadline_from(day: Day, banking_days: int, currency: str) -> Micros:
     return end_of_day(day, banking_calendar(currency).zone)
 
 
+@lru_cache(maxsize=16_384)
+def end_of_banking_day_after(day: Day, banking_days: int, currency: str) -> Micros:
+    """Give the exclusive end of the n-th banking day after a day, which may be none itself (contract section 11).
+
+    They are counted from the day itself: the first banking day after a Saturday is Monday. For n = 0 it is the end of
+    the day, whatever it is.
+    """
+    for _ in range(banking_days):
+        day += 1
+        while not is_banking_day(day, currency):
+            day += 1
+    return end_of_day(day, banking_calendar(currency).zone)
+
+
+def banking_date(instant: Micros, currency: str) -> Day:
+    """Give the date of an instant in the zone of the currency's calendar (contract section 4)."""
+    zone = banking_calendar(currency).zone
+    # An hour of UTC is within one day of each such zone, so a cache by hour answers nearly every call.
+    return _day_of_hour(instant // HOUR, zone) if instant >= _FULL_HOURS else local_date(instant, zone)
+
+
 def banking_deadline(start: Micros, banking_days: int, currency: str) -> Micros:
     """Give the exclusive end of the day a number of banking days after an instant (contract section 4).
 
     They are counted from the date in the zone of the currency's calendar; a start on a non-banking day counts as the
     next banking day.
     """
-    zone = banking_calendar(currency).zone
-    # An hour of UTC is within one day of each such zone, so a cache by hour answers nearly every call.
-    day = _day_of_hour(start // HOUR, zone) if start >= _FULL_HOURS else local_date(start, zone)
-    return _deadline_from(day, banking_days, currency)
+    return _deadline_from(banking_date(start, currency), banking_days, currency)

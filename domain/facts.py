@@ -125,7 +125,7 @@ class ProcessorSettled(Fact, frozen=True, array_like=True, gc=False, tag="PS"):
     @property
     def payout_key(self) -> str:
         """The key of the payout that it is a line of (contract section 11); "" where it names none."""
-        return two_part_key(self.processor, self.payout_id) if self.payout_id else ""
+        return "" if self.payout_id is None else two_part_key(self.processor, self.payout_id)
 
 
 class Installment(msgspec.Struct, frozen=True, array_like=True, gc=False):

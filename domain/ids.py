@@ -44,8 +44,8 @@ def break_id(key_kind: str, key: str, subject: tuple[str, ...]) -> str:
     """Give the id of a break (contract section 7). The class is not part of it: a reclassified break keeps its id.
 
     Args:
-        key_kind: `payment`, `obligation` or `reference`.
-        key: the payment_id, obligation_id or `processor/reference`.
+        key_kind: `payment`, `obligation`, `reference`, `payout` or `bank_entry`.
+        key: the payment_id, the obligation_id, or a key of two parts.
         subject: the subject and its parts, such as `("fee", processor, reference)`.
 
     """

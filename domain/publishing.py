@@ -11,12 +11,15 @@ from typing import TypeAlias, TypeVar
 
 import msgspec
 
+from domain.bank_entries.view import BankEntryView
 from domain.breaks.model import NO_CURRENCY, PRIORITIES, Break
 from domain.facts import PaymentApplication, ReferenceClaim, ReferenceResolution
 from domain.ids import evidence_of, parts_of_key
+from domain.matching.view import MatchView
 from domain.obligations.lateness import Late
 from domain.obligations.view import ObligationView
 from domain.payments.view import PaymentView
+from domain.payouts.view import PayoutView
 from domain.records import (
     BreakLifecycle,
     LateLifecycle,
@@ -26,20 +29,23 @@ from domain.records import (
     ObligationReconciliation,
     Output,
     PaymentReconciliation,
+    PayoutReconciliation,
     ReferenceReconciliation,
 )
 from domain.references.view import ReferenceView
+from domain.snapshots import EntryMatch, OpenEntry, OpenPayout, PayoutEntry, PayoutMatch
 from domain.time import FAR_PAST, Micros
 
-View: TypeAlias = PaymentView | ObligationView | ReferenceView
-Snapshot: TypeAlias = PaymentApplication | ReferenceClaim | ReferenceResolution
+View: TypeAlias = PaymentView | ObligationView | ReferenceView | PayoutView | BankEntryView | MatchView
+PayoutSnapshot: TypeAlias = PayoutEntry | OpenEntry | OpenPayout | PayoutMatch | EntryMatch
+Snapshot: TypeAlias = PaymentApplication | ReferenceClaim | ReferenceResolution | PayoutSnapshot
 """What a key sends to a key of another kind; it replaces the one sent before."""
 
 Counted: TypeAlias = tuple[int | str, ...]
 """What `domain.tally` counts of a key beside its breaks and alerts."""
 
 R = TypeVar("R", bound=msgspec.Struct)
-S = TypeVar("S", PaymentApplication, ReferenceClaim, ReferenceResolution)
+S = TypeVar("S", bound=msgspec.Struct)
 
 _STAGE_ORDER = {stage: order for order, stage in enumerate(LateStage)}
 
@@ -83,6 +89,8 @@ class Published(msgspec.Struct, array_like=True, gc=False):
     """Of a payment: the digest of the claim last sent to each reference."""
     resolutions: dict[str, bytes] = {}
     """Of a reference: the digest of the resolution last sent to each payment."""
+    sent: dict[str, dict[str, bytes]] = {}
+    """Of a payout, a bank entry or a match group: the digest of the snapshot last sent to each key, by its name."""
 
 
 class Changes(msgspec.Struct, gc=False):
@@ -91,7 +99,7 @@ class Changes(msgspec.Struct, gc=False):
     outputs: list[Output]
     """Snapshots for the output topics: the reconciliation first, then alerts."""
     facts: Sequence[Snapshot]
-    """Snapshots for keys of other kinds: a payment's applications and claims, a reference's resolutions."""
+    """Snapshots for keys of other kinds: a payment's applications and claims, a reference's resolutions, …"""
     withdrawn: type[msgspec.Struct] | None = None
     """The type of the reconciliation if the one published before holds no longer and none takes its place."""
 
@@ -100,8 +108,9 @@ RECONCILIATIONS: dict[str, type[msgspec.Struct]] = {
     PaymentView.key_kind: PaymentReconciliation,
     ObligationView.key_kind: ObligationReconciliation,
     ReferenceView.key_kind: ReferenceReconciliation,
+    PayoutView.key_kind: PayoutReconciliation,
 }
-"""The type of the reconciliation of each kind of key."""
+"""The type of the reconciliation of each kind of key that has one."""
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -163,8 +172,11 @@ def diff(published: Published, view: View, at: Micros, version: int) -> Changes:
     elif isinstance(view, ReferenceView):
         if view.resolutions or published.resolutions:
             facts = _diff_resolutions(published, view, version)
-    elif (view.late or published.late) and view.reconciliation is not None:
-        outputs += _diff_late(published, view.late, view.reconciliation, at, version)
+    elif isinstance(view, ObligationView):
+        if (view.late or published.late) and view.reconciliation is not None:
+            outputs += _diff_late(published, view.late, view.reconciliation, at, version)
+    elif view.snapshots or published.sent:
+        facts = _diff_snapshots(published, view, version)
     if outputs or facts or withdrawn is not None:
         published.version = version
     return Changes(outputs, facts, withdrawn)
@@ -327,6 +339,32 @@ def _diff_resolutions(published: Published, view: ReferenceView, version: int) -
             ReferenceResolution(payment_id, view.key, version, ())
             for payment_id in _forgotten(published.resolutions, view.resolutions, _payment_id)
         ]
+    return changed
+
+
+_SNAPSHOTS: dict[str, type[PayoutSnapshot]] = {
+    each.name: each for each in (PayoutEntry, OpenEntry, OpenPayout, PayoutMatch, EntryMatch)
+}
+_receiver = attrgetter("receiver")
+
+
+def _diff_snapshots(
+    published: Published, view: PayoutView | BankEntryView | MatchView, version: int
+) -> Sequence[Snapshot]:
+    changed: list[Snapshot] = []
+    now: dict[str, list[PayoutSnapshot]] = {name: [] for name in published.sent}
+    for each in view.snapshots:
+        now.setdefault(each.name, []).append(each)
+    for name, snapshots in now.items():
+        digests = published.sent.setdefault(name, {})
+        changed += _changed(digests, tuple(snapshots), _receiver, version)
+        if len(digests) > len(snapshots):
+            changed += [
+                _SNAPSHOTS[name].withdrawn(view.key, receiver, version)
+                for receiver in _forgotten(digests, tuple(snapshots), _receiver)
+            ]
+        if not digests:
+            del published.sent[name]
     return changed
 
 

@@ -76,6 +76,12 @@ class BreakClass(StrEnum):
     OVERPAYMENT = "overpayment"
     REFERENCE_UNKNOWN = "reference_unknown"
     REFERENCE_CLAIMED_TWICE = "reference_claimed_twice"
+    PAYOUT_SUM_MISMATCH = "payout_sum_mismatch"
+    PAYOUT_UNREPORTED = "payout_unreported"
+    DEPOSIT_MISSING = "deposit_missing"
+    DEPOSIT_AMOUNT_MISMATCH = "deposit_amount_mismatch"
+    DEPOSIT_AFTER_FAILURE = "deposit_after_failure"
+    BANK_ENTRY_UNEXPLAINED = "bank_entry_unexplained"
 
 
 class BreakLifecycle(StrEnum):
@@ -104,6 +110,27 @@ class ReferenceStatus(StrEnum):
     SUSPENSE = "suspense"
     """Nobody holds it: its records count for no payment."""
     CLAIMED_TWICE = "claimed_twice"
+
+
+class PayoutStatus(StrEnum):
+    """Contract section 11, in order: the first that applies is the status."""
+
+    EXCEPTION = "exception"
+    COLLECTING = "collecting"
+    """The processor has not reported it; lines or entries name it."""
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    RECONCILED = "reconciled"
+    IN_TRANSIT = "in_transit"
+
+
+class MatchedBy(StrEnum):
+    """How a bank entry found its payout (contract section 11)."""
+
+    NAMED = "named"
+    REFERENCE = "reference"
+    AMOUNT = "amount"
+    PERSON = "person"
 
 
 class LateStage(StrEnum):
@@ -238,6 +265,49 @@ class ReferenceReconciliation(msgspec.Struct, frozen=True, array_like=True, gc=F
         return two_part_key(self.processor, self.processor_reference)
 
 
+class PayoutEntryView(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A bank entry of a payout, in a payout reconciliation."""
+
+    account_id: str
+    entry_id: str
+    amount_minor: int
+    """As the bank booked it, in the entry's own currency."""
+    matched_by: MatchedBy
+
+
+class PayoutReconciliation(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A payout: its lines, what its processor reports of it, and what is on the bank account."""
+
+    processor: str
+    payout_id: str
+    version: int
+    status: PayoutStatus
+    currency: str
+    amount_minor: int | None
+    """By the report in force."""
+    lines: int
+    """How many settlement records name it."""
+    unknown_lines: int
+    """How many of them have no net amount (yet)."""
+    lines_minor: int
+    """The sum of their net amounts in the payout's currency."""
+    other_minor: int
+    """What in it belongs to no payment, by the report in force."""
+    deposited_minor: int
+    """The sum of its bank entries in the payout's currency."""
+    arrival_date: Day | None
+    """By the report in force."""
+    entries: tuple[PayoutEntryView, ...]
+    """By (booking_date, entry_id, account_id)."""
+    open_breaks: tuple[str, ...]
+    rests_on: Micros
+
+    @property
+    def payout_key(self) -> str:
+        """The record's key (contract section 1)."""
+        return two_part_key(self.processor, self.payout_id)
+
+
 class DecisionOnBreak(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What people have decided about a break (contract section 12)."""
 
@@ -257,9 +327,9 @@ class MismatchAlert(msgspec.Struct, frozen=True, array_like=True, gc=False):
     break_id: str
     version: int
     key_kind: str
-    """`payment`, `obligation` or `reference`."""
+    """`payment`, `obligation`, `reference`, `payout` or `bank_entry`."""
     key: str
-    """The payment_id, obligation_id or `processor/reference`."""
+    """The payment_id, obligation_id, `processor/reference`, `processor/payout_id` or `account_id/entry_id`."""
     subject: tuple[str, ...]
     """The subject and its parts, as in the break id."""
     break_class: BreakClass
@@ -306,4 +376,11 @@ class LatePaymentAlert(msgspec.Struct, frozen=True, array_like=True, gc=False):
     ended_at: Micros | None
 
 
-Output = PaymentReconciliation | ObligationReconciliation | ReferenceReconciliation | MismatchAlert | LatePaymentAlert
+Output = (
+    PaymentReconciliation
+    | ObligationReconciliation
+    | ReferenceReconciliation
+    | PayoutReconciliation
+    | MismatchAlert
+    | LatePaymentAlert
+)

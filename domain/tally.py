@@ -10,17 +10,38 @@ Money is integer minor units of the currency that a name ends in. Days are days 
 
 from collections.abc import Iterable, Iterator
 from operator import add, neg, sub
-from typing import Any, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 
 import msgspec
 
-from domain.ach_returns import AchReturns, Event, entry_events
+from domain.ach_returns import AchReturns
+from domain.bank_entries.view import BankEntryState, BankEntryView
 from domain.breaks.model import Break
+from domain.contributions import (
+    NO_OBLIGATION,
+    NO_PAYMENT,
+    NO_PAYOUT,
+    NO_RECORD,
+    NO_REFERENCE,
+    ObligationContribution,
+    PaymentContribution,
+    PayoutContribution,
+    ReferenceContribution,
+    counted_obligation,
+    counted_payment,
+    counted_payout,
+    counted_reference,
+    obligation_contribution,
+    payment_contribution,
+    payout_contribution,
+    reference_contribution,
+)
 from domain.obligations.lateness import Late
 from domain.obligations.view import ObligationState, ObligationView
 from domain.payments.view import PaymentState, PaymentView
+from domain.payouts.view import PayoutState, PayoutView
 from domain.publishing import Counted, Published
-from domain.records import BreakClass, DecisionState, ReferenceStatus
+from domain.records import BreakClass, DecisionState
 from domain.references.view import ReferenceState, ReferenceView
 from domain.time import DAY, Day
 
@@ -28,7 +49,7 @@ Name: TypeAlias = tuple[str, ...]
 """The kind of a sum, then its labels. Packed joined by slashes, which no label contains."""
 
 STATUS = "status"
-"""By status: keys."""
+"""By status: keys. The status of a bank entry is what it was matched by, or `UNMATCHED`."""
 SOURCES = "legs"
 """By `SOURCES_PRESENT`: payments."""
 MONEY = "money"
@@ -47,6 +68,8 @@ WAITING = "waiting"
 """By what waits (`WAITING_FOR`) and the day since when: breaks."""
 SUSPENSE = "suspense"
 """By currency: references that nobody holds, the gross of their SETTLED records."""
+UNDER_WAY = "under_way"
+"""By currency: payouts that are PAID and in transit, the part of them that is not on the bank account."""
 LATE = "late"
 """By stage and currency: alerts, the amount past due."""
 
@@ -63,8 +86,12 @@ SOURCES_PRESENT = (
 """Which sources have reported a payment: the app is bit 1, a processor (with any outcome) 2, the ledger 4."""
 
 
-WAITING_FOR = ("suspense", "approval")
-"""Money for the payment that holds its reference, and an acceptance for a second person."""
+WAITING_FOR = ("suspense", "approval", "under_way", "unexplained")
+"""Money for the payment that holds its reference, an acceptance for a second person, a payout in transit for the bank
+account (since its arrival date), and a bank entry for its payout."""
+
+UNMATCHED = "unmatched"
+"""Of a bank entry that belongs to no payout."""
 
 
 class PackedTally(msgspec.Struct, array_like=True):
@@ -135,130 +162,7 @@ class Tally(msgspec.Struct):
         self.ach.add(other.ach)
 
 
-class PaymentContribution(msgspec.Struct, frozen=True, gc=False):
-    """What a payment contributes beside its breaks."""
-
-    status: str
-    currency: str
-    standing_minor: int
-    posted_minor: int
-    sources_present: int
-    """Index in `SOURCES_PRESENT`."""
-    ach: tuple[Event, ...]
-
-    def packed(self) -> Counted:
-        """Give the form that `Published` keeps."""
-        return self.status, self.currency, self.standing_minor, self.posted_minor, self.sources_present, *self.ach
-
-    @property
-    def money(self) -> tuple[int, int, int]:
-        """The vector of `MONEY`."""
-        return self.standing_minor, self.posted_minor, abs(self.standing_minor - self.posted_minor)
-
-
-class ObligationContribution(msgspec.Struct, frozen=True, gc=False):
-    """What a charged obligation contributes beside its breaks and alerts."""
-
-    status: str
-    ageing_bucket: str
-    currency: str
-    balance_minor: int
-    paid_minor: int
-
-    def packed(self) -> Counted:
-        """Give the form that `Published` keeps."""
-        return self.status, self.ageing_bucket, self.currency, self.balance_minor, self.paid_minor
-
-    @property
-    def money(self) -> tuple[int, int]:
-        """The vector of `OWED`."""
-        return self.balance_minor, self.paid_minor
-
-
-class ReferenceContribution(msgspec.Struct, frozen=True, gc=False):
-    """What a reference with a reconciliation contributes beside its breaks."""
-
-    status: str
-    suspense: tuple[tuple[str, int], ...]
-    """Gross by currency, while nobody holds it."""
-
-    def packed(self) -> Counted:
-        """Give the form that `Published` keeps."""
-        return self.status, *(each for pair in self.suspense for each in pair)
-
-
 C = TypeVar("C", PaymentContribution, ObligationContribution)
-
-NO_RECORD: Counted = ("",)
-"""The packed contribution of a key without a reconciliation: breaks alone. Not empty: it has been counted."""
-
-_NO_PAYMENT = PaymentContribution(status="", currency="", standing_minor=0, posted_minor=0, sources_present=0, ach=())
-_NO_OBLIGATION = ObligationContribution(status="", ageing_bucket="", currency="", balance_minor=0, paid_minor=0)
-_NO_REFERENCE = ReferenceContribution(status="", suspense=())
-
-
-def _payment_contribution(state: PaymentState, view: PaymentView, today: Day) -> PaymentContribution:
-    reconciliation = view.reconciliation
-    if reconciliation is None:
-        return _NO_PAYMENT
-    from_processor = bool(state.attempts or (state.resolutions and any(r.records for r in state.resolutions.values())))
-    from_ledger = bool(state.postings or state.reversals)
-    sources_present = (state.initiation is not None) | (2 if from_processor else 0) | (4 if from_ledger else 0)
-    ach = entry_events(state, today) if from_processor else ()
-    return PaymentContribution(
-        reconciliation.status,
-        reconciliation.currency,
-        reconciliation.settled.standing_minor,
-        reconciliation.posted.net_minor,
-        sources_present,
-        ach,
-    )
-
-
-def _obligation_contribution(view: ObligationView) -> ObligationContribution:
-    reconciliation = view.reconciliation
-    if reconciliation is None:
-        return _NO_OBLIGATION
-    return ObligationContribution(
-        reconciliation.status,
-        reconciliation.ageing_bucket,
-        reconciliation.currency,
-        reconciliation.balance_minor,
-        reconciliation.paid_minor,
-    )
-
-
-def _reference_contribution(view: ReferenceView) -> ReferenceContribution:
-    reconciliation = view.reconciliation
-    if reconciliation is None:
-        return _NO_REFERENCE
-    is_suspense = reconciliation.status is ReferenceStatus.SUSPENSE
-    return ReferenceContribution(
-        reconciliation.status, tuple(sorted(reconciliation.gross_minor.items())) if is_suspense else ()
-    )
-
-
-def _counted_payment(counted: Counted) -> PaymentContribution:
-    if not counted or counted == NO_RECORD:
-        return _NO_PAYMENT
-    fields: Any = counted
-    status, currency, standing_minor, posted_minor, sources_present, *ach = fields
-    return PaymentContribution(status, currency, standing_minor, posted_minor, sources_present, tuple(ach))
-
-
-def _counted_obligation(counted: Counted) -> ObligationContribution:
-    if not counted or counted == NO_RECORD:
-        return _NO_OBLIGATION
-    fields: Any = counted
-    return ObligationContribution(*fields)
-
-
-def _counted_reference(counted: Counted) -> ReferenceContribution:
-    if not counted or counted == NO_RECORD:
-        return _NO_REFERENCE
-    fields: Any = counted
-    status, *pairs = fields
-    return ReferenceContribution(status, tuple(zip(pairs[::2], pairs[1::2], strict=True)))
 
 
 def count_payment(tally: Tally, published: Published, state: PaymentState, view: PaymentView, today: Day) -> None:
@@ -275,10 +179,10 @@ def count_payment(tally: Tally, published: Published, state: PaymentState, view:
 
     """
     before = published.counted
-    contribution = _payment_contribution(state, view, today)
+    contribution = payment_contribution(state, view, today)
     now = NO_RECORD if view.reconciliation is None else contribution.packed()
     if now != before:
-        _replace_payment(tally, _counted_payment(before), contribution)
+        _replace_payment(tally, counted_payment(before), contribution)
         published.counted = now
     if published.breaks or view.breaks:
         _replace_breaks(tally, published, view.breaks, was_counted=bool(before))
@@ -289,16 +193,16 @@ def count_obligation(
 ) -> None:
     """Replace the contribution of an obligation by that of a view, as `count_payment` does."""
     before = published.counted
-    contribution = _obligation_contribution(view)
+    contribution = obligation_contribution(view)
     now = NO_RECORD if view.reconciliation is None else contribution.packed()
     if now != before:
-        _replace_obligation(tally, _counted_obligation(before), contribution)
+        _replace_obligation(tally, counted_obligation(before), contribution)
         published.counted = now
     if published.breaks or view.breaks:
         _replace_breaks(tally, published, view.breaks, was_counted=bool(before))
     if published.late or view.late:
         alerts = [alert.last for alert in published.late.values()]
-        _put_late(tally, alerts, _counted_obligation(before).currency, -1)
+        _put_late(tally, alerts, counted_obligation(before).currency, -1)
         _put_late(tally, view.late, contribution.currency, 1)
 
 
@@ -311,10 +215,33 @@ def count_reference(tally: Tally, published: Published, view: ReferenceView) -> 
     before = published.counted
     if view.reconciliation is None and not before:
         return
-    contribution = _reference_contribution(view)
+    contribution = reference_contribution(view)
     now = NO_RECORD if view.reconciliation is None else contribution.packed()
     if now != before:
-        _replace_reference(tally, _counted_reference(before), contribution)
+        _replace_reference(tally, counted_reference(before), contribution)
+        published.counted = now
+    if published.breaks or view.breaks:
+        _replace_breaks(tally, published, view.breaks, was_counted=bool(before))
+
+
+def count_payout(tally: Tally, published: Published, view: PayoutView) -> None:
+    """Replace the contribution of a payout by that of a view, as `count_payment` does."""
+    before = published.counted
+    contribution = payout_contribution(view)
+    now = NO_RECORD if view.reconciliation is None else contribution.packed()
+    if now != before:
+        _replace_payout(tally, counted_payout(before), contribution)
+        published.counted = now
+    if published.breaks or view.breaks:
+        _replace_breaks(tally, published, view.breaks, was_counted=bool(before))
+
+
+def count_bank_entry(tally: Tally, published: Published, view: BankEntryView) -> None:
+    """Replace the contribution of a bank entry by that of a view, as `count_payment` does."""
+    before = published.counted
+    now: Counted = (str(view.matched_by or UNMATCHED),) if view.snapshots else NO_RECORD
+    if now != before:
+        _move(tally, STATUS, str(before[0]) if before else "", str(now[0]))
         published.counted = now
     if published.breaks or view.breaks:
         _replace_breaks(tally, published, view.breaks, was_counted=bool(before))
@@ -324,7 +251,7 @@ def recounted(kind: type, published_of_keys: Iterable[Published], forgotten: Day
     """Compute the tally of some keys from the contribution of each: what an incremental tally must be equal to.
 
     Args:
-        kind: `PaymentState`, `ObligationState` or `ReferenceState`: the kind of the keys.
+        kind: the type of the states: `PaymentState`, …
         published_of_keys: of all keys.
         forgotten: as the tally has it.
 
@@ -335,13 +262,17 @@ def recounted(kind: type, published_of_keys: Iterable[Published], forgotten: Day
             continue
         currency = ""
         if kind is PaymentState:
-            _replace_payment(tally, _NO_PAYMENT, _counted_payment(published.counted))
+            _replace_payment(tally, NO_PAYMENT, counted_payment(published.counted))
         elif kind is ReferenceState:
-            _replace_reference(tally, _NO_REFERENCE, _counted_reference(published.counted))
+            _replace_reference(tally, NO_REFERENCE, counted_reference(published.counted))
+        elif kind is PayoutState:
+            _replace_payout(tally, NO_PAYOUT, counted_payout(published.counted))
+        elif kind is BankEntryState:
+            _move(tally, STATUS, "", str(published.counted[0]))
         else:
-            contribution = _counted_obligation(published.counted)
+            contribution = counted_obligation(published.counted)
             currency = contribution.currency
-            _replace_obligation(tally, _NO_OBLIGATION, contribution)
+            _replace_obligation(tally, NO_OBLIGATION, contribution)
         for published_break in published.breaks.values():
             _put_break(tally, published_break.last, 1)
         _put_late(tally, [alert.last for alert in published.late.values()], currency, 1)
@@ -375,6 +306,15 @@ def _replace_reference(tally: Tally, before: ReferenceContribution, now: Referen
         for contribution, sign in ((before, -1), (now, 1)):
             for currency, gross_minor in contribution.suspense:
                 tally.put((SUSPENSE, currency), (sign, sign * gross_minor))
+
+
+def _replace_payout(tally: Tally, before: PayoutContribution, now: PayoutContribution) -> None:
+    if now.status != before.status:
+        _move(tally, STATUS, before.status, now.status)
+    for contribution, sign in ((before, -1), (now, 1)):
+        if contribution.under_way_minor:
+            tally.put((UNDER_WAY, contribution.currency), (sign, sign * contribution.under_way_minor))
+            tally.count((WAITING, "under_way", str(contribution.arrival_date)), sign)
 
 
 def _move(tally: Tally, kind: str, before: str, now: str) -> None:
@@ -415,8 +355,12 @@ def _put_break(tally: Tally, one: Break, sign: int) -> None:
         tally.count((DECISION, decision.state), sign)
         if decision.state is DecisionState.ACCEPT_REQUESTED:
             tally.count((WAITING, "approval", str(decision.at // DAY)), sign)
-    if one.break_class is BreakClass.REFERENCE_UNKNOWN and one.due_at is not None and not one.is_accepted:
-        tally.count((WAITING, "suspense", str(one.due_at // DAY)), sign)
+    waits = _WAITING_WITH.get(one.break_class)
+    if waits is not None and one.due_at is not None and not one.is_accepted:
+        tally.count((WAITING, waits, str(one.due_at // DAY)), sign)
+
+
+_WAITING_WITH = {BreakClass.REFERENCE_UNKNOWN: "suspense", BreakClass.BANK_ENTRY_UNEXPLAINED: "unexplained"}
 
 
 def _put_late(tally: Tally, late: Iterable[Late], currency: str, sign: int) -> None:

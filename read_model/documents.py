@@ -23,6 +23,7 @@ from domain.records import (
     ObligationReconciliation,
     Output,
     PaymentReconciliation,
+    PayoutReconciliation,
     ReferenceReconciliation,
 )
 from read_model.mongo import Document, Index
@@ -119,7 +120,7 @@ def kind_of(record: Output) -> DocumentKind:
     return KIND_OF[type(record)]
 
 
-class Place(NamedTuple):
+class RecordPlace(NamedTuple):
     """Where a record lies. Records of a key are in one partition of a topic, the later ones at the higher offsets."""
 
     partition: str
@@ -142,19 +143,19 @@ def document_of(record: Output) -> Document:
             document["live"] = record.ended_at is None
         case ReferenceReconciliation():
             document["reference_key"] = record.reference_key
-        case ObligationReconciliation():
+        case ObligationReconciliation() | PayoutReconciliation():
             pass
         case _:
             assert_never(record)
     return {"_id": document[_KEY_OF[kind]], **document}
 
 
-def placed(document: Document, place: Place) -> Document:
+def placed(document: Document, place: RecordPlace) -> Document:
     """A current document with the place of its record."""
     return {**document, "partition": place.partition, "offset": place.offset}
 
 
-def marker_of(key: str, place: Place) -> Document:
+def marker_of(key: str, place: RecordPlace) -> Document:
     """What a tombstone leaves of a key."""
     return placed({"_id": key, "version": NO_VERSION, "gone": True}, place)
 

@@ -21,7 +21,7 @@ from read_model.documents import (
     KINDS,
     POISONED,
     DocumentKind,
-    Place,
+    RecordPlace,
     document_of,
     history_document_of,
     history_of,
@@ -62,9 +62,9 @@ class ReceivedRecord:
         return self.value is None and not self.reason
 
     @property
-    def place(self) -> Place:
+    def place(self) -> RecordPlace:
         """Where it lies."""
-        return Place(f"{self.topic}:{self.partition}", self.offset)
+        return RecordPlace(f"{self.topic}:{self.partition}", self.offset)
 
     @property
     def place_text(self) -> str:

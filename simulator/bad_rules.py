@@ -7,7 +7,9 @@ import msgspec
 
 from domain.facts import (
     Allocation,
+    BankEntryBooked,
     BreakDecided,
+    EntryMatched,
     InputFact,
     ObligationAdjusted,
     ObligationCharged,
@@ -155,6 +157,16 @@ def withdraws_nothing(fact: InputFact) -> InputFact | None:
     return changed(fact, action="WITHDRAW", refers_to=None) if isinstance(fact, BreakDecided) else None
 
 
+def half_a_payout(fact: InputFact) -> InputFact | None:
+    """Name the processor of a payout, and not the payout."""
+    return changed(fact, processor="acme", payout_id=None) if isinstance(fact, BankEntryBooked) else None
+
+
+def matched_by_nobody(fact: InputFact) -> InputFact | None:
+    """Match an entry without saying who did."""
+    return changed(fact, actor="") if isinstance(fact, EntryMatched) else None
+
+
 def decides_about_nothing(fact: InputFact) -> InputFact | None:
     """Decide about no break."""
     return changed(fact, break_id="") if isinstance(fact, BreakDecided) else None
@@ -180,6 +192,8 @@ NEW_RULES: dict[str, Callable[[InputFact], InputFact | None]] = {
     "accepts_nothing": accepts_nothing,
     "approves_nothing": approves_nothing,
     "withdraws_nothing": withdraws_nothing,
+    "half_a_payout": half_a_payout,
+    "matched_by_nobody": matched_by_nobody,
     "decides_about_nothing": decides_about_nothing,
 }
 """A change that makes a good fact break one rule, or None where that rule is not about such a fact."""

@@ -184,6 +184,15 @@ def banking_day_after(day: Day, count: int, currency: str = "USD") -> Day:
     return day
 
 
+def end_of_banking_day_after(day: Day, count: int, currency: str) -> Micros:
+    """Return the end of the `count`-th banking day after `day`, counted from the day itself (contract section 11)."""
+    for _ in range(count):
+        day += 1
+        while not is_banking_day(day, currency):
+            day += 1
+    return start_of_day(day + 1, calendar_of(currency).zone)
+
+
 def banking_deadline(start: Micros, count: int, currency: str = "USD") -> Micros:
     """Return the end of the `count`-th banking day after the date of `start` in the calendar's zone (section 4)."""
     zone = calendar_of(currency).zone

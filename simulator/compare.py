@@ -14,6 +14,7 @@ from domain.records import (
     ObligationReconciliation,
     Output,
     PaymentReconciliation,
+    PayoutReconciliation,
     ReferenceReconciliation,
 )
 from simulator.banking import day_of, instant_of
@@ -23,7 +24,7 @@ from simulator.truth_facts import Row, two_parts
 OPEN_BREAK = frozenset(("opened", "updated"))
 LIVE_ALERT = frozenset(("opened", "escalated"))
 INSTANTS = frozenset(("due_at", "opened_at", "resolved_at", "ended_at", "rests_on", "at", "until"))
-DAYS = frozenset(("due_date", "next_due_date", "oldest_late_due_date"))
+DAYS = frozenset(("due_date", "next_due_date", "oldest_late_due_date", "arrival_date"))
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class FieldDifference:
     """One thing that is not as it should be."""
 
     kind: str
-    """`payment`, `obligation`, `reference`, `break`, `accepted break`, `alert` or `dead letter`."""
+    """`payment`, `obligation`, `reference`, `payout`, `break`, `accepted break`, `alert` or `dead letter`."""
     key: str
     field: str
     """The field that differs; empty where the whole record is missing or should not be."""
@@ -52,11 +53,12 @@ class FieldDifference:
 
 @dataclass
 class Found:
-    """The last record of each key on the five output topics, as rows in the truth's shape."""
+    """The last record of each key on the six output topics, as rows in the truth's shape."""
 
     payments: dict[str, Row] = field(default_factory=dict)
     obligations: dict[str, Row] = field(default_factory=dict)
     references: dict[str, Row] = field(default_factory=dict)
+    payouts: dict[str, Row] = field(default_factory=dict)
     breaks: dict[str, Row] = field(default_factory=dict)
     """Open, accepted and resolved."""
     alerts: dict[str, Row] = field(default_factory=dict)
@@ -80,10 +82,10 @@ class Found:
         return {key: row for key, row in self.alerts.items() if row["lifecycle"] in LIVE_ALERT}
 
     def take(self, row: Row) -> None:
-        """Take in a row of any of the five topics; it replaces the one of its key before it.
+        """Take in a row of any of the six topics; it replaces the one of its key before it.
 
         Raises:
-            ValueError: the row is of none of the five topics.
+            ValueError: the row is of none of the six topics.
 
         """
         if "break_id" in row:
@@ -96,6 +98,8 @@ class Found:
             self.obligations[row["obligation_id"]] = row
         elif "processor_reference" in row and "records" in row:
             self.references[two_parts(row["processor"], row["processor_reference"])] = row
+        elif "payout_id" in row and "unknown_lines" in row:
+            self.payouts[two_parts(row["processor"], row["payout_id"])] = row
         else:
             raise ValueError(f"no output record: {row!r}")
 
@@ -103,13 +107,14 @@ class Found:
         """Take in a tombstone: the key has no record on that topic (its name may have a prefix) any more.
 
         Raises:
-            ValueError: the topic is none of the five.
+            ValueError: the topic is none of the six.
 
         """
         rows = {
             "payment-reconciliations": self.payments,
             "obligation-reconciliations": self.obligations,
             "reference-reconciliations": self.references,
+            "payout-reconciliations": self.payouts,
             "mismatch-alerts": self.breaks,
             "late-payment-alerts": self.alerts,
         }
@@ -149,6 +154,8 @@ def found_from_records(records: Iterable[Output]) -> Found:
                 found.obligations[record.obligation_id] = row
             case ReferenceReconciliation():
                 found.references[record.reference_key] = row
+            case PayoutReconciliation():
+                found.payouts[record.payout_key] = row
     return found
 
 
@@ -159,7 +166,7 @@ def found_from_json(lines: Iterable[Mapping[str, Any]]) -> Found:
     tombstone.
 
     Raises:
-        ValueError: a line is no record of the five output topics.
+        ValueError: a line is no record of the six output topics.
 
     """
     found = Found()
@@ -194,6 +201,7 @@ def compare(truth: Truth, found: Found) -> list[FieldDifference]:
         *differences_of("payment", truth.payments, found.payments),
         *differences_of("obligation", truth.obligations, found.obligations),
         *differences_of("reference", truth.references, found.references),
+        *differences_of("payout", truth.payouts, found.payouts),
         *differences_of("break", truth.open_breaks, found.open_breaks),
         *differences_of("accepted break", truth.accepted_breaks, found.accepted_breaks),
         *differences_of("alert", truth.live_alerts, found.live_alerts),

@@ -58,7 +58,7 @@ def topic_and_key(fact: InputFact) -> tuple[InputTopic, str]:
             return "payment-initiated", fact.payment_id
         case ProcessorSettled():
             # A processor that does not know the payment keys the record by its reference.
-            return "processor-settled", fact.payment_id or fact.processor_reference
+            return "processor-settled", fact.payment_id or fact.reference_key
         case ObligationCharged() | PlanChanged() | ObligationAdjusted():
             return "ledger-events", fact.obligation_id
         case ObligationCancelled() | ObligationReinstated() | PaymentPosted() | PostingReversed():

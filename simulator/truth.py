@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from domain.facts import (
+    BankEntryBooked,
     BreakDecided,
+    EntryMatched,
     InputFact,
     ObligationAdjusted,
     ObligationCancelled,
@@ -19,6 +21,7 @@ from domain.facts import (
     PaymentInitiated,
     PaymentPosted,
     PaymentReassigned,
+    PayoutReported,
     PlanChanged,
     PostingReversed,
     ProcessorSettled,
@@ -33,6 +36,15 @@ from simulator.truth_facts import NO_CURRENCY, Known, Row, known_of
 from simulator.truth_obligations import obligation_truth
 from simulator.truth_payment_breaks import payment_breaks
 from simulator.truth_payments import Account, account_of, payment_row
+from simulator.truth_payouts import (
+    BankEntry,
+    Payout,
+    bring_together,
+    entries_of,
+    entry_breaks,
+    payout_truth,
+    payouts_of,
+)
 from simulator.truth_references import Reference, handed_over, reference_breaks, reference_row, references_of
 
 
@@ -45,6 +57,8 @@ class Truth:
     obligations: dict[str, Row]
     references: dict[str, Row]
     """By the reference's key, `processor/reference`."""
+    payouts: dict[str, Row]
+    """By the payout's key, `processor/payout_id`."""
     open_breaks: dict[str, Row]
     accepted_breaks: dict[str, Row]
     """Those whose condition holds, but which people have accepted as they are."""
@@ -96,6 +110,8 @@ class Sorted:
         self.by_obligation: defaultdict[str, list[InputFact]] = defaultdict(list)
         self.settlements: list[ProcessorSettled] = []
         self.assigned_references: list[ReferenceAssigned] = []
+        self.payout_reports: list[PayoutReported] = []
+        self.bank_entries: list[BankEntryBooked | EntryMatched] = []
         self.decisions: defaultdict[tuple[str, str], list[BreakDecided]] = defaultdict(list)
         for fact in facts:
             match fact:
@@ -107,6 +123,10 @@ class Sorted:
                     self.by_payment[fact.payment_id].append(fact)
                 case ReferenceAssigned():
                     self.assigned_references.append(fact)
+                case PayoutReported():
+                    self.payout_reports.append(fact)
+                case BankEntryBooked() | EntryMatched():
+                    self.bank_entries.append(fact)
                 case BreakDecided():
                     self.decisions[fact.key_kind, fact.key].append(fact)
                 case ObligationCharged() | PlanChanged() | ObligationAdjusted():
@@ -147,11 +167,16 @@ class Evaluation:
             known.by_payment[payment_id] += handed
         payments = self.payments(known.by_payment)
         obligations, alerts = self.obligations(known.by_obligation)
+        entries = entries_of(known.bank_entries)
+        payouts = payouts_of(known.settlements, known.payout_reports, entries)
+        bring_together(payouts, entries)
+        self.bank_entries(entries)
         return Truth(
             at=self.at,
             payments=payments,
             obligations=obligations,
             references=reference_rows,
+            payouts=self.payouts(payouts),
             open_breaks=self.open,
             accepted_breaks=self.accepted,
             live_alerts=alerts,
@@ -179,6 +204,23 @@ class Evaluation:
             if row is not None:
                 shown[key] = row
         return shown
+
+    def bank_entries(self, entries: dict[str, BankEntry]) -> None:
+        """Note the breaks of the bank entries; they have no rows of their own."""
+        for key, entry in entries.items():
+            self.settle_breaks("bank_entry", key, entry_breaks(entry, self.at, self.policy))
+
+    def payouts(self, payouts: dict[str, Payout]) -> dict[str, Row]:
+        """Return the rows of the payouts."""
+        rows = {}
+        for key, payout in payouts.items():
+            row, breaks = payout_truth(payout, self.at, self.policy)
+            still_open = self.settle_breaks("payout", key, breaks)
+            row["open_breaks"] = sorted(found["break_id"] for found in still_open)
+            if still_open:
+                row["status"] = "exception"
+            rows[key] = row
+        return rows
 
     def payments(self, by_payment: dict[str, list[InputFact]]) -> dict[str, Row]:
         """Return the rows of the payments."""

@@ -1,6 +1,6 @@
 """The known facts of a key: the record of each identity that holds, and what contradicts it (contract section 3)."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -8,7 +8,9 @@ from typing import Any
 import msgspec
 
 from domain.facts import (
+    BankEntryBooked,
     BreakDecided,
+    EntryMatched,
     Fact,
     InputFact,
     Installment,
@@ -19,6 +21,7 @@ from domain.facts import (
     PaymentInitiated,
     PaymentPosted,
     PaymentReassigned,
+    PayoutReported,
     PlanChanged,
     PostingReversed,
     ProcessorSettled,
@@ -77,7 +80,10 @@ MATERIAL: dict[type[Fact], tuple[str, ...]] = {
     ObligationAdjusted: ("amount_delta_minor", "currency", "installment_id", "due_date", "kind"),
     ObligationCancelled: (),
     ObligationReinstated: (),
-    # References and decisions know no conflicts.
+    PayoutReported: ("amount_minor", "other_minor", "currency", "arrival_date", "account_id"),
+    BankEntryBooked: ("amount_minor", "currency", "booking_date", "value_date", "processor", "payout_id"),
+    # References, matches and decisions know no conflicts.
+    EntryMatched: (),
     ReferenceAssigned: (),
     BreakDecided: (),
 }
@@ -109,6 +115,12 @@ PRIORITIES = {
     "overpayment": 3,
     "reference_unknown": 1,
     "reference_claimed_twice": 1,
+    "payout_sum_mismatch": 2,
+    "payout_unreported": 3,
+    "deposit_missing": 1,
+    "deposit_amount_mismatch": 1,
+    "deposit_after_failure": 1,
+    "bank_entry_unexplained": 2,
 }
 NO_CURRENCY = "XXX"
 
@@ -149,8 +161,18 @@ def identity_of(fact: InputFact) -> Identity:
             return ("ObligationReinstated", fact.reinstatement_id)
         case BreakDecided():
             return ("BreakDecided", fact.decision_id)
-        case PaymentInitiated() | ObligationCharged() | ReferenceAssigned():
+        case PayoutReported():
+            return ("PayoutReported", fact.status)
+        case PaymentInitiated() | ObligationCharged() | ReferenceAssigned() | BankEntryBooked() | EntryMatched():
             return (type(fact).__name__,)
+
+
+def identity_at_payout(fact: InputFact) -> Identity:
+    """Return the identity at a payout: all of its lines are of one processor."""
+    if isinstance(fact, ProcessorSettled):
+        parts = ("ProcessorSettled", fact.processor_reference, fact.outcome)
+        return (*parts, fact.movement_id) if fact.movement_id else parts
+    return identity_of(fact)
 
 
 def canonical(fact: InputFact) -> bytes:
@@ -183,6 +205,14 @@ def material(fact: InputFact) -> dict[str, object]:
                     given[f"grace_ends_on of {part.installment_id}"] = part.grace_ends_on
         elif value is not None:
             given[name] = value
+    return given
+
+
+def material_at_payout(fact: InputFact) -> dict[str, object]:
+    """Return the money and the routing as a payout sees it: the payment of a line is routing, too."""
+    given = material(fact)
+    if isinstance(fact, ProcessorSettled) and fact.payment_id is not None:
+        given["payment_id"] = fact.payment_id
     return given
 
 
@@ -224,7 +254,12 @@ class Known:
         return max(fact.occurred_at for fact in self.held)
 
 
-def known_of(key: str, facts: Iterable[InputFact]) -> Known:
+def known_of(
+    key: str,
+    facts: Iterable[InputFact],
+    identity_of: Callable[[InputFact], Identity] = identity_of,
+    material: Callable[[InputFact], dict[str, object]] = material,
+) -> Known:
     """Merge records of one key, in any order and with any repetitions."""
     by_identity: dict[Identity, list[InputFact]] = {}
     used_for: dict[str, set[Identity]] = {}

@@ -6,7 +6,9 @@ from typing import Any, TypeVar
 import msgspec
 
 from domain.facts import (
+    BankEntryBooked,
     BreakDecided,
+    EntryMatched,
     InputFact,
     Installment,
     ObligationAdjusted,
@@ -16,6 +18,7 @@ from domain.facts import (
     PaymentInitiated,
     PaymentPosted,
     PaymentReassigned,
+    PayoutReported,
     PlanChanged,
     PostingReversed,
     ProcessorSettled,
@@ -52,10 +55,15 @@ def filled_in(holds: SomeFact, agreeing: Iterable[InputFact]) -> SomeFact:
                 filled = with_installments(filled, other.installments)
             case ObligationAdjusted():
                 filled = with_adjustment_terms(filled, other)
+            case PayoutReported():
+                filled = with_fields(filled, other, "account_id", "bank_reference")
+            case BankEntryBooked():
+                # Processor and payout are given both or neither, so they come from one record.
+                filled = with_fields(filled, other, "value_date", "processor", "payout_id", "reference", "text")
             case PaymentReassigned() | PostingReversed() | ObligationCancelled() | ObligationReinstated():
                 # Nothing of them that is nullable means anything to a view.
                 pass
-            case ReferenceAssigned() | BreakDecided():
+            case ReferenceAssigned() | EntryMatched() | BreakDecided():
                 # A null of theirs says something: nobody, for ever.
                 pass
     return filled  # type: ignore[no-any-return]

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 import msgspec
 
+from domain.bank_entries.view import BankEntryState
 from domain.facts import (
     AttemptClaim,
     BankEntryBooked,
@@ -26,16 +27,20 @@ from domain.facts import (
     ReferenceClaim,
     ReferenceResolution,
 )
+from domain.matching.view import MatchState
 from domain.obligations.view import ObligationState
 from domain.payments.view import PaymentState
+from domain.payouts.view import PayoutState
 from domain.records import (
     LatePaymentAlert,
     MismatchAlert,
     ObligationReconciliation,
     PaymentReconciliation,
+    PayoutReconciliation,
     ReferenceReconciliation,
 )
 from domain.references.view import ReferenceState
+from domain.snapshots import EntryMatch, OpenEntry, OpenPayout, PayoutEntry, PayoutMatch
 
 
 class Role(StrEnum):
@@ -175,6 +180,46 @@ PAYMENT_RESOLUTIONS = Topic(
     retention_ms=7 * DAY_MS,
     meaning="settlement records without a payment id, handed to the payment that holds their reference",
 )
+BANK_ENTRY_FACTS = Topic(
+    "bank-entry-facts",
+    Role.INTERNAL,
+    key="bank_entry_key",
+    records=(BankEntryBooked, EntryMatched, BreakDecided),
+    retention_ms=7 * DAY_MS,
+    meaning="input facts by bank entry, partitioned by rentmatch",
+)
+ENTRY_MATCHES = Topic(
+    "entry-matches",
+    Role.INTERNAL,
+    key="bank_entry_key",
+    records=(EntryMatch,),
+    retention_ms=7 * DAY_MS,
+    meaning="the payouts that bank entries are matched to, or that fit them",
+)
+PAYOUT_FACTS = Topic(
+    "payout-facts",
+    Role.INTERNAL,
+    key="payout_key",
+    records=(PayoutReported, ProcessorSettled, PayoutEntry, BreakDecided),
+    retention_ms=7 * DAY_MS,
+    meaning="reports and lines of payouts, and bank entries that name them",
+)
+PAYOUT_MATCHES = Topic(
+    "payout-matches",
+    Role.INTERNAL,
+    key="payout_key",
+    records=(PayoutMatch,),
+    retention_ms=7 * DAY_MS,
+    meaning="the bank entries that payouts are matched to",
+)
+MATCH_FACTS = Topic(
+    "match-facts",
+    Role.INTERNAL,
+    key="match_key",
+    records=(OpenEntry, OpenPayout),
+    retention_ms=7 * DAY_MS,
+    meaning="bank entries that name no payout, and payouts that none names, by account, currency and amount",
+)
 PROGRESS = Topic(
     "progress",
     Role.INTERNAL,
@@ -208,6 +253,30 @@ REFERENCES_CHANGELOG = Topic(
     retention_ms=None,
     meaning="the state of each reference",
 )
+PAYOUTS_CHANGELOG = Topic(
+    "payouts-changelog",
+    Role.CHANGELOG,
+    key="payout_key",
+    records=(PayoutState,),
+    retention_ms=None,
+    meaning="the state of each payout",
+)
+BANK_ENTRIES_CHANGELOG = Topic(
+    "bank-entries-changelog",
+    Role.CHANGELOG,
+    key="bank_entry_key",
+    records=(BankEntryState,),
+    retention_ms=None,
+    meaning="the state of each bank entry",
+)
+MATCHES_CHANGELOG = Topic(
+    "matches-changelog",
+    Role.CHANGELOG,
+    key="match_key",
+    records=(MatchState,),
+    retention_ms=None,
+    meaning="the open bank entries and payouts of each account, currency and amount",
+)
 PAYMENT_RECONCILIATIONS = Topic(
     "payment-reconciliations",
     Role.OUTPUT,
@@ -231,6 +300,14 @@ REFERENCE_RECONCILIATIONS = Topic(
     records=(ReferenceReconciliation,),
     retention_ms=None,
     meaning="each reference whose settlement records name no payment: who holds it",
+)
+PAYOUT_RECONCILIATIONS = Topic(
+    "payout-reconciliations",
+    Role.OUTPUT,
+    key="payout_key",
+    records=(PayoutReconciliation,),
+    retention_ms=None,
+    meaning="each payout, reconciled with its lines and with the bank account",
 )
 MISMATCH_ALERTS = Topic(
     "mismatch-alerts",
@@ -268,13 +345,22 @@ ALL = (
     REFERENCE_FACTS,
     PAYMENT_RESOLUTIONS,
     OBLIGATION_FACTS,
+    BANK_ENTRY_FACTS,
+    PAYOUT_FACTS,
+    MATCH_FACTS,
+    ENTRY_MATCHES,
+    PAYOUT_MATCHES,
     PROGRESS,
     PAYMENTS_CHANGELOG,
     REFERENCES_CHANGELOG,
     OBLIGATIONS_CHANGELOG,
+    BANK_ENTRIES_CHANGELOG,
+    PAYOUTS_CHANGELOG,
+    MATCHES_CHANGELOG,
     PAYMENT_RECONCILIATIONS,
     OBLIGATION_RECONCILIATIONS,
     REFERENCE_RECONCILIATIONS,
+    PAYOUT_RECONCILIATIONS,
     MISMATCH_ALERTS,
     LATE_PAYMENT_ALERTS,
     DEAD_LETTER,

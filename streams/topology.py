@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from domain.bank_entries.view import BankEntryState, new_bank_entry
 from domain.facts import (
     AttemptClaim,
     BreakDecided,
@@ -21,14 +22,18 @@ from domain.facts import (
     ObligationCharged,
     ObligationReinstated,
     PaymentApplication,
+    PayoutReported,
     PlanChanged,
     ProcessorSettled,
     ReferenceAssigned,
     ReferenceClaim,
 )
+from domain.matching.view import MatchState, new_match
 from domain.obligations.view import ObligationState, new_obligation
 from domain.payments.view import PaymentState, new_payment
+from domain.payouts.view import PayoutState, new_payout
 from domain.references.view import ReferenceState, new_reference
+from domain.snapshots import OpenEntry, OpenPayout, PayoutEntry
 from streams import topics, topology_rules
 from streams.topics import Role, Topic
 
@@ -57,7 +62,7 @@ class Table:
         return self.key.removesuffix("_id").removesuffix("_key")
 
 
-class Share(NamedTuple):
+class TopicShare(NamedTuple):
     """The records that one processor alone writes to a topic with several writers.
 
     No two processors have a record in common, so each record still has a single writer. `field` is the field that
@@ -69,9 +74,9 @@ class Share(NamedTuple):
     values: tuple[str, ...]
 
 
-def share_by_type(topic: Topic, *records: type[msgspec.Struct]) -> Share:
+def share_by_type(topic: Topic, *records: type[msgspec.Struct]) -> TopicShare:
     """The share of a topic that consists of all records of these types."""
-    return Share(topic, "type", tuple(record.__name__ for record in records))
+    return TopicShare(topic, "type", tuple(record.__name__ for record in records))
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +88,7 @@ class Processor:
     outputs: tuple[Topic, ...]
     """Without the changelog and without the topics that the runtime writes."""
     table: Table | None = None
-    shares: tuple[Share, ...] = ()
+    shares: tuple[TopicShare, ...] = ()
     """One for each output that other processors write to as well."""
     late_inputs: tuple[Topic, ...] = ()
     """Those of its inputs that come from processors behind it: answers to what it has written itself.
@@ -266,6 +271,16 @@ REFERENCES = Table(
 OBLIGATIONS = Table(
     "obligations", b"o", topics.OBLIGATIONS_CHANGELOG, state=ObligationState, new=new_obligation, key="obligation_id"
 )
+BANK_ENTRIES = Table(
+    "bank-entries",
+    b"b",
+    topics.BANK_ENTRIES_CHANGELOG,
+    state=BankEntryState,
+    new=new_bank_entry,
+    key="bank_entry_key",
+)
+PAYOUTS = Table("payouts", b"y", topics.PAYOUTS_CHANGELOG, state=PayoutState, new=new_payout, key="payout_key")
+MATCHES = Table("matches", b"m", topics.MATCHES_CHANGELOG, state=MatchState, new=new_match, key="match_key")
 
 ROUTE_INPUTS = Processor(
     "route_inputs",
@@ -277,7 +292,13 @@ ROUTE_INPUTS = Processor(
         topics.BANK_ENTRIES,
         topics.DECISIONS,
     ),
-    outputs=(topics.PAYMENT_FACTS, topics.REFERENCE_FACTS, topics.OBLIGATION_FACTS),
+    outputs=(
+        topics.PAYMENT_FACTS,
+        topics.REFERENCE_FACTS,
+        topics.OBLIGATION_FACTS,
+        topics.BANK_ENTRY_FACTS,
+        topics.PAYOUT_FACTS,
+    ),
     shares=(
         share_by_type(topics.REFERENCE_FACTS, ProcessorSettled, ReferenceAssigned, AttemptClaim, BreakDecided),
         share_by_type(
@@ -289,6 +310,7 @@ ROUTE_INPUTS = Processor(
             ObligationReinstated,
             BreakDecided,
         ),
+        share_by_type(topics.PAYOUT_FACTS, PayoutReported, ProcessorSettled, BreakDecided),
     ),
 )
 MATCH_PAYMENTS = Processor(
@@ -305,7 +327,7 @@ MATCH_PAYMENTS = Processor(
     shares=(
         share_by_type(topics.REFERENCE_FACTS, ReferenceClaim),
         share_by_type(topics.OBLIGATION_FACTS, PaymentApplication),
-        Share(topics.MISMATCH_ALERTS, "key_kind", ("payment",)),
+        TopicShare(topics.MISMATCH_ALERTS, "key_kind", ("payment",)),
     ),
 )
 RESOLVE_REFERENCES = Processor(
@@ -313,20 +335,57 @@ RESOLVE_REFERENCES = Processor(
     inputs=(topics.REFERENCE_FACTS,),
     outputs=(topics.REFERENCE_RECONCILIATIONS, topics.MISMATCH_ALERTS, topics.PAYMENT_RESOLUTIONS),
     table=REFERENCES,
-    shares=(Share(topics.MISMATCH_ALERTS, "key_kind", ("reference",)),),
+    shares=(TopicShare(topics.MISMATCH_ALERTS, "key_kind", ("reference",)),),
 )
 ALLOCATE_INSTALLMENTS = Processor(
     "allocate_installments",
     inputs=(topics.OBLIGATION_FACTS,),
     outputs=(topics.OBLIGATION_RECONCILIATIONS, topics.MISMATCH_ALERTS, topics.LATE_PAYMENT_ALERTS),
     table=OBLIGATIONS,
-    shares=(Share(topics.MISMATCH_ALERTS, "key_kind", ("obligation",)),),
+    shares=(TopicShare(topics.MISMATCH_ALERTS, "key_kind", ("obligation",)),),
+)
+NAME_PAYOUTS = Processor(
+    "name_payouts",
+    inputs=(topics.BANK_ENTRY_FACTS, topics.ENTRY_MATCHES),
+    late_inputs=(topics.ENTRY_MATCHES,),
+    outputs=(topics.MISMATCH_ALERTS, topics.PAYOUT_FACTS, topics.MATCH_FACTS),
+    table=BANK_ENTRIES,
+    shares=(
+        TopicShare(topics.MISMATCH_ALERTS, "key_kind", ("bank_entry",)),
+        share_by_type(topics.PAYOUT_FACTS, PayoutEntry),
+        share_by_type(topics.MATCH_FACTS, OpenEntry),
+    ),
+)
+RECONCILE_PAYOUTS = Processor(
+    "reconcile_payouts",
+    inputs=(topics.PAYOUT_FACTS, topics.PAYOUT_MATCHES),
+    late_inputs=(topics.PAYOUT_MATCHES,),
+    outputs=(topics.PAYOUT_RECONCILIATIONS, topics.MISMATCH_ALERTS, topics.MATCH_FACTS),
+    table=PAYOUTS,
+    shares=(
+        TopicShare(topics.MISMATCH_ALERTS, "key_kind", ("payout",)),
+        share_by_type(topics.MATCH_FACTS, OpenPayout),
+    ),
+)
+MATCH_DEPOSITS = Processor(
+    "match_deposits",
+    inputs=(topics.MATCH_FACTS,),
+    outputs=(topics.ENTRY_MATCHES, topics.PAYOUT_MATCHES),
+    table=MATCHES,
 )
 
 TOPOLOGY = Topology(
     topics=topics.ALL,
-    tables=(PAYMENTS, REFERENCES, OBLIGATIONS),
-    processors=(ROUTE_INPUTS, MATCH_PAYMENTS, RESOLVE_REFERENCES, ALLOCATE_INSTALLMENTS),
+    tables=(PAYMENTS, REFERENCES, OBLIGATIONS, BANK_ENTRIES, PAYOUTS, MATCHES),
+    processors=(
+        ROUTE_INPUTS,
+        MATCH_PAYMENTS,
+        RESOLVE_REFERENCES,
+        ALLOCATE_INSTALLMENTS,
+        NAME_PAYOUTS,
+        RECONCILE_PAYOUTS,
+        MATCH_DEPOSITS,
+    ),
     runtime=(topics.PROGRESS, topics.DEAD_LETTER),
 )
 """What rentmatch runs."""

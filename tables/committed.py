@@ -8,10 +8,12 @@ seems to have passed before the facts that it waits for have arrived.
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple, TypeVar, assert_never
+from typing import NamedTuple, TypeAlias, TypeVar, assert_never
 
 import msgspec
 
+from domain.bank_entries import state as bank_entry_state
+from domain.bank_entries.view import BankEntryState
 from domain.dedup import Accepted
 from domain.obligations import state as obligation_state
 from domain.obligations import view as obligation
@@ -19,9 +21,17 @@ from domain.obligations.view import ObligationState
 from domain.payments import state as payment_state
 from domain.payments import view as payment
 from domain.payments.view import PaymentState
+from domain.payouts import state as payout_state
+from domain.payouts import view as payout
+from domain.payouts.view import PayoutState
 from domain.policy import Policy
 from domain.publishing import Published
-from domain.records import ObligationReconciliation, PaymentReconciliation, ReferenceReconciliation
+from domain.records import (
+    ObligationReconciliation,
+    PaymentReconciliation,
+    PayoutReconciliation,
+    ReferenceReconciliation,
+)
 from domain.references import state as reference_state
 from domain.references import view as reference
 from domain.references.view import ReferenceState
@@ -39,6 +49,11 @@ THREADS = 2
 T = TypeVar("T")
 
 
+Reconciliation: TypeAlias = (
+    PaymentReconciliation | ObligationReconciliation | ReferenceReconciliation | PayoutReconciliation
+)
+
+
 class NotOwned(Exception):
     """The worker does not own the key's partition, or lost it during the read."""
 
@@ -46,7 +61,7 @@ class NotOwned(Exception):
 class KeySnapshot(NamedTuple):
     """The committed state of a key."""
 
-    state: PaymentState | ObligationState | ReferenceState
+    state: PaymentState | ObligationState | ReferenceState | PayoutState | BankEntryState
     """The caller owns it."""
     published: Published
     partition: int
@@ -67,12 +82,16 @@ class KeySnapshot(NamedTuple):
                 return decisions + _count(obligation_state.identities(self.state)) + len(self.state.applications)
             case ReferenceState():
                 return decisions + reference_state.facts(self.state)
+            case PayoutState():
+                return decisions + payout_state.facts(self.state)
+            case BankEntryState():
+                return decisions + bank_entry_state.facts(self.state)
             case never:
                 assert_never(never)
 
-    def reconciliation(self) -> PaymentReconciliation | ObligationReconciliation | ReferenceReconciliation | None:
+    def reconciliation(self) -> Reconciliation | None:
         """The reconciliation as of the watermark, with the version last published; None for a key without one."""
-        record: PaymentReconciliation | ObligationReconciliation | ReferenceReconciliation | None
+        record: Reconciliation | None
         match self.state:
             case PaymentState():
                 record = payment.view(self.state, self.watermark, self.policy, self.clock).reconciliation
@@ -80,6 +99,10 @@ class KeySnapshot(NamedTuple):
                 record = obligation.view(self.state, self.watermark, self.policy, self.clock).reconciliation
             case ReferenceState():
                 record = reference.view(self.state, self.watermark, self.policy, self.clock).reconciliation
+            case PayoutState():
+                record = payout.view(self.state, self.watermark, self.policy, self.clock).reconciliation
+            case BankEntryState():
+                return None
             case never:
                 assert_never(never)
         return None if record is None else msgspec.structs.replace(record, version=self.published.version)

@@ -143,14 +143,14 @@ def payment_of(old: PaymentState1) -> PaymentState:
     if (initiation := old.initiation) is not None:
         state.initiation = payments.Initiation(
             *initiation.head(),
-            initiation.tenant_id,
-            initiation.property_id,
-            initiation.obligation_id,
-            initiation.installment_id,
-            initiation.amount_minor,
-            initiation.currency,
-            initiation.method,
-            initiation.processor,
+            tenant_id=initiation.tenant_id,
+            property_id=initiation.property_id,
+            obligation_id=initiation.obligation_id,
+            installment_id=initiation.installment_id,
+            amount_minor=initiation.amount_minor,
+            currency=initiation.currency,
+            method=initiation.method,
+            processor=initiation.processor,
             processor_reference=None,
             allocations=None,
         )
@@ -199,16 +199,16 @@ def obligation_of(old: ObligationState1) -> ObligationState:
     if (charge := old.charge) is not None:
         state.charge = obligations.Charge(
             *charge.head(),
-            charge.lease_id,
-            charge.tenant_id,
-            charge.property_id,
-            charge.period,
-            charge.amount_minor,
-            charge.currency,
-            charge.due_date,
-            charge.time_zone,
-            charge.grace_days,
-            charge.installments,
+            lease_id=charge.lease_id,
+            tenant_id=charge.tenant_id,
+            property_id=charge.property_id,
+            period=charge.period,
+            amount_minor=charge.amount_minor,
+            currency=charge.currency,
+            due_date=charge.due_date,
+            time_zone=charge.time_zone,
+            grace_days=charge.grace_days,
+            installments=charge.installments,
         )
     if old.cancellation is not None:
         state.cancellations[""] = obligations.Cancellation(*old.cancellation.head())

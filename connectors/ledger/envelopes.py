@@ -183,7 +183,7 @@ def _without_zones(found: Any) -> Any:
 
 
 def _not_understood(message: str) -> BadInput:
-    return BadInput(DeadLetterClass.NOT_UNDERSTOOD, message)
+    return BadInput(DeadLetterClass.UNREADABLE_CHANGE, message)
 
 
 def _place(record: Delivered) -> str:

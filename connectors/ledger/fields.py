@@ -128,7 +128,7 @@ def _reader(name: str, spec: Spec, entry: Table, convert: Callable[[Any, Spec], 
             return None
         if value == UNAVAILABLE:
             raise BadInput(
-                DeadLetterClass.NOT_UNDERSTOOD,
+                DeadLetterClass.UNREADABLE_CHANGE,
                 f"{entry.id}: {name}: PostgreSQL did not log this large value, which the update left as it was; set "
                 f"`ALTER TABLE {entry.table} REPLICA IDENTITY FULL`",
             )
@@ -140,7 +140,7 @@ def _reader(name: str, spec: Spec, entry: Table, convert: Callable[[Any, Spec], 
                 value = spec.values[text]
             return convert(value, spec)
         except ValueError as error:
-            raise BadInput(DeadLetterClass.NOT_UNDERSTOOD, f"{entry.id}: {name}: {error}") from None
+            raise BadInput(DeadLetterClass.UNREADABLE_CHANGE, f"{entry.id}: {name}: {error}") from None
 
     return read
 
@@ -165,7 +165,7 @@ def _required(name: str, read: Read) -> Read:
     def present(row: Values) -> Any:
         found = read(row)
         if found is None:
-            raise BadInput(DeadLetterClass.NOT_UNDERSTOOD, f"{name} is null; `when` can leave such rows out")
+            raise BadInput(DeadLetterClass.UNREADABLE_CHANGE, f"{name} is null; `when` can leave such rows out")
         return found
 
     return present
@@ -342,7 +342,7 @@ def _installments_reader(spec: Spec, entry: Table, currency: Read | None) -> Rea
         try:
             found = {"sequence": place} | {field: reader(fixed) for field, reader in readers.items()}
         except MappingError as error:
-            raise BadInput(DeadLetterClass.NOT_UNDERSTOOD, str(error)) from None
+            raise BadInput(DeadLetterClass.UNREADABLE_CHANGE, str(error)) from None
         return Installment(**found)
 
     return read
@@ -379,7 +379,7 @@ def _matches(entry: Table, row: Values, column: str, allowed: str | list[Any]) -
     try:
         number = Decimal(_decimal_text(value, _spec_of_column(entry, column)))
     except ValueError as error:
-        raise BadInput(DeadLetterClass.NOT_UNDERSTOOD, f"{entry.id}: {column}: {error}") from None
+        raise BadInput(DeadLetterClass.UNREADABLE_CHANGE, f"{entry.id}: {column}: {error}") from None
     return {"<0": number < 0, ">0": number > 0, "=0": number == 0}[allowed]
 
 

@@ -174,7 +174,7 @@ class MySqlReader:
         touched = touched_tables(statement, self._tables)
         if touched:
             error = BadInput(
-                DeadLetterClass.NOT_UNDERSTOOD,
+                DeadLetterClass.UNREADABLE_CHANGE,
                 f"{', '.join(touched)} was changed by a statement that the binlog has as text, not by rows; start once "
                 "with --snapshot to report what it did",
             )
@@ -182,7 +182,7 @@ class MySqlReader:
             self._refuse(error, touched[0], None, statement)
 
     def _refuse(self, error: BadInput, table: str, key: bytes | None, what: Change | Statement) -> None:
-        reason = DeadLetter.of(error, f"mysql.{table}", 0, 0, self._version)
+        reason = DeadLetter.of(error, f"ledger.{table}", 0, 0, self._version)
         self._letters.append(Letter(key, msgspec.json.encode(what), reason))
 
     def _commit(self, checkpoint: Checkpoint | None) -> None:

@@ -342,7 +342,7 @@ def unplan(state: RowState, _: Any, moment: Moment) -> Reported:
     assert isinstance(old, PlanChanged)
     if state.own_id:
         raise BadInput(
-            DeadLetterClass.NOT_UNDERSTOOD,
+            DeadLetterClass.UNREADABLE_CHANGE,
             f"version {old.plan_version} of the plan of {old.obligation_id} was deleted, and no record takes a version "
             "back; add a version with the installments that hold",
         )

@@ -26,6 +26,9 @@ PRIORITIES: dict[BreakClass, int] = {
             BreakClass.UNKEYED_MOVEMENT,
             BreakClass.REFERENCE_UNKNOWN,
             BreakClass.REFERENCE_CLAIMED_TWICE,
+            BreakClass.DEPOSIT_MISSING,
+            BreakClass.DEPOSIT_AMOUNT_MISMATCH,
+            BreakClass.DEPOSIT_AFTER_FAILURE,
         ),
         2: (
             BreakClass.SETTLEMENT_AMOUNT_MISMATCH,
@@ -35,6 +38,8 @@ PRIORITIES: dict[BreakClass, int] = {
             BreakClass.CHARGEBACK_EXCESS,
             BreakClass.POSTING_MISALLOCATED,
             BreakClass.FEE_VARIANCE,
+            BreakClass.PAYOUT_SUM_MISMATCH,
+            BreakClass.BANK_ENTRY_UNEXPLAINED,
         ),
         3: (
             BreakClass.SETTLEMENT_MISSING,
@@ -47,11 +52,12 @@ PRIORITIES: dict[BreakClass, int] = {
             BreakClass.PROPERTY_MISMATCH,
             BreakClass.PLAN_SUM_MISMATCH,
             BreakClass.OVERPAYMENT,
+            BreakClass.PAYOUT_UNREPORTED,
         ),
     }.items()
     for break_class in classes
 }
-"""Contract section 7; 1 is the most urgent."""
+"""Contract sections 7, 10 and 11; 1 is the most urgent."""
 
 
 class Break(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -89,12 +95,13 @@ def new_break(
     expected_minor: int = 0,
     actual_minor: int = 0,
     due_at: Micros | None = None,
+    candidates: tuple[str, ...] = (),
 ) -> Break:
     """Open a break under the id of contract section 7.
 
     Args:
-        key_kind: `payment`, `obligation` or `reference`.
-        key: the payment_id, obligation_id or `processor/reference`.
+        key_kind: `payment`, `obligation`, `reference`, `payout` or `bank_entry`.
+        key: the payment_id, the obligation_id, or a key of two parts.
         subject: the subject and its parts.
         break_class: its class.
         currency: of the amounts.
@@ -102,6 +109,7 @@ def new_break(
         expected_minor: the expected amount.
         actual_minor: the actual amount.
         due_at: the deadline whose passing opened it; None if it opens at once.
+        candidates: the keys that may explain it.
 
     """
     return Break(
@@ -113,6 +121,7 @@ def new_break(
         currency=currency,
         due_at=due_at,
         event_ids=tuple(sorted(set(event_ids))),
+        candidates=candidates,
     )
 
 

@@ -174,6 +174,17 @@ PAYMENT_ROWS = (
                 "when an earlier-dated record of the same id corrects it, or when somebody accepts it.",
                 remedies=obligation_remedies.adjustment_currency_is_corrected,
             ),
+            BreakForm(
+                key_kinds=("payout",),
+                subject=("currency",),
+                condition="a line or entry in another currency; it counts zero (0 → 0)",
+                title="Payout with amounts in two currencies",
+                expected="Lines and entries of the payout are in {currency}, as the payout is.",
+                missing="At least one is in another currency, and counts zero.",
+                advice="Find out which currency is right. An entry of another payout can be matched to that; the break "
+                "can be accepted.",
+                remedies=None,
+            ),
         ),
     ),
     BreakRule(
@@ -272,7 +283,7 @@ PAYMENT_ROWS = (
         rule="one record is reported with different money or routing, or again after its opposite; one event id is "
         "used for two records; or an attempt failed and settled at the same instant",
         section=3,
-        key_kinds=("payment", "obligation"),
+        key_kinds=("payment", "obligation", "payout", "bank_entry"),
         subject=("fact", "record type", "identity…"),
         condition="section 3 (0 → 0); stays",
         title="One record reported in two versions",
@@ -286,7 +297,7 @@ PAYMENT_ROWS = (
         remedies=None,
         other_forms=(
             BreakForm(
-                key_kinds=("payment", "obligation"),
+                key_kinds=("payment", "obligation", "payout", "bank_entry"),
                 subject=("event", "event_id"),
                 condition="section 3; currency `XXX`",
                 title="One event id used for two records",

@@ -9,12 +9,12 @@ from domain.breaks.model import PRIORITIES
 from domain.explain.corrective_events import Candidate
 from domain.records import BreakClass
 
-KeyKind = Literal["payment", "obligation", "reference"]
-Feed = Literal["payment-initiated", "processor-settled", "ledger-events"]
+KeyKind = Literal["payment", "obligation", "reference", "payout", "bank_entry"]
+Feed = Literal["payment-initiated", "processor-settled", "ledger-events", "payouts", "bank-entries"]
 
 
 class BreakForm(msgspec.Struct, frozen=True, kw_only=True):
-    """How a class of breaks occurs on one kind of subject: a row of a table in contract sections 7 and 10."""
+    """How a class of breaks occurs on one kind of subject: a row of a table in contract sections 7, 10 and 11."""
 
     key_kinds: tuple[KeyKind, ...] = ("payment",)
     subject: tuple[str, ...]

@@ -4,18 +4,20 @@ from typing import ClassVar, Literal, TypeAlias
 
 import msgspec
 
+from domain.bank_entries.state import BankEntryState
 from domain.breaks.model import Break
 from domain.ids import parts_of_key
 from domain.obligations.state import ObligationState
 from domain.payments import view as payment
 from domain.payments.state import PaymentState, resolved
 from domain.payments.totals import PaymentTotals, add_up
+from domain.payouts.state import PayoutState
 from domain.policy import Policy
 from domain.records import AllocationView
 from domain.references.state import ReferenceState
 from domain.time import Micros
 
-State: TypeAlias = PaymentState | ObligationState | ReferenceState
+State: TypeAlias = PaymentState | ObligationState | ReferenceState | PayoutState | BankEntryState
 
 
 class PaymentContext(msgspec.Struct, frozen=True):
@@ -78,7 +80,57 @@ class ReferenceContext(msgspec.Struct, frozen=True):
         return parts_of_key(self.key)[1]
 
 
-Context: TypeAlias = PaymentContext | ObligationContext | ReferenceContext
+class PayoutContext(msgspec.Struct, frozen=True):
+    """A break of a payout."""
+
+    key_kind: ClassVar[Literal["payout"]] = "payout"
+
+    state: PayoutState
+    mismatch: Break
+    policy: Policy
+
+    @property
+    def key(self) -> str:
+        """The payout_key."""
+        return self.state.payout_key
+
+    @property
+    def processor(self) -> str:
+        """The processor."""
+        return parts_of_key(self.key)[0]
+
+    @property
+    def payout_id(self) -> str:
+        """The processor's name for the payout."""
+        return parts_of_key(self.key)[1]
+
+
+class BankEntryContext(msgspec.Struct, frozen=True):
+    """A break of a bank entry."""
+
+    key_kind: ClassVar[Literal["bank_entry"]] = "bank_entry"
+
+    state: BankEntryState
+    mismatch: Break
+    policy: Policy
+
+    @property
+    def key(self) -> str:
+        """The bank_entry_key."""
+        return self.state.bank_entry_key
+
+    @property
+    def account_id(self) -> str:
+        """The bank account."""
+        return parts_of_key(self.key)[0]
+
+    @property
+    def entry_id(self) -> str:
+        """The entry on the account."""
+        return parts_of_key(self.key)[1]
+
+
+Context: TypeAlias = PaymentContext | ObligationContext | ReferenceContext | PayoutContext | BankEntryContext
 
 
 def context_of(state: State, mismatch: Break, now: Micros, policy: Policy) -> Context:
@@ -89,4 +141,8 @@ def context_of(state: State, mismatch: Break, now: Micros, policy: Policy) -> Co
         return PaymentContext(state, resolved(state), add_up(state), allocations, mismatch, policy)
     if isinstance(state, ObligationState):
         return ObligationContext(state, mismatch, policy)
+    if isinstance(state, PayoutState):
+        return PayoutContext(state, mismatch, policy)
+    if isinstance(state, BankEntryState):
+        return BankEntryContext(state, mismatch, policy)
     return ReferenceContext(state, mismatch, policy)

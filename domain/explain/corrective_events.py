@@ -5,12 +5,15 @@ from typing import Any, NamedTuple
 import msgspec
 
 from domain.facts import (
+    BankEntryBooked,
+    EntryMatched,
     InputFact,
     ObligationAdjusted,
     ObligationReinstated,
     PaymentInitiated,
     PaymentPosted,
     PaymentReassigned,
+    PayoutReported,
     PlanChanged,
     PostingReversed,
     ProcessorSettled,
@@ -57,6 +60,20 @@ _OF_RECORD: dict[type[InputFact], dict[str, str]] = {
         "kind": "if it is a fee",
     },
     PostingReversed: {"posting_id": "the posting that it takes back"},
+    PayoutReported: {
+        "amount_minor": "what is paid out",
+        "account_id": "the bank account, if known",
+        "arrival_date": "when it arrives on the account",
+        "bank_reference": "what the statement will say, if known",
+    },
+    BankEntryBooked: {
+        "account_id": "the bank account",
+        "entry_id": "the bank's id",
+        "booking_date": "when it is booked",
+        "reference": "what the statement says",
+        "text": "what the statement says",
+    },
+    EntryMatched: {"processor": "the processor of the payout", "payout_id": "the payout"},
 }
 
 
@@ -161,6 +178,8 @@ def _text(struct: type[InputFact], fields: dict[str, Any], currency: str) -> str
         payment = f" of payment {fields['payment_id']}" if "payment_id" in fields else ""
         named = f", naming reference {fields['processor_reference']}" if fields.get("processor_reference") else ""
         return f"a PaymentInitiated{payment}{of_amount}{obligation}{named}"
+    if struct in {PayoutReported, BankEntryBooked, EntryMatched}:
+        return _payout_text(struct, fields, of_amount)
     if struct is PaymentReassigned:
         return _reassignment_text(fields, currency)
     if struct is ReferenceAssigned:
@@ -182,6 +201,16 @@ def _text(struct: type[InputFact], fields: dict[str, Any], currency: str) -> str
     if struct is ObligationReinstated:
         return f"an ObligationReinstated of {fields['obligation_id']}"
     return f"an {struct.__name__} of {fields['obligation_id']}{of_amount}"
+
+
+def _payout_text(struct: type[InputFact], fields: dict[str, Any], of_amount: str) -> str:
+    payout = f"payout {fields['payout_id']} of {fields['processor']}" if "payout_id" in fields else "its payout"
+    account = f" on account {fields['account_id']}" if "account_id" in fields else ""
+    if struct is PayoutReported:
+        return f"a PayoutReported {fields['status']}{of_amount}, {payout}"
+    if struct is BankEntryBooked:
+        return f"a BankEntryBooked{of_amount}{account}, naming {payout}"
+    return f"an EntryMatched of entry {fields['entry_id']}{account} to {payout}"
 
 
 def _outcome_text(fields: dict[str, Any], of_amount: str) -> str:

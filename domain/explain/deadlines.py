@@ -6,7 +6,7 @@ import msgspec
 
 from domain.breaks.model import Break
 from domain.calendar import banking_calendar, banking_deadline, later
-from domain.explain.context import Context, ObligationContext, PaymentContext
+from domain.explain.context import BankEntryContext, Context, ObligationContext, PaymentContext, PayoutContext
 from domain.formatting import counted, end_of_day_text, instant_text
 from domain.payments.breaks import settlement_deadline
 from domain.payments.state import Initiation
@@ -21,7 +21,7 @@ class ExplainedDeadline(msgspec.Struct, frozen=True):
     at: Micros
     """Exclusive, microseconds since 1970."""
     name: str
-    """`Settlement deadline`, `Posting deadline` or `Grace period`."""
+    """`Settlement deadline`, `Posting deadline`, `Payout deadline` or `Grace period`."""
     requirement: str
     """What is due, by when, and how that is counted."""
     passed: bool
@@ -33,6 +33,8 @@ def deadlines_of(context: Context, now: Micros) -> tuple[ExplainedDeadline, ...]
         found = _of_payment(context)
     elif isinstance(context, ObligationContext):
         found = _of_obligation(context)
+    elif isinstance(context, PayoutContext | BankEntryContext):
+        found = _of_payout(context)
     else:
         found = _grace(context.mismatch, f"claim of a payment due within {grace_text(context.policy)} of the record")
     return tuple(ExplainedDeadline(at, name, requirement, now >= at) for at, name, requirement in sorted(found))
@@ -108,6 +110,24 @@ def _of_obligation(context: ObligationContext) -> Iterator[tuple[Micros, str, st
         BreakClass.INSTALLMENT_UNKNOWN: f"plan due {within} {since}",
     }.get(context.mismatch.break_class, f"charge, plan and adjustments due to agree {within}")
     return _grace(context.mismatch, due)
+
+
+def _of_payout(context: PayoutContext | BankEntryContext) -> Iterator[tuple[Micros, str, str]]:
+    mismatch, policy = context.mismatch, context.policy
+    if mismatch.due_at is None:
+        return
+    deposit = counted(policy.payout_deposit_banking_days, "banking day")
+    due = {
+        BreakClass.PAYOUT_SUM_MISMATCH: "lines due to add up, {end}, counted from the report",
+        BreakClass.PAYOUT_UNREPORTED: "report due by {end} "
+        f"({counted(policy.payout_unreported_banking_days, 'banking day')} after the latest line or entry)",
+        BreakClass.DEPOSIT_MISSING: f"bank entry due by {{end}} ({deposit} after the arrival date)",
+        BreakClass.DEPOSIT_AFTER_FAILURE: f"money due back by {{end}} ({deposit} after the failure)",
+        BreakClass.BANK_ENTRY_UNEXPLAINED: f"payout due by {{end}} ({deposit} after the booking date)",
+    }.get(mismatch.break_class)
+    if due is not None:
+        end = end_of_day_text(mismatch.due_at, banking_calendar(mismatch.currency).zone)
+        yield mismatch.due_at, "Payout deadline", due.format(end=end)
 
 
 def _grace(mismatch: Break, due: str) -> Iterator[tuple[Micros, str, str]]:

@@ -4,7 +4,14 @@ import msgspec
 
 from domain.breaks.catalogue import CATALOGUE, BreakForm, KeyKind
 from domain.breaks.model import Break
-from domain.explain.context import Context, ObligationContext, PaymentContext, ReferenceContext
+from domain.explain.context import (
+    BankEntryContext,
+    Context,
+    ObligationContext,
+    PaymentContext,
+    PayoutContext,
+    ReferenceContext,
+)
 from domain.explain.deadlines import grace_text, posting_rule, settlement_rule
 from domain.formatting import amount_text, instant_text, listed
 from domain.obligations.totals import is_cancelled
@@ -38,6 +45,10 @@ def describe(context: Context) -> BreakDescription:
         known = _known_of_payment(context)
     elif isinstance(context, ObligationContext):
         known = _known_of_obligation(context)
+    elif isinstance(context, PayoutContext):
+        known = {"processor": context.processor, "payout": context.payout_id}
+    elif isinstance(context, BankEntryContext):
+        known = {"account": context.account_id, "entry": context.entry_id}
     else:
         known = _known_of_reference(context)
     return _describe(context.key_kind, context.mismatch, context.policy, known)
@@ -72,6 +83,10 @@ def _describe(key_kind: KeyKind, mismatch: Break, policy: Policy, known: dict[st
         "property": "the property",
         "settle_by": by_due_at,
         "post_by": by_due_at,
+        "due_by": by_due_at,
+        "payout": "the payout",
+        "account": "the account",
+        "entry": "the entry",
         "grace": grace_text(policy),
         "refund": "Refund it, move it to another rent, or have the ledger charge what it was for",
     } | known

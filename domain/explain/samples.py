@@ -3,7 +3,15 @@
 from typing import Any
 
 from domain.explain.corrective_events import CorrectiveEvent
-from domain.facts import Allocation, InputFact, Installment, ObligationCharged, PaymentReassigned, ProcessorSettled
+from domain.facts import (
+    Allocation,
+    BankEntryBooked,
+    InputFact,
+    Installment,
+    ObligationCharged,
+    PaymentReassigned,
+    ProcessorSettled,
+)
 from domain.time import MINUTE, Micros
 
 _SAMPLE_DAY = 0
@@ -17,6 +25,10 @@ _NULLABLE = (
     "grace_ends_on",
     "kind",
     "cancellation_id",
+    "account_id",
+    "bank_reference",
+    "reference",
+    "text",
 )
 
 
@@ -46,6 +58,10 @@ def sample_event(one: CorrectiveEvent, number: int, at: Micros) -> InputFact:
         "due_date": _SAMPLE_DAY if one.struct is ObligationCharged else None,
         "time_zone": "UTC",
         "grace_days": 0,
+        "status": "PAID",
+        "other_minor": 0,
+        "arrival_date": _SAMPLE_DAY,
+        "booking_date": _SAMPLE_DAY,
         "plan_version": 1 << 30,
         "assignment_version": 1 << 30,
         "installments": _sample_plan(one),
@@ -55,6 +71,8 @@ def sample_event(one: CorrectiveEvent, number: int, at: Micros) -> InputFact:
     if one.struct is ObligationCharged and values["installments"]:
         values["amount_minor"] = sum(installment.amount_minor for installment in values["installments"])
     values |= one.fields
+    if one.struct is BankEntryBooked and values["account_id"] is None:
+        values["account_id"] = "\0account"
     if one.struct is ProcessorSettled and "net_minor" not in values:
         values["net_minor"] = values["gross_minor"] - values["fee_minor"]
     return one.struct(**{name: values.get(name, f"\0{name} {number}") for name in one.struct.__struct_fields__})

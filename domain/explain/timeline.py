@@ -1,18 +1,24 @@
 """What is known of a key, in the order of time, in sentences."""
 
-from domain.explain.context import Context, ObligationContext, PaymentContext, State
+from domain.explain.context import BankEntryContext, Context, ObligationContext, PaymentContext, PayoutContext, State
 from domain.explain.deadlines import ExplainedDeadline
 from domain.explain.decided import decisions_on
 from domain.explain.entries import TimelineEntry, in_time
 from domain.explain.obligation_story import obligation_story
 from domain.explain.payment_story import payment_story
+from domain.explain.payout_story import bank_entry_story, payout_story
 from domain.explain.reference_story import reference_story
 from domain.obligations.state import ObligationState
 from domain.payments.state import PaymentState
+from domain.payouts.state import lines
 from domain.references.state import claims, holder
 from domain.time import Micros
 
 __all__ = ["TimelineEntry", "property_of", "related_payment_ids", "timeline_of"]
+
+
+PAYMENTS_MAX = 20
+"""Of a payout with more lines no payments are named: they are nearly all fine."""
 
 
 def property_of(state: State) -> str | None:
@@ -30,6 +36,10 @@ def related_payment_ids(context: Context) -> tuple[str, ...]:
         return ()
     if isinstance(context, ObligationContext):
         return _payments_of_obligation(context)
+    if isinstance(context, PayoutContext):
+        return _payments_of_payout(context)
+    if isinstance(context, BankEntryContext):
+        return ()
     found = {payment_id for _, _, payment_id in claims(context.state)}
     held_by = holder(context.state)
     return tuple(sorted(found if held_by is None else found | {held_by}))
@@ -43,6 +53,13 @@ def _payments_of_obligation(context: ObligationContext) -> tuple[str, ...]:
         return ()
     events = set(context.mismatch.event_ids)
     return tuple(sorted(key for key, one in context.state.applications.items() if events.intersection(one.event_ids)))
+
+
+def _payments_of_payout(context: PayoutContext) -> tuple[str, ...]:
+    """The payments of its lines, where the break is about them and they can be looked at one by one."""
+    events = set(context.mismatch.event_ids)
+    of_lines = [line.payment_id for line in lines(context.state) if line.event_id in events and line.payment_id]
+    return tuple(sorted(set(of_lines))) if len(of_lines) <= PAYMENTS_MAX else ()
 
 
 def timeline_of(
@@ -61,6 +78,10 @@ def timeline_of(
         entries = list(payment_story(context))
     elif isinstance(context, ObligationContext):
         entries = list(obligation_story(context))
+    elif isinstance(context, PayoutContext):
+        entries = list(payout_story(context))
+    elif isinstance(context, BankEntryContext):
+        entries = list(bank_entry_story(context))
     else:
         entries = list(reference_story(context))
     entries += [

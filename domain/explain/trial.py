@@ -4,13 +4,17 @@ from typing import assert_never
 
 import msgspec
 
+from domain.bank_entries import view as bank_entry
+from domain.bank_entries.state import BankEntryState
 from domain.breaks.model import Break
 from domain.explain.context import State
 from domain.explain.corrective_events import CorrectiveEvent
 from domain.explain.samples import sample_event
 from domain.facts import (
     AttemptClaim,
+    BankEntryBooked,
     BreakDecided,
+    EntryMatched,
     InputFact,
     ObligationAdjusted,
     ObligationCancelled,
@@ -20,6 +24,7 @@ from domain.facts import (
     PaymentInitiated,
     PaymentPosted,
     PaymentReassigned,
+    PayoutReported,
     PlanChanged,
     PostingReversed,
     ProcessorSettled,
@@ -33,9 +38,14 @@ from domain.obligations.state import identities as obligation_identities
 from domain.payments import view as payment
 from domain.payments.state import PaymentState
 from domain.payments.state import identities as payment_identities
+from domain.payouts import view as payout
+from domain.payouts.state import PayoutState
+from domain.payouts.state import identities as payout_identities
 from domain.policy import Policy
+from domain.records import MatchedBy
 from domain.references import view as reference
 from domain.references.state import ReferenceState, claims
+from domain.snapshots import EntryOfPayout, PayoutEntry
 from domain.time import FAR_PAST, Micros
 
 _LATEST_REVISION = 1 << 62
@@ -47,6 +57,10 @@ def breaks_of(state: State, at: Micros, policy: Policy) -> tuple[Break, ...]:
         return payment.view(state, at, policy).breaks
     if isinstance(state, ObligationState):
         return obligation.view(state, at, policy).breaks
+    if isinstance(state, PayoutState):
+        return payout.view(state, at, policy).breaks
+    if isinstance(state, BankEntryState):
+        return bank_entry.view(state, at, policy).breaks
     return reference.view(state, at, policy).breaks
 
 
@@ -64,6 +78,12 @@ def _latest(state: State) -> Micros:
         instants = [accepted.occurred_at for _, accepted in payment_identities(state)]
     elif isinstance(state, ObligationState):
         instants = [accepted.occurred_at for _, accepted in obligation_identities(state)]
+    elif isinstance(state, PayoutState):
+        instants = [accepted.occurred_at for _, accepted in payout_identities(state)]
+    elif isinstance(state, BankEntryState):
+        instants = [match.occurred_at for match in state.matches]
+        if state.booking is not None:
+            instants.append(state.booking.occurred_at)
     else:
         instants = [telling.occurred_at for some in state.tellings.values() for telling in some]
         instants += [occurred_at for occurred_at, _, _ in claims(state)]
@@ -77,8 +97,24 @@ def _apply(state: State, fact: InputFact) -> None:
         _apply_to_payment(state, fact)
     elif isinstance(state, ObligationState):
         _apply_to_obligation(state, fact)
+    elif isinstance(state, PayoutState):
+        _apply_to_payout(state, fact)
+    elif isinstance(state, BankEntryState):
+        if isinstance(fact, EntryMatched):
+            bank_entry.apply(state, fact)
     else:
         _apply_to_reference(state, fact)
+
+
+def _apply_to_payout(state: PayoutState, fact: InputFact) -> None:
+    """Apply an event to a payout; a bank entry that names it as what the entry would send."""
+    if isinstance(fact, PayoutReported | ProcessorSettled):
+        payout.apply(state, fact)
+    elif isinstance(fact, BankEntryBooked):
+        entry = EntryOfPayout(
+            fact.amount_minor, fact.currency, fact.booking_date, fact.occurred_at, fact.event_id, MatchedBy.NAMED
+        )
+        payout.apply(state, PayoutEntry(state.payout_key, fact.bank_entry_key, _LATEST_REVISION, entry))
 
 
 def _apply_to_payment(state: PaymentState, fact: InputFact) -> None:
@@ -92,6 +128,9 @@ def _apply_to_payment(state: PaymentState, fact: InputFact) -> None:
             | ObligationAdjusted()
             | ObligationCancelled()
             | ObligationReinstated()
+            | PayoutReported()
+            | BankEntryBooked()
+            | EntryMatched()
             | BreakDecided()
         ):
             pass  # of another key
@@ -109,6 +148,8 @@ def _apply_to_obligation(state: ObligationState, fact: InputFact) -> None:
         case PaymentInitiated() | PaymentReassigned() | ProcessorSettled():
             obligation.apply(state, _application_after(state, fact))
         case PaymentPosted() | PostingReversed() | ReferenceAssigned() | BreakDecided():
+            pass
+        case PayoutReported() | BankEntryBooked() | EntryMatched():
             pass
         case _:
             assert_never(fact)
@@ -145,6 +186,9 @@ def _apply_to_reference(state: ReferenceState, fact: InputFact) -> None:
             | ObligationAdjusted()
             | ObligationCancelled()
             | ObligationReinstated()
+            | PayoutReported()
+            | BankEntryBooked()
+            | EntryMatched()
             | BreakDecided()
         ):
             pass

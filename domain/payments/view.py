@@ -132,12 +132,12 @@ def _reconciliation(
             by_obligation[obligation_id] = amount
     open_breaks = tuple([one.break_id for one in breaks if not one.is_accepted]) if breaks else ()
     return PaymentReconciliation(
-        state.payment_id,
-        0,
-        _status(state, totals, in_flight_minor, is_exception=bool(open_breaks)),
-        totals.currency,
-        initiated,
-        Settled(
+        payment_id=state.payment_id,
+        version=0,
+        status=_status(state, totals, in_flight_minor, is_exception=bool(open_breaks)),
+        currency=totals.currency,
+        initiated=initiated,
+        settled=Settled(
             totals.gross_minor,
             totals.fee_minor,
             totals.net_minor,
@@ -146,11 +146,11 @@ def _reconciliation(
             totals.charged_back_minor,
             totals.standing_minor,
         ),
-        Posted(totals.posted_minor, by_obligation),
-        open_breaks,
-        totals.rests_on,
-        in_flight_minor,
-        allocations,
+        posted=Posted(totals.posted_minor, by_obligation),
+        open_breaks=open_breaks,
+        rests_on=totals.rests_on,
+        in_flight_minor=in_flight_minor,
+        allocations=allocations,
     )
 
 

@@ -11,7 +11,8 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 import msgspec
 from msgspec import Meta
 
-from domain.records import BreakClass, Output
+from domain.facts import DecisionAction
+from domain.records import BreakClass, DecisionState, Output
 from read_model.queries import CURRENCY, KeyKind
 from streams.codec.json_form import output_to_json
 
@@ -101,6 +102,14 @@ class DeadlineJson(msgspec.Struct, frozen=True):
     passed: bool
 
 
+class KeptJson(msgspec.Struct, frozen=True):
+    """What the allocations of a `PaymentReassigned` have to leave of its money with an obligation."""
+
+    obligation_id: str
+    amount_minor: int
+    currency: Currency
+
+
 class CorrectiveEventJson(msgspec.Struct, frozen=True):
     """An event that is part of a resolution."""
 
@@ -111,6 +120,7 @@ class CorrectiveEventJson(msgspec.Struct, frozen=True):
     before: Annotated[Instant | None, Meta(description="it must happen before this instant")]
     plan_has: list[str]
     plan_sum_minor: int | None
+    keeps: KeptJson | None
 
 
 class ConsequenceJson(msgspec.Struct, frozen=True):
@@ -118,6 +128,37 @@ class ConsequenceJson(msgspec.Struct, frozen=True):
 
     break_class: BreakClass = msgspec.field(name="class")
     due_at: Instant | None
+
+
+class DecisionOnBreakJson(msgspec.Struct, frozen=True):
+    """What people have decided about a break: the furthest state that holds, and the decision that gives it."""
+
+    state: DecisionState
+    actor: str
+    at: Instant | None
+    approved_by: str | None
+    reason: str
+    assignee: str | None
+    until: Instant | None
+
+
+class DecisionTakenJson(msgspec.Struct, frozen=True):
+    """A decision about a break, by the contract's names, and what became of it."""
+
+    decision_id: str
+    at: Instant
+    action: DecisionAction
+    actor: str
+    reason: str
+    break_class: str | None = msgspec.field(name="class")
+    drift_minor: int | None
+    evidence: str | None
+    assignee: str | None
+    until: Instant | None
+    refers_to: str | None
+    withdrawn: Annotated[bool, Meta(description="whether a later decision took it back")]
+    fits: Annotated[bool | None, Meta(description="of an ACCEPT: whether it is about the break as it is now")]
+    text: str
 
 
 class ResolutionJson(msgspec.Struct, frozen=True):
@@ -147,6 +188,10 @@ class ExplanationJson(msgspec.Struct, frozen=True):
     drift_minor: int
     drift_text: str
     currency: Currency
+    evidence: Annotated[str, Meta(description="what an ACCEPT refers to")]
+    decision: DecisionOnBreakJson | None
+    decisions: Annotated[list[DecisionTakenJson], Meta(description="all, the earliest first")]
+    candidates: Annotated[list[str], Meta(description="the keys that may explain it")]
     property_id: str | None
     due_at: Instant | None
     opened_at: Instant | None

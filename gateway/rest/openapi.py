@@ -59,7 +59,8 @@ def _schemas() -> dict[str, Json]:
             schema["properties"]["currency"]["pattern"] = CURRENCY
         schemas[name] = schema
     schemas["ErrorDetail"]["properties"]["code"]["enum"] = list(CODES)
-    del schemas["BreakClass"]["description"]  # for readers of the Python enum
+    for enum in ("BreakClass", "DecisionState"):
+        del schemas[enum]["description"]  # for readers of the Python enum
     for record, name in _LIVE_NAMES.items():
         schema = schemas[record]
         live = {"live": {"$ref": _REFERENCE.format(name="Live")}}

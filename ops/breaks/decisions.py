@@ -16,7 +16,7 @@ from domain.facts import BreakDecided, DecisionAction
 from domain.formatting import amount_text, instant_text
 from domain.ids import evidence_of
 from domain.policy import Policy
-from domain.records import DecisionState
+from domain.records import DecisionOnBreak, DecisionState
 from domain.time import FAR_FUTURE, Micros
 
 _TAKEN_BACK_BY_DEFAULT = frozenset(("ACKNOWLEDGE", "ASSIGN", "ACCEPT", "APPROVE"))
@@ -209,6 +209,10 @@ def forecast(at_hand: BreakAtHand, fact: BreakDecided) -> str:
     decision = at_hand.after(fact).decision
     if decision is None:
         return "The break stays open, and nobody has decided anything about it."
+    return _state_text(at_hand, decision) + _beside_text(fact, decision)
+
+
+def _state_text(at_hand: BreakAtHand, decision: DecisionOnBreak) -> str:
     match decision.state:
         case DecisionState.ACCEPTED:
             by = "" if decision.approved_by is None else f", approved by {decision.approved_by}"
@@ -222,6 +226,15 @@ def forecast(at_hand: BreakAtHand, fact: BreakDecided) -> str:
             return f"The break stays open, assigned to {decision.assignee}."
         case DecisionState.ACKNOWLEDGED:
             return f"The break stays open, acknowledged {_until_text(decision.until)}."
+
+
+def _beside_text(fact: BreakDecided, decision: DecisionOnBreak) -> str:
+    """Say what a decision does beside the state that others give."""
+    if fact.action == "ACKNOWLEDGE" and decision.state is not DecisionState.ACKNOWLEDGED:
+        return f" It is also acknowledged {_until_text(fact.until)}."
+    if fact.action == "ASSIGN" and decision.state is not DecisionState.ASSIGNED:
+        return f" It is assigned to {'nobody' if fact.assignee is None else fact.assignee}."
+    return ""
 
 
 def _why_two(at_hand: BreakAtHand) -> str:

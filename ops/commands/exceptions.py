@@ -109,7 +109,7 @@ def show(break_id: str, url: str | None, from_topics: bool, as_json: bool) -> No
             put_rendered(rendering.render_proposed(proposed, break_id))
         else:
             say("no payment of that amount waits for an outcome")
-    say(f"why it is open, and what would resolve it: rentmatch exceptions explain {break_id}")
+    say(f"what happened, and what would resolve it: rentmatch exceptions explain {break_id}")
 
 
 @command.command(cls=Command, name="explain")

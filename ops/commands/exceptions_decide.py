@@ -157,10 +157,10 @@ def comment(break_id: str, **given: Any) -> None:
 
 @_decision("accept")
 def accept(break_id: str, **given: Any) -> None:
-    """Accept a break exactly as it is: class, difference and evidence.
+    """Accept a break exactly as it is.
 
-    It ends as accepted, and opens again as soon as one of the three changes. With priority 1, or from the difference
-    that RENTMATCH_FOUR_EYES_MINOR sets, a second person has to approve it. No money moves.
+    It ends as accepted, and opens again as soon as its class, its difference or its evidence changes. With priority 1,
+    or from the difference that RENTMATCH_FOUR_EYES_MINOR sets, a second person has to approve it. No money moves.
 
     Example:
       rentmatch exceptions accept 0dd83c3cf0c88bcef4f159e2f0f4a0ab --reason "agreed with the owner"
@@ -174,7 +174,7 @@ def accept(break_id: str, **given: Any) -> None:
     click.option("--decision", "accept_id", metavar="ID", help="The acceptance; by default the latest that fits."),
 )
 def approve(break_id: str, accept_id: str | None, **given: Any) -> None:
-    """Approve, as a second person, what another person has accepted.
+    """Approve what another person has accepted.
 
     Example:
       rentmatch exceptions approve 0dd83c3cf0c88bcef4f159e2f0f4a0ab --reason "checked with the bank"

@@ -7,11 +7,11 @@ import click
 from domain.facts import PaymentReassigned, ReferenceAssigned
 from domain.obligations.view import ObligationState
 from domain.payments.view import PaymentState
-from domain.references.view import ReferenceState
 from ops.breaks import moving
 from ops.breaks.decisions import Author, Refused
 from ops.breaks.from_topics import TopicSource
 from ops.breaks.options import chosen_source, source_options
+from ops.breaks.unread import payment_with_unread_moves, reference_with_unread_assignments
 from ops.breaks.writing import actor_of, write, writing_options
 from ops.commands.exceptions_decide import no_such
 from ops.console import Command, fail, misuse, say
@@ -36,10 +36,10 @@ def match(
     reason: str,
     **how: Any,
 ) -> None:
-    """Give a processor's reference to a payment: what the processor reports of it without a payment id counts for that.
+    """Give a processor's reference to a payment.
 
-    REFERENCE is processor/reference, as `list` shows it, or the id of a break of it. The latest decision holds, so a
-    mistake is put right by another one.
+    What the processor reports of it without a payment id counts for that payment. REFERENCE is processor/reference, as
+    `list` shows it, or the id of a break of it. The latest decision holds, so a mistake is put right by another one.
 
     Examples:
       rentmatch exceptions match acme/ch_1 --to P-9 --reason "amount and day of the bank's file"
@@ -48,9 +48,8 @@ def match(
     settings = load()
     author = Author(actor_of(settings, actor), reason)
     key = _reference_key(settings, reference, url, from_topics)
-    topics = TopicSource(settings)
-    state = topics.state_of(ReferenceState, key)
-    payment = topics.state_of(PaymentState, payment_id)
+    state = reference_with_unread_assignments(settings, key)
+    payment = TopicSource(settings).state_of(PaymentState, payment_id)
     if not force and (state is None or payment is None):
         what = f"reference {key}" if state is None else f"payment {payment_id}"
         fail(f"nothing is known of {what}; if it is right, and only late, add --force")
@@ -71,7 +70,7 @@ def match(
               help="Where the money goes; several times, for parts. One without an amount takes the rest.")  # fmt: skip
 @writing_options
 def move(*, payment_id: str, targets: tuple[str, ...], actor: str | None, reason: str, **how: Any) -> None:
-    """Give a payment's money to other obligations, or to other installments.
+    """Give a payment's money to other obligations.
 
     The money counts for the obligations in the order of --to. What the ledger has posted stays where it is until the
     ledger moves it. Amounts are in the payment's currency, as in 500.00; ids with / = or % are percent-encoded.
@@ -83,8 +82,7 @@ def move(*, payment_id: str, targets: tuple[str, ...], actor: str | None, reason
     """
     settings = load()
     author = Author(actor_of(settings, actor), reason)
-    topics = TopicSource(settings)
-    state = topics.state_of(PaymentState, payment_id)
+    state = payment_with_unread_moves(settings, payment_id)
     if state is None:
         fail(f"nothing is known of payment {payment_id}; `rentmatch read payment-reconciliations --last` lists all")
     now = clock_of(settings)()
@@ -92,6 +90,7 @@ def move(*, payment_id: str, targets: tuple[str, ...], actor: str | None, reason
         fact = moving.move_payment(state, targets, author, now)
     except Refused as refusal:
         misuse(str(refusal))
+    topics = TopicSource(settings)
     obligations = {one.obligation_id: topics.state_of(ObligationState, one.obligation_id) for one in fact.allocations}
     say(f"{author.actor} moves payment {payment_id} (assignment version {fact.assignment_version}): {reason}")
     for sentence in moving.forecast_of_payment(state, obligations, fact, now, settings.policy):

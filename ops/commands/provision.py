@@ -17,8 +17,8 @@ def command(check: bool, apply: bool, as_json: bool) -> None:
     """Create the topics that are missing and say where existing ones differ. Safe to repeat.
 
     Existing topics are never deleted and keep their partitions. Input topics that exist already are fine with any
-    number of partitions. Names, partitions and replication are settings: RENTMATCH_TOPIC_…, RENTMATCH_PARTITIONS,
-    RENTMATCH_REPLICATION_FACTOR.
+    number of partitions. The topic of decisions keeps every record for ever, because it is the audit trail. Names,
+    partitions and replication are settings: RENTMATCH_TOPIC_…, RENTMATCH_PARTITIONS, RENTMATCH_REPLICATION_FACTOR.
 
     Examples:
       rentmatch provision               create what is missing

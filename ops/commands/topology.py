@@ -106,8 +106,7 @@ def mermaid(topology: Topology) -> list[str]:
         lines += [f"    {processor_node(processor)} --> {topic_node(topic)}" for topic in processor.outputs]
     for topic in topology.runtime:
         if topic.role is Role.OUTPUT:
-            writers = " & ".join(map(processor_node, topology.in_flow_order))
-            lines.append(f"    {writers} -.-> {topic_node(topic)}")
+            lines += [f"    {processor_node(each)} -.-> {topic_node(topic)}" for each in topology.in_flow_order]
     return lines
 
 

@@ -19,6 +19,7 @@ from streams.settings.kafka import KafkaSettings
 from streams.settings.ledger import LedgerSettings
 from streams.settings.read_model import ReadModelSettings
 from streams.settings.topics import TopicSettings
+from streams.settings.webhooks import WebhookSettings
 from streams.settings.worker import WorkerSettings
 
 __all__ = ["NO_WEB_SERVER", "PREFIX", "SettingRow", "Settings", "SettingsError", "described", "is_loopback", "load"]
@@ -33,6 +34,7 @@ class Settings(
     TopicSettings,
     LedgerSettings,
     ReadModelSettings,
+    WebhookSettings,
     HttpSettings,
     WorkerSettings,
     KafkaSettings,
@@ -43,7 +45,7 @@ class Settings(
 
     def secrets(self) -> set[str]:
         """Every value that no log may contain: the secret settings, and the passwords inside URLs."""
-        found = {token.decode() for token in self.http_tokens}
+        found = {token.decode() for token in (*self.http_tokens, *self.stripe_webhook_secrets)}
         for name in type(self).model_fields:
             value = getattr(self, name)
             text = value.get_secret_value() if isinstance(value, SecretStr) else value

@@ -43,7 +43,7 @@ def _thresholds(text: str) -> str:
 
 
 class DeadlineSettings(BaseModel):
-    """Settlement windows by method, posting, waiting for references, and the size of what two people accept."""
+    """Windows for settlements by method, postings, references and payouts, and the size of what two people accept."""
 
     settlement_banking_days_ach_debit: _BankingDays = Field(
         5, description="ACH_DEBIT must settle within these banking days"
@@ -54,6 +54,19 @@ class DeadlineSettings(BaseModel):
     settlement_minutes_instant: _Minutes = Field(60, description="INSTANT must settle within these minutes")
     posting_banking_days: _BankingDays = Field(1, description="a settlement must be posted within these banking days")
     orphan_grace_minutes: _Minutes = Field(30, description="how long a record may wait for the one it refers to")
+    payout_composition_banking_days: _BankingDays = Field(
+        1, description="the lines of a payout must add up within these banking days after its report"
+    )
+    payout_deposit_banking_days: _BankingDays = Field(
+        2,
+        description="a payout must be on the bank account within these banking days after its arrival date, and a bank "
+        "entry must find its payout within them",
+    )
+    payout_unreported_banking_days: _BankingDays = Field(
+        10,
+        description="a payout must be reported within these banking days after its latest line or bank entry; while "
+        "the net of a line is not known, its lines must add up within them",
+    )
     four_eyes_minor: Annotated[str, AfterValidator(_thresholds)] = Field(
         "USD=100000,JPY=150000,*=100000",
         description="the difference, in minor units by currency, from which on an acceptance needs a second person; "
@@ -71,5 +84,8 @@ class DeadlineSettings(BaseModel):
             settlement_micros_instant=self.settlement_minutes_instant * MINUTE,
             posting_banking_days=self.posting_banking_days,
             orphan_grace_micros=self.orphan_grace_minutes * MINUTE,
+            payout_composition_banking_days=self.payout_composition_banking_days,
+            payout_deposit_banking_days=self.payout_deposit_banking_days,
+            payout_unreported_banking_days=self.payout_unreported_banking_days,
             four_eyes_minor=thresholds(self.four_eyes_minor),
         )

@@ -82,15 +82,15 @@ def assigned(payment_id: str = "p1", at: Micros = NOON + HOUR, event_id: str = "
 
 def decided(action: str, decision_id: str, actor: str, subject: str, **more: object) -> BreakDecided:
     return BreakDecided(
-        f"E-{decision_id}",
-        NOON + 2 * HOUR,
-        decision_id,
-        "reference",
-        KEY,
-        break_id("reference", KEY, (subject,)),
-        action,  # type: ignore[arg-type]
-        actor,
-        "checked",
+        event_id=f"E-{decision_id}",
+        occurred_at=NOON + 2 * HOUR,
+        decision_id=decision_id,
+        key_kind="reference",
+        key=KEY,
+        break_id=break_id("reference", KEY, (subject,)),
+        action=action,  # type: ignore[arg-type]
+        actor=actor,
+        reason="checked",
         **more,  # type: ignore[arg-type]
     )
 

@@ -5,13 +5,21 @@ from typing import Any
 
 import msgspec
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from domain.ids import evidence_of
 from domain.publishing import View
 from domain.records import DecisionState
 from simulator.truth import truth_of_facts
 from tests.kit.domain_world import Fact, World
-from tests.kit.fact_strategies import histories, instants_to_look_at
+from tests.kit.fact_strategies import (
+    histories,
+    initiations,
+    instants_to_look_at,
+    payment_facts,
+    reference_facts,
+    settlements,
+)
 
 KINDS = ("payment", "reference")
 
@@ -47,8 +55,30 @@ def broken(views: Iterable[View]) -> dict[str, Any]:
     }
 
 
-@settings(deadline=None, max_examples=300)
-@given(facts=histories, now=instants_to_look_at)
+@st.composite
+def of_one_payment(draw: st.DrawFn) -> list[Fact]:
+    """One initiation, and much that a processor and the ledger say about few attempts and few postings of it."""
+    initiation = draw(initiations())
+    told: list[Fact] = [msgspec.structs.replace(initiation, payment_id="P1", currency="USD", processor="acme")]
+    records = draw(st.lists(settlements(st.sampled_from(["P1", "P1", "P1", None])), min_size=2, max_size=9))
+    for place, record in enumerate(records):
+        told.append(
+            msgspec.structs.replace(
+                record,
+                event_id=f"s{place}",
+                processor="acme",
+                processor_reference=draw(st.sampled_from(["R1", "R1", "R1", "R2"])),
+                original_reference=draw(st.sampled_from([None, None, None, None, "R1"])),
+                currency=draw(st.sampled_from(["USD"] * 19 + ["CAD"])),
+            )
+        )
+    rest = draw(st.lists(st.one_of(payment_facts, reference_facts), max_size=5))
+    told += [msgspec.structs.replace(fact, payment_id="P1", event_id=f"r{n}") for n, fact in enumerate(rest)]
+    return told
+
+
+@settings(deadline=None, max_examples=500)
+@given(facts=st.one_of(of_one_payment(), of_one_payment(), histories), now=instants_to_look_at)
 def test_payments_and_references_are_those_of_the_truth(facts: list[Fact], now: int) -> None:
     world = World()
     for fact in facts:

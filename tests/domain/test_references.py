@@ -30,7 +30,7 @@ from domain.records import (
 from domain.references import state as reference_state
 from domain.references.state import CLAIMS_MAX
 from domain.references.view import ReferenceState, ReferenceView, apply, new_reference, view
-from domain.tally import ACCEPTED, BREAK, STATUS, SUSPENSE, Tally, count_reference, recounted
+from domain.tally import ACCEPTED, BREAK, DECISION, STATUS, SUSPENSE, Tally, count_reference, recounted
 from domain.time import DAY, HOUR, MINUTE, NOT_CAUGHT_UP, Micros
 
 KEY = "acme/ch_1"
@@ -108,15 +108,15 @@ def decided(
     action: str, event_id: str = "D1", decision_id: str = "d1", actor: str = "kim", **more: object
 ) -> BreakDecided:
     return BreakDecided(
-        event_id,
-        NOON + HOUR,
-        decision_id,
-        "reference",
-        KEY,
-        break_id("reference", KEY, ("claim",)),
-        action,  # type: ignore[arg-type]
-        actor,
-        "checked",
+        event_id=event_id,
+        occurred_at=NOON + HOUR,
+        decision_id=decision_id,
+        key_kind="reference",
+        key=KEY,
+        break_id=break_id("reference", KEY, ("claim",)),
+        action=action,  # type: ignore[arg-type]
+        actor=actor,
+        reason="checked",
         **more,  # type: ignore[arg-type]
     )
 
@@ -389,7 +389,11 @@ def test_a_break_is_opened_accepted_opened_again_and_resolved_and_the_record_wit
     assert (accepted.lifecycle, accepted.opened_at, accepted.resolved_at) == (BreakLifecycle.ACCEPTED, LATER, None)
     assert accepted.decision is not None
     assert accepted.decision.approved_by == "lee"
-    assert publish.tally.sums == {(ACCEPTED, *name[1:]): (1, 0, 0), (STATUS, "held"): (1,)}
+    assert publish.tally.sums == {
+        (ACCEPTED, *name[1:]): (1, 0, 0),
+        (DECISION, DecisionState.ACCEPTED): (1,),
+        (STATUS, "held"): (1,),
+    }
     again = alert(*claims, accept, approve, by_settlement("p3", "C3"), now=LATER + 2)
     assert (again.lifecycle, again.opened_at) == (BreakLifecycle.OPENED, LATER + 2)
     assert alert(*claims, accept, approve, now=LATER + 3).lifecycle is BreakLifecycle.ACCEPTED

@@ -106,6 +106,7 @@ def test_an_explanation_comes_from_live_state(month, served):
     for alert in alerts:
         path = f"/v1/exceptions/{alert['break_id']}/explanation"
         found = checked("explanation", served.ask(path))
+        assert set(found) == set(DESCRIPTION["components"]["schemas"]["Explanation"]["properties"])
         same = ("break_id", "key_kind", "key", "class", "drift_minor", "opened_at")
         assert [found[name] for name in same] == [alert[name] for name in same]
         assert served.ask(f"{path}?key_kind={alert['key_kind']}&key={alert['key']}").json == found

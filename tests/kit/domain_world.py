@@ -1,8 +1,8 @@
-"""A small world of payments, references and obligations that runs the domain as the service does, without the service.
+"""A small world of every kind of key that runs the domain as the service does, without the service.
 
 `publish(now)` derives every key at an instant: its view, the changes to publish, the claims of payments to references,
-the resolutions of references to payments, the applications of payments to obligations. It also replays the outputs as
-a consumer would, and checks that they give the views.
+the resolutions of references to payments, the applications of payments to obligations, what bank entries, payouts and
+match groups send each other. It also replays the outputs as a consumer would, and checks that they give the views.
 """
 
 from collections.abc import Iterator
@@ -10,26 +10,35 @@ from collections.abc import Iterator
 import msgspec
 
 from domain import publishing
+from domain.bank_entries import view as bank_entry
+from domain.bank_entries.view import BankEntryView
 from domain.facts import (
     AttemptClaim,
+    BankEntryBooked,
     BreakDecided,
+    EntryMatched,
     InputFact,
     ObligationAdjusted,
     ObligationCancelled,
     ObligationCharged,
     ObligationReinstated,
     PaymentApplication,
+    PayoutReported,
     PlanChanged,
     ProcessorSettled,
     ReferenceAssigned,
     ReferenceClaim,
+    ReferenceResolution,
 )
+from domain.matching import view as matching
 from domain.obligations import view as obligation
 from domain.obligations.view import ObligationView
 from domain.payments import view as payment
 from domain.payments.view import PaymentView
+from domain.payouts import view as payout
+from domain.payouts.view import PayoutView
 from domain.policy import Policy
-from domain.publishing import Published, View
+from domain.publishing import Published, Snapshot, View
 from domain.records import (
     BreakLifecycle,
     LateLifecycle,
@@ -38,10 +47,12 @@ from domain.records import (
     ObligationReconciliation,
     Output,
     PaymentReconciliation,
+    PayoutReconciliation,
     ReferenceReconciliation,
 )
 from domain.references import view as reference
 from domain.references.view import ReferenceView
+from domain.snapshots import EntryMatch, OpenEntry, OpenPayout, PayoutEntry, PayoutMatch
 from domain.time import NOT_CAUGHT_UP, Micros
 
 Fact = InputFact
@@ -53,10 +64,15 @@ class World:
         self.payments: dict[str, payment.PaymentState] = {}
         self.references: dict[str, reference.ReferenceState] = {}
         self.obligations: dict[str, obligation.ObligationState] = {}
+        self.payouts: dict[str, payout.PayoutState] = {}
+        self.bank_entries: dict[str, bank_entry.BankEntryState] = {}
+        self.groups: dict[str, matching.MatchState] = {}
         self.histories: dict[tuple[str, str], Published] = {}
         self.payment_views: dict[str, PaymentView] = {}
         self.reference_views: dict[str, ReferenceView] = {}
         self.obligation_views: dict[str, ObligationView] = {}
+        self.payout_views: dict[str, PayoutView] = {}
+        self.bank_entry_views: dict[str, BankEntryView] = {}
         self.outputs: list[Output] = []
         self.applications: list[PaymentApplication] = []
         self.version = 0
@@ -65,9 +81,10 @@ class World:
     def apply(self, fact: Fact) -> bool:
         """Route a fact to the keys that it is about; whether any of them changed."""
         if isinstance(fact, ProcessorSettled):
+            is_new_line = fact.payout_id is not None and payout.apply(self.payout_state(fact.payout_key), fact)
             if fact.payment_id is None:
-                return reference.apply(self.reference_state(fact.reference_key), fact)
-            changed = payment.apply(self.payment_state(fact.payment_id), fact)
+                return reference.apply(self.reference_state(fact.reference_key), fact) or is_new_line
+            changed = is_new_line | payment.apply(self.payment_state(fact.payment_id), fact)
             claim = AttemptClaim(
                 fact.processor, fact.attempt_reference, fact.payment_id, fact.occurred_at, fact.event_id
             )
@@ -79,7 +96,15 @@ class World:
                 return payment.apply(self.payment_state(fact.key), fact)
             if fact.key_kind == "reference":
                 return reference.apply(self.reference_state(fact.key), fact)
+            if fact.key_kind == "payout":
+                return payout.apply(self.payout_state(fact.key), fact)
+            if fact.key_kind == "bank_entry":
+                return bank_entry.apply(self.bank_entry_state(fact.key), fact)
             return obligation.apply(self.obligation_state(fact.key), fact)
+        if isinstance(fact, PayoutReported):
+            return payout.apply(self.payout_state(fact.payout_key), fact)
+        if isinstance(fact, BankEntryBooked | EntryMatched):
+            return bank_entry.apply(self.bank_entry_state(fact.bank_entry_key), fact)
         if isinstance(
             fact, ObligationCharged | PlanChanged | ObligationAdjusted | ObligationCancelled | ObligationReinstated
         ):
@@ -95,10 +120,21 @@ class World:
     def obligation_state(self, obligation_id: str) -> obligation.ObligationState:
         return self.obligations.setdefault(obligation_id, obligation.new_obligation(obligation_id))
 
+    def payout_state(self, payout_key: str) -> payout.PayoutState:
+        return self.payouts.setdefault(payout_key, payout.new_payout(payout_key))
+
+    def bank_entry_state(self, bank_entry_key: str) -> bank_entry.BankEntryState:
+        return self.bank_entries.setdefault(bank_entry_key, bank_entry.new_bank_entry(bank_entry_key))
+
+    def group_state(self, match_key: str) -> matching.MatchState:
+        return self.groups.setdefault(match_key, matching.new_match(match_key))
+
     def views(self) -> Iterator[View]:
         yield from self.payment_views.values()
         yield from self.reference_views.values()
         yield from self.obligation_views.values()
+        yield from self.payout_views.values()
+        yield from self.bank_entry_views.values()
 
     def _publish(self, view: View, now: Micros) -> list[str]:
         """Publish the changes of a view, and apply what it sends; the payments that were sent a resolution."""
@@ -111,15 +147,25 @@ class World:
             del self._consumed[view.key_kind, view.key]
         resolved = []
         for fact in changes.facts:
-            if isinstance(fact, PaymentApplication):
-                self.applications.append(fact)
-                obligation.apply(self.obligation_state(fact.obligation_id), fact)
-            elif isinstance(fact, ReferenceClaim):
-                reference.apply(self.reference_state(fact.reference_key), fact)
-            else:
-                payment.apply(self.payment_state(fact.payment_id), fact)
+            self._send(fact)
+            if isinstance(fact, ReferenceResolution):
                 resolved.append(fact.payment_id)
         return resolved
+
+    def _send(self, fact: Snapshot) -> None:
+        if isinstance(fact, PaymentApplication):
+            self.applications.append(fact)
+            obligation.apply(self.obligation_state(fact.obligation_id), fact)
+        elif isinstance(fact, ReferenceClaim):
+            reference.apply(self.reference_state(fact.reference_key), fact)
+        elif isinstance(fact, ReferenceResolution):
+            payment.apply(self.payment_state(fact.payment_id), fact)
+        elif isinstance(fact, PayoutEntry | PayoutMatch):
+            payout.apply(self.payout_state(fact.payout_key), fact)
+        elif isinstance(fact, OpenEntry | OpenPayout):
+            matching.apply(self.group_state(fact.match_key), fact)
+        elif isinstance(fact, EntryMatch):
+            bank_entry.apply(self.bank_entry_state(fact.bank_entry_key), fact)
 
     def publish(self, now: Micros = NOT_CAUGHT_UP) -> None:
         self.version += 1
@@ -135,7 +181,20 @@ class World:
         for key, owed in self.obligations.items():
             self.obligation_views[key] = obligation.view(owed, now, self.policy)
             self._publish(self.obligation_views[key], now)
+        self._publish_payouts(now)
+        for group in self.groups.values():
+            self._publish(matching.view(group, now, self.policy), now)
+        self.version += 1
+        self._publish_payouts(now)
         self.check_consumer()
+
+    def _publish_payouts(self, now: Micros) -> None:
+        for key, entry in self.bank_entries.items():
+            self.bank_entry_views[key] = bank_entry.view(entry, now, self.policy)
+            self._publish(self.bank_entry_views[key], now)
+        for key, paid in self.payouts.items():
+            self.payout_views[key] = payout.view(paid, now, self.policy)
+            self._publish(self.payout_views[key], now)
 
     def _publish_payment(self, key: str, now: Micros) -> None:
         self.payment_views[key] = payment.view(self.payments[key], now, self.policy)
@@ -146,6 +205,8 @@ class World:
             key = ("payment", output.payment_id)
         elif isinstance(output, ReferenceReconciliation):
             key = ("reference", output.reference_key)
+        elif isinstance(output, PayoutReconciliation):
+            key = ("payout", output.payout_key)
         elif isinstance(output, ObligationReconciliation):
             key = ("obligation", output.obligation_id)
         elif isinstance(output, MismatchAlert):

@@ -4,6 +4,7 @@ alone, and how to read what they do say."""
 import urllib.request
 from collections import Counter
 from collections.abc import Iterable
+from itertools import zip_longest
 
 from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
@@ -11,8 +12,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from domain.facts import PaymentInitiated, PaymentPosted, PostingReversed, ProcessorSettled
 from domain.time import DAY, Micros
 from simulator.deliver import Delivery
-from simulator.truth import Truth
+from simulator.truth import Sorted, Truth
 from simulator.truth_facts import PRIORITIES, known_of
+from simulator.truth_references import handed_over
 
 Sample = tuple[str, tuple[str, ...]]
 """A metric's name, and the values of its labels in the order of their names."""
@@ -25,6 +27,11 @@ OF_STATE = (
     "rentmatch_open_breaks",
     "rentmatch_break_gross_drift_minor",
     "rentmatch_break_net_drift_minor",
+    "rentmatch_accepted_breaks",
+    "rentmatch_accepted_gross_drift_minor",
+    "rentmatch_breaks_by_decision",
+    "rentmatch_references",
+    "rentmatch_suspense_minor",
     "rentmatch_late_alerts",
     "rentmatch_past_due_minor",
     "rentmatch_standing_minor",
@@ -41,7 +48,12 @@ CATEGORIES = {
     "administrative": {"R02", "R03", "R04"},
 }
 
-LEG_OF_RECORD = {PaymentInitiated: "initiated", ProcessorSettled: "settled"}
+LEG_OF_RECORD: dict[type, str] = {
+    PaymentInitiated: "initiated",
+    ProcessorSettled: "settled",
+    PaymentPosted: "posted",
+    PostingReversed: "posted",
+}
 
 
 def expected(truth: Truth, deliveries: Iterable[Delivery]) -> dict[Sample, int]:
@@ -63,40 +75,54 @@ def expected(truth: Truth, deliveries: Iterable[Delivery]) -> dict[Sample, int]:
         found["rentmatch_open_breaks", (row["class"], str(PRIORITIES[row["class"]]))] += 1
         found["rentmatch_break_gross_drift_minor", (row["class"], row["currency"])] += abs(row["drift_minor"])
         found["rentmatch_break_net_drift_minor", (row["class"], row["currency"])] += row["drift_minor"]
+    for row in truth.accepted_breaks.values():
+        found["rentmatch_accepted_breaks", (row["class"], str(PRIORITIES[row["class"]]))] += 1
+        found["rentmatch_accepted_gross_drift_minor", (row["class"], row["currency"])] += abs(row["drift_minor"])
+    for row in (*truth.open_breaks.values(), *truth.accepted_breaks.values()):
+        if row["decision"] is not None:
+            found["rentmatch_breaks_by_decision", (row["decision"]["state"],)] += 1
+    for row in truth.references.values():
+        found["rentmatch_references", (row["status"],)] += 1
+        if row["status"] == "suspense":
+            for currency, gross_minor in row["gross_minor"].items():
+                found["rentmatch_suspense_minor", (currency,)] += gross_minor
     for row in truth.live_alerts.values():
         past_due = row["amount_due_minor"] - row["paid_minor"] - row["pending_minor"]
         found["rentmatch_late_alerts", (row["stage"],)] += 1
         found["rentmatch_past_due_minor", (row["currency"], row["stage"])] += past_due
-    _add_legs_and_entries(found, deliveries, truth.at)
+    _add_legs_and_entries(found, deliveries, truth)
     return {sample: value for sample, value in found.items() if value}
 
 
-def _add_legs_and_entries(found: Counter[Sample], deliveries: Iterable[Delivery], at: Micros) -> None:
-    by_payment: dict[str, list[PaymentInitiated | ProcessorSettled | PaymentPosted | PostingReversed]] = {}
-    for delivery in deliveries:
-        fact = delivery.fact
-        if delivery.is_bad:
-            continue
-        if isinstance(fact, PaymentInitiated | ProcessorSettled | PaymentPosted | PostingReversed):
-            by_payment.setdefault(fact.payment_id, []).append(fact)
-    for payment_id, facts in by_payment.items():
-        sources = {LEG_OF_RECORD.get(type(fact), "posted") for fact in facts}
+def _add_legs_and_entries(found: Counter[Sample], deliveries: Iterable[Delivery], truth: Truth) -> None:
+    known = Sorted(delivery.fact for delivery in deliveries if delivery.fact is not None and not delivery.is_bad)
+    for payment_id, handed in handed_over(known.references().values()).items():
+        known.by_payment[payment_id] += handed
+    for payment_id in truth.payments:
+        facts = known.by_payment[payment_id]
+        sources = {LEG_OF_RECORD[type(fact)] for fact in facts if type(fact) in LEG_OF_RECORD}
         legs = "_".join(leg for leg in ("initiated", "settled", "posted") if leg in sources)
         found["rentmatch_payments_by_legs", (legs,)] += 1
         held = known_of(payment_id, facts).held
-        if not any(isinstance(fact, PaymentInitiated) and fact.method == "ACH_DEBIT" for fact in held):
+        if any(isinstance(fact, PaymentInitiated) and fact.method == "ACH_DEBIT" for fact in held):
+            _add_entries(found, (fact for fact in held if isinstance(fact, ProcessorSettled)), truth.at)
+
+
+def _add_entries(found: Counter[Sample], outcomes: Iterable[ProcessorSettled], at: Micros) -> None:
+    """Count each return, and each entry on the day when it is first known of: it settled, or was returned."""
+    attempts: dict[tuple[str, str], dict[str, list[Micros]]] = {}
+    for fact in outcomes:
+        if fact.outcome not in ("SETTLED", "RETURNED"):
             continue
-        attempts: dict[tuple[str, str], dict[str, ProcessorSettled]] = {}
-        for fact in held:
-            if isinstance(fact, ProcessorSettled) and fact.outcome in ("SETTLED", "RETURNED"):
-                attempts.setdefault((fact.processor, fact.processor_reference), {})[fact.outcome] = fact
-        for legs_of in attempts.values():
-            if _recent(min(leg.occurred_at for leg in legs_of.values()), at):
+        attempt = fact.processor, fact.original_reference or fact.processor_reference
+        attempts.setdefault(attempt, {"SETTLED": [], "RETURNED": []})[fact.outcome].append(fact.occurred_at)
+        if fact.outcome == "RETURNED" and _recent(fact.occurred_at, at):
+            category = next((name for name, codes in CATEGORIES.items() if fact.reason_code in codes), "other")
+            found["rentmatch_ach_returns_60d", (category,)] += 1
+    for times in attempts.values():
+        for pair in zip_longest(sorted(times["SETTLED"]), sorted(times["RETURNED"])):
+            if _recent(min(each for each in pair if each is not None), at):
                 found["rentmatch_ach_entries_60d", ()] += 1
-            back = legs_of.get("RETURNED")
-            if back is not None and _recent(back.occurred_at, at):
-                category = next((name for name, codes in CATEGORIES.items() if back.reason_code in codes), "other")
-                found["rentmatch_ach_returns_60d", (category,)] += 1
 
 
 def _recent(occurred_at: Micros, at: Micros) -> bool:

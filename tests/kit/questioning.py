@@ -7,6 +7,7 @@ import urllib.request
 from collections import defaultdict
 from typing import Any
 
+from domain.ids import parts_of_key, two_part_key
 from simulator.compare import differences_of, found_from_json
 from simulator.truth import Truth
 from simulator.truth_facts import Row
@@ -55,11 +56,13 @@ def quoted(key: str) -> str:
 
 
 def read_model_is_behind(questions: Questions, truth: Truth) -> bool:
-    """Return whether the read model lags behind the truth, by open breaks and every payment and obligation."""
+    """Return whether the read model lags behind the truth, by breaks, and every payment, obligation and reference."""
     status, _ = questions.ask("exceptions")
     if status != 200:
         return True
     if {one["break_id"] for one in questions.all_of("exceptions?state=open")} != set(truth.open_breaks):
+        return True
+    if {one["break_id"] for one in questions.all_of("exceptions?state=accepted")} != set(truth.accepted_breaks):
         return True
     if {one["alert_id"] for one in questions.all_of("late-alerts?state=live")} != set(truth.live_alerts):
         return True
@@ -67,21 +70,24 @@ def read_model_is_behind(questions: Questions, truth: Truth) -> bool:
 
 
 def faults_of_items(questions: Questions, truth: Truth, *, live: bool) -> list[str]:
-    """Return how single payments and obligations differ from the truth, in the read model or at their owners."""
+    """Return how single payments, obligations and references differ from the truth: in the read model, or `live`."""
     suffix = "?live=true" if live else ""
     records = []
-    for kind, keys in (("payments", truth.payments), ("obligations", truth.obligations)):
-        for key in keys:
-            status, answer = questions.ask(f"{kind}/{quoted(key)}{suffix}")
-            if status != 200:
-                return [f"{kind} {key}: {status} {answer}"]
-            records.append({name: value for name, value in answer.items() if name != "live"})
+    paths = [f"payments/{quoted(key)}" for key in truth.payments]
+    paths += [f"obligations/{quoted(key)}" for key in truth.obligations]
+    paths += ["references/" + "/".join(map(quoted, parts_of_key(key))) for key in truth.references]
+    for path in paths:
+        status, answer = questions.ask(f"{path}{suffix}")
+        if status != 200:
+            return [f"{path}: {status} {answer}"]
+        records.append({name: value for name, value in answer.items() if name != "live"})
     found = found_from_json(records)
     return [
         str(fault)
         for fault in (
             *differences_of("payment", truth.payments, found.payments),
             *differences_of("obligation", truth.obligations, found.obligations),
+            *differences_of("reference", truth.references, found.references),
         )
     ]
 
@@ -98,6 +104,10 @@ def check_lists(questions: Questions, truth: Truth) -> None:
     found = questions.all_of("exceptions?state=open")
     drift = {row["break_id"]: row["drift_minor"] for row in truth.open_breaks.values()}
     assert {one["break_id"]: one["drift_minor"] for one in found} == drift
+    for status in ("held", "suspense", "claimed_twice"):
+        listed = questions.all_of(f"references?status={status}")
+        found_keys = {two_part_key(one["processor"], one["processor_reference"]) for one in listed}
+        assert found_keys == {key for key, row in truth.references.items() if row["status"] == status}, status
     for field, path in (("tenant_id", "tenants"), ("property_id", "properties")):
         of: dict[str, set[str]] = defaultdict(set)
         for row in truth.obligations.values():

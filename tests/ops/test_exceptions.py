@@ -301,6 +301,11 @@ def test_the_api_is_used_when_it_answers(bare_run: Run, api: Any) -> None:
     shown = bare_run("exceptions", "show", BREAK, "--json", "--url", f"http://127.0.0.1:{api.port}/", env=env)
     assert [record["lifecycle"] for record in parsed(shown.stdout)] == ["opened", "resolved"]
 
+    mine = bare_run("exceptions", "list", "--assignee", "ana", "--decision", "assigned", "--state", "accepted", env=env)
+    assert mine.exit_code == 0, mine.output
+    query = {"state": ["accepted"], "decision": ["assigned"], "assignee": ["ana"], "limit": ["50"]}
+    assert api.asked[-1] == ("/v1/exceptions", query)
+
     api.explanation = None
     resolved = bare_run("exceptions", "explain", BREAK, env=env)
     assert resolved.exit_code == 1

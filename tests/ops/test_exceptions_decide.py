@@ -179,10 +179,8 @@ def decided_on(broker: str) -> list[InputFact]:
 
 
 def act(run: Run, verb: str, *words: str, actor: str = "ana", **env: str) -> Any:
-    return run(
-        "exceptions", verb, BREAK, "--from-topics", "--actor", actor, "--reason", "because", *words,
-        env=WITH_CLOCK | env,
-    )  # fmt: skip
+    options = ("--from-topics", "--actor", actor, "--reason", "because", *words)
+    return run("exceptions", verb, BREAK, *options, env=WITH_CLOCK | env)
 
 
 def test_two_people_accept_a_break_and_one_takes_it_back(written: Run, mock_broker: str, driver: Driver) -> None:
@@ -264,7 +262,7 @@ def test_assigned_breaks_are_listed_by_person(written: Run, mock_broker: str, dr
     assigned = act(written, "assign", "--to", "bo", "--yes", RENTMATCH_ACTOR="ignored")
     assert assigned.exit_code == 0, assigned.output
     acknowledged = act(written, "acknowledge", "--until", "3h", "--yes")
-    assert "The break stays open, assigned to bo." in acknowledged.stderr
+    assert "assigned to bo. It is also acknowledged until 2026-07-08 15:00 UTC.\n" in acknowledged.stderr
     driver.pipe(*decided_on(mock_broker))
     driver.run()
     put_on(mock_broker, driver)

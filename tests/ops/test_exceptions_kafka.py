@@ -7,25 +7,26 @@ from typing import Any
 import pytest
 
 from domain.facts import InputFact, PostingReversed
-from simulator.deliver import Delivery, InputTopic
+from simulator.deliver import Delivery, topic_and_key
 from streams.codec.json_form import fact_from_json, instant_from_text
 from tests.kit.command_line import Run
 from tests.kit.deployment import AuditedDeployment
 from tests.kit.documents import example_input
+from tests.kit.scenario_tables import read_facts
 from tests.ops.test_exceptions import BREAK, NOW
 
 pytestmark = pytest.mark.kafka
 
 
-def delivered(fact: InputFact, topic: InputTopic) -> Delivery:
-    key = fact.obligation_id if topic == "ledger-events" else fact.payment_id  # type: ignore[union-attr]
+def delivered(fact: InputFact) -> Delivery:
+    topic, key = topic_and_key(fact)
     return Delivery(topic, key, fact.occurred_at, fact)
 
 
 def test_a_break_is_listed_explained_and_resolved(kafka: str, topic_prefix: str, tmp_path: Path, bare_run: Run) -> None:
     now = instant_from_text(NOW)
     with AuditedDeployment(kafka, topic_prefix, tmp_path, clock=now, progress_interval_ms=50) as deployment:
-        deployment.publish([delivered(fact_from_json(record), topic) for topic, record in example_input()])
+        deployment.publish([delivered(fact_from_json(record)) for _, record in example_input()])
         deployment.worker()
         deployment.wait_settled()
 
@@ -46,7 +47,7 @@ def test_a_break_is_listed_explained_and_resolved(kafka: str, topic_prefix: str,
             | {"event_id": "e-6", "occurred_at": NOW, "reversal_id": "V-1", "reason": "returned, R01"}
         )
         assert isinstance(fact, PostingReversed)
-        deployment.publish([delivered(fact, "ledger-events")])
+        deployment.publish([delivered(fact)])
         deployment.wait_settled()
         assert asked("list") == []
         assert [record["lifecycle"] for record in asked("show", BREAK)] == ["opened", "resolved"]
@@ -54,3 +55,41 @@ def test_a_break_is_listed_explained_and_resolved(kafka: str, topic_prefix: str,
         assert explanation["resolved_at"] == explanation["opened_at"] == "2026-07-08T12:00:00.000000Z"
         assert explanation["resolutions"] == []
         assert "e-6" in [entry["event_id"] for entry in explanation["story"]]
+
+
+def test_people_decide_and_move_money(kafka: str, topic_prefix: str, tmp_path: Path, bare_run: Run) -> None:
+    now = instant_from_text(NOW)
+    with AuditedDeployment(kafka, topic_prefix, tmp_path, clock=now, progress_interval_ms=50) as deployment:
+        deployment.publish([delivered(fact_from_json(record)) for _, record in example_input()])
+        unknown, payment = read_facts("""
+            2026-07-02 20:00 acme/ch_9 SETTLED 850.00
+            2026-07-01 15:00 P-10 initiated 850.00 CARD for O-17
+        """)
+        deployment.publish([delivered(unknown), delivered(payment)])
+        deployment.worker()
+        deployment.wait_settled()
+
+        def act(actor: str, verb: str, *words: str) -> None:
+            source = ("--from-topics",) if verb != "move" else ()
+            options = (*source, "--actor", actor, "--reason", "agreed", "--yes")
+            done = bare_run("exceptions", verb, *words, *options, env=deployment.env)
+            assert done.exit_code == 0, done.output
+            deployment.wait_settled()
+
+        def classes(*words: str) -> set[str]:
+            found = bare_run("exceptions", "list", "--from-topics", "--json", *words, env=deployment.env)
+            assert found.exit_code == 0, found.output
+            return {json.loads(line)["class"] for line in found.stdout.splitlines()}
+
+        assert {"reversed_after_posting", "reference_unknown"} <= classes()
+        act("ana", "accept", BREAK)
+        assert "reversed_after_posting" in classes("--decision", "accept_requested")
+        act("bo", "approve", BREAK)
+        assert "reversed_after_posting" in classes("--state", "accepted") - classes()
+
+        act("ana", "match", "acme/ch_9", "--to", "P-10")
+        assert "reference_unknown" in classes("--state", "resolved") - classes()
+        act("ana", "move", "P-10", "--to", "O-18")
+        read = bare_run("read", "payment-reconciliations", "--last", "--json", env=deployment.env)
+        (moved,) = (one for line in read.stdout.splitlines() if (one := json.loads(line))["payment_id"] == "P-10")
+        assert [(each["obligation_id"], each["standing_minor"]) for each in moved["allocations"]] == [("O-18", 85_000)]

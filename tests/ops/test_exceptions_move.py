@@ -116,6 +116,7 @@ def test_a_reference_in_suspense_is_given_to_a_payment(written: Run, mock_broker
     assert (record["type"], record["payment_id"], record["processor"], record["processor_reference"]) == (
         "ReferenceAssigned", "P-1", "acme", "ch_9",
     )  # fmt: skip
+    assert "ana has given reference acme/ch_9" in act(written, "match", REFERENCE, "--to", "P-1", "--yes").stderr
     driver.pipe(*given(mock_broker))
     driver.run()
     assert (REFERENCE, BreakClass.REFERENCE_UNKNOWN) not in breaks_of(driver)
@@ -156,7 +157,8 @@ def test_what_nothing_is_known_of_is_matched_only_on_purpose(written: Run) -> No
 
 
 def test_a_payment_is_moved(written: Run, mock_broker: str, driver: Driver) -> None:
-    moved = act(written, "move", "P-4", "--to", "O-2=500.00", "--to", "O-1/first", "--yes", "--json")
+    parts = ("--to", "O-2=500.00", "--to", "O-1/first")
+    moved = act(written, "move", "P-4", *parts, "--yes", "--json")
     assert moved.exit_code == 0, moved.output
     assert moved.stderr.splitlines()[:-1] == [
         "ana moves payment P-4 (assignment version 1): by the bank's file",
@@ -167,14 +169,15 @@ def test_a_payment_is_moved(written: Run, mock_broker: str, driver: Driver) -> N
     ]
     (record,) = parsed(moved.stdout)
     assert record["assignment_version"] == 1
+    # Before a worker has read it.
+    again = act(written, "move", "P-4", *parts, "--yes")
+    assert again.exit_code == 2
+    assert "is assigned so already" in again.stderr
     driver.pipe(*given(mock_broker))
     driver.run()
     assert ("P-4", BreakClass.POSTING_MISALLOCATED) in breaks_of(driver)
     assert driver.last(topics.OBLIGATION_RECONCILIATIONS)["O-2"].paid_minor == 50_000
     put_on(mock_broker, driver)
-    again = act(written, "move", "P-4", "--to", "O-2=500", "--to", "O-1/first", "--yes")
-    assert again.exit_code == 2
-    assert "is assigned so already" in again.stderr
     back = act(written, "move", "P-4", "--to", "O-1", "--yes", "--json")
     (record,) = parsed(back.stdout)
     assert record["assignment_version"] == 2

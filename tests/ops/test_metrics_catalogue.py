@@ -14,6 +14,8 @@ from domain.records import (
     ReferenceStatus,
 )
 from domain.tally import WAITING_FOR
+from ops.watching.metrics import FILE_OUTCOMES, LINE_OUTCOMES
+from ops.webhooks.metrics import OUTCOMES as WEBHOOK_OUTCOMES
 from read_model.documents import KINDS
 from read_model.metrics import OUTCOMES
 from streams.topology import TOPOLOGY
@@ -33,6 +35,9 @@ def test_closed_lists_are_those_of_the_domain() -> None:
         ("rentmatch_facts_total", "table", [table.name for table in TOPOLOGY.tables]),
         ("rentmatch_read_model_documents_total", "collection", KINDS),
         ("rentmatch_read_model_documents_total", "outcome", OUTCOMES),
+        ("rentmatch_webhook_requests_total", "outcome", WEBHOOK_OUTCOMES),
+        ("rentmatch_watch_files_total", "outcome", FILE_OUTCOMES),
+        ("rentmatch_watch_lines_total", "outcome", LINE_OUTCOMES),
         ("rentmatch_break_transitions_total", "lifecycle", BreakLifecycle),
         ("rentmatch_late_alert_transitions_total", "lifecycle", LateLifecycle),
     ):

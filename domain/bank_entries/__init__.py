@@ -1,0 +1,1 @@
+"""Bank entries: which payout each of them names, or is matched to."""
