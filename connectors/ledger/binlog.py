@@ -36,7 +36,7 @@ from pymysqlreplication.row_event import (
     WriteRowsEvent,
 )
 
-from connectors.ledger.changes import Change, Operation, Values
+from connectors.ledger.changes import Change, RowOperation, Values
 from connectors.ledger.gtid import MariaDbPosition, MySqlPosition, Position
 
 HEARTBEAT_S = 2
@@ -194,7 +194,7 @@ class Server:
                     for row in streamed:
                         values = {column: _normal(value, types[column]) for column, value in row.items()}
                         key = {column: values[column] for column in keys[table]}
-                        yield Change(table, key, Operation.READ, values, f"snapshot {position} {now}", now)
+                        yield Change(table, key, RowOperation.READ, values, f"snapshot {position} {now}", now)
 
     @staticmethod
     def _primary_key(cursor: Any, table: str) -> list[str]:
@@ -338,9 +338,9 @@ class BinlogReader:
             key = {name: (after or before or {})[name] for name in names}
             old_key = {name: (before or after or {})[name] for name in names}
             if after is None or old_key != key:
-                yield Change(table, old_key, Operation.DELETED, before, position + (" old" if after else ""), at)
+                yield Change(table, old_key, RowOperation.DELETED, before, position + (" old" if after else ""), at)
             if after is not None:
-                yield Change(table, key, Operation.WRITTEN, after, position, at)
+                yield Change(table, key, RowOperation.WRITTEN, after, position, at)
 
 
 def _statement(event: Any) -> tuple[str, str]:

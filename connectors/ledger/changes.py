@@ -11,7 +11,7 @@ Values = Mapping[str, object]
 """A row by column: int, str, Decimal, float, bool, bytes, date, datetime, dict, list or None."""
 
 
-class Operation(StrEnum):
+class RowOperation(StrEnum):
     """What happened to the row."""
 
     READ = "read"
@@ -28,7 +28,7 @@ class Change(msgspec.Struct, frozen=True):
     """With its schema (PostgreSQL) or database (MySQL): `public.posting`."""
     key: Values
     """The columns of the primary key; empty where the source names none."""
-    operation: Operation
+    operation: RowOperation
     after: Values | None
     """The row as it is now; None if it is gone."""
     position: str

@@ -9,9 +9,9 @@ import stamina
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
 from connectors.ledger.changes import Change, MappingError
-from connectors.ledger.envelopes import Delivered, Envelopes
+from connectors.ledger.envelopes import DebeziumRecord, Envelopes
 from connectors.ledger.mapping import LedgerMapping
-from connectors.ledger.output import LedgerOutput, Letter
+from connectors.ledger.output import LedgerOutput, RefusedChange
 from connectors.ledger.row_state import LedgerFact
 from connectors.ledger.translation import Translator
 from streams.broker.cluster import ANSWER_SECONDS_MAX, BrokerError, connect, look_up
@@ -145,7 +145,7 @@ class DebeziumReader:
 
     def _step(self, messages: list[Any]) -> None:
         facts: list[LedgerFact] = []
-        letters: list[Letter] = []
+        letters: list[RefusedChange] = []
         offsets: dict[tuple[str, int], int] = {}
         for message in messages:
             error = message.error()
@@ -164,8 +164,8 @@ class DebeziumReader:
         self.refused += len(letters)
         log.debug("%d changes are %d facts, %d dead letters", len(messages), len(facts), len(letters))
 
-    def _translate(self, message: Any, facts: list[LedgerFact], letters: list[Letter]) -> None:
-        record = Delivered(
+    def _translate(self, message: Any, facts: list[LedgerFact], letters: list[RefusedChange]) -> None:
+        record = DebeziumRecord(
             topic=message.topic(),
             partition=message.partition(),
             offset=message.offset(),
@@ -189,9 +189,9 @@ class DebeziumReader:
             reason = DeadLetter.of(
                 why, record.topic, record.partition, record.offset, self._version, headers_of(message) or ()
             )
-            letters.append(Letter(record.key, record.value, reason))
+            letters.append(RefusedChange(record.key, record.value, reason))
 
-    def _change(self, record: Delivered) -> Change | None:
+    def _change(self, record: DebeziumRecord) -> Change | None:
         for attempt in stamina.retry_context(on=RegistryUnavailable, attempts=None, timeout=REGISTRY_S):
             with attempt:
                 return self._envelopes.change(record)

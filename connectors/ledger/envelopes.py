@@ -19,7 +19,7 @@ from typing import Any
 import fastavro
 import msgspec
 
-from connectors.ledger.changes import Change, Operation, Values
+from connectors.ledger.changes import Change, RowOperation, Values
 from connectors.ledger.fields import decimal_of
 from domain.time import EPOCH, Micros
 from streams.codec.dead_letters import BadInput, DeadLetterClass, quoted
@@ -34,7 +34,7 @@ MESSAGES = frozenset({"m"})
 _decode = msgspec.json.Decoder().decode
 
 
-class Delivered(msgspec.Struct, frozen=True):
+class DebeziumRecord(msgspec.Struct, frozen=True):
     """A record of one of Debezium's topics."""
 
     topic: str
@@ -60,7 +60,7 @@ class Envelopes:
         self._unwrapped = unwrapped
         self._registry = registry
 
-    def change(self, record: Delivered) -> Change | None:
+    def change(self, record: DebeziumRecord) -> Change | None:
         """The change in a record; None if there is none: the null after a deletion, a message.
 
         Raises:
@@ -85,18 +85,18 @@ class Envelopes:
             )
         return self._of_envelope(record, key, value)
 
-    def _null(self, record: Delivered, key: Values) -> Change | None:
+    def _null(self, record: DebeziumRecord, key: Values) -> Change | None:
         if not self._unwrapped:
             return None
         if not key:
             raise _not_understood("a record without key and value names no row")
         at = record.timestamp_ms * 1_000
-        return Change(self._tables[record.topic], key, Operation.DELETED, None, _place(record), at)
+        return Change(self._tables[record.topic], key, RowOperation.DELETED, None, _place(record), at)
 
-    def _of_row(self, record: Delivered, key: Values, value: dict[str, Any]) -> Change:
+    def _of_row(self, record: DebeziumRecord, key: Values, value: dict[str, Any]) -> Change:
         deleted = str(value.get("__deleted", "false")).lower() == "true" or value.get("__op") == "d"
         row = {column: found for column, found in value.items() if not column.startswith("__")}
-        operation = Operation.DELETED if deleted else Operation.WRITTEN
+        operation = RowOperation.DELETED if deleted else RowOperation.WRITTEN
         found = value.get("__source_ts_ms", value.get("__ts_ms"))
         at = found if isinstance(found, int) else record.timestamp_ms
         return Change(
@@ -108,7 +108,7 @@ class Envelopes:
             committed_at=at * 1_000,
         )
 
-    def _of_envelope(self, record: Delivered, key: Values, value: dict[str, Any]) -> Change | None:
+    def _of_envelope(self, record: DebeziumRecord, key: Values, value: dict[str, Any]) -> Change | None:
         op, source = value["op"], value.get("source") or {}
         if op in MESSAGES:
             return None
@@ -123,9 +123,9 @@ class Envelopes:
         if op == "d":
             if not isinstance(before, dict) and not key:
                 raise _not_understood("a deletion names no row: it has neither a key nor the row before")
-            operation, row = Operation.DELETED, before
+            operation, row = RowOperation.DELETED, before
         elif op in {"c", "u", "r"} and isinstance(after, dict):
-            operation, row = (Operation.READ if is_snapshot else Operation.WRITTEN), after
+            operation, row = (RowOperation.READ if is_snapshot else RowOperation.WRITTEN), after
         else:
             raise _not_understood(f"op {quoted(op)} without a row; read are c, u, r, d")
         return Change(
@@ -137,7 +137,7 @@ class Envelopes:
             committed_at=committed_at(source, value, record),
         )
 
-    def _table(self, record: Delivered, source: Mapping[str, Any]) -> str:
+    def _table(self, record: DebeziumRecord, source: Mapping[str, Any]) -> str:
         name, space = source.get("table"), source.get("schema") or source.get("db")
         if isinstance(name, str) and isinstance(space, str):
             return f"{space}.{name}"
@@ -186,7 +186,7 @@ def _not_understood(message: str) -> BadInput:
     return BadInput(DeadLetterClass.UNREADABLE_CHANGE, message)
 
 
-def _place(record: Delivered) -> str:
+def _place(record: DebeziumRecord) -> str:
     return f"{record.topic}:{record.partition}:{record.offset}"
 
 
@@ -199,7 +199,7 @@ def position_of(source: Mapping[str, Any], op: str) -> str:
     return " ".join([op, *parts])
 
 
-def committed_at(source: Mapping[str, Any], value: Mapping[str, Any], record: Delivered) -> Micros:
+def committed_at(source: Mapping[str, Any], value: Mapping[str, Any], record: DebeziumRecord) -> Micros:
     """When a change was committed: exact where the connector says so, else when Debezium or Kafka had it."""
     for found, factor in (
         (source.get("ts_us"), 1),

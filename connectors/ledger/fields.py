@@ -16,9 +16,11 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
+
 from connectors.amounts import exponent_of, minor_units
 from connectors.ledger.changes import MappingError, Values
-from connectors.ledger.mapping import MAJOR, Spec, Table, as_spec, is_nullable
+from connectors.ledger.mapping import MAJOR, Spec, TableMapping, as_spec, is_nullable
 from domain.facts import Fact, Installment
 from domain.time import EPOCH, EPOCH_ORDINAL, micros_of
 from streams.codec.dead_letters import BadInput, DeadLetterClass, quoted
@@ -26,6 +28,9 @@ from streams.codec.json_form import day_from_text, instant_from_text
 
 UNAVAILABLE = "__debezium_unavailable_value"
 """What Debezium writes for a large value that an update in PostgreSQL left as it was."""
+
+_CURRENCY = "\0currency"
+"""The currency of an installment's row, beside the names of its own JSON."""
 
 _PLAIN = re.compile(r"-?[0-9]+")
 _POINTED = re.compile(r"-?[0-9]*\.[0-9]+")
@@ -45,7 +50,7 @@ class UnreadableValue(ValueError):
 Read = Callable[[Values], Any]
 
 
-def reader_of(entry: Table, given: Mapping[str, Spec]) -> Callable[[Values], dict[str, Any]]:
+def reader_of(entry: TableMapping, given: Mapping[str, Spec]) -> Callable[[Values], dict[str, Any]]:
     """The function that reads the mapped fields of a row, by the record's field names.
 
     Of what it returns, `event_id` and `occurred_at` are not part.
@@ -54,7 +59,7 @@ def reader_of(entry: Table, given: Mapping[str, Spec]) -> Callable[[Values], dic
     readers: dict[str, Read] = {}
     for name, spec in given.items():
         field = MAJOR.get(name, name)
-        readers[field] = _field_reader(name, field, spec, entry, currency)
+        readers[field] = _field_reader(name, field, spec, entry, entry.record_type, currency)
 
     def read(row: Values) -> dict[str, Any]:
         return {field: reader(row) for field, reader in readers.items()}
@@ -62,7 +67,7 @@ def reader_of(entry: Table, given: Mapping[str, Spec]) -> Callable[[Values], dic
     return read
 
 
-def instant_reader(entry: Table) -> Read | None:
+def instant_reader(entry: TableMapping) -> Read | None:
     """The function that reads `occurred_at`; None where the mapping names no column for it."""
     if entry.occurred_at is None:
         return None
@@ -70,8 +75,9 @@ def instant_reader(entry: Table) -> Read | None:
     return _nullable(_reader("occurred_at", spec, entry, _instant))
 
 
-def _field_reader(name: str, field: str, spec: Spec, entry: Table, currency: Read | None) -> Read:
-    record = entry.record_type
+def _field_reader(
+    name: str, field: str, spec: Spec, entry: TableMapping, record: type[msgspec.Struct], currency: Read | None
+) -> Read:
     convert: Callable[[Any, Spec], Any]
     if field == "installments":
         return _installments_reader(spec, entry, currency)
@@ -87,7 +93,7 @@ def _field_reader(name: str, field: str, spec: Spec, entry: Table, currency: Rea
     return _nullable(read) if is_nullable(record, field) or field == "reason" else _required(name, read)
 
 
-def _amount_reader(name: str, field: str, spec: Spec, entry: Table, currency: Read | None) -> Read:
+def _amount_reader(name: str, field: str, spec: Spec, entry: TableMapping, currency: Read | None) -> Read:
     if name == field:
         read = _reader(name, spec, entry, _whole)
     else:
@@ -105,7 +111,7 @@ def _amount_reader(name: str, field: str, spec: Spec, entry: Table, currency: Re
     return (lambda row: -required(row)) if spec.negate else required
 
 
-def _reader(name: str, spec: Spec, entry: Table, convert: Callable[[Any, Spec], Any]) -> Read:
+def _reader(name: str, spec: Spec, entry: TableMapping, convert: Callable[[Any, Spec], Any]) -> Read:
     """Read one field; None where the column is null."""
     if spec.value is not None:
         constant = convert(spec.value, Spec(decimal="text"))
@@ -145,7 +151,7 @@ def _reader(name: str, spec: Spec, entry: Table, convert: Callable[[Any, Spec], 
     return read
 
 
-def value_of(row: Values, column: str, entry: Table) -> Any:
+def value_of(row: Values, column: str, entry: TableMapping) -> Any:
     """A column's value.
 
     Raises:
@@ -311,12 +317,12 @@ def _micros(number: int) -> int:
     return number // 1_000
 
 
-def _installments_reader(spec: Spec, entry: Table, currency: Read | None) -> Read:
+def _installments_reader(spec: Spec, entry: TableMapping, currency: Read | None) -> Read:
     """The installments in a column with a JSON list of objects."""
     inner = spec.fields or {
         name: name for name in ("installment_id", "sequence", "amount_minor", "due_date", "grace_ends_on")
     }
-    part = Table(entry.table, entry.record, {}, name=f"{entry.id}: installments")
+    part = TableMapping(entry.table, entry.record, {}, name=f"{entry.id}: installments")
     specs = {name: as_spec(each, name, part) for name, each in inner.items()}
     known = set(Installment.__struct_fields__)
     for name in specs:
@@ -329,21 +335,20 @@ def _installments_reader(spec: Spec, entry: Table, currency: Read | None) -> Rea
     if spec.value is not None:
         raise MappingError(f"{part.id}: a column is needed")
 
-    def read(row: Values) -> tuple[Installment, ...]:
-        items = whole(row) or []
-        return tuple(installment(place, item, row) for place, item in enumerate(items, start=1))
+    own = {name: MAJOR.get(name, name) for name in specs}
+    shared = None if currency is None else (lambda item: item[_CURRENCY])
+    readers = {own[name]: _field_reader(name, own[name], specs[name], part, Installment, shared) for name in specs}
 
-    def installment(place: int, item: dict[str, Any], row: Values) -> Installment:
-        fixed = {"grace_ends_on": None, "sequence": place, **item}
-        readers = {
-            MAJOR.get(n, n): _field_reader(n, MAJOR.get(n, n), s, part, currency and (lambda _: currency(row)))
-            for n, s in specs.items()
-        }
+    def read(row: Values) -> tuple[Installment, ...]:
+        common = {"grace_ends_on": None, _CURRENCY: None if currency is None else currency(row)}
+        items = enumerate(whole(row) or [], start=1)
+        return tuple(installment({**common, "sequence": place, **item}, place) for place, item in items)
+
+    def installment(item: dict[str, Any], place: int) -> Installment:
         try:
-            found = {"sequence": place} | {field: reader(fixed) for field, reader in readers.items()}
-        except MappingError as error:
+            return Installment(**{"sequence": place} | {field: reader(item) for field, reader in readers.items()})
+        except MappingError as error:  # an item of JSON without the name, and not a table without the column
             raise BadInput(DeadLetterClass.UNREADABLE_CHANGE, str(error)) from None
-        return Installment(**found)
 
     return read
 
@@ -358,14 +363,14 @@ def _json(value: Any, spec: Spec) -> list[dict[str, Any]]:
     return found
 
 
-def counts(entry: Table, row: Values) -> bool:
+def counts(entry: TableMapping, row: Values) -> bool:
     """Whether a row counts by the mapping's `when` and `unless`."""
     return all(_matches(entry, row, column, allowed) for column, allowed in entry.when.items()) and not any(
         _matches(entry, row, column, allowed) for column, allowed in entry.unless.items()
     )
 
 
-def _matches(entry: Table, row: Values, column: str, allowed: str | list[Any]) -> bool:
+def _matches(entry: TableMapping, row: Values, column: str, allowed: str | list[Any]) -> bool:
     value = value_of(row, column, entry)
     if isinstance(allowed, list):
         texts = {one if isinstance(one, str) else _text(one, _PLAIN_SPEC) for one in allowed}
@@ -386,7 +391,7 @@ def _matches(entry: Table, row: Values, column: str, allowed: str | list[Any]) -
 _PLAIN_SPEC = Spec()
 
 
-def _spec_of_column(entry: Table, column: str) -> Spec:
+def _spec_of_column(entry: TableMapping, column: str) -> Spec:
     """How the mapping reads a column, for a comparison with 0."""
     for name, given in entry.fields.items():
         spec = as_spec(given, name, entry)

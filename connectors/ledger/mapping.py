@@ -24,7 +24,7 @@ import re
 import tomllib
 import zoneinfo
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 
@@ -59,9 +59,6 @@ MAJOR = {"amount": "amount_minor", "amount_delta": "amount_delta_minor"}
 
 MAY_LACK = frozenset({"plan_version", "installments", "reason"})
 """Fields that the translation fills in where the mapping has none, beside those that may be null."""
-
-NULLABLE = frozenset({"grace_ends_on", "installment_id", "due_date", "kind", "cancellation_id"})
-"""Fields that may be null, of a record in which they have a default of None."""
 
 PREDICATES = ("null", "not null", "<0", ">0", "=0")
 
@@ -101,7 +98,7 @@ class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
         return tuple(_BRACES.findall(self.text or ""))
 
 
-class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class TableMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The rows of a table that are records of one type."""
 
     table: str
@@ -144,22 +141,22 @@ class LedgerMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A mapping file."""
 
     name: str
-    table: tuple[Table, ...]
+    table: tuple[TableMapping, ...]
     defaults: dict[str, str | Spec] = {}
     debezium: Debezium = Debezium()
 
-    def tables_of(self, table: str) -> tuple[Table, ...]:
+    def tables_of(self, table: str) -> tuple[TableMapping, ...]:
         """The entries for a table of the ledger."""
         return tuple(entry for entry in self.table if entry.table == table)
 
-    def specs_of(self, entry: Table) -> dict[str, Spec]:
+    def specs_of(self, entry: TableMapping) -> dict[str, Spec]:
         """The fields of an entry, the defaults included."""
         known = set(entry.record_type.__struct_fields__) | {m for m, own in MAJOR.items() if _has(entry, own)}
         given = {name: spec for name, spec in self.defaults.items() if name in known} | entry.fields
         return {name: as_spec(spec, name, entry) for name, spec in given.items()}
 
 
-def as_spec(given: str | Spec, field: str, entry: Table) -> Spec:
+def as_spec(given: str | Spec, field: str, entry: TableMapping) -> Spec:
     """A field's spec; a text alone is a column.
 
     Raises:
@@ -174,7 +171,7 @@ def as_spec(given: str | Spec, field: str, entry: Table) -> Spec:
     return spec
 
 
-def _has(entry: Table, field: str) -> bool:
+def _has(entry: TableMapping, field: str) -> bool:
     return field in entry.record_type.__struct_fields__
 
 
@@ -240,7 +237,7 @@ def _check(mapping: LedgerMapping) -> None:
         raise MappingError(f"defaults: no table's record has the field {name!r}")
 
 
-def _check_fields(mapping: LedgerMapping, entry: Table) -> None:
+def _check_fields(mapping: LedgerMapping, entry: TableMapping) -> None:
     own = [field for field in entry.record_type.__struct_fields__ if field not in {"event_id", "occurred_at"}]
     major = {name: field for name, field in MAJOR.items() if field in own}
     given = mapping.specs_of(entry)
@@ -260,8 +257,7 @@ def _check_fields(mapping: LedgerMapping, entry: Table) -> None:
         raise MappingError(f"{entry.id}: an amount in major units needs a currency")
 
 
-def is_nullable(record: type[Fact], field: str) -> bool:
-    """Whether a field of a record may be null."""
-    if field not in NULLABLE:
-        return False
-    return not (record is ObligationCharged and field == "due_date")
+def is_nullable(record: type[msgspec.Struct], field: str) -> bool:
+    """Whether a field of a record, or of an installment, may be null."""
+    (found,) = (each for each in msgspec.structs.fields(record) if each.name == field)
+    return type(None) in get_args(found.type)

@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from connectors.ledger.binlog import BinlogReader, End, Item, Server, SourceLost, Statement
-from connectors.ledger.changes import Change, Operation
+from connectors.ledger.changes import Change, RowOperation
 from connectors.ledger.mapping import LedgerMapping
-from connectors.ledger.output import Checkpoint, LedgerOutput, Letter
+from connectors.ledger.output import Checkpoint, LedgerOutput, RefusedChange
 from connectors.ledger.row_state import LedgerFact
 from connectors.ledger.translation import Translator, primary_key_of
 from streams.codec.dead_letters import BadInput, DeadLetter, DeadLetterClass
@@ -58,7 +58,7 @@ class MySqlReader:
         self._translator = Translator(mapping)
         self._again = snapshot
         self._facts: list[LedgerFact] = []
-        self._letters: list[Letter] = []
+        self._letters: list[RefusedChange] = []
         self.read = self.written = self.refused = 0
 
     def run(self, stopped: Callable[[], bool]) -> None:
@@ -124,7 +124,7 @@ class MySqlReader:
             for name in self._translator.live_rows(table, self._output.states):
                 if name not in found:
                     position = f"snapshot {checkpoint.position} {at}"
-                    self._apply(Change(table, primary_key_of(name), Operation.DELETED, None, position, at))
+                    self._apply(Change(table, primary_key_of(name), RowOperation.DELETED, None, position, at))
         self._commit(msgspec.structs.replace(checkpoint, has_snapshot=True))
 
     def _step(self, reader: BinlogReader) -> None:
@@ -169,7 +169,7 @@ class MySqlReader:
             rows = self._translator.live_rows(table, self._output.states)
             for row in rows:
                 key, position = primary_key_of(row), statement.position
-                self._apply(Change(table, key, Operation.DELETED, None, position, statement.committed_at))
+                self._apply(Change(table, key, RowOperation.DELETED, None, position, statement.committed_at))
             return
         touched = touched_tables(statement, self._tables)
         if touched:
@@ -183,7 +183,7 @@ class MySqlReader:
 
     def _refuse(self, error: BadInput, table: str, key: bytes | None, what: Change | Statement) -> None:
         reason = DeadLetter.of(error, f"ledger.{table}", 0, 0, self._version)
-        self._letters.append(Letter(key, msgspec.json.encode(what), reason))
+        self._letters.append(RefusedChange(key, msgspec.json.encode(what), reason))
 
     def _commit(self, checkpoint: Checkpoint | None) -> None:
         self._output.commit(self._facts, self._letters, checkpoint=checkpoint)

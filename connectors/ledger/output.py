@@ -47,7 +47,7 @@ class Checkpoint(msgspec.Struct, frozen=True):
     """Whether the rows that were there before it are reported."""
 
 
-class Letter(msgspec.Struct, frozen=True):
+class RefusedChange(msgspec.Struct, frozen=True):
     """What could not be reported, as it was read."""
 
     key: bytes | None
@@ -211,7 +211,7 @@ class LedgerOutput:
     def commit(
         self,
         facts: Sequence[LedgerFact],
-        letters: Sequence[Letter],
+        letters: Sequence[RefusedChange],
         *,
         checkpoint: Checkpoint | None = None,
         offsets: Sequence[TopicPartition] = (),

@@ -12,9 +12,9 @@ from typing import Any
 import msgspec
 
 from connectors.identity import content_id
-from connectors.ledger.changes import Change, MappingError, Operation, Values
+from connectors.ledger.changes import Change, MappingError, RowOperation, Values
 from connectors.ledger.fields import as_record, counts, instant_reader, reader_of
-from connectors.ledger.mapping import LedgerMapping, Table
+from connectors.ledger.mapping import LedgerMapping, TableMapping
 from connectors.ledger.row_state import STEPS, LedgerFact, Moment, RowState
 from streams.codec.dead_letters import BadInput
 from streams.codec.validation import check
@@ -50,10 +50,10 @@ def mark_of(change: Change, row: str) -> str:
     return content_id("ledger", row, change.position)[:MARK_CHARACTERS]
 
 
-class _Entry:
+class _MappedTable:
     """An entry of the mapping, with the functions that read its rows."""
 
-    def __init__(self, mapping: LedgerMapping, table: Table) -> None:
+    def __init__(self, mapping: LedgerMapping, table: TableMapping) -> None:
         self.table = table
         self._specs = mapping.specs_of(table)
 
@@ -74,7 +74,7 @@ class _Entry:
 
         """
         row = change.after
-        if row is None or change.operation is Operation.DELETED or not counts(self.table, row):
+        if row is None or change.operation is RowOperation.DELETED or not counts(self.table, row):
             return None
         at = change.committed_at
         if self.instant is not None and (found := self.instant(row)) is not None:
@@ -112,9 +112,9 @@ class Translator:
     """Translates by one mapping file."""
 
     def __init__(self, mapping: LedgerMapping) -> None:
-        self._entries: dict[str, list[_Entry]] = {}
+        self._entries: dict[str, list[_MappedTable]] = {}
         for table in mapping.table:
-            entry = _Entry(mapping, table)
+            entry = _MappedTable(mapping, table)
             _ = entry.read, entry.instant  # a mapping that cannot be used is an error at the start
             self._entries.setdefault(table.table, []).append(entry)
 
@@ -157,7 +157,7 @@ class Translator:
         return [name for name in list(states) if name.startswith(prefixes) and states[name].live]
 
 
-def _report(entry: _Entry, key: str, change: Change, moment: Moment, states: States) -> list[LedgerFact]:
+def _report(entry: _MappedTable, key: str, change: Change, moment: Moment, states: States) -> list[LedgerFact]:
     state = states.get(key, RowState())
     fact = entry.fact(change)
     if fact is None and not state.live:

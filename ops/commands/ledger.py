@@ -20,9 +20,7 @@ from sinks import logs
 from streams.codec.codec import codec_of, registry_of
 from streams.settings import Settings, load
 
-mapping_argument = click.argument(
-    "mapping_file", metavar="MAPPING", type=click.Path(exists=True, dir_okay=False, path_type=Path)
-)
+mapping_argument = click.argument("mapping_file", metavar="MAPPING", type=click.Path(dir_okay=False, path_type=Path))
 
 
 def _mapping(path: Path) -> LedgerMapping:
@@ -60,6 +58,10 @@ def command() -> None:
     A mapping file says which table's rows are which record. An update of posted money becomes a reversal and a new
     posting; a deleted or voided row is taken back. Each change counts once, through restarts of this process, of
     Debezium and of Kafka.
+
+    Example:
+      rentmatch ledger check ledger.toml
+
     """
 
 

@@ -13,8 +13,8 @@ from typing import Any
 import fastavro
 import pytest
 
-from connectors.ledger.changes import Change, Operation
-from connectors.ledger.envelopes import Delivered, Envelopes
+from connectors.ledger.changes import Change, RowOperation
+from connectors.ledger.envelopes import DebeziumRecord, Envelopes
 from streams.codec.avro_schemas import Schema, parse_writer
 from streams.codec.dead_letters import BadInput
 
@@ -51,7 +51,7 @@ def read(
     def raw(what: Any) -> bytes | None:
         return what if what is None or isinstance(what, bytes) else json.dumps(what).encode()
 
-    return envelopes.change(Delivered("shop.public.posting", 0, offset, AT_MS, raw(key), raw(value)))
+    return envelopes.change(DebeziumRecord("shop.public.posting", 0, offset, AT_MS, raw(key), raw(value)))
 
 
 def test_an_envelope_without_a_schema() -> None:
@@ -59,7 +59,7 @@ def test_an_envelope_without_a_schema() -> None:
     assert change == Change(
         table="public.posting",
         key={"id": 2},
-        operation=Operation.WRITTEN,
+        operation=RowOperation.WRITTEN,
         after=ROW,
         position=f"c lsn=22256416 txId=729 ts_ms={AT_MS}",
         committed_at=AT_MS * 1000 + 970,
@@ -69,14 +69,14 @@ def test_an_envelope_without_a_schema() -> None:
 @pytest.mark.parametrize(
     ("op", "source", "operation"),
     [
-        ("c", {}, Operation.WRITTEN),
-        ("u", {}, Operation.WRITTEN),
-        ("r", {"snapshot": "last"}, Operation.READ),
-        ("r", {"snapshot": "incremental"}, Operation.READ),
-        ("c", {"snapshot": "true"}, Operation.READ),
+        ("c", {}, RowOperation.WRITTEN),
+        ("u", {}, RowOperation.WRITTEN),
+        ("r", {"snapshot": "last"}, RowOperation.READ),
+        ("r", {"snapshot": "incremental"}, RowOperation.READ),
+        ("c", {"snapshot": "true"}, RowOperation.READ),
     ],
 )
-def test_operations(op: str, source: dict[str, Any], operation: Operation) -> None:
+def test_operations(op: str, source: dict[str, Any], operation: RowOperation) -> None:
     change = read(envelope(op, **source))
     assert change is not None
     assert (change.operation, change.after) == (operation, ROW)
@@ -86,7 +86,7 @@ def test_operations(op: str, source: dict[str, Any], operation: Operation) -> No
 def test_a_deletion_with_and_without_the_row_before(before: Any) -> None:
     change = read(envelope("d", before=before, after=None))
     assert change is not None
-    assert (change.operation, change.key) == (Operation.DELETED, {"id": 2})
+    assert (change.operation, change.key) == (RowOperation.DELETED, {"id": 2})
     assert read(None) is None
 
 
@@ -161,9 +161,9 @@ def test_a_row_alone_is_deleted_by_its_mark_or_by_null() -> None:
     assert written is not None
     assert marked is not None
     assert null is not None
-    assert (written.operation, written.after, written.committed_at) == (Operation.WRITTEN, ROW, (AT_MS - 1) * 1000)
+    assert (written.operation, written.after, written.committed_at) == (RowOperation.WRITTEN, ROW, (AT_MS - 1) * 1000)
     assert written.position == "shop.public.posting:0:5"
-    assert marked.operation is null.operation is Operation.DELETED
+    assert marked.operation is null.operation is RowOperation.DELETED
     assert null.key == {"id": 2}
 
 
@@ -221,7 +221,7 @@ def avro_envelope() -> bytes:
 def test_avro_by_the_registry() -> None:
     change = read(avro_envelope(), key=framed(0, KEY_SCHEMA, {"id": 2}), registry=Registry(KEY_SCHEMA, VALUE_SCHEMA))
     assert change is not None
-    assert (change.table, change.key, change.operation) == ("public.posting", {"id": 2}, Operation.WRITTEN)
+    assert (change.table, change.key, change.operation) == ("public.posting", {"id": 2}, RowOperation.WRITTEN)
     assert change.after is not None
     assert change.after["amount"] == Decimal("12.50")
     assert change.after["at"] == datetime(2026, 7, 1, 12)

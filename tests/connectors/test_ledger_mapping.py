@@ -1,5 +1,6 @@
 """A mapping file that cannot work is an error that says where."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -66,3 +67,10 @@ def test_check_shows_what_a_mapping_does(bare_run: Run, tmp_path: Path) -> None:
     result = bare_run("ledger", "check", str(path))
     assert result.exit_code == 2
     assert "record is 'Plan'" in result.stderr
+
+
+def test_the_mapping_in_the_documents_works() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "connectors-ledger.md").read_text(encoding="utf-8")
+    (text,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    assert len(topics_of(parse_mapping(text))) == 2
+    Translator(parse_mapping(text))

@@ -257,6 +257,22 @@ def test_a_plan_without_a_version_of_its_own_is_counted(world: World) -> None:
     assert [(fact.plan_version, len(fact.installments)) for fact in facts] == [(1, 1), (2, 2), (3, 0), (4, 1)]
 
 
+@pytest.mark.parametrize(
+    ("part", "message"),
+    [
+        ({"installment_id": None, "amount_minor": 1, "due_date": "2026-07-01"}, "installment_id is null"),
+        ({"installment_id": "A", "amount_minor": 0, "due_date": "2026-07-01"}, "amount_minor is 0"),
+        ({"installment_id": "A", "amount_minor": 1, "due_date": None}, "due_date is null"),
+        ({"installment_id": "A", "amount_minor": 1}, "has no column 'due_date'"),
+        ({"installment_id": "A", "amount_minor": 1, "due_date": "soon"}, "not a date"),
+        ("x", "not a list of objects"),
+    ],
+)
+def test_installments_that_cannot_be_read(world: World, part: Any, message: str) -> None:
+    change = world.ledger.written("plan", {"id": 1, "charge": "O1", "parts": [part]})
+    assert message in world.refusal(change)
+
+
 def test_a_version_of_a_plan_that_is_deleted_is_not_understood() -> None:
     world = World(MAPPING.replace('installments = "parts"', 'installments = "parts"\nplan_version = "id"'))
     world.apply(world.ledger.written("plan", {"id": 2, "charge": "O1", "parts": "[]"}))

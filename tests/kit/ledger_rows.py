@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from connectors.ledger.changes import Change, Operation
+from connectors.ledger.changes import Change, RowOperation
 from connectors.ledger.mapping import LedgerMapping, parse_mapping
 from domain.facts import ObligationAdjusted, ObligationCharged, PaymentPosted, PostingReversed
 from domain.time import DAY
@@ -111,16 +111,16 @@ class Ledger:
         self._places = itertools.count(100)
 
     def written(self, table: str, row: dict[str, Any], *, at: int = NOW) -> Change:
-        return self._change(table, row, Operation.WRITTEN, at)
+        return self._change(table, row, RowOperation.WRITTEN, at)
 
     def read(self, table: str, row: dict[str, Any], *, at: int = NOW) -> Change:
-        return self._change(table, row, Operation.READ, at)
+        return self._change(table, row, RowOperation.READ, at)
 
     def deleted(self, table: str, row_id: object, *, at: int = NOW) -> Change:
-        return self._change(table, {"id": row_id}, Operation.DELETED, at)
+        return self._change(table, {"id": row_id}, RowOperation.DELETED, at)
 
-    def _change(self, table: str, row: dict[str, Any], operation: Operation, at: int) -> Change:
-        after = None if operation is Operation.DELETED else row
+    def _change(self, table: str, row: dict[str, Any], operation: RowOperation, at: int) -> Change:
+        after = None if operation is RowOperation.DELETED else row
         return Change(f"public.{table}", {"id": row["id"]}, operation, after, f"lsn={next(self._places)}", at)
 
 
@@ -150,8 +150,8 @@ def posted_by_payment(facts: Iterable[object]) -> dict[str, int]:
     for each in reversals.values():
         taken[each.posting_id] += each.amount_minor
     posted = Counter[str]()
-    for each in postings.values():
-        posted[each.payment_id] += each.amount_minor - taken[each.posting_id]
+    for one in postings.values():
+        posted[one.payment_id] += one.amount_minor - taken[one.posting_id]
     return {payment: amount for payment, amount in posted.items() if amount}
 
 
@@ -159,8 +159,9 @@ def reversed_too_often(facts: Iterable[object]) -> set[str]:
     """Postings that are reversed above their amount, or reversed and unknown."""
     postings = {fact.posting_id: fact.amount_minor for fact in facts if isinstance(fact, PaymentPosted)}
     taken = Counter[str]()
-    for fact in {fact.reversal_id: fact for fact in facts if isinstance(fact, PostingReversed)}.values():
-        taken[fact.posting_id] += fact.amount_minor
+    reversals = {fact.reversal_id: fact for fact in facts if isinstance(fact, PostingReversed)}
+    for each in reversals.values():
+        taken[each.posting_id] += each.amount_minor
     return {posting_id for posting_id, amount in taken.items() if amount > postings.get(posting_id, 0)}
 
 
