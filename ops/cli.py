@@ -23,6 +23,7 @@ COMMANDS = {
     "import": "ops.commands.import_files",
     "watch": "ops.commands.watch",
     "receive-webhooks": "ops.commands.receive_webhooks",
+    "ledger": "ops.commands.ledger",
     "read": "ops.commands.read",
     "exceptions": "ops.commands.exceptions",
     "dead-letters": "ops.commands.dead_letters",

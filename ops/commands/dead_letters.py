@@ -261,6 +261,15 @@ def verdict(settings: Settings, letter: Letter) -> list[str]:
             f"It is line {letter.headers.source_offset} of {text_or_hex(name)}, which was imported. Correct the line, "
             "or the options of its format, and import the file again; what is there already changes nothing."
         ]
+    if (
+        source is None
+        and letter.headers is not None
+        and letter.headers.error_class is DeadLetterClass.UNREADABLE_CHANGE
+    ):
+        return [
+            "It is a change of a ledger. Correct the row, or the mapping; the row counts once it changes again, or "
+            "with a new snapshot."
+        ]
     if source is None:
         return ["It names no input topic of this installation, so it can neither be decoded nor re-fed."]
     try:

@@ -16,6 +16,7 @@ from streams.settings.decisions import DecisionSettings
 from streams.settings.errors import SettingsError
 from streams.settings.http import NO_WEB_SERVER, HttpSettings, is_loopback
 from streams.settings.kafka import KafkaSettings
+from streams.settings.ledger import LedgerSettings
 from streams.settings.read_model import ReadModelSettings
 from streams.settings.topics import TopicSettings
 from streams.settings.webhooks import WebhookSettings
@@ -31,6 +32,7 @@ class Settings(
     DecisionSettings,
     DeadlineSettings,
     TopicSettings,
+    LedgerSettings,
     ReadModelSettings,
     WebhookSettings,
     HttpSettings,
