@@ -128,7 +128,8 @@ def test_a_deposit_that_people_have_accepted_is_not_waited_for() -> None:
     counted.apply(
         BreakDecided(
             event_id="d1", occurred_at=START + HOUR, decision_id="D1", action="ACCEPT", actor="ana",
-            break_class=one.break_class, drift_minor=-550, evidence=evidence_of(one.break_class, one.event_ids), **decision,
+            break_class=one.break_class, drift_minor=-550, evidence=evidence_of(one.break_class, one.event_ids),
+            **decision,
         ),
         BreakDecided(
             event_id="d2", occurred_at=START + 2 * HOUR, decision_id="D2", action="APPROVE", actor="ben",
