@@ -1,7 +1,7 @@
 """The rows of the catalogue for the breaks of payments, and for what payments and obligations have in common."""
 
 from domain.breaks.rules import BreakForm, BreakRule
-from domain.explain import obligation_remedies, payment_remedies, posting_remedies
+from domain.explain import obligation_remedies, payment_remedies, payout_remedies, posting_remedies
 from domain.records import BreakClass
 
 _RECORD = "No event withdraws a contradictory report, so this break stays open until somebody accepts it. "
@@ -181,9 +181,9 @@ PAYMENT_ROWS = (
                 title="Payout with amounts in two currencies",
                 expected="Lines and entries of the payout are in {currency}, as the payout is.",
                 missing="At least one is in another currency, and counts zero.",
-                advice="Find out which currency is right. An entry of another payout can be matched to that; the break "
-                "can be accepted.",
-                remedies=None,
+                advice="Find out which currency is right. Fee and net of a line are in its settlement_currency, if it "
+                "has one. An entry of another payout can be matched to that. Else accept the break.",
+                remedies=payout_remedies.currencies_agree,
             ),
         ),
     ),

@@ -66,9 +66,9 @@ PAYOUT_ROWS = (
         title="Bank booked another amount than paid out",
         expected="The entries of payout {payout} add up to the {expected} that {processor} paid out.",
         missing="They add up to {actual}: {difference} {over_or_under}.",
-        advice="Check whether another entry belongs to the payout, or one of these to another payout. If the bank took "
-        "a fee, accept the difference.",
-        remedies=payout_remedies.entry_is_booked,
+        advice="Check whether another entry belongs to the payout, or one of these to another payout, and match it. If "
+        "the bank took a fee, accept the difference.",
+        remedies=payout_remedies.deposits_add_up,
     ),
     BreakRule(
         break_class=BreakClass.DEPOSIT_AFTER_FAILURE,
@@ -84,7 +84,7 @@ PAYOUT_ROWS = (
         expected="Nothing of payout {payout} stays on the account, since it failed or was cancelled{due_by}.",
         missing="{actual} is on it.",
         advice="Ask {processor} whether the payout failed, and expect that the bank takes the money back.",
-        remedies=payout_remedies.entry_is_booked,
+        remedies=payout_remedies.deposit_goes_back,
     ),
     BreakRule(
         break_class=BreakClass.BANK_ENTRY_UNEXPLAINED,

@@ -7,7 +7,6 @@ from domain.explain.entries import TimelineEntry, entry_of
 from domain.explain.payment_story import OUTCOMES
 from domain.formatting import amount_text
 from domain.payouts.state import Line, Report, identities
-from domain.payouts.totals import add_up, open_to
 from domain.records import MatchedBy
 from domain.time import iso_date
 
@@ -43,9 +42,7 @@ def payout_story(context: PayoutContext) -> Iterator[TimelineEntry]:
             yield entry_of(context, accepted, source, text)
         elif isinstance(accepted, Line) and (shows_all or accepted.net_minor is None or accepted.conflict):
             yield entry_of(context, accepted, source, _line_text(context, identity, accepted))
-    group = open_to(state)
-    totals = add_up(state, None if group is None else group[0])
-    for one in () if totals is None else totals.entries:
+    for one in () if context.totals is None else context.totals.entries:
         amount = amount_text(one.entry.amount_minor, one.entry.currency)
         yield TimelineEntry(
             at=one.entry.occurred_at,
