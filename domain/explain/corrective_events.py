@@ -220,10 +220,12 @@ def _text(struct: type[InputFact], fields: dict[str, Any], currency: str) -> str
 
 
 def _payout_text(struct: type[InputFact], fields: dict[str, Any], of_amount: str) -> str:
-    payout = f"payout {fields['payout_id']} of {fields['processor']}" if "payout_id" in fields else "its payout"
+    payout = f"payout {fields['payout_id']} of {fields['processor']}" if "payout_id" in fields else "the right payout"
     account = f" on account {fields['account_id']}" if "account_id" in fields else ""
     if struct is PayoutReported:
-        return f"a PayoutReported {fields['status']}{of_amount}, {payout}"
+        other = fields.get("other_minor")
+        for_none = f", {amount_text(other, fields['currency'])} of it for no payment" if other else ""
+        return f"a PayoutReported {fields['status']}{of_amount}{for_none}, {payout}"
     entry = f" {fields['entry_id']}" if "entry_id" in fields else ""
     if struct is BankEntryBooked:
         return f"a BankEntryBooked{of_amount}{' as entry' * bool(entry)}{entry}{account}, naming {payout}"
@@ -235,7 +237,10 @@ def _outcome_text(fields: dict[str, Any], of_amount: str) -> str:
     if "outcome" not in fields:
         net = amount_text(fields["net_minor"], currency)
         return f"a ProcessorSettled that adds {net} to payout {fields['payout_id']} of {fields['processor']}"
-    payment = f" for payment {fields['payment_id']}" if "payment_id" in fields else " for the payment, named in it,"
+    if "payment_id" not in fields:
+        payment = " for the payment, named in it,"
+    else:
+        payment = "" if fields["payment_id"] is None else f" for payment {fields['payment_id']}"
     text = f"a ProcessorSettled {fields['outcome']}{of_amount}{payment}"
     if "processor" in fields:
         text += f" by {fields['processor']}"

@@ -230,7 +230,7 @@ def _in_currency(context: PayoutContext, currency: str, reference: str, name: st
 
 def entry_is_matched(context: BankEntryContext) -> Iterator[Candidate]:
     """Match the entry to one of the payouts that fit it, or to another one; or report which one it names."""
-    of_entry = {"account_id": context.account_id, "entry_id": context.entry_id}
+    of_entry: dict[str, Any] = {"account_id": context.account_id, "entry_id": context.entry_id}
     for candidate in context.mismatch.candidates[:LISTED_MAX]:
         processor, payout_id = parts_of_key(candidate)
         fields = of_entry | {"processor": processor, "payout_id": payout_id}

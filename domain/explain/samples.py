@@ -76,6 +76,8 @@ def sample_event(one: CorrectiveEvent, number: int, at: Micros) -> InputFact:
     values |= one.fields
     if one.struct in {BankEntryBooked, EntryMatched} and values["account_id"] is None:
         values["account_id"] = "\0account"
+    if one.struct in {BankEntryBooked, EntryMatched} and values["payout_id"] is None:
+        values["payout_id"] = f"\0payout_id {number}"
     if one.struct is ProcessorSettled and "net_minor" not in values:
         values["net_minor"] = values["gross_minor"] - (values["fee_minor"] or 0)
     return one.struct(**{name: values.get(name, f"\0{name} {number}") for name in one.struct.__struct_fields__})
