@@ -12,6 +12,7 @@ from simulator.cases import (
     PAYMENT_CASES,
 )
 from simulator.deciding import DECISION_CASES
+from simulator.payouts import BROKEN_PAYOUT_CASES, HARMLESS_PAYOUT_CASES, PAYOUT_CASES
 
 
 def default_payments() -> dict[str, float]:
@@ -24,6 +25,12 @@ def default_obligations() -> dict[str, float]:
     """Return the share of obligations of each case; the rest are only charged."""
     rates = dict.fromkeys(HARMLESS_OBLIGATION_CASES, 0.009) | dict.fromkeys(BROKEN_OBLIGATION_CASES, 0.006)
     return rates | {"plan_changed": 0.07, "deferred": 0.05, "deferred_beyond": 0.015, "adjusted": 0.05}
+
+
+def default_payouts() -> dict[str, float]:
+    """Return the share of payouts of each case; the rest are plain."""
+    rates = dict.fromkeys(HARMLESS_PAYOUT_CASES, 0.012) | dict.fromkeys(BROKEN_PAYOUT_CASES, 0.01)
+    return rates | {"unreported": 0.02, "matched_by_a_person": 0.02}
 
 
 def default_decisions() -> dict[str, float]:
@@ -39,6 +46,8 @@ class Anomalies:
     """PaymentCase -> share of payments; the names are those of PAYMENT_CASES."""
     obligations: Mapping[str, float] = field(default_factory=default_obligations)
     """ObligationCase -> share of obligations; the names are those of OBLIGATION_CASES."""
+    payouts: Mapping[str, float] = field(default_factory=default_payouts)
+    """PayoutCase -> share of payouts; the names are those of PAYOUT_CASES."""
     decisions: Mapping[str, float] = field(default_factory=default_decisions)
     """DecisionCase -> share of the injected breaks; the names are those of DECISION_CASES."""
     partial_months: float = 0.05
@@ -71,6 +80,7 @@ class Anomalies:
         """
         unknown = set(self.payments) - set(PAYMENT_CASES)
         unknown |= set(self.obligations) - set(OBLIGATION_CASES)
+        unknown |= set(self.payouts) - set(PAYOUT_CASES)
         unknown |= set(self.decisions) - set(DECISION_CASES)
         if unknown:
             raise ValueError(f"no such case: {', '.join(sorted(unknown))}")
@@ -81,6 +91,7 @@ class Anomalies:
             self,
             payments={name: rate * factor for name, rate in self.payments.items()},
             obligations={name: rate * factor for name, rate in self.obligations.items()},
+            payouts={name: rate * factor for name, rate in self.payouts.items()},
             bad_input=self.bad_input * factor,
         )
 
@@ -88,6 +99,7 @@ class Anomalies:
 NONE = Anomalies(
     payments={},
     obligations={},
+    payouts={},
     decisions={},
     partial_months=0,
     late_payers=0,

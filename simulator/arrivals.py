@@ -37,8 +37,8 @@ def restamped(rng: Random, recording: Recording, fact: InputFact) -> InputFact:
     )
     match again:
         case ProcessorSettled():
-            # What was not said before is filled in, and another reason is no conflict.
-            return msgspec.structs.replace(again, payout_id=again.payout_id or "PO-reported-later", reason_code=None)
+            # Another reason is no conflict.
+            return msgspec.structs.replace(again, reason_code=None)
         case PlanChanged():
             # The same installments listed in another order are the same plan.
             return msgspec.structs.replace(again, installments=again.installments[::-1])
@@ -80,11 +80,15 @@ def arrivals(recording: Recording, anomalies: Anomalies, facts: Iterable[tuple[I
     for fact, later in facts:
         topic, key = topic_and_key(fact)
         arrives_at = min(fact.occurred_at + later + lag(rng, anomalies), closes_at)
-        deliveries.append(Delivery(topic, key, arrives_at, fact))
+        told, again = fact, restamped(rng, recording, fact) if rng.random() < anomalies.restamped else None
+        if again is not None and isinstance(fact, ProcessorSettled) and rng.random() < 0.5:
+            # The payout is reported later: at the payout, only the record that names it is a line.
+            told = msgspec.structs.replace(fact, payout_id=None)
+        deliveries.append(Delivery(topic, key, arrives_at, told))
         if rng.random() < anomalies.redelivered:
             again_at = arrives_at + int(rng.uniform(1, 30) * (SECOND if rng.random() < 0.7 else HOUR))
-            deliveries.append(Delivery(topic, key, min(again_at, closes_at), fact))
-        if rng.random() < anomalies.restamped:
+            deliveries.append(Delivery(topic, key, min(again_at, closes_at), told))
+        if again is not None:
             again_at = arrives_at + int(rng.uniform(1, 30) * MINUTE)
-            deliveries.append(Delivery(topic, key, min(again_at, closes_at), restamped(rng, recording, fact)))
+            deliveries.append(Delivery(topic, key, min(again_at, closes_at), again))
     return deliveries

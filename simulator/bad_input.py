@@ -192,7 +192,7 @@ def bad_input(rng: Random, hosts: list[Delivery], count: int) -> list[Delivery]:
         kind = KINDS[turn % len(KINDS)]
         turn += 1
         # A rule about one rare record may find no host at all in a small scenario: after some tries its turn passes.
-        for _ in range(200):
+        for _ in range(2_000):
             # Most rules are about one type of record, and the rare types would hardly be found among all records.
             among = hosts if kind in BROKEN_BYTES else by_type[rng.choice(kinds_of_host)]
             delivery = spoiled(rng, rng.choice(among), kind)

@@ -10,8 +10,10 @@ from random import Random
 from typing import Any
 
 from domain.facts import (
+    BankEntryBooked,
     BreakDecided,
     DecisionAction,
+    EntryMatched,
     InputFact,
     ObligationAdjusted,
     ObligationCancelled,
@@ -20,6 +22,7 @@ from domain.facts import (
     PaymentInitiated,
     PaymentPosted,
     PaymentReassigned,
+    PayoutReported,
     PlanChanged,
     PostingReversed,
     ProcessorSettled,
@@ -37,12 +40,17 @@ PEOPLE = ("ana", "bo", "chidi", "dewi")
 
 
 class Files:
-    """The facts by payment, obligation and reference: what a break of a key depends on."""
+    """The facts by payment, obligation, reference and payout: what a break of a key depends on."""
 
     def __init__(self, facts: Iterable[InputFact]) -> None:
         self.by_payment: defaultdict[str, list[InputFact]] = defaultdict(list)
         self.by_obligation: defaultdict[str, list[InputFact]] = defaultdict(list)
         self.by_reference: defaultdict[str, list[InputFact]] = defaultdict(list)
+        self.by_payout: defaultdict[str, list[InputFact]] = defaultdict(list)
+        """The lines."""
+        self.of_the_bank: list[InputFact] = []
+        """Reports and entries: they may be matched to each other."""
+        self.entries: set[str] = set()
         self.payments_of: defaultdict[str, set[str]] = defaultdict(set)
         """The payments with an allocation for, or a posting to, an obligation, ever."""
         self.references_of: defaultdict[str, set[str]] = defaultdict(set)
@@ -71,7 +79,15 @@ class Files:
                 self.by_payment[fact.payment_id].append(fact)
             case ReferenceAssigned():
                 self.claim(fact.payment_id, two_parts(fact.processor, fact.processor_reference), fact)
+            case PayoutReported():
+                self.of_the_bank.append(fact)
+                self.by_payout.setdefault(two_parts(fact.processor, fact.payout_id), [])
+            case BankEntryBooked() | EntryMatched():
+                self.of_the_bank.append(fact)
+                self.entries.add(two_parts(fact.account_id, fact.entry_id))
             case ProcessorSettled():
+                if fact.payout_id is not None:
+                    self.by_payout[two_parts(fact.processor, fact.payout_id)].append(fact)
                 if fact.payment_id is None:
                     self.by_reference[two_parts(*attempt_key(fact))].append(fact)
                 else:
@@ -91,7 +107,9 @@ class Files:
         self.by_reference[reference].append(fact)
 
     def about(self, key: str) -> list[InputFact]:
-        """Return each fact that a break of that payment, obligation or reference may depend on, once, in order."""
+        """Return each fact that a break of that key may depend on, once, in order."""
+        if key in self.by_payout or key in self.entries:
+            return list(dict.fromkeys([*self.by_payout.get(key, ()), *self.of_the_bank]))
         payments = {key} | self.payments_of.get(key, set())
         facts = [*self.by_obligation.get(key, ()), *self.by_reference.get(key, ())]
         for payment_id in sorted(payments):

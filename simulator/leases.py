@@ -40,6 +40,11 @@ PROCESSORS: dict[Method, str] = {
 }
 
 
+def payout_of(processor: str, currency: str, day: Day) -> str:
+    """Return the payout of what a processor moved on a day in a currency."""
+    return f"PO-{processor}-{currency}-{day}"
+
+
 class Lease(msgspec.Struct, frozen=True, gc=False):
     """A tenant's contract for a home."""
 

@@ -11,7 +11,7 @@ import msgspec
 from domain.facts import Method, Outcome, PaymentInitiated, PaymentPosted, PostingReversed, ProcessorSettled
 from domain.time import DAY, HOUR, MINUTE, SECOND, Micros
 from simulator.banking import banking_day_after, calendar_of, local_day, start_of_day
-from simulator.leases import PROCESSORS
+from simulator.leases import PROCESSORS, payout_of
 from simulator.recording import Recording
 
 ACH_RETURNS = ("R01", "R02", "R03", "R08", "R09", "R10", "R16", "R29")
@@ -104,6 +104,7 @@ class PaymentScript:
         """
         amount = intent.amount_minor if gross is None else gross
         fee = fee_of(intent.method, amount) if outcome == "SETTLED" else 0
+        sign = 1 if outcome == "SETTLED" or outcome.endswith("_REVERSED") else -1
         settled = outcome == "SETTLED"
         day = local_day(at, calendar_of(intent.currency).zone)
         record = ProcessorSettled(
@@ -115,13 +116,17 @@ class PaymentScript:
             outcome=outcome,
             gross_minor=amount,
             fee_minor=fee,
-            net_minor=amount - fee + net_off,
+            net_minor=0 if outcome == "FAILED" else sign * (amount - fee) + net_off,
             currency=currency or intent.currency,
             reason_code=reason,
-            payout_id=f"PO-{PROCESSORS[intent.method]}-{day}" if settled else None,
+            payout_id=None,
             value_date=day if settled else None,
         )
-        return self.recording.record(msgspec.structs.replace(record, **fields) if fields else record)
+        record = msgspec.structs.replace(record, **fields) if fields else record
+        if outcome != "FAILED" and "payout_id" not in fields:
+            line_currency = record.settlement_currency or record.currency
+            record = msgspec.structs.replace(record, payout_id=payout_of(record.processor, line_currency, day))
+        return self.recording.record(record)
 
     def settle(self, intent: Intent, gross: int | None = None) -> Micros:
         """Record that the payment settled in time; returns when."""

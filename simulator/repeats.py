@@ -6,6 +6,8 @@ import msgspec
 
 from domain.facts import Allocation, Outcome
 from domain.time import DAY, HOUR, MINUTE, SECOND
+from simulator.banking import calendar_of, local_day
+from simulator.leases import payout_of
 from simulator.payments import FOREIGN, Intent, PaymentCase, PaymentScript, by, plain
 
 SMALLEST = 100
@@ -88,16 +90,14 @@ def fee_told_later(script: PaymentScript, intent: Intent) -> None:
     """The settlement is reported first, its fee, payout and value date days later."""
     script.initiate(intent)
     at = script.settles_at(intent)
-    late: dict[str, Any] = {
-        "event_id": script.recording.event_id(),
-        "occurred_at": at + script.recording.between(1 * DAY, 4 * DAY),
-    }
+    told_at = at + script.recording.between(1 * DAY, 4 * DAY)
+    late: dict[str, Any] = {"event_id": script.recording.event_id(), "occurred_at": told_at}
     first = script.outcome(intent, "SETTLED", at, fee_minor=None, net_minor=None, payout_id=None, value_date=None)
     fee = max(1, first.gross_minor // 100)
     told: dict[str, Any] = {
         "fee_minor": fee,
         "net_minor": first.gross_minor - fee,
-        "payout_id": f"PO-late-{intent.method}",
+        "payout_id": payout_of(first.processor, intent.currency, local_day(told_at, calendar_of(intent.currency).zone)),
     }
     script.recording.record(msgspec.structs.replace(first, **late, **told))
     script.post(intent, at)

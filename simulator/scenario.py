@@ -20,6 +20,7 @@ from simulator.deliver import Delivery
 from simulator.leases import METHOD_SHARES, METHODS, Draft, make_draft, make_lease
 from simulator.obligations import Ledger, charged
 from simulator.payments import UNPAID_PAYMENTS, Intent, PaymentScript, by, last_day, plain
+from simulator.payouts import pay_out
 from simulator.recording import Recording
 
 DEFAULT_START = date(2026, 6, 1)
@@ -39,7 +40,7 @@ class Scenario:
     deliveries: tuple[Delivery, ...]
     """In the order of arrival."""
     injected: dict[str, frozenset[str]]
-    """Break class -> the keys (payments, obligations, references) with an injected break of that class."""
+    """Break class -> the keys (of payments, obligations, references, payouts, bank entries) with an injected break."""
     accepted: dict[str, frozenset[str]]
     """Break class -> the keys with an injected break of that class that people have accepted: it is not open."""
     obligations: int
@@ -158,7 +159,7 @@ def simulate(
 ) -> Scenario:
     """Simulate `obligations` charges over `months` months from the month of `start`, with payments and breaks.
 
-    The same arguments make the same scenario, byte for byte. About 13 events an obligation. No truth is worked out
+    The same arguments make the same scenario, byte for byte. About 14 events an obligation. No truth is worked out
     here, so that large scenarios cost only their events.
 
     Raises:
@@ -177,6 +178,7 @@ def simulate(
         lease = leases[number % len(leases)]
         partial = rng.random() < anomalies.partial_months
         month.add_obligation(make_draft(rng, lease, first_of_month(start, number // len(leases)), partial=partial))
+    pay_out(recording, lambda: picked(rng, anomalies.payouts))
     deliveries = arrivals(recording, anomalies, recording.facts)
     known = [delivery.fact for delivery in deliveries if delivery.fact is not None]
     decisions = decisions_about(recording, known, lambda: picked(rng, anomalies.decisions))

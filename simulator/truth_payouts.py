@@ -1,6 +1,6 @@
 """Payouts and bank entries (contract section 11): the lines, what the processor reports, and what the bank booked."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -22,6 +22,9 @@ from simulator.truth_facts import (
 
 PayoutName = tuple[str, str]
 """Processor and payout_id."""
+
+Terms = tuple[str | None, str, int]
+"""Account, currency and amount."""
 
 LATER_AT_ONE_INSTANT = ("PAID", "FAILED", "CANCELLED")
 
@@ -138,17 +141,23 @@ def bring_together(payouts: dict[str, Payout], entries: dict[str, BankEntry]) ->
     waiting = [payout for payout in payouts.values() if not payout.entries and "PAID" in payout.reports]
     nameless.sort(key=lambda entry: (entry.booked.booking_date, entry.booked.entry_id))
     waiting.sort(key=lambda payout: (payout.reports["PAID"].arrival_date, payout.name[1], payout.name[0]))
+    by_terms: defaultdict[Terms, list[Payout]] = defaultdict(list)
+    for payout in waiting:
+        by_terms[terms_of(payout.reports["PAID"])].append(payout)
+
+    def fitting_to(entry: BankEntry) -> list[Payout]:
+        return [payout for payout in by_terms.get(terms_of(entry.booked), ()) if fits(entry, payout)]
+
     for entry in nameless:
-        fitting = [payout for payout in waiting if not payout.entries and fits(entry, payout)]
+        fitting = [payout for payout in fitting_to(entry) if not payout.entries]
         same_reference = [payout for payout in fitting if has_reference_of(entry, payout)]
         if same_reference:
             join(entry, same_reference[0], "reference")
     left_entries = [entry for entry in nameless if entry.payout is None]
-    left_payouts = [payout for payout in waiting if not payout.entries]
-    pairs = [(entry, payout) for entry in left_entries for payout in left_payouts if fits(entry, payout)]
-    for entry in left_entries:
-        its_payouts = [payout for other, payout in pairs if other is entry]
-        if len(its_payouts) == 1 and sum(payout is its_payouts[0] for _, payout in pairs) == 1:
+    left = [(entry, [payout for payout in fitting_to(entry) if not payout.entries]) for entry in left_entries]
+    wanted = Counter(payout.key for _, its_payouts in left for payout in its_payouts)
+    for entry, its_payouts in left:
+        if len(its_payouts) == 1 and wanted[its_payouts[0].key] == 1:
             join(entry, its_payouts[0], "amount")
         else:
             entry.candidates = [payout.key for payout in its_payouts]
@@ -160,16 +169,14 @@ def join(entry: BankEntry, payout: Payout, matched_by: str) -> None:
     entry.payout, entry.matched_by = payout.name, matched_by
 
 
+def terms_of(fact: BankEntryBooked | PayoutReported) -> Terms:
+    """Return what an entry and a payout that fit each other have in common."""
+    return fact.account_id, fact.currency, fact.amount_minor
+
+
 def fits(entry: BankEntry, payout: Payout) -> bool:
-    """Return whether account, currency, amount and day of the entry are those of the PAID."""
-    booked, paid = entry.booked, payout.reports["PAID"]
-    days_after = booked.booking_date - paid.arrival_date
-    return (booked.account_id, booked.currency, booked.amount_minor, -1 <= days_after <= 5) == (
-        paid.account_id,
-        paid.currency,
-        paid.amount_minor,
-        True,
-    )
+    """Return whether the entry's day is within those of the PAID, whose terms it has."""
+    return -1 <= entry.booked.booking_date - payout.reports["PAID"].arrival_date <= 5
 
 
 def has_reference_of(entry: BankEntry, payout: Payout) -> bool:

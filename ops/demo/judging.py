@@ -50,6 +50,7 @@ class Judge:
             topics.PAYMENT_RECONCILIATIONS: self.truth.payments,
             topics.OBLIGATION_RECONCILIATIONS: self.truth.obligations,
             topics.REFERENCE_RECONCILIATIONS: self.truth.references,
+            topics.PAYOUT_RECONCILIATIONS: self.truth.payouts,
             topics.MISMATCH_ALERTS: {**self.truth.open_breaks, **self.truth.accepted_breaks},
             topics.LATE_PAYMENT_ALERTS: self.truth.live_alerts,
         }

@@ -1,4 +1,4 @@
-"""The demo's report: the results beside the truth, three alerts in words, and the verdict."""
+"""The demo's report: the results beside the truth, three alerts in words, the verdict, and where the money is."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -15,8 +15,18 @@ from domain.breaks.model import Break
 from domain.explain.descriptions import describe_alone
 from domain.formatting import amount_text, instant_text
 from domain.policy import Policy
-from domain.records import BreakClass, DecisionState, LateStage, ObligationStatus, PaymentStatus, ReferenceStatus
+from domain.records import (
+    BreakClass,
+    DecisionState,
+    LateStage,
+    MatchedBy,
+    ObligationStatus,
+    PaymentStatus,
+    PayoutStatus,
+    ReferenceStatus,
+)
 from ops.demo.judging import Judgement
+from ops.demo.money import whereabouts
 from simulator.scenario import Scenario
 from simulator.truth_facts import Row
 
@@ -49,6 +59,20 @@ REFERENCE_WORDS = {
     ReferenceStatus.HELD: "by a payment",
     ReferenceStatus.SUSPENSE: "by nobody",
     ReferenceStatus.CLAIMED_TWICE: "by two payments",
+}
+PAYOUT_WORDS = {
+    PayoutStatus.EXCEPTION: "a break is open",
+    PayoutStatus.COLLECTING: "not reported yet",
+    PayoutStatus.FAILED: "did not arrive",
+    PayoutStatus.CANCELLED: "not made",
+    PayoutStatus.RECONCILED: "on the account",
+    PayoutStatus.IN_TRANSIT: "under way",
+}
+MATCHED_WORDS = {
+    MatchedBy.NAMED: "names the payout",
+    MatchedBy.REFERENCE: "has its reference",
+    MatchedBy.AMOUNT: "fits it alone",
+    MatchedBy.PERSON: "by a person",
 }
 DECISION_WORDS = {
     DecisionState.ACKNOWLEDGED: "seen",
@@ -101,6 +125,15 @@ def show(console: Console, scenario: Scenario, judgement: Judgement, pace: str) 
         )
     )
     console.print()
+    console.print(
+        _beside(
+            _counts("Payouts", "status", PAYOUT_WORDS, _by("status", found.payouts), _by("status", truth.payouts)),
+            _counts(
+                "Bank entries of payouts", "matched by", MATCHED_WORDS, _matched(found.payouts), _matched(truth.payouts)
+            ),
+        )
+    )
+    console.print()
     console.print(_breaks(scenario, judgement))
     console.print()
     console.print(
@@ -123,10 +156,18 @@ def show(console: Console, scenario: Scenario, judgement: Judgement, pace: str) 
     console.print(Text(pace))
     console.print()
     _verdict(console, judgement)
+    money = whereabouts(found.payouts.values(), found.open_breaks.values())
+    if money is not None:
+        console.print()
+        console.print(Text(money.text))
 
 
 def _by(name: str, rows: Mapping[str, Row]) -> Counter[str]:
     return Counter(row[name] for row in rows.values())
+
+
+def _matched(payouts: Mapping[str, Row]) -> Counter[str]:
+    return Counter(entry["matched_by"] for row in payouts.values() for entry in row["entries"])
 
 
 def _by_decision(*breaks: Mapping[str, Row]) -> Counter[str]:
@@ -230,7 +271,8 @@ def _break_text(alert: Row) -> str:
         event_ids=(),
     )
     described = describe_alone(alert["key_kind"], mismatch, Policy())
-    return f"{alert['key_kind'].capitalize()} {alert['key']}: {described.title}. {described.missing} {described.advice}"
+    kind = alert["key_kind"].replace("_", " ").capitalize()
+    return f"{kind} {alert['key']}: {described.title}. {described.missing} {described.advice}"
 
 
 def _late_text(alert: Row) -> str:
@@ -247,15 +289,27 @@ def _late_text(alert: Row) -> str:
 def _verdict(console: Console, judgement: Judgement) -> None:
     truth, differences = judgement.truth, judgement.differences
     rows = sum(
-        map(len, (truth.payments, truth.obligations, truth.references, truth.open_breaks, truth.accepted_breaks))
-    ) + len(truth.live_alerts)
+        map(
+            len,
+            (
+                truth.payments,
+                truth.obligations,
+                truth.references,
+                truth.payouts,
+                truth.open_breaks,
+                truth.accepted_breaks,
+                truth.live_alerts,
+            ),
+        )
+    )
     if judgement.is_exact:
         console.print(
             Group(
                 Text("EXACT", style="bold green"),
                 Text(
-                    f"All {rows:,} payments, obligations, references, open and accepted breaks and late alerts equal "
-                    "the simulator's own evaluation of the contract, field by field, and there are no others. "
+                    f"All {rows:,} payments, obligations, references, payouts, open and accepted breaks and late "
+                    "alerts equal the simulator's own evaluation of the contract, field by field, and there are no "
+                    "others. "
                     f"All {sum(truth.dead_letters.values()):,} dead letters are the bad records, byte for byte."
                 ),
             )

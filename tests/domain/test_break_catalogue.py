@@ -99,9 +99,9 @@ def rows_of_the_contract() -> set[Row]:
     found = set()
     key_kind = subject = ""
     for line in page[page.index("\n## 7. ") :].splitlines():
-        heading = re.match(r"(Payment|Obligation|Reference)-keyed\b(?!,)", line)
+        heading = re.match(r"(Payment|Obligation|Reference|Payout|Bank-entry)-keyed\b(?!,)", line)
         if heading or line.startswith("#"):
-            key_kind = heading[1].lower() if heading else ""
+            key_kind = heading[1].lower().replace("-", "_") if heading else ""
         elif key_kind and line.startswith("| ") and not line.startswith("| subject "):
             cells = [cell.strip() for cell in line.strip("|").split(" | ")]
             subject = cells[0] or subject

@@ -15,7 +15,15 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 from rich.console import Console
 
-from domain.records import DecisionState, LateStage, ObligationStatus, PaymentStatus, ReferenceStatus
+from domain.records import (
+    DecisionState,
+    LateStage,
+    MatchedBy,
+    ObligationStatus,
+    PaymentStatus,
+    PayoutStatus,
+    ReferenceStatus,
+)
 from domain.time import DAY
 from ops.commands import demo
 from ops.console import Failure
@@ -23,6 +31,7 @@ from ops.demo import rendering
 from ops.demo.deployment import broker_variables, demo_deployment
 from ops.demo.following import DeadLetterRecord, Follower
 from ops.demo.judging import Judge, Judgement
+from ops.demo.money import Whereabouts, whereabouts
 from simulator.deliver import value_of
 from simulator.scenario import Scenario, simulate
 from streams import topics
@@ -49,6 +58,7 @@ def test_a_month_is_exact_whatever_the_users_settings_say() -> None:
     assert process.returncode == 0, out + err
     assert "\nEXACT\n" in out
     assert "NOT EXACT" not in out
+    assert re.search(r"Of USD [\d,.]+ collected, .* is under\s+way, .* belongs to no\s+payout\.\s*$", out, re.DOTALL)
     assert len(re.findall(r"^ - \S", out, re.MULTILINE)) == 3
     assert re.search(r"events in, [\d,]+ records out in [\d.]+ s: [\d,]+ events/s", out)
     assert max(map(len, out.splitlines())) <= rendering.WIDTH
@@ -176,15 +186,45 @@ def test_every_status_and_stage_has_a_description() -> None:
     assert set(rendering.PAYMENT_WORDS) == set(PaymentStatus)
     assert set(rendering.OBLIGATION_WORDS) == set(ObligationStatus)
     assert set(rendering.REFERENCE_WORDS) == set(ReferenceStatus)
+    assert set(rendering.PAYOUT_WORDS) == set(PayoutStatus)
+    assert set(rendering.MATCHED_WORDS) == set(MatchedBy)
     assert set(rendering.DECISION_WORDS) == set(DecisionState)
     assert set(rendering.STAGE_WORDS) == set(LateStage)
+
+
+def payout(**changes: Any) -> dict[str, Any]:
+    row = {"currency": "USD", "lines_minor": 10_000, "other_minor": -100, "deposited_minor": 9_900}
+    return {**row, "status": "reconciled", **changes}
+
+
+def test_the_last_line_says_where_the_money_is() -> None:
+    payouts = [
+        payout(),
+        payout(status="in_transit", deposited_minor=0),
+        payout(status="collecting", other_minor=0, deposited_minor=0),
+        payout(status="failed", deposited_minor=0),
+        payout(status="exception", deposited_minor=9_000),
+        payout(currency="EUR", status="exception", deposited_minor=0),
+    ]
+    entry = {"class": "bank_entry_unexplained", "currency": "USD", "actual_minor": 555}
+    breaks = [entry, {**entry, "currency": "EUR"}, {**entry, "class": "deposit_missing"}]
+    found = whereabouts(payouts, breaks)
+    assert found == Whereabouts("USD", 49_600, 18_900, 29_800, 900, 555)
+    assert found.text == (
+        "Of USD 496.00 collected, net of fees, USD 189.00 is on the account, USD 298.00 is under way, USD 9.00 nobody "
+        "can explain; USD 5.55 on the account belongs to no payout."
+    )
+    assert whereabouts([], breaks) is None
 
 
 def test_top_alerts_are_three_and_none_where_nothing_is_open(scenario: Scenario, at: int) -> None:
     judge, follower = Judge(scenario, at, load({})), reconciled(scenario, at)
     sentences = rendering.top_alerts(judge.judge(follower))
     assert len(sentences) == 3
-    assert len({re.search(r"[PO]-\S+", sentence)[0] for sentence in sentences if re.search(r"[PO]-\S+", sentence)}) == 3  # type: ignore[index]
+    about = [
+        re.match(r"(?:Payment|Obligation|Reference|Payout|Bank entry|Installment) (\S+)", each) for each in sentences
+    ]
+    assert len({found[1] for found in about if found is not None}) == 3
     follower.last[topics.MISMATCH_ALERTS].clear()
     assert all(sentence.startswith("Installment ") for sentence in rendering.top_alerts(judge.judge(follower)))
     follower.last[topics.LATE_PAYMENT_ALERTS].clear()

@@ -8,7 +8,9 @@ from functools import cache
 import pytest
 
 from domain.facts import (
+    BankEntryBooked,
     BreakDecided,
+    EntryMatched,
     Fact,
     InputFact,
     ObligationAdjusted,
@@ -17,6 +19,7 @@ from domain.facts import (
     ObligationReinstated,
     PaymentInitiated,
     PaymentReassigned,
+    PayoutReported,
     ProcessorSettled,
     ReferenceAssigned,
 )
@@ -28,13 +31,16 @@ from simulator.cases import (
     HARMLESS_PAYMENT_CASES,
 )
 from simulator.deciding import DECISION_CASES
+from simulator.payouts import BROKEN_PAYOUT_CASES, HARMLESS_PAYOUT_CASES
 from simulator.scenario import Scenario, simulate
 from simulator.truth import truth
 
 FOLLOWS = {
     "duplicate_settlement": {"overpayment", "posting_amount_mismatch"},
     "settlement_amount_mismatch": {"overpayment"},
+    "settled_for_two": {"conflicting_fact"},
     "conflicting_payment_fact": {
+        "conflicting_fact",
         "posting_over_reversed",
         "posting_amount_mismatch",
         "settlement_amount_mismatch",
@@ -50,9 +56,8 @@ FOLLOWS = {
 
 @cache
 def only(kind: str, name: str) -> Scenario:
-    """A month in which about every third payment or obligation is of that case, and nothing else goes wrong."""
-    of_payments, of_obligations = ({name: 0.34} if kind == about else {} for about in ("payments", "obligations"))
-    return simulate(11, 90, anomalies=replace(NONE, payments=of_payments, obligations=of_obligations))
+    """A month in which about every third payment, obligation or payout is of that case, and all others are plain."""
+    return simulate(11, 90, anomalies=replace(NONE, **{kind: {name: 0.34}}))
 
 
 def found(made: Scenario) -> set[tuple[str, str]]:
@@ -79,6 +84,17 @@ def test_a_broken_payment_ends_in_the_breaks_that_it_injects(name: str) -> None:
 @pytest.mark.parametrize("name", BROKEN_OBLIGATION_CASES)
 def test_a_broken_obligation_ends_in_the_breaks_that_it_injects(name: str) -> None:
     check_broken(only("obligations", name), name)
+
+
+@pytest.mark.parametrize("name", HARMLESS_PAYOUT_CASES)
+def test_a_harmless_payout_ends_without_a_break(name: str) -> None:
+    made = only("payouts", name)
+    assert (made.injected, found(made)) == ({}, set())
+
+
+@pytest.mark.parametrize("name", BROKEN_PAYOUT_CASES)
+def test_a_broken_payout_ends_in_the_breaks_that_it_injects(name: str) -> None:
+    check_broken(only("payouts", name), name)
 
 
 def check_broken(made: Scenario, name: str) -> None:
@@ -121,6 +137,12 @@ MONTH = facts_of(simulate(1, 2_000))
         lambda fact: isinstance(fact, ObligationReinstated),
         lambda fact: isinstance(fact, BreakDecided) and fact.until is not None,
         lambda fact: isinstance(fact, BreakDecided) and fact.key_kind == "reference",
+        lambda fact: isinstance(fact, BreakDecided) and fact.key_kind == "payout",
+        lambda fact: isinstance(fact, BreakDecided) and fact.key_kind == "bank_entry",
+        lambda fact: isinstance(fact, PayoutReported) and fact.amount_minor < 0,
+        lambda fact: isinstance(fact, PayoutReported) and fact.account_id is None,
+        lambda fact: isinstance(fact, BankEntryBooked) and fact.reference is None and fact.payout_id is None,
+        lambda fact: isinstance(fact, EntryMatched),
     ],
 )
 def test_every_kind_of_record_occurs_in_a_month(is_one: Callable[[Fact], bool]) -> None:

@@ -19,12 +19,16 @@ from domain.records import (
     LateLifecycle,
     LatePaymentAlert,
     LateStage,
+    MatchedBy,
     MismatchAlert,
     ObligationReconciliation,
     ObligationStatus,
     Output,
     PaymentReconciliation,
     PaymentStatus,
+    PayoutEntryView,
+    PayoutReconciliation,
+    PayoutStatus,
     Posted,
     ReferenceReconciliation,
     ReferenceStatus,
@@ -69,6 +73,17 @@ def records_of(truth_: Truth) -> list[Output]:
             "open_breaks": tuple(truth_row["open_breaks"]),
         }
         records.append(ReferenceReconciliation(version=1, **row))
+    for truth_row in truth_.payouts.values():
+        row = {
+            **truth_row,
+            "status": PayoutStatus(truth_row["status"]),
+            "open_breaks": tuple(truth_row["open_breaks"]),
+            "entries": tuple(
+                PayoutEntryView(**{**entry, "matched_by": MatchedBy(entry["matched_by"])})
+                for entry in truth_row["entries"]
+            ),
+        }
+        records.append(PayoutReconciliation(version=1, **row))
     for lifecycle, rows in (
         (BreakLifecycle.UPDATED, truth_.open_breaks),
         (BreakLifecycle.ACCEPTED, truth_.accepted_breaks),
@@ -115,7 +130,7 @@ def test_a_perfect_service_has_no_difference() -> None:
 
 def test_a_perfect_service_read_as_json_has_no_difference() -> None:
     found = perfect()
-    kinds = (found.payments, found.obligations, found.references, found.breaks, found.alerts)
+    kinds = (found.payments, found.obligations, found.references, found.payouts, found.breaks, found.alerts)
     rows = [row for kind in kinds for row in kind.values()]
     lines = [as_json(row) for row in rows]
     assert lines != rows
@@ -128,6 +143,7 @@ def test_each_field_of_each_record_is_compared_with_the_truth() -> None:
         ("payments", TRUTH.payments),
         ("obligations", TRUTH.obligations),
         ("references", TRUTH.references),
+        ("payouts", TRUTH.payouts),
         ("breaks", TRUTH.open_breaks),
         ("breaks", TRUTH.accepted_breaks),
         ("alerts", TRUTH.live_alerts),

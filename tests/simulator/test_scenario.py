@@ -8,14 +8,25 @@ from functools import cache
 import msgspec
 import pytest
 
-from domain.facts import BreakDecided, ObligationCharged, PaymentInitiated, PaymentReassigned, ReferenceAssigned
+from domain.facts import (
+    BankEntryBooked,
+    BreakDecided,
+    EntryMatched,
+    ObligationCharged,
+    PaymentInitiated,
+    PaymentReassigned,
+    PayoutReported,
+    ReferenceAssigned,
+)
 from domain.records import (
     AgeingBucket,
     BreakClass,
     DecisionState,
     LateStage,
+    MatchedBy,
     ObligationStatus,
     PaymentStatus,
+    PayoutStatus,
     ReferenceStatus,
 )
 from domain.time import MINUTE
@@ -46,7 +57,7 @@ def test_one_seed_makes_one_scenario_byte_for_byte() -> None:
 
 def test_size_and_order() -> None:
     made = scenario(1)
-    assert 12 <= len(made.deliveries) / 2_000 <= 14
+    assert 13 <= len(made.deliveries) / 2_000 <= 15
     arrivals = [delivery.arrives_at for delivery in made.deliveries]
     assert arrivals == sorted(arrivals)
     assert arrivals[-1] <= made.closes_at
@@ -62,6 +73,9 @@ def test_every_class_stage_and_status_occurs(seed: int) -> None:
     assert {row["stage"] for row in truth_.live_alerts.values()} == {str(name) for name in LateStage}
     assert {row["status"] for row in truth_.payments.values()} == {str(name) for name in PaymentStatus}
     assert {row["status"] for row in truth_.obligations.values()} == {str(name) for name in ObligationStatus}
+    assert {row["status"] for row in truth_.payouts.values()} == {str(name) for name in PayoutStatus}
+    matched = {entry["matched_by"] for row in truth_.payouts.values() for entry in row["entries"]}
+    assert matched == {str(name) for name in MatchedBy}
     assert {row["ageing_bucket"] for row in truth_.obligations.values()} == {str(name) for name in AgeingBucket}
 
 
@@ -90,6 +104,8 @@ def test_a_clean_month_has_no_breaks_no_late_alerts_and_no_dead_letters() -> Non
     assert (made.injected, truth_.open_breaks, truth_.live_alerts, truth_.dead_letters) == ({}, {}, {}, {})
     assert {row["status"] for row in truth_.payments.values()} == {"reconciled"}
     assert {row["status"] for row in truth_.obligations.values()} == {"paid"}
+    assert {row["status"] for row in truth_.payouts.values()} == {"reconciled"}
+    assert all(row["deposited_minor"] == row["lines_minor"] + row["other_minor"] for row in truth_.payouts.values())
 
 
 def test_a_rate_moves_what_it_names_and_nothing_else() -> None:
@@ -121,7 +137,7 @@ def test_bad_input_of_every_kind_and_only_on_top_of_the_good() -> None:
 
 def test_a_broken_rule_differs_from_the_good_fact_it_was_made_of() -> None:
     good = [d.fact for d in scenario(1).deliveries if d.fact is not None and not d.is_bad]
-    rare = (BreakDecided, PaymentReassigned, ReferenceAssigned)
+    rare = (BankEntryBooked, BreakDecided, EntryMatched, PaymentReassigned, PayoutReported, ReferenceAssigned)
     facts = good[:9_000] + [fact for fact in good if isinstance(fact, rare)]
     for name, spoil in BROKEN_RULES.items():
         spoiled = [(fact, spoil(fact)) for fact in facts]
