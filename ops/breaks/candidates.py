@@ -7,11 +7,10 @@ from domain.payments.breaks import settlement_deadline
 from domain.payments.state import Initiation, PaymentState, outcomes
 from domain.policy import Policy
 from domain.time import DAY
+from ops.breaks.naming import names
 from ops.breaks.source import Json, PaymentSought, Proposal
 
 SHOWN_MAX = 5
-NAME_CHARACTERS_MIN = 3
-"""Shorter ids are in too many references."""
 WINDOW = 60 * DAY
 """A payment that was initiated longer before the record, or after it, is not proposed."""
 
@@ -50,16 +49,16 @@ def _proposed(payment_id: str, initiation: Initiation, sought: PaymentSought, po
             reasons.append("the record came within its settlement window")
         else:
             doubts.append(f"it was due to settle by {instant_text(settle_by)}")
-    named = [each for each in (payment_id, initiation.obligation_id, initiation.tenant_id) if _is_in(each, sought)]
+    named = [
+        each
+        for each in (payment_id, initiation.obligation_id, initiation.tenant_id)
+        if names(sought.processor_reference, each)
+    ]
     if named:
         reasons.append(f"{listed(named)} is in the reference")
     if initiation.processor_reference not in (None, sought.processor_reference):
         doubts.append(f"it names reference {initiation.processor_reference}")
     return Proposal("payment", payment_id, tuple(reasons), tuple(doubts))
-
-
-def _is_in(name: str, sought: PaymentSought) -> bool:
-    return len(name) >= NAME_CHARACTERS_MIN and name.casefold() in sought.processor_reference.casefold()
 
 
 def of_missing_settlements(alerts: Iterable[Json], sought: PaymentSought) -> list[Proposal]:

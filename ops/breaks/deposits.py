@@ -1,6 +1,5 @@
 """Payouts that an unexplained bank entry may be of, each with what speaks for it and against it. None is applied."""
 
-import re
 from collections.abc import Iterable
 
 from domain.bank_entries.state import Booking
@@ -9,13 +8,12 @@ from domain.ids import parts_of_key
 from domain.payouts.state import PayoutState
 from domain.payouts.totals import PayoutTotals, add_up, open_to
 from domain.time import Day, iso_date
+from ops.breaks.naming import names
 from ops.breaks.source import Json, Proposal
 
 SHOWN_MAX = 5
 DAYS_BEFORE, DAYS_AFTER = 5, 45
 """Of a payout with that amount: how long before its arrival, and after it, the bank may book it."""
-NAME_CHARACTERS_MIN = 3
-"""Shorter names are in too many texts."""
 
 
 def is_one(state: PayoutState, account_id: str, booking: Booking) -> bool:
@@ -77,12 +75,12 @@ def _proposal(state: PayoutState, account_id: str, booking: Booking) -> tuple[in
     processor, payout_id = parts_of_key(state.payout_key)
     left, what = _left(totals)
     fits_amount = left == booking.amount_minor and totals.currency == booking.currency
-    names = _names(totals, payout_id, booking)
+    named = _names(totals, payout_id, booking)
     arrival = None if totals.report is None else totals.report.arrival_date
     days = 0 if arrival is None else booking.booking_date - arrival
-    if not names and not (fits_amount and left and -DAYS_BEFORE <= days <= DAYS_AFTER):
+    if not named and not (fits_amount and left and -DAYS_BEFORE <= days <= DAYS_AFTER):
         return None
-    reasons = list(names)
+    reasons = list(named)
     doubts: list[str] = []
     if fits_amount:
         reasons.insert(0, f"{amount_text(left, totals.currency)} {what}")
@@ -93,7 +91,7 @@ def _proposal(state: PayoutState, account_id: str, booking: Booking) -> tuple[in
     if arrival is not None:
         near = -1 <= days <= 5
         (reasons if near else doubts).append(_day_text(arrival, days))
-    if _is_in(processor, booking):
+    if _is_in(processor, booking, whole=False):
         reasons.append(f"{processor} is in the text")
     account = None if totals.report is None else totals.report.account_id
     if account is not None:
@@ -124,15 +122,8 @@ def _names(totals: PayoutTotals, payout_id: str, booking: Booking) -> list[str]:
     return found
 
 
-def _is_in(name: str, booking: Booking) -> bool:
-    """Whether a name is in what the statement says, apart from case, blanks and punctuation."""
-    plain = _plain(name)
-    said = (booking.reference, booking.text)
-    return len(plain) >= NAME_CHARACTERS_MIN and any(plain in _plain(text) for text in said if text)
-
-
-def _plain(text: str) -> str:
-    return re.sub(r"[\W_]+", "", text).casefold()
+def _is_in(name: str, booking: Booking, *, whole: bool = True) -> bool:
+    return any(names(text, name, whole=whole) for text in (booking.reference, booking.text))
 
 
 def _day_text(arrival: Day, days: int) -> str:

@@ -20,6 +20,7 @@ from domain.ids import break_id
 from streams import topics
 from streams.codec.json_form import fact_from_json, instant_from_text, output_to_json
 from streams.partitioning import partition_of
+from streams.topology import TOPOLOGY
 from tables.store import TALLY_KEY
 from tests.kit.command_line import Run
 from tests.kit.documents import example_input
@@ -39,8 +40,8 @@ def parsed(stdout: str) -> list[dict[str, Any]]:
 def put_on(broker: str, driver: Driver) -> None:
     """Copy what the driver's worker wrote to a broker, changelogs to the partitions where a worker puts them."""
     producer = Producer({"bootstrap.servers": broker, "log_level": 2})
-    changelogs = (topics.PAYMENTS_CHANGELOG, topics.REFERENCES_CHANGELOG, topics.OBLIGATIONS_CHANGELOG)
-    for topic in (topics.MISMATCH_ALERTS, *changelogs):
+    changelogs = tuple(table.changelog for table in TOPOLOGY.tables)
+    for topic in (topics.MISMATCH_ALERTS, topics.PAYOUT_RECONCILIATIONS, *changelogs):
         name = f"here.{topic.name}"
         count = len(producer.list_topics(name, timeout=10).topics[name].partitions)
         for record in driver.world.broker.records(topic):

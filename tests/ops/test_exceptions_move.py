@@ -243,6 +243,8 @@ def test_only_payments_that_wait_for_that_money_are_proposed() -> None:
     assert first.doubts == ("it was due to settle by 2026-07-04 04:00 UTC",)
     too_late = PaymentSought("acme", "ch_9", 85_000, "USD", sought.at + 90 * DAY)
     assert candidates.of_payments(states, too_late, Policy()) == []
+    in_it = PaymentSought("acme", "rent/p1", 85_000, "USD", sought.at)
+    assert candidates.of_payments(states, in_it, Policy())[0].reasons[-1] == "P-1 is in the reference"
     named = states_of(read_facts("2026-07-01 15:00 P-1 initiated 850.00 CARD for O-1 ref ch_1"))
     assert candidates.of_payments(named, sought, Policy())[0].doubts == ("it names reference ch_1",)
 
