@@ -96,17 +96,18 @@ def _lines(payout: Json, lines_shown: int) -> Iterator[RenderableType]:
         counts = (
             "not known yet" if one["counts_minor"] is None else amount_text(one["counts_minor"], payout["currency"])
         )
-        _add_row(
-            table,
-            one["occurred_at"][:10],
+        names = (
             one["payment_id"] or "-",
             one["processor_reference"] + (f" ({one['movement_id']})" if one["movement_id"] else ""),
             one["outcome"] + (" (in conflict)" if one["conflicting"] else ""),
+        )
+        amounts = (
             amount_text(one["gross_minor"], one["currency"]),
             _amount_cell(one["fee_minor"], of_net),
             _amount_cell(one["net_minor"], of_net),
             counts,
         )
+        _add_row(table, one["occurred_at"][:10], *names, *amounts)
     yield Padding(table, (0, 0, 0, 2))
     left_out = items[lines_shown:]
     if left_out:

@@ -33,8 +33,7 @@ def scenario_breaks() -> list[tuple[str, Break]]:
                 for fact in expectation.facts:
                     world.apply(fact)
                 world.publish(expectation.now)
-                views = (world.payment_views, world.obligation_views, world.reference_views)
-                found += [(view.key_kind, one) for some in views for view in some.values() for one in view.breaks]  # type: ignore[attr-defined]
+                found += [(view.key_kind, one) for view in world.views() for one in view.breaks]
     return found
 
 
