@@ -58,7 +58,7 @@ class UnnamedPayout(msgspec.Struct, frozen=True, array_like=True, gc=False):
     bank_reference: str | None
 
 
-class Finding(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class MatchFinding(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What a match group found for an entry."""
 
     payout_key: str | None
@@ -161,7 +161,7 @@ class EntryMatch(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="EM
     bank_entry_key: str
     match_key: str
     revision: int
-    finding: Finding | None
+    finding: MatchFinding | None
 
     @property
     def receiver(self) -> str:

@@ -30,7 +30,7 @@ def account_of_currency(currency: str) -> str:
     return f"ACCT-{currency}"
 
 
-class Intent(msgspec.Struct, frozen=True, gc=False):
+class PayoutIntent(msgspec.Struct, frozen=True, gc=False):
     """A payout that a processor sets out to make."""
 
     processor: str
@@ -74,7 +74,9 @@ class PayoutScript:
         """Return a moment of that day in business hours of the currency's banks."""
         return start_of_day(day, calendar_of(currency).zone) + self.recording.between(8 * HOUR, 18 * HOUR)
 
-    def report(self, intent: Intent, status: PayoutOutcome = "PAID", days: int = 0, **fields: Any) -> PayoutReported:
+    def report(
+        self, intent: PayoutIntent, status: PayoutOutcome = "PAID", days: int = 0, **fields: Any
+    ) -> PayoutReported:
         """Record what the processor reports, some days after the usual one."""
         report = PayoutReported(
             event_id=self.recording.event_id(),
@@ -92,7 +94,7 @@ class PayoutScript:
         return self.recording.record(msgspec.structs.replace(report, **fields))
 
     def book(
-        self, intent: Intent, days: int = 0, *, names: bool = False, reference: str | None = None, **fields: Any
+        self, intent: PayoutIntent, days: int = 0, *, names: bool = False, reference: str | None = None, **fields: Any
     ) -> BankEntryBooked:
         """Record an entry, some days after the arrival date. It names the payout, has a reference, or says nothing."""
         self.booked += 1
@@ -113,7 +115,7 @@ class PayoutScript:
         )
         return self.recording.record(msgspec.structs.replace(entry, **fields))
 
-    def match(self, entry: BankEntryBooked, intent: Intent, after: Micros) -> Micros:
+    def match(self, entry: BankEntryBooked, intent: PayoutIntent, after: Micros) -> Micros:
         """Record that a person matched an entry to a payout; returns when."""
         at = after + self.recording.between(1 * HOUR, 20 * HOUR)
         self.recording.record(
@@ -130,7 +132,7 @@ class PayoutScript:
         )
         return at
 
-    def deposit(self, intent: Intent, days: int = 0, **fields: Any) -> BankEntryBooked:
+    def deposit(self, intent: PayoutIntent, days: int = 0, **fields: Any) -> BankEntryBooked:
         """Record an entry in one of the ways in which banks say what it is."""
         dice = self.rng.random()
         if dice < 0.2 and intent.is_alone:
@@ -145,7 +147,7 @@ class PayoutScript:
         self.recording.inject(break_class, key)
 
 
-PayoutCase = Callable[[PayoutScript, Intent], None]
+PayoutCase = Callable[[PayoutScript, PayoutIntent], None]
 
 
 def entry_key(entry: BankEntryBooked) -> str:
@@ -153,31 +155,31 @@ def entry_key(entry: BankEntryBooked) -> str:
     return two_parts(entry.account_id, entry.entry_id)
 
 
-def plain(script: PayoutScript, intent: Intent) -> None:
+def plain(script: PayoutScript, intent: PayoutIntent) -> None:
     """It is reported, and booked on its day."""
     script.report(intent)
     script.deposit(intent)
 
 
-def booked_first(script: PayoutScript, intent: Intent) -> None:
+def booked_first(script: PayoutScript, intent: PayoutIntent) -> None:
     """The bank books it a day before the arrival date."""
     script.report(intent)
     script.deposit(intent, -1)
 
 
-def booked_late(script: PayoutScript, intent: Intent) -> None:
+def booked_late(script: PayoutScript, intent: PayoutIntent) -> None:
     """The bank books it days after the arrival date: until then it is missing."""
     script.report(intent)
     script.deposit(intent, 5)
 
 
-def reported_late(script: PayoutScript, intent: Intent) -> None:
+def reported_late(script: PayoutScript, intent: PayoutIntent) -> None:
     """The report comes when the money has long been there."""
     script.report(intent, days=17)
     script.book(intent, names=True)
 
 
-def booked_in_two(script: PayoutScript, intent: Intent) -> None:
+def booked_in_two(script: PayoutScript, intent: PayoutIntent) -> None:
     """Two entries name it."""
     script.report(intent)
     first = intent.amount_minor // 3 or intent.amount_minor
@@ -186,12 +188,12 @@ def booked_in_two(script: PayoutScript, intent: Intent) -> None:
         script.book(intent, names=True, amount_minor=intent.amount_minor - first)
 
 
-def without_account(script: PayoutScript, intent: Intent) -> None:
+def without_account(script: PayoutScript, intent: PayoutIntent) -> None:
     """Nobody says where it goes, and no entry is waited for."""
     script.report(intent, account_id=None, bank_reference=None)
 
 
-def account_reported_later(script: PayoutScript, intent: Intent) -> None:
+def account_reported_later(script: PayoutScript, intent: PayoutIntent) -> None:
     """The webhook knows the amount, the report of the next day the account and the reference, too."""
     paid = script.report(intent, account_id=None, bank_reference=None)
     again = {"event_id": script.recording.event_id(), "occurred_at": paid.occurred_at + DAY}
@@ -201,18 +203,18 @@ def account_reported_later(script: PayoutScript, intent: Intent) -> None:
     script.deposit(intent)
 
 
-def payout_failed(script: PayoutScript, intent: Intent) -> None:
+def payout_failed(script: PayoutScript, intent: PayoutIntent) -> None:
     """The account refuses it, and nothing is booked."""
     script.report(intent)
     script.report(intent, "FAILED", days=2)
 
 
-def payout_cancelled(script: PayoutScript, intent: Intent) -> None:
+def payout_cancelled(script: PayoutScript, intent: PayoutIntent) -> None:
     """It is cancelled before it goes."""
     script.report(intent, "CANCELLED")
 
 
-def failed_and_taken_back(script: PayoutScript, intent: Intent) -> None:
+def failed_and_taken_back(script: PayoutScript, intent: PayoutIntent) -> None:
     """It is booked, fails, and the bank takes it back. Both entries name it: one that does ends every other match."""
     script.report(intent)
     script.book(intent, names=True)
@@ -220,7 +222,7 @@ def failed_and_taken_back(script: PayoutScript, intent: Intent) -> None:
     script.book(intent, 4, names=True, amount_minor=-intent.amount_minor)
 
 
-def matched_by_a_person(script: PayoutScript, intent: Intent) -> None:
+def matched_by_a_person(script: PayoutScript, intent: PayoutIntent) -> None:
     """The entry comes too late to be matched by its amount; a person sees what it is, sometimes at the second look."""
     script.report(intent)
     entry = script.book(intent, 8)
@@ -231,7 +233,7 @@ def matched_by_a_person(script: PayoutScript, intent: Intent) -> None:
     script.match(entry, intent, at + MINUTE)
 
 
-def short_pay(script: PayoutScript, intent: Intent) -> None:
+def short_pay(script: PayoutScript, intent: PayoutIntent) -> None:
     """The processor pays less than its lines add up to, and the bank books that."""
     less = shorter(script, intent)
     script.report(intent, amount_minor=less)
@@ -239,25 +241,25 @@ def short_pay(script: PayoutScript, intent: Intent) -> None:
     script.inject("payout_sum_mismatch", intent.key)
 
 
-def unreported(script: PayoutScript, intent: Intent) -> None:
+def unreported(script: PayoutScript, intent: PayoutIntent) -> None:
     """The lines name a payout that is never reported."""
     script.inject("payout_unreported", intent.key)
 
 
-def never_booked(script: PayoutScript, intent: Intent) -> None:
+def never_booked(script: PayoutScript, intent: PayoutIntent) -> None:
     """It never reaches the account."""
     script.report(intent)
     script.inject("deposit_missing", intent.key)
 
 
-def booked_short(script: PayoutScript, intent: Intent) -> None:
+def booked_short(script: PayoutScript, intent: PayoutIntent) -> None:
     """The bank books less than was paid out."""
     script.report(intent)
     script.book(intent, names=True, amount_minor=shorter(script, intent))
     script.inject("deposit_amount_mismatch", intent.key)
 
 
-def failed_and_kept(script: PayoutScript, intent: Intent) -> None:
+def failed_and_kept(script: PayoutScript, intent: PayoutIntent) -> None:
     """It is booked and fails, and the money stays."""
     script.report(intent)
     script.deposit(intent)
@@ -265,7 +267,7 @@ def failed_and_kept(script: PayoutScript, intent: Intent) -> None:
     script.inject("deposit_after_failure", intent.key)
 
 
-def unreadable(script: PayoutScript, intent: Intent) -> None:
+def unreadable(script: PayoutScript, intent: PayoutIntent) -> None:
     """The bank takes a fee of its own and says nothing of the payout: nobody can tell what the entry is."""
     script.report(intent)
     entry = script.book(intent, amount_minor=shorter(script, intent), text="MISC CREDIT")
@@ -273,7 +275,7 @@ def unreadable(script: PayoutScript, intent: Intent) -> None:
     script.inject("bank_entry_unexplained", entry_key(entry))
 
 
-def bank_fee(script: PayoutScript, intent: Intent) -> None:
+def bank_fee(script: PayoutScript, intent: PayoutIntent) -> None:
     """The bank charges its fee beside the payout: an entry that is none."""
     plain(script, intent)
     fee = -1_000 - script.rng.randint(1, 900)
@@ -281,7 +283,7 @@ def bank_fee(script: PayoutScript, intent: Intent) -> None:
     script.inject("bank_entry_unexplained", entry_key(entry))
 
 
-def alike(script: PayoutScript, intent: Intent) -> None:
+def alike(script: PayoutScript, intent: PayoutIntent) -> None:
     """Two reserves of one amount are released on one day, and the bank names neither."""
     plain(script, intent)
     amount = 60_000 + script.rng.randint(1, 90_000)
@@ -299,7 +301,7 @@ def alike(script: PayoutScript, intent: Intent) -> None:
         script.inject("bank_entry_unexplained", entry_key(entry))
 
 
-def booked_in_another_currency(script: PayoutScript, intent: Intent) -> None:
+def booked_in_another_currency(script: PayoutScript, intent: PayoutIntent) -> None:
     """The entry that names it is in another currency, and counts nothing."""
     script.report(intent)
     script.book(intent, names=True, currency="USD" if intent.currency == "CAD" else "CAD")
@@ -307,7 +309,7 @@ def booked_in_another_currency(script: PayoutScript, intent: Intent) -> None:
     script.inject("deposit_amount_mismatch", intent.key)
 
 
-def reported_in_two_versions(script: PayoutScript, intent: Intent) -> None:
+def reported_in_two_versions(script: PayoutScript, intent: PayoutIntent) -> None:
     """The report is sent again with another amount: the first one counts."""
     paid = script.report(intent)
     script.deposit(intent)
@@ -316,7 +318,7 @@ def reported_in_two_versions(script: PayoutScript, intent: Intent) -> None:
     script.inject("conflicting_fact", intent.key)
 
 
-def booked_in_two_versions(script: PayoutScript, intent: Intent) -> None:
+def booked_in_two_versions(script: PayoutScript, intent: PayoutIntent) -> None:
     """The statement of the next day has another booking date for the entry."""
     script.report(intent)
     entry = script.book(intent, names=True)
@@ -325,7 +327,7 @@ def booked_in_two_versions(script: PayoutScript, intent: Intent) -> None:
     script.inject("conflicting_fact", entry_key(entry))
 
 
-def shorter(script: PayoutScript, intent: Intent) -> int:
+def shorter(script: PayoutScript, intent: PayoutIntent) -> int:
     """Return another amount than the payout's, not 0."""
     less = intent.amount_minor - script.rng.randint(1, 4_000)
     return less or -1
@@ -359,10 +361,10 @@ BROKEN_PAYOUT_CASES: dict[str, PayoutCase] = {
 PAYOUT_CASES = {**HARMLESS_PAYOUT_CASES, **BROKEN_PAYOUT_CASES}
 
 
-def intents_of(recording: Recording, settlements: Iterable[ProcessorSettled]) -> list[Intent]:
+def intents_of(recording: Recording, settlements: Iterable[ProcessorSettled]) -> list[PayoutIntent]:
     """Return the payouts that have these lines, each with the net amounts that the processor knows."""
     rng = recording.rng
-    found: list[Intent] = []
+    found: list[PayoutIntent] = []
     for number, payout in enumerate(payouts_of(settlements, (), {}).values()):
         processor, payout_id = payout.name
         currency = line_currency(payout.lines[0])
@@ -371,7 +373,7 @@ def intents_of(recording: Recording, settlements: Iterable[ProcessorSettled]) ->
         other_minor = rng.choice(ACCOUNT_FEES)
         reported_on = banking_day_after(day + 1, 0, currency)
         found.append(
-            Intent(
+            PayoutIntent(
                 processor=processor,
                 payout_id=payout_id,
                 currency=currency,

@@ -12,7 +12,7 @@ import msgspec
 from domain.decisions import Decisions, apply_decision
 from domain.dedup import Accepted, merge
 from domain.facts import BankEntryBooked, BreakDecided, EntryMatched
-from domain.snapshots import BankEntryFact, EntryMatch, Finding
+from domain.snapshots import BankEntryFact, EntryMatch, MatchFinding
 from domain.time import Day, Micros
 
 
@@ -81,7 +81,7 @@ class SentFinding(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The latest snapshot of what a match group found."""
 
     revision: int
-    finding: Finding | None
+    finding: MatchFinding | None
 
 
 class BankEntryState(msgspec.Struct, array_like=True, gc=False):

@@ -18,7 +18,7 @@ from domain.decisions import decide
 from domain.ids import parts_of_key, two_part_key
 from domain.policy import Policy
 from domain.records import BreakClass, MatchedBy
-from domain.snapshots import EntryOfPayout, Finding, OpenEntry, PayoutEntry, UnnamedEntry, match_key
+from domain.snapshots import EntryOfPayout, MatchFinding, OpenEntry, PayoutEntry, UnnamedEntry, match_key
 from domain.time import FAR_FUTURE, FAR_PAST, Micros
 
 __all__ = ["BankEntryState", "BankEntryView", "apply", "new_bank_entry", "view"]
@@ -101,13 +101,13 @@ def group_of(state: BankEntryState, booking: Booking) -> str:
     return match_key(account_id, booking.currency, booking.amount_minor)
 
 
-def _finding(state: BankEntryState, group: str) -> Finding:
+def _finding(state: BankEntryState, group: str) -> MatchFinding:
     """What the match group found; nothing that another one found before counts."""
     sent = state.findings.get(group)
     return _NOTHING if sent is None or sent.finding is None else sent.finding
 
 
-_NOTHING = Finding(None, None)
+_NOTHING = MatchFinding(None, None)
 
 
 def _entry_of_payout(state: BankEntryState, booking: Booking, matched_by: MatchedBy) -> EntryOfPayout:
@@ -125,7 +125,7 @@ def _entry_of_payout(state: BankEntryState, booking: Booking, matched_by: Matche
 
 
 def _unexplained(
-    state: BankEntryState, booking: Booking, finding: Finding, now: Micros, policy: Policy
+    state: BankEntryState, booking: Booking, finding: MatchFinding, now: Micros, policy: Policy
 ) -> tuple[list[Break], Micros]:
     """An entry that belongs to no payout."""
     due_at = end_of_banking_day_after(booking.booking_date, policy.payout_deposit_banking_days, booking.currency)

@@ -12,7 +12,7 @@ from domain.explain.corrective_events import Candidate, CorrectiveEvent
 from domain.facts import BankEntryBooked, EntryMatched, PayoutOutcome, PayoutReported, ProcessorSettled
 from domain.formatting import amount_text, counted, listed
 from domain.ids import parts_of_key
-from domain.payouts.state import Line, Report
+from domain.payouts.state import Line, PayoutReport
 from domain.payouts.totals import EntryLine, PayoutTotals
 from domain.records import MatchedBy
 
@@ -55,7 +55,7 @@ def _again(context: PayoutContext, reference: str, name: str, line: Line, **chan
     ) | changed  # fmt: skip
 
 
-def _report(context: PayoutContext, status: PayoutOutcome, report: Report, **changed: Any) -> dict[str, Any]:
+def _report(context: PayoutContext, status: PayoutOutcome, report: PayoutReport, **changed: Any) -> dict[str, Any]:
     """Give the fields of a report with the terms of another one."""
     return _of_payout(
         context,
@@ -111,7 +111,7 @@ def _elsewhere_text(entries: Iterable[EntryLine]) -> str:
 
 
 def lines_are_reported(context: PayoutContext) -> Iterator[Candidate]:
-    """Report the nets that are not known, the line that is missing, or what belongs to no payment."""
+    """PayoutReport the nets that are not known, the line that is missing, or what belongs to no payment."""
     totals, processor = _totals(context), context.processor
     missing = context.mismatch.expected_minor - context.mismatch.actual_minor
     currency = totals.currency
@@ -148,7 +148,7 @@ def lines_are_reported(context: PayoutContext) -> Iterator[Candidate]:
 
 
 def payout_is_reported(context: PayoutContext) -> Iterator[Candidate]:
-    """Report the payout; or give the entry, if nothing else is known of it, to another payout."""
+    """PayoutReport the payout; or give the entry, if nothing else is known of it, to another payout."""
     totals, expected = _totals(context), context.mismatch.expected_minor
     fields = _of_payout(context, status="PAID", currency=totals.currency)
     if expected and not totals.unknown_lines:
@@ -199,7 +199,7 @@ def deposit_goes_back(context: PayoutContext) -> Iterator[Candidate]:
 
 
 def currencies_agree(context: PayoutContext) -> Iterator[Candidate]:
-    """Report the lines in the payout's currency, and give its entries in another one to other payouts."""
+    """PayoutReport the lines in the payout's currency, and give its entries in another one to other payouts."""
     totals, processor = _totals(context), context.processor
     entries = [one for one in totals.entries if one.entry.currency != totals.currency]
     events: list[CorrectiveEvent] = []
@@ -218,7 +218,7 @@ def currencies_agree(context: PayoutContext) -> Iterator[Candidate]:
 
 
 def _in_currency(context: PayoutContext, currency: str, reference: str, name: str, line: Line) -> CorrectiveEvent:
-    """Report a line in another currency; where it says nothing of fee and net yet, that is filled in."""
+    """PayoutReport a line in another currency; where it says nothing of fee and net yet, that is filled in."""
     fields = _again(context, reference, name, line, settlement_currency=currency)
     says_nothing = line.fee_minor is None and line.net_minor is None and line.settlement_currency is None
     for field in ("fee_minor", "net_minor"):

@@ -7,7 +7,7 @@ from domain.explain.entries import TimelineEntry, entry_of
 from domain.explain.payment_story import OUTCOMES
 from domain.facts import Outcome, PayoutOutcome
 from domain.formatting import amount_text, counted
-from domain.payouts.state import Line, Report
+from domain.payouts.state import Line, PayoutReport
 from domain.records import MatchedBy
 from domain.time import iso_date
 
@@ -51,7 +51,7 @@ def payout_story(context: PayoutContext) -> Iterator[TimelineEntry]:
         )
 
 
-def _report_text(context: PayoutContext, status: PayoutOutcome, report: Report) -> str:
+def _report_text(context: PayoutContext, status: PayoutOutcome, report: PayoutReport) -> str:
     what = amount_text(report.amount_minor, report.currency)
     what += f" to account {report.account_id}" if report.account_id is not None else ""
     text = f"{context.processor} {_STATUSES[status].replace('{}', what)}"

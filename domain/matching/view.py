@@ -11,7 +11,7 @@ from domain.ids import parts_of_key
 from domain.matching.state import MatchState, apply, new_match
 from domain.policy import Policy
 from domain.records import MatchedBy
-from domain.snapshots import EntryMatch, EntryOfPayout, Finding, PayoutMatch, UnnamedEntry
+from domain.snapshots import EntryMatch, EntryOfPayout, MatchFinding, PayoutMatch, UnnamedEntry
 from domain.time import FAR_PAST, Day, Micros
 
 __all__ = ["MatchState", "MatchView", "apply", "new_match", "view"]
@@ -86,7 +86,7 @@ def view(state: MatchState, now: Micros, policy: Policy, clock: Micros = FAR_PAS
             snapshots += _matched(state.match_key, entry, payouts[first], MatchedBy.AMOUNT)
         elif last > first:
             candidates = tuple([payout.key for payout in payouts[first : min(last, first + CANDIDATES_MAX)]])
-            snapshots.append(EntryMatch(entry.key, state.match_key, 0, Finding(None, None, candidates)))
+            snapshots.append(EntryMatch(entry.key, state.match_key, 0, MatchFinding(None, None, candidates)))
     return MatchView(state.match_key, tuple(snapshots))
 
 
@@ -124,5 +124,5 @@ def _matched(match_key: str, entry: _Entry, payout: _Payout, matched_by: Matched
     of_payout = EntryOfPayout(int(amount), currency, terms.booking_date, terms.occurred_at, terms.event_id, matched_by)
     return (
         PayoutMatch(payout.key, match_key, 0, entry.key, of_payout),
-        EntryMatch(entry.key, match_key, 0, Finding(payout.key, matched_by)),
+        EntryMatch(entry.key, match_key, 0, MatchFinding(payout.key, matched_by)),
     )

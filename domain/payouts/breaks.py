@@ -3,7 +3,7 @@
 from domain.breaks.model import Break, conflict_breaks, in_order, new_break
 from domain.calendar import banking_date, end_of_banking_day_after
 from domain.deadlines import watch
-from domain.payouts.state import PayoutState, Report, identities, lines
+from domain.payouts.state import PayoutReport, PayoutState, identities, lines
 from domain.payouts.totals import PayoutTotals
 from domain.policy import Policy
 from domain.records import BreakClass
@@ -75,14 +75,14 @@ def _unreported(state: PayoutState, totals: PayoutTotals, now: Micros, policy: P
     return [one], changes_at
 
 
-def composition_deadline(totals: PayoutTotals, report: Report, policy: Policy) -> Micros:
+def composition_deadline(totals: PayoutTotals, report: PayoutReport, policy: Policy) -> Micros:
     """Give the instant by which the lines of a payout have to add up; later while the net of one is not known."""
     days = policy.payout_unreported_banking_days if totals.unknown_lines else policy.payout_composition_banking_days
     return end_of_banking_day_after(banking_date(report.occurred_at, totals.currency), days, totals.currency)
 
 
 def _composition(
-    state: PayoutState, totals: PayoutTotals, report: Report, now: Micros, policy: Policy
+    state: PayoutState, totals: PayoutTotals, report: PayoutReport, now: Micros, policy: Policy
 ) -> tuple[list[Break], Micros]:
     """Lines that do not add up to what is paid out."""
     if totals.expected_minor == report.amount_minor:
@@ -106,7 +106,7 @@ def _composition(
 
 
 def _deposit(
-    state: PayoutState, totals: PayoutTotals, report: Report, now: Micros, policy: Policy
+    state: PayoutState, totals: PayoutTotals, report: PayoutReport, now: Micros, policy: Policy
 ) -> tuple[list[Break], Micros]:
     """Money that is not on the bank account, or other money than was paid out."""
     if totals.entries:
@@ -126,7 +126,7 @@ def _deposit(
 
 
 def _deposit_after_failure(
-    state: PayoutState, totals: PayoutTotals, report: Report, now: Micros, policy: Policy
+    state: PayoutState, totals: PayoutTotals, report: PayoutReport, now: Micros, policy: Policy
 ) -> tuple[list[Break], Micros]:
     """Money on the bank account of a payout that failed or was cancelled."""
     if totals.deposited_minor == 0:
@@ -143,7 +143,7 @@ def _deposit_break(
     state: PayoutState,
     totals: PayoutTotals,
     break_class: BreakClass,
-    report: Report,
+    report: PayoutReport,
     expected_minor: int,
     due_at: Micros | None = None,
 ) -> Break:

@@ -24,7 +24,7 @@ ENTRIES_MAX = 10_000
 every entry must not make one state of all of them."""
 
 
-class Report(Accepted, array_like=True, gc=False):
+class PayoutReport(Accepted, array_like=True, gc=False):
     """The accepted `PayoutReported` of a status."""
 
     filled_in: ClassVar[tuple[tuple[str, ...], ...]] = (("account_id",), ("bank_reference",))
@@ -35,7 +35,7 @@ class Report(Accepted, array_like=True, gc=False):
     arrival_date: Day
     account_id: str | None
     bank_reference: str | None
-    tellings: "tuple[Report, ...] | None" = None
+    tellings: "tuple[PayoutReport, ...] | None" = None
 
     @classmethod
     def from_fact(cls, fact: PayoutReported) -> Self:
@@ -157,7 +157,7 @@ class PayoutState(msgspec.Struct, array_like=True, gc=False):
     """The facts of a payout. It survives a round trip through `msgspec.msgpack`."""
 
     payout_key: str
-    reports: dict[PayoutOutcome, Report] = {}
+    reports: dict[PayoutOutcome, PayoutReport] = {}
     """By status."""
     lines: dict[str, dict[str, Line]] = {}
     """By the processor's reference, then by outcome, or `outcome/movement_id` where it has one."""
@@ -183,7 +183,7 @@ def apply(state: PayoutState, fact: PayoutFact) -> bool:
     if isinstance(fact, ProcessorSettled):
         return _merge_line(state.lines, fact)
     if isinstance(fact, PayoutReported):
-        return merge_into(state.reports, fact.status, Report.from_fact(fact))
+        return merge_into(state.reports, fact.status, PayoutReport.from_fact(fact))
     if isinstance(fact, PayoutEntry):
         named = state.entries.get(fact.bank_entry_key)
         if named is not None and named.revision >= fact.revision:

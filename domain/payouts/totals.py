@@ -6,7 +6,7 @@ import msgspec
 
 from domain.facts import PayoutOutcome
 from domain.ids import parts_of_key
-from domain.payouts.state import Line, PayoutState, Report, lines
+from domain.payouts.state import Line, PayoutReport, PayoutState, lines
 from domain.snapshots import EntryOfPayout, UnnamedPayout, match_key
 from domain.time import Day, Micros
 
@@ -30,7 +30,7 @@ class PayoutTotals(msgspec.Struct, gc=False):
     """The event that gives it."""
     status: PayoutOutcome | None
     """Of the report in force."""
-    report: Report | None
+    report: PayoutReport | None
     """The one in force."""
     entries: tuple[EntryLine, ...]
     """By (booking_date, entry_id, account_id)."""
@@ -52,7 +52,7 @@ class PayoutTotals(msgspec.Struct, gc=False):
         return self.lines_minor + (0 if self.report is None else self.report.other_minor)
 
 
-def report_in_force(state: PayoutState) -> tuple[PayoutOutcome | None, Report | None]:
+def report_in_force(state: PayoutState) -> tuple[PayoutOutcome | None, PayoutReport | None]:
     """Give the latest report, PAID before FAILED before CANCELLED at one instant; and its status."""
     if not state.reports:
         return None, None
@@ -99,7 +99,7 @@ def add_up(state: PayoutState, group: str | None) -> PayoutTotals | None:
     """
     status, report = report_in_force(state)
     known = entries(state, group)
-    giver: Report | Line | None = report
+    giver: PayoutReport | Line | None = report
     if giver is None:
         giver = _first_line(state)
     if giver is not None:

@@ -324,7 +324,17 @@ def test_what_comes_back_changes_nothing_that_was_sent_to_the_group() -> None:
 def test_a_payout_of_which_a_decision_alone_is_known_has_no_record() -> None:
     driver = Driver(now=NOON)
     driver.pipe(
-        BreakDecided("D", NOON, "d", "payout", KEY, "0" * 32, "COMMENT", "kim", "where is it?"),
+        BreakDecided(
+            event_id="D",
+            occurred_at=NOON,
+            decision_id="d",
+            key_kind="payout",
+            key=KEY,
+            break_id="0" * 32,
+            action="COMMENT",
+            actor="kim",
+            reason="where is it?",
+        ),
         matched(),
     )
     driver.advance(NOON + 30 * DAY)

@@ -21,7 +21,7 @@ from domain.calendar import (
     target_holidays,
 )
 from domain.time import DAY, FAR_FUTURE, HOUR, iso_date
-from tests.kit.scenario_tables import day, instant
+from tests.kit.scenario_words import day, instant
 
 PUBLISHED = {
     # Federal Reserve Bank holidays as frbservices.org lists them. Those on a Saturday close nothing but that Saturday.

@@ -4,7 +4,7 @@ import hashlib
 
 from domain.ids import alert_id, break_id
 from domain.time import iso_date
-from tests.kit.scenario_tables import day
+from tests.kit.scenario_words import day
 
 
 def test_a_break_id_hashes_key_kind_key_and_subject() -> None:

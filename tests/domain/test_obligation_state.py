@@ -24,7 +24,7 @@ from domain.obligations.view import ObligationState
 from domain.policy import Policy
 from domain.records import BreakClass, ObligationStatus
 from domain.time import MINUTE, NOT_CAUGHT_UP
-from tests.kit.scenario_tables import instant
+from tests.kit.scenario_words import instant
 
 AT = instant("2026-01-05 15:00")
 

@@ -20,7 +20,8 @@ from streams.codec import bundles
 from tables.packing import Unpacker, pack
 from tables.tallies import pack_tally, unpack_tally
 from tests.kit.domain_world import World
-from tests.kit.scenario_tables import instant, read_facts
+from tests.kit.scenario_tables import read_facts
+from tests.kit.scenario_words import instant
 
 FOLDER = Path(__file__).parent / "packed"
 

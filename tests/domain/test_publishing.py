@@ -31,7 +31,8 @@ from domain.records import (
 from domain.tally import SOURCES, Tally, count_payment, recounted
 from domain.time import FAR_PAST, NOT_CAUGHT_UP
 from tests.kit.domain_world import World
-from tests.kit.scenario_tables import instant, read_facts
+from tests.kit.scenario_tables import read_facts
+from tests.kit.scenario_words import instant
 
 ISSUES = """
 2026-01-05 15:00  P1 initiated 100.00 CARD for O1

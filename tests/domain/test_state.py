@@ -24,7 +24,8 @@ from domain.payments.view import PaymentState
 from domain.policy import Policy
 from domain.records import BreakClass
 from domain.time import NOT_CAUGHT_UP
-from tests.kit.scenario_tables import day, instant, read_facts
+from tests.kit.scenario_tables import read_facts
+from tests.kit.scenario_words import day, instant
 
 AT = instant("2026-01-05 15:00")
 UUID = "0f0e5c3e-7a55-4a6e-9d5f-{:012}"

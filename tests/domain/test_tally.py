@@ -19,7 +19,8 @@ from domain.time import DAY, NOT_CAUGHT_UP, Micros
 from tables.tallies import pack_tally, unpack_tally
 from tests.kit.domain_world import Fact, World
 from tests.kit.fact_strategies import START, histories, instants_to_look_at
-from tests.kit.scenario_tables import day, instant, read_facts
+from tests.kit.scenario_tables import read_facts
+from tests.kit.scenario_words import day, instant
 
 TODAY = START // DAY
 POLICY = Policy()

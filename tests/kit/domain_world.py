@@ -188,9 +188,8 @@ class World:
     def copy_of_the_bank(self) -> "World":
         """Copy payouts, bank entries and match groups, with what was published of them; they know of no payments."""
         copied = World(self.policy)
-        copied.payouts, copied.bank_entries, copied.groups = map(
-            deepcopy, (self.payouts, self.bank_entries, self.groups)
-        )
+        copied.payouts, copied.bank_entries = deepcopy(self.payouts), deepcopy(self.bank_entries)
+        copied.groups = deepcopy(self.groups)
         kinds = ("payout", "bank_entry", "match")
         copied.histories = {key: deepcopy(known) for key, known in self.histories.items() if key[0] in kinds}
         copied.version, copied._consumed = self.version, dict(self._consumed)

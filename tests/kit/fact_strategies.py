@@ -26,7 +26,7 @@ from domain.facts import (
 from domain.ids import break_id, evidence_of, two_part_key
 from domain.records import BreakClass
 from domain.time import HOUR, NOT_CAUGHT_UP, Day
-from tests.kit.scenario_tables import day, instant
+from tests.kit.scenario_words import day, instant
 
 START = instant("2026-06-30 12:00")
 FIRST_DUE = day("2026-06-25")

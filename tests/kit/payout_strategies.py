@@ -14,7 +14,7 @@ from domain.facts import (
 from domain.ids import break_id, evidence_of, two_part_key
 from domain.time import DAY, HOUR, NOT_CAUGHT_UP
 from tests.kit.fact_strategies import ACTIONS, amounts, event_ids, instants, movements, outcomes, people
-from tests.kit.scenario_tables import day, instant
+from tests.kit.scenario_words import day, instant
 
 START = instant("2026-06-30 12:00")
 ARRIVAL = day("2026-07-02")

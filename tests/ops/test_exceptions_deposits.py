@@ -27,13 +27,13 @@ UNEXPLAINED = break_id("bank_entry", ENTRY, ("entry",))
 
 FACTS = """
     2026-07-01 15:00 P-1 SETTLED 850.00 fee 1.50 ref ch_1 payout po_1
-    2026-07-01 15:00 acme/po_1 PAID 848.50 on 2026-07-02 account A
-    2026-07-01 15:00 acme/po_2 PAID 848.50 other 848.50 on 2026-07-03 account A
-    2026-07-01 15:00 other/po_3 PAID 848.50 other 848.50 on 2026-06-20 account B
-    2026-07-01 15:00 acme/po_4 PAID 100.00 other 100.00 on 2026-07-02 account A
-    2026-07-02 15:00 A/n1 booked 848.50 on 2026-07-02 reads 0815 saying ACME_PAYOUT_PO-1
+    2026-07-01 15:00 acme/po_1 reported PAID 848.50 arriving 2026-07-02 account A
+    2026-07-01 15:00 acme/po_2 reported PAID 848.50 other 848.50 arriving 2026-07-03 account A
+    2026-07-01 15:00 other/po_3 reported PAID 848.50 other 848.50 arriving 2026-06-20 account B
+    2026-07-01 15:00 acme/po_4 reported PAID 100.00 other 100.00 arriving 2026-07-02 account A
+    2026-07-02 15:00 A/n1 booked 848.50 on 2026-07-02 ref 0815 text ACME_PAYOUT_PO-1
     2026-07-02 15:00 A/n2 booked 100.00 on 2026-07-02
-    2026-07-02 15:00 A/n3 booked -9.90 on 2026-07-02 saying fee_for_po_4
+    2026-07-02 15:00 A/n3 booked -9.90 on 2026-07-02 text fee_for_po_4
 """
 
 
@@ -213,27 +213,27 @@ def proposed(facts: str) -> list[Proposal]:
             id="not reported yet",
         ),
         pytest.param(
-            "2026-07-01 15:00 acme/po_1 PAID 900.00 on 2026-07-02 account A\n"
-            "2026-07-02 15:00 A/n2 booked 51.50 on 2026-07-02 for acme/po_1\n"
+            "2026-07-01 15:00 acme/po_1 reported PAID 900.00 arriving 2026-07-02 account A\n"
+            "2026-07-02 15:00 A/n2 booked 51.50 on 2026-07-02 names acme/po_1\n"
             "2026-07-02 15:00 A/n2 matched acme/po_1 by kim",
             ("USD 900.00 paid out", "arriving 2026-07-02, that day", "to that account"), (),
             id="of which a part is there",
         ),
         pytest.param(
-            "2026-07-01 15:00 acme/po_1 PAID 848.50 on 2026-07-02 account A reads REF/77",
+            "2026-07-01 15:00 acme/po_1 reported PAID 848.50 arriving 2026-07-02 account A ref REF/77",
             ("USD 848.50 paid out", "its bank reference REF/77 is in the text", "arriving 2026-07-02, that day",
              "to that account"), (),
             id="by its bank reference",
         ),
         pytest.param(
-            "2026-07-01 15:00 acme/po_1 PAID 850.00 on 2026-07-02 reads REF/77",
+            "2026-07-01 15:00 acme/po_1 reported PAID 850.00 arriving 2026-07-02 account none ref REF/77",
             ("its bank reference REF/77 is in the text", "arriving 2026-07-02, that day"), ("USD 850.00 paid out",),
             id="of another amount, but named",
         ),
     ],
 )  # fmt: skip
 def test_reasons_and_doubts(facts: str, reasons: tuple[str, ...], doubts: tuple[str, ...]) -> None:
-    entry = "2026-07-02 15:00 A/n1 booked 848.50 on 2026-07-02 reads ref77"
+    entry = "2026-07-02 15:00 A/n1 booked 848.50 on 2026-07-02 ref ref77"
     if "n2" in facts:
         world = World()
         for fact in read_facts(f"{facts}\n{entry}"):
@@ -251,10 +251,10 @@ def test_reasons_and_doubts(facts: str, reasons: tuple[str, ...], doubts: tuple[
 @pytest.mark.parametrize(
     "facts",
     [
-        "2026-07-01 15:00 acme/po_1 PAID 848.50 EUR on 2026-07-02",
-        "2026-07-01 15:00 acme/po_1 PAID 848.51 on 2026-07-02",
-        "2026-07-01 15:00 acme/po_1 PAID 848.50 on 2026-08-02",
-        "2026-07-01 15:00 acme/po_1 CANCELLED 848.50 on 2026-07-02",
+        "2026-07-01 15:00 acme/po_1 reported PAID 848.50 EUR arriving 2026-07-02 account none",
+        "2026-07-01 15:00 acme/po_1 reported PAID 848.51 arriving 2026-07-02 account none",
+        "2026-07-01 15:00 acme/po_1 reported PAID 848.50 arriving 2026-08-02 account none",
+        "2026-07-01 15:00 acme/po_1 reported CANCELLED 848.50 arriving 2026-07-02 account none",
     ],
 )
 def test_payouts_for_which_nothing_speaks_are_not_proposed(facts: str) -> None:

@@ -103,9 +103,9 @@ def test_money_is_traced_to_the_bank_by_a_persons_word(
         facts = read_facts("""
             2026-07-01 15:00 P-1 initiated 850.00 CARD for O-1 ref ch_1
             2026-07-01 16:00 P-1 SETTLED 850.00 fee 1.50 ref ch_1 payout po_1
-            2026-07-01 18:00 acme/po_1 PAID 848.50 on 2026-07-02 account A
-            2026-07-01 18:00 acme/po_2 PAID 848.50 other 848.50 on 2026-07-03 account A
-            2026-07-02 15:00 A/n1 booked 848.50 on 2026-07-02 saying ACME_PAYOUT_PO-1
+            2026-07-01 18:00 acme/po_1 reported PAID 848.50 arriving 2026-07-02 account A
+            2026-07-01 18:00 acme/po_2 reported PAID 848.50 other 848.50 arriving 2026-07-03 account A
+            2026-07-02 15:00 A/n1 booked 848.50 on 2026-07-02 text ACME_PAYOUT_PO-1
         """)
         deployment.publish([delivered(fact) for fact in facts])
         deployment.worker()

@@ -10,7 +10,8 @@ from domain.policy import Policy
 from ops.breaks import rendering
 from ops.console import put_rendered
 from tests.kit.domain_world import World
-from tests.kit.scenario_tables import instant, read_facts
+from tests.kit.scenario_tables import read_facts
+from tests.kit.scenario_words import instant
 
 
 def explanation_text(
@@ -101,47 +102,47 @@ EXPLAINED = {
         2026-03-03 15:00 acme/R9 SETTLED 450.00
     """,
     "payout_sum_mismatch": """
-        2026-03-02 15:00 P1 SETTLED 450.00 fee 13.50 ref R1 payout po1
-        2026-03-02 16:00 acme/R2 SETTLED 900.00 fee unknown payout po1
-        2026-03-03 15:00 acme/rf1 REFUNDED 50.00 fee 0.00 net -50.00 original R0 movement m1 payout po1
-        2026-03-03 16:00 acme/po1 PAID 1258.50 other -1.50 on 2026-03-04 account A reads ACME_4711
-        2026-03-04 15:00 A/n1 booked 1258.50 on 2026-03-04 reads ACME_4711
+        2026-03-02 15:00 P1 SETTLED 450.00 fee 13.50 ref R1 payout Y1
+        2026-03-02 16:00 acme/R2 SETTLED 900.00 fee unknown payout Y1
+        2026-03-03 15:00 acme/rf1 REFUNDED 50.00 fee 0.00 net -50.00 original R0 movement m1 payout Y1
+        2026-03-03 16:00 acme/Y1 reported PAID 1258.50 other -1.50 arriving 2026-03-04 account A ref ACME_4711
+        2026-03-04 15:00 A/N1 booked 1258.50 on 2026-03-04 ref ACME_4711
     """,
     "payout_unreported": """
-        2026-03-02 15:00 P1 SETTLED 450.00 fee 13.50 ref R1 payout po1
+        2026-03-02 15:00 P1 SETTLED 450.00 fee 13.50 ref R1 payout Y1
     """,
     "deposit_missing": """
-        2026-03-02 15:00 P1 SETTLED 450.00 fee 13.50 ref R1 payout po1
-        2026-03-03 16:00 acme/po1 PAID 436.50 on 2026-03-04 account A
-        2026-03-10 09:00 acme/po1 ASSIGN deposit as d-1 by ana because asks_acme to bo
+        2026-03-02 15:00 P1 SETTLED 450.00 fee 13.50 ref R1 payout Y1
+        2026-03-03 16:00 acme/Y1 reported PAID 436.50 arriving 2026-03-04 account A
+        2026-03-10 09:00 acme/Y1 ASSIGN deposit as d-1 by ana because asks_acme to bo
     """,
     "deposit_amount_mismatch": """
-        2026-03-02 15:00 P1 SETTLED 450.00 fee 13.50 ref R1 payout po1
-        2026-03-03 16:00 acme/po1 PAID 436.50 on 2026-03-04 account A
-        2026-03-04 15:00 A/n1 booked 436.50 on 2026-03-04 for acme/po1
-        2026-03-05 15:00 A/n2 booked 40.00 on 2026-03-05
-        2026-03-05 16:00 A/n2 matched acme/po1 by ana because acme_is_in_the_text
+        2026-03-02 15:00 P1 SETTLED 450.00 fee 13.50 ref R1 payout Y1
+        2026-03-03 16:00 acme/Y1 reported PAID 436.50 arriving 2026-03-04 account A
+        2026-03-04 15:00 A/N1 booked 436.50 on 2026-03-04 names acme/Y1
+        2026-03-05 15:00 A/N2 booked 40.00 on 2026-03-05
+        2026-03-05 16:00 A/N2 matched acme/Y1 by ana because acme_is_in_the_text
     """,
     "deposit_after_failure": """
-        2026-03-02 15:00 P1 SETTLED 450.00 fee 13.50 ref R1 payout po1
-        2026-03-03 16:00 acme/po1 PAID 436.50 on 2026-03-04 account A
-        2026-03-04 15:00 A/n1 booked 436.50 on 2026-03-04
-        2026-03-05 16:00 acme/po1 FAILED 436.50 on 2026-03-04 account A
+        2026-03-02 15:00 P1 SETTLED 450.00 fee 13.50 ref R1 payout Y1
+        2026-03-03 16:00 acme/Y1 reported PAID 436.50 arriving 2026-03-04 account A
+        2026-03-04 15:00 A/N1 booked 436.50 on 2026-03-04
+        2026-03-05 16:00 acme/Y1 reported FAILED 436.50 arriving 2026-03-04 account A
     """,
     "currency_mismatch": """
-        2026-03-02 15:00 P1 SETTLED 450.00 fee 13.50 ref R1 payout po1
-        2026-03-02 16:00 acme/R2 SETTLED 900.00 EUR fee unknown payout po1
-        2026-03-03 16:00 acme/po1 PAID 436.50 on 2026-03-04
+        2026-03-02 15:00 P1 SETTLED 450.00 fee 13.50 ref R1 payout Y1
+        2026-03-02 16:00 acme/R2 SETTLED 900.00 EUR fee unknown payout Y1
+        2026-03-03 16:00 acme/Y1 reported PAID 436.50 arriving 2026-03-04 account none
     """,
     "conflicting_fact_at_a_payout": """
-        2026-03-02 15:00 acme/R1 SETTLED 450.00 fee 13.50 payout po1
-        2026-03-02 16:00 acme/R1 SETTLED 450.00 fee 14.50 payout po1
-        2026-03-03 16:00 acme/po1 PAID 436.50 on 2026-03-04
+        2026-03-02 15:00 acme/R1 SETTLED 450.00 fee 13.50 payout Y1
+        2026-03-02 16:00 acme/R1 SETTLED 450.00 fee 14.50 payout Y1
+        2026-03-03 16:00 acme/Y1 reported PAID 436.50 arriving 2026-03-04 account none
     """,
     "bank_entry_unexplained": """
-        2026-03-03 16:00 acme/po1 PAID 436.50 other 436.50 on 2026-03-04 account A
-        2026-03-04 16:00 acme/po2 PAID 436.50 other 436.50 on 2026-03-05 account A
-        2026-03-05 15:00 A/n1 booked 436.50 on 2026-03-05 reads 0815 saying ACME_PAYMENTS_PAYOUT
+        2026-03-03 16:00 acme/Y1 reported PAID 436.50 other 436.50 arriving 2026-03-04 account A
+        2026-03-04 16:00 acme/Y2 reported PAID 436.50 other 436.50 arriving 2026-03-05 account A
+        2026-03-05 15:00 A/N1 booked 436.50 on 2026-03-05 ref 0815 text ACME_PAYMENTS_PAYOUT
     """,
     "reversed_after_posting": """
         2026-03-02 15:00 P1 initiated 450.00 CARD for O1 ref R9

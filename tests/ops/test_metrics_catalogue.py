@@ -2,6 +2,7 @@
 
 from typing import get_args
 
+from domain.contributions import UNMATCHED
 from domain.facts import DecisionAction
 from domain.records import (
     AgeingBucket,
@@ -9,8 +10,10 @@ from domain.records import (
     DecisionState,
     LateLifecycle,
     LateStage,
+    MatchedBy,
     ObligationStatus,
     PaymentStatus,
+    PayoutStatus,
     ReferenceStatus,
 )
 from domain.tally import WAITING_FOR
@@ -28,6 +31,8 @@ def test_closed_lists_are_those_of_the_domain() -> None:
         ("rentmatch_late_alerts", "stage", LateStage),
         ("rentmatch_breaks_by_decision", "decision", DecisionState),
         ("rentmatch_references", "status", ReferenceStatus),
+        ("rentmatch_payouts", "status", PayoutStatus),
+        ("rentmatch_bank_entries", "matched_by", (*MatchedBy, UNMATCHED)),
         ("rentmatch_waiting_since_timestamp_seconds", "what", WAITING_FOR),
         ("rentmatch_decisions_total", "action", get_args(DecisionAction)),
         ("rentmatch_facts_total", "table", [table.name for table in TOPOLOGY.tables]),

@@ -23,12 +23,12 @@ FACTS = """
     2026-07-01 15:00 P-1 SETTLED 850.00 fee 1.50 ref ch_1 payout po_1
     2026-07-01 16:00 P-2 SETTLED 700.00 fee unknown ref ch_2 payout po_1
     2026-07-01 17:00 acme/re_9 REFUNDED 50.00 net -50.00 original ch_0 movement m1 payout po_1
-    2026-07-02 15:00 acme/po_1 PAID 1495.50 other -2.00 on 2026-07-03 account A reads ACME_4711
-    2026-07-06 15:00 A/n1 booked 1495.50 on 2026-07-06 reads ACME_4711
+    2026-07-02 15:00 acme/po_1 reported PAID 1495.50 other -2.00 arriving 2026-07-03 account A ref ACME_4711
+    2026-07-06 15:00 A/n1 booked 1495.50 on 2026-07-06 ref ACME_4711
     2026-07-01 15:00 P-3 SETTLED 100.00 fee 1.00 ref ch_3 payout po_2
-    2026-07-02 15:00 acme/po_2 PAID 90.00 on 2026-07-03 account A
+    2026-07-02 15:00 acme/po_2 reported PAID 90.00 arriving 2026-07-03 account A
     2026-07-01 15:00 P-4 SETTLED 100.00 EUR fee 1.00 ref tx_4 via other payout po/3
-    2026-07-03 15:00 B%2F1/n2 booked 99.00 EUR on 2026-07-03 for other/po/3
+    2026-07-03 15:00 B%2F1/n2 booked 99.00 EUR on 2026-07-03 names other/po/3
 """
 
 

@@ -38,7 +38,15 @@ def test_the_text_names_everything() -> None:
 def test_the_json_is_the_graph() -> None:
     graph = json.loads(printed("--json"))
     processors = {each["name"]: each for each in graph["processors"]}
-    assert list(processors) == ["route_inputs", "match_payments", "resolve_references", "allocate_installments"]
+    assert list(processors) == [
+        "route_inputs",
+        "match_payments",
+        "resolve_references",
+        "allocate_installments",
+        "name_payouts",
+        "reconcile_payouts",
+        "match_deposits",
+    ]
     assert processors["match_payments"] == {
         "name": "match_payments",
         "inputs": ["payment-facts", "payment-resolutions"],

@@ -52,9 +52,11 @@ CONTRACT_FIELDS = {
 records of version 1."""
 
 FINGERPRINTS = {
+    "BankEntryBooked": "43811db26c32675e",
     "BreakDecided": "4d4e61feb9870e2e",
+    "EntryMatched": "667dbc3e8826c2f9",
     "LatePaymentAlert": "c15d3b07f863cd02",
-    "MismatchAlert": "01780d9d689baaa9",
+    "MismatchAlert": "c967bfba77ef3424",
     "ObligationAdjusted": "7fa175fe2c0127ad",
     "ObligationCancelled": "29eb6b80714d666f",
     "ObligationCharged": "6d2ecdcee1e874ea",
@@ -64,6 +66,8 @@ FINGERPRINTS = {
     "PaymentPosted": "14f3a15a5f61dabb",
     "PaymentReassigned": "4fac20f287806e7b",
     "PaymentReconciliation": "3483dbfa7b8b3314",
+    "PayoutReconciliation": "47d10953947ccd6d",
+    "PayoutReported": "7e3bd60c3bfa5efb",
     "PlanChanged": "62d36aec0b562dcc",
     "PostingReversed": "df721423bf047fb2",
     "ProcessorSettled": "1d2012aa67e08421",
@@ -133,7 +137,8 @@ def test_input_enums_have_no_default() -> None:
         if avro_schemas.kind(schema) == "enum"
     }
     assert {name.rpartition(".")[2]: schema["symbols"] for name, schema in found.items()} == {
-        name: list(get_args(getattr(facts, name))) for name in ("Method", "Outcome", "AdjustmentKind", "DecisionAction")
+        name: list(get_args(getattr(facts, name)))
+        for name in ("Method", "Outcome", "AdjustmentKind", "PayoutOutcome", "DecisionAction")
     }
     assert not any("default" in schema for schema in found.values())
 
@@ -200,6 +205,6 @@ def test_an_invalid_schema_is_refused_with_a_reason(text: str) -> None:
 
 def test_the_files_are_one_record_each_and_read_by_fastavro() -> None:
     files = [entry for entry in resources.files("schemas.avro").iterdir() if entry.name.endswith(".avsc")]
-    assert len(files) == len(avro_schemas.OURS) == 17
+    assert len(files) == len(avro_schemas.OURS) == 21
     for entry in files:
         assert fastavro.schema.parse_schema(json.loads(entry.read_text()))["type"] == "record"

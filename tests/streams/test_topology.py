@@ -14,9 +14,15 @@ from streams.settings import Settings
 from streams.topics import DAY_MS, Role, Topic
 from streams.topology import (
     ALLOCATE_INSTALLMENTS,
+    BANK_ENTRIES,
+    MATCH_DEPOSITS,
     MATCH_PAYMENTS,
+    MATCHES,
+    NAME_PAYOUTS,
     OBLIGATIONS,
     PAYMENTS,
+    PAYOUTS,
+    RECONCILE_PAYOUTS,
     REFERENCES,
     RESOLVE_REFERENCES,
     ROUTE_INPUTS,
@@ -63,7 +69,10 @@ def build(topics=(), tables=(TABLE,), processors=(ROUTE, MATCH), without=(), run
 
 
 def test_derived_properties_of_a_topology():
-    assert TOPOLOGY.in_flow_order == (ROUTE_INPUTS, MATCH_PAYMENTS, RESOLVE_REFERENCES, ALLOCATE_INSTALLMENTS)
+    assert TOPOLOGY.in_flow_order == (
+        *(ROUTE_INPUTS, MATCH_PAYMENTS, RESOLVE_REFERENCES, ALLOCATE_INSTALLMENTS),
+        *(NAME_PAYOUTS, RECONCILE_PAYOUTS, MATCH_DEPOSITS),
+    )
     assert TOPOLOGY.inputs == topics.INPUTS
     assert TOPOLOGY.outputs == topics.OUTPUTS
     assert TOPOLOGY.sources == (
@@ -72,8 +81,16 @@ def test_derived_properties_of_a_topology():
         topics.PAYMENT_RESOLUTIONS,
         topics.REFERENCE_FACTS,
         topics.OBLIGATION_FACTS,
+        topics.BANK_ENTRY_FACTS,
+        topics.ENTRY_MATCHES,
+        topics.PAYOUT_FACTS,
+        topics.PAYOUT_MATCHES,
+        topics.MATCH_FACTS,
     )
-    assert TOPOLOGY.by_id == {b"p": PAYMENTS, b"r": REFERENCES, b"o": OBLIGATIONS}
+    assert TOPOLOGY.by_id == {
+        **{b"p": PAYMENTS, b"r": REFERENCES, b"o": OBLIGATIONS},
+        **{b"b": BANK_ENTRIES, b"y": PAYOUTS, b"m": MATCHES},
+    }
     assert TOPOLOGY.processor_of(topics.LEDGER_EVENTS) is ROUTE_INPUTS
     assert TOPOLOGY.processor_of(topics.OBLIGATION_FACTS) is ALLOCATE_INSTALLMENTS
     assert TOPOLOGY.table_of(topics.PAYMENT_FACTS) is PAYMENTS
@@ -86,9 +103,17 @@ def test_derived_properties_of_a_topology():
         PAYMENTS: (topics.PAYMENT_FACTS, topics.PAYMENT_RESOLUTIONS),
         REFERENCES: (topics.REFERENCE_FACTS,),
         OBLIGATIONS: (topics.OBLIGATION_FACTS,),
+        BANK_ENTRIES: (topics.BANK_ENTRY_FACTS, topics.ENTRY_MATCHES),
+        PAYOUTS: (topics.PAYOUT_FACTS, topics.PAYOUT_MATCHES),
+        MATCHES: (topics.MATCH_FACTS,),
     }
-    assert TOPOLOGY.late == {topics.PAYMENT_RESOLUTIONS: topics.PAYMENT_FACTS}
-    assert [table.key_kind for table in TOPOLOGY.tables] == ["payment", "reference", "obligation"]
+    assert TOPOLOGY.late == {
+        topics.PAYMENT_RESOLUTIONS: topics.PAYMENT_FACTS,
+        topics.ENTRY_MATCHES: topics.BANK_ENTRY_FACTS,
+        topics.PAYOUT_MATCHES: topics.PAYOUT_FACTS,
+    }
+    kinds = ["payment", "reference", "obligation", "bank_entry", "payout", "match"]
+    assert [table.key_kind for table in TOPOLOGY.tables] == kinds
 
 
 def test_a_watermark_waits_for_the_nearest_topics_only():
@@ -98,8 +123,13 @@ def test_a_watermark_waits_for_the_nearest_topics_only():
         topics.REFERENCE_FACTS: (topics.PAYMENT_FACTS,),
         topics.PAYMENT_RESOLUTIONS: (topics.REFERENCE_FACTS,),
         topics.OBLIGATION_FACTS: (topics.PAYMENT_RESOLUTIONS,),
+        topics.BANK_ENTRY_FACTS: topics.INPUTS,
+        topics.PAYOUT_FACTS: (topics.BANK_ENTRY_FACTS,),
+        topics.MATCH_FACTS: (topics.PAYOUT_FACTS,),
+        topics.ENTRY_MATCHES: (topics.MATCH_FACTS,),
+        topics.PAYOUT_MATCHES: (topics.MATCH_FACTS,),
     }
-    assert TOPOLOGY.sinks == (topics.OBLIGATION_FACTS,)
+    assert TOPOLOGY.sinks == (topics.OBLIGATION_FACTS, topics.ENTRY_MATCHES, topics.PAYOUT_MATCHES)
 
 
 def test_a_worker_can_process_the_partition_of_a_table_that_it_has_of_all_its_topics():

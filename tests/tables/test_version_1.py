@@ -21,7 +21,7 @@ from tables.packing import DEADLINE_BYTES, FORMAT, Unpacker, is_outdated, pack
 from tables.store import TALLY_KEY, TablePartition
 from tables.tallies import unpack_tally
 from tests.kit.driver import Crash, Driver
-from tests.kit.scenario_tables import instant
+from tests.kit.scenario_words import instant
 
 FOLDER = Path(__file__).parent / "version_1"
 AT = instant("2026-01-10 12:00")
