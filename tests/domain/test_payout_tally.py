@@ -1,5 +1,7 @@
 """The tallies of payouts and bank entries: updated key by key they equal those that are recomputed from all keys."""
 
+from typing import Any
+
 import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -124,11 +126,17 @@ def test_a_deposit_that_people_have_accepted_is_not_waited_for() -> None:
     counted.apply(PAID, msgspec.structs.replace(BOOKED, amount_minor=9_150, processor="acme", payout_id="po1"))
     counted.publish(START + 9 * DAY)
     (one,) = counted.world.payout_views["acme/po1"].breaks
-    decision = {"key_kind": "payout", "key": "acme/po1", "break_id": one.break_id, "reason": "the bank's fee"}
+    decision: dict[str, Any] = {
+        "key_kind": "payout",
+        "key": "acme/po1",
+        "break_id": one.break_id,
+        "reason": "the bank's fee",
+    }
     counted.apply(
         BreakDecided(
             event_id="d1", occurred_at=START + HOUR, decision_id="D1", action="ACCEPT", actor="ana",
-            break_class=one.break_class, drift_minor=-550, evidence=evidence_of(one.break_class, one.event_ids), **decision,
+            break_class=one.break_class, drift_minor=-550, evidence=evidence_of(one.break_class, one.event_ids),
+            **decision,
         ),
         BreakDecided(
             event_id="d2", occurred_at=START + 2 * HOUR, decision_id="D2", action="APPROVE", actor="ben",

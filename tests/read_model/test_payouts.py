@@ -5,7 +5,14 @@ from typing import Any
 
 import pytest
 
-from domain.records import MismatchAlert, PayoutEntryView, PayoutReconciliation
+from domain.records import (
+    BreakClass,
+    BreakLifecycle,
+    MatchedBy,
+    MismatchAlert,
+    PayoutEntryView,
+    PayoutReconciliation,
+)
 from read_model.mongo import Mongo
 from read_model.queries import BreakQuery, PayoutQuery, ReadModel
 from read_model.writer import ReadModelWriter, ReceivedRecord
@@ -18,7 +25,7 @@ def arrived(kind: Any, record: Any, offset: int) -> ReceivedRecord:
 
 
 def payout(number: int, status: str, account_id: str | None = None, **changes: Any) -> PayoutReconciliation:
-    entries = () if account_id is None else (PayoutEntryView(account_id, f"n{number}", 1 << 53 | 1, "amount"),)
+    entries = () if account_id is None else (PayoutEntryView(account_id, f"n{number}", 1 << 53 | 1, MatchedBy.AMOUNT),)
     fields: dict[str, Any] = {
         "processor": "acme", "payout_id": f"po_{number}", "version": number, "status": status, "currency": "USD",
         "amount_minor": 1 << 53 | 1, "lines": 3, "unknown_lines": 0, "lines_minor": 1 << 53 | 2, "other_minor": -1,
@@ -41,9 +48,9 @@ UNEXPLAINED = MismatchAlert(
     key_kind="bank_entry",
     key="A%2F1/n9",
     subject=("entry",),
-    break_class="bank_entry_unexplained",
+    break_class=BreakClass.BANK_ENTRY_UNEXPLAINED,
     priority=2,
-    lifecycle="opened",
+    lifecycle=BreakLifecycle.OPENED,
     expected_minor=0,
     actual_minor=5,
     drift_minor=5,

@@ -164,7 +164,8 @@ def _payouts() -> Row:
                 ],
                 MINOR, stacked=True,
                 about="Lines of payouts, net of fees, with what in them belongs to no payment. Neither: payouts that are not "
-                f"reported yet, failed, have an open break, or a difference that people have accepted. {_MINOR_NOTE}",
+                "reported yet, failed, name no account, have an open break, or a difference that people have accepted. "
+                f"{_MINOR_NOTE}",
             ),
             Panel("Payouts by status", [Query("rentmatch:payouts:sum", "{{status}}")], stacked=True),
             Panel("Bank entries by match", [Query("rentmatch:bank_entries:sum", "{{matched_by}}")], stacked=True,
