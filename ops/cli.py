@@ -26,6 +26,7 @@ COMMANDS = {
     "ledger": "ops.commands.ledger",
     "read": "ops.commands.read",
     "exceptions": "ops.commands.exceptions",
+    "payouts": "ops.commands.payouts",
     "dead-letters": "ops.commands.dead_letters",
     "simulate": "ops.commands.simulate",
     "project-read-model": "ops.commands.project_read_model",
