@@ -118,6 +118,8 @@ class _Report:
         self._instant_of: Callable[[str, tzinfo], Micros] = cache(_instant)
         self._payouts: dict[tuple[str, str], PayoutLines] = {}
         self._charges: dict[str, Settlement] = {}
+        self._incomplete: set[str | None] = set()
+        """Payouts with a row whose net nobody knows; None: such a row may be of any payout."""
         self._seen: dict[str, tuple[int, list[str]]] = {}
 
     def found(self) -> Found:
@@ -127,6 +129,7 @@ class _Report:
                 self._row(row)
             except (RowError, ValueError) as error:
                 self._not_understood(row, str(error))
+                self._incomplete.add(self._payout_of(row))
         self._settle_charges()
         self._report_payouts()
         if self._text.ends_in_mid_line:
@@ -367,6 +370,11 @@ class _Report:
                     f"payout {payout_id}: {lines.count} lines, and the file does not state it. If the report has all "
                     "of its lines, use payouts_from_lines; else import the report payouts.itemized"
                 )
+            elif self._incomplete & {payout_id, None}:
+                self._found.notes.append(
+                    f"payout {payout_id}: not reported from its lines: one of them is not understood, so their sum is "
+                    "not its amount"
+                )
             elif lines.value_date is None or currencies[payout_id] > 1:
                 why = "several currencies" if currencies[payout_id] > 1 else "no date of the payout"
                 self._found.notes.append(f"payout {payout_id}: not reported from its lines: {why}")
@@ -418,6 +426,12 @@ class _Report:
         self._found.facts.append(fact)
 
     # Cells
+
+    def _payout_of(self, row: TextRow) -> str | None:
+        """The payout of a row that is not understood; None where the row is cut."""
+        if self._payout is None or len(row.cells) != len(self._text.columns):
+            return None
+        return row.cells[self._payout]
 
     @staticmethod
     def _cell(cells: list[str], at: int | None) -> str:

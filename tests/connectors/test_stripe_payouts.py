@@ -224,6 +224,15 @@ def test_a_payout_that_the_file_does_not_state_is_reported_on_request() -> None:
     assert iso_date(payout.arrival_date) == "2026-07-06"
 
 
+def test_a_payout_is_not_the_sum_of_its_lines_while_one_of_them_is_not_understood() -> None:
+    bad, other = charge(2, "x", net="1"), charge(3, "7.00", automatic_payout_id="po_2")
+    found = found_in(report(charge(1, "5.00"), bad, other), payouts_from_lines=True)
+    assert [payout.payout_id for payout in payouts(found)] == ["po_2"]
+    assert any("po_1: not reported" in note for note in found.notes)
+    cut = report(charge(1, "5.00"), other) + b"txn_9,2026-07-02\n"
+    assert payouts(found_in(cut, payouts_from_lines=True)) == []
+
+
 @pytest.mark.parametrize(
     ("given", "says"),
     [
