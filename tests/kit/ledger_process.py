@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,7 @@ class LedgerProcess(Process):
         found: dict[str, int] = {}
 
         def as_posted() -> bool:
+            time.sleep(0.25)  # reading all takes as much of the machine as what it waits for
             found.clear()
             found.update(posted_by_payment(self.facts()))
             return found == posted
