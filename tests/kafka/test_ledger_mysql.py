@@ -12,6 +12,7 @@ from tests.kit.ledger_process import LedgerProcess
 from tests.kit.ledger_rows import reversed_too_often
 from tests.kit.ledger_servers import MariaDb
 from tools.local.cache import MissingToolError
+from tools.local.processes import wait_until
 
 pytestmark = pytest.mark.kafka
 
@@ -64,7 +65,7 @@ def reader_of(kafka: str, prefix: str, database: MariaDb, folder: Path) -> Ledge
 def test_a_ledger_in_mariadb(kafka: str, topic_prefix: str, database: MariaDb, tmp_path: Path) -> None:
     books = Books(seed=21)
     database.run(TABLE, *books.changes(60), database="books")
-    reader = reader_of(kafka, topic_prefix, database, tmp_path)
+    reader, other = (reader_of(kafka, topic_prefix, database, folder) for folder in (tmp_path, tmp_path / "other"))
     try:
         reader.start()
         reader.wait_for(books.posted())
@@ -104,8 +105,16 @@ def test_a_ledger_in_mariadb(kafka: str, topic_prefix: str, database: MariaDb, t
         assert "start with --snapshot" in reader.tail()
         reader.start_with("--snapshot")
         reader.wait_for(books.posted())
+        # A second process takes over, and the first ends.
+        other.start()
+        wait_until(lambda: "following" in other.tail(), 30, "the other to follow", process=other)
+        database.run(*books.changes(10), database="books")
+        assert reader.wait(30) == 1
+        assert "another process writes as" in reader.tail()
+        other.wait_for(books.posted())
     finally:
         reader.kill()
+        other.kill()
     facts = reader.facts()
     assert len({fact.event_id for fact in facts}) == len(facts)
     assert reversed_too_often(facts) == set()

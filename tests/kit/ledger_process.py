@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ class LedgerProcess(Process):
         mapping: str,
         env: Mapping[str, str] | None = None,
     ) -> None:
+        directory.mkdir(exist_ok=True)
         file = directory / "ledger.toml"
         file.write_text(mapping, encoding="utf-8")
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("RENTMATCH_")}
@@ -51,9 +53,9 @@ class LedgerProcess(Process):
         report = provision(self.settings, only={topics.LEDGER_EVENTS, topics.DEAD_LETTER})
         assert report.errors == []
 
-    def facts(self) -> list[Any]:
+    def facts(self, codec: Codec | None = None) -> list[Any]:
         """The committed facts."""
-        codec = Codec()
+        codec = codec or Codec()
         found = read_all(self._bootstrap, self.settings.topic(topics.LEDGER_EVENTS))
         return [codec.decode_input(topics.LEDGER_EVENTS, record.value) for record in found]
 
@@ -66,6 +68,7 @@ class LedgerProcess(Process):
         found: dict[str, int] = {}
 
         def as_posted() -> bool:
+            time.sleep(0.25)  # reading all takes as much of the machine as what it waits for
             found.clear()
             found.update(posted_by_payment(self.facts()))
             return found == posted
