@@ -18,7 +18,7 @@ from agents.agent import Agent, AgentContext
 from agents.router import KeyedTarget, Origin
 from domain.facts import InputFact
 from domain.policy import Policy
-from domain.publishing import Changes, Published
+from domain.publishing import Changes, Published, send_again
 from domain.records import LatePaymentAlert, MismatchAlert, Output
 from domain.tally import Tally
 from domain.time import DAY, FAR_FUTURE, NOT_CAUGHT_UP, Day, Micros
@@ -102,7 +102,7 @@ class KeyedAgent(Agent, Generic[S, V]):
         """The difference between a view and what was last published. Updates `published` and the partition's tally."""
 
     def facts_of_version_1(self, state: S, stamp: Stamp) -> Sequence[Any]:
-        """The facts for keys of other kinds that follow from a state which was last written by version 1."""
+        """The facts for keys of other kinds that follow from a state that version 1 had a part in."""
         return ()
 
     def owns(self, partition: int) -> bool:
@@ -174,13 +174,16 @@ class KeyedAgent(Agent, Generic[S, V]):
             for entry in entries.values():
                 seen = view(entry.state, watermark, policy, at)
                 stamp = Stamp(at, max(entry.published.version + 1, version_floor), today)
+                anew = entry.is_outdated and self.table.is_settled(partition, entry.key)
+                if anew:
+                    send_again(entry.published)
                 changes = publish(entry.published, entry.state, seen, stamp, tally)
                 for output in changes.outputs:
                     self._send(commit, output)
                 if changes.withdrawn is not None:
                     topic, _, _ = self._outputs[changes.withdrawn]
                     commit.send(topic, ANY_PARTITION, entry.key.encode(), None)
-                if entry.is_outdated:
+                if anew:
                     changes.facts = (*changes.facts, *self.facts_of_version_1(entry.state, stamp))
                 for fact in changes.facts:
                     facts.setdefault(type(fact), []).append(fact)

@@ -3,7 +3,6 @@
 from agents.keyed_agent import KeyedAgent, Stamp
 from domain.facts import ReferenceClaim, ReferenceResolution
 from domain.payments import view as payment
-from domain.payments.state import Outcomes
 from domain.payments.view import PaymentState, PaymentView
 from domain.publishing import Changes, Published, diff
 from domain.tally import Tally, count_payment
@@ -26,11 +25,6 @@ async def match_payments(batches: BatchStream) -> None:
         await batches.app.process(batch)
 
 
-def _first(outcomes: Outcomes) -> tuple[Micros, str]:
-    """When the first record about an attempt occurred, and its event."""
-    return min((outcome.occurred_at, outcome.event_id) for outcome in outcomes.values())
-
-
 class MatchPayments(KeyedAgent[PaymentState, PaymentView]):
     """The second stage. A payment's application to an obligation is a fact of that obligation.
 
@@ -51,14 +45,19 @@ class MatchPayments(KeyedAgent[PaymentState, PaymentView]):
     """Derives the payment at an instant (contract section 4)."""
 
     def facts_of_version_1(self, state: PaymentState, stamp: Stamp) -> list[ReferenceClaim]:
-        """A claim on the reference of each attempt: version 1 routed none.
+        """A claim on the reference of each attempt, by its first record: version 1 routed none.
 
         A record of such an attempt that comes without its payment id finds the payment by it.
         """
+        first: dict[tuple[str, str], tuple[Micros, str]] = {}
+        for processor, references in state.attempts.items():
+            for reference, reported in references.items():
+                for told in (told for outcome in reported.values() for told in outcome.told):
+                    attempt, at = (processor, told.original_reference or reference), (told.occurred_at, told.event_id)
+                    first[attempt] = min(at, first.get(attempt, at))
         return [
-            ReferenceClaim(processor, reference, state.payment_id, stamp.version, True, *_first(outcomes))
-            for processor, references in state.attempts.items()
-            for reference, outcomes in references.items()
+            ReferenceClaim(*attempt, state.payment_id, stamp.version, True, *at, settled=True)
+            for attempt, at in first.items()
         ]
 
     @staticmethod

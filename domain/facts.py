@@ -409,6 +409,8 @@ class ReferenceClaim(msgspec.Struct, frozen=True, array_like=True, gc=False, tag
 
     Written only by the agent of the payment for the agent of the reference: the reference and the time are those of
     the initiation that holds, filled in (contract section 10). The highest `revision` counts.
+
+    One that is `settled` is an `AttemptClaim` instead, of a settlement record that was routed by version 1.
     """
 
     processor: str
@@ -419,6 +421,7 @@ class ReferenceClaim(msgspec.Struct, frozen=True, array_like=True, gc=False, tag
     """False: the initiation that holds now names another reference; the claim is withdrawn."""
     occurred_at: Micros
     event_id: str
+    settled: bool = False
 
     @property
     def reference_key(self) -> str:

@@ -106,6 +106,12 @@ class Changes(msgspec.Struct, gc=False):
     """The type of the reconciliation if the one published before holds no longer and none takes its place."""
 
 
+def send_again(published: Published) -> None:
+    """Forget what the snapshots were that a payment sent to its obligations: whoever read them may have read less."""
+    for obligation_id in published.applications:
+        published.applications[obligation_id] = b""
+
+
 RECONCILIATIONS: dict[str, type[msgspec.Struct]] = {
     PaymentView.key_kind: PaymentReconciliation,
     ObligationView.key_kind: ObligationReconciliation,

@@ -14,7 +14,7 @@ from domain.publishing import Published
 from domain.time import FAR_FUTURE, FAR_PAST, Micros
 from streams.topology import Table
 from streams.transport.commit import Commit, StateChange, TableWrite
-from tables.packing import FORMAT, Unpacker, deadline_of, is_outdated, pack
+from tables.packing import AMONG_VERSION_1, FORMAT, Unpacker, deadline_of, is_outdated, pack
 from tables.store import TALLY_KEY, Store, TablePartition
 from tables.tallies import Tallies
 
@@ -38,7 +38,7 @@ class KeyEntry(msgspec.Struct, Generic[S], eq=False, gc=False):
     """The indexed deadline; if a commit is in flight, the one that it will write."""
     packed_bytes: int
     is_outdated: bool = False
-    """Its value was written by version 1, and not again since."""
+    """Its value was written by version 1, or while version 1 took part, and not again since."""
 
 
 class KeyedTable(Generic[S]):
@@ -56,7 +56,7 @@ class KeyedTable(Generic[S]):
         self._quiet_until: dict[int, Micros] = {}
         """No key of the partition has a deadline before this: most commits need not search the index."""
         self._upgraded_to: dict[int, str] = {}
-        """Of the partitions that may have values of version 1: the last key that was looked at."""
+        """Of the partitions that may have values of version 1: the last key that was gone through."""
         self.tallies = Tallies()
 
     @property
@@ -112,13 +112,18 @@ class KeyedTable(Generic[S]):
             for entry in entries:
                 dirty[entry.key] = entry
 
-    def fire_deadlines(self, partition: int, until: Micros) -> bool:
+    def is_settled(self, partition: int, key: str) -> bool:
+        """Whether version 1 has no part any more in what the open transaction writes of a key."""
+        upgraded_to = self._upgraded_to.get(partition)
+        return upgraded_to is None or key <= upgraded_to
+
+    def fire_deadlines(self, partition: int, until: Micros, *, upgrade: bool = True) -> bool:
         """Mark keys dirty whose deadline is up to `until`, as many as a commit should hold; whether more may be due.
 
-        Values that version 1 wrote are due, too: once each of them has been derived and published anew, as far as the
-        rules of today say something else of it.
+        Values that version 1 had a part in are due, too: once each of them has been derived and published anew, as far
+        as the rules of today say something else of it. That waits until version 1 has none any more (`upgrade`).
         """
-        if partition in self._upgraded_to and self._upgrade(partition):
+        if upgrade and partition in self._upgraded_to and self._upgrade(partition):
             return True
         if until < self._quiet_until[partition]:
             return False
@@ -140,7 +145,7 @@ class KeyedTable(Generic[S]):
         return False
 
     def _upgrade(self, partition: int) -> bool:
-        """Mark the next keys dirty whose values version 1 wrote; whether there may be more."""
+        """Mark the next keys dirty whose values version 1 had a part in; whether there may be more."""
         page = self._store.items_after(self._place(partition), self._upgraded_to[partition], DEADLINES_MAX)
         keys = [key for key, value in page if is_outdated(value)]
         if len(page) == DEADLINES_MAX:
@@ -167,14 +172,16 @@ class KeyedTable(Generic[S]):
         changelog = self.spec.changelog
         for partition, entries in self._dirty.items():
             changes = []
+            upgraded_to = self._upgraded_to.get(partition)
             deadlines = next_deadlines[partition]
             for entry, deadline in zip(entries.values(), deadlines, strict=True):
-                value = pack(deadline, entry.state, entry.published)
+                entry.is_outdated = upgraded_to is not None and entry.key > upgraded_to
+                format_ = AMONG_VERSION_1 if entry.is_outdated else FORMAT
+                value = pack(deadline, entry.state, entry.published, format_)
                 commit.send(changelog, partition, entry.key.encode(), value)
                 changes.append(StateChange(entry.key, value, deadline, entry.deadline))
                 entry.deadline = deadline
                 entry.packed_bytes = len(value)
-                entry.is_outdated = False
             self._quiet_until[partition] = min(self._quiet_until[partition], *deadlines)
             tally = self.tallies.changed(partition)
             if tally is not None:

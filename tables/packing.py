@@ -3,6 +3,9 @@
 After the deadline comes an array of three: the format, the state, what was published. Version 1 of the contract wrote
 arrays of two, without a format. A worker of version 1 cannot read the new form, and stops: it would drop what it does
 not know.
+
+While workers of version 1 are in the group, a value has the format `AMONG_VERSION_1`: what they send on may lack what
+version 2 needs, and they drop it from what is sent to them. Such a value is gone through once more when they are gone.
 """
 
 from collections.abc import Callable
@@ -23,15 +26,18 @@ DEADLINE_BYTES = 8
 FORMAT = 2
 """Of values and of tallies: the version of the contract that they know."""
 
+AMONG_VERSION_1 = 1
+"""The format of a value that was written while version 1 took part."""
+
 _OF_VERSION_1 = 0x92
 """The head of a MessagePack array of two."""
 
 _encode = msgspec.msgpack.Encoder().encode
 
 
-def pack(deadline: Micros, state: object, published: Published) -> bytes:
+def pack(deadline: Micros, state: object, published: Published, format_: int = FORMAT) -> bytes:
     """The value of a key."""
-    return instant_bytes(deadline) + _encode((FORMAT, state, published))
+    return instant_bytes(deadline) + _encode((format_, state, published))
 
 
 def deadline_of(value: bytes) -> Micros:
@@ -40,8 +46,8 @@ def deadline_of(value: bytes) -> Micros:
 
 
 def is_outdated(value: bytes) -> bool:
-    """Whether a value was written by version 1."""
-    return value[DEADLINE_BYTES] == _OF_VERSION_1
+    """Whether a value was written by version 1, or while it took part."""
+    return value[DEADLINE_BYTES] == _OF_VERSION_1 or value[DEADLINE_BYTES + 1] == AMONG_VERSION_1
 
 
 class Unpacker(Generic[S]):

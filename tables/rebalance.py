@@ -6,8 +6,9 @@ and how it is recovered is ours (keyed.py, store.py, recovery.py).
 
 import asyncio
 import logging
+import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 from faust.tables import TableManager
@@ -20,6 +21,7 @@ from streams.transport.membership import Membership
 from streams.transport.watermarks import decode_watermark
 from tables.recovery import Changelog, Recovery, RecoveryFailed
 from tables.store import TablePartition
+from tables.tallies import is_outdated
 from tables.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -101,6 +103,7 @@ class RecoveryService(Service):  # type: ignore[misc]
             published, progress_end = await asyncio.to_thread(recovery.read_all, worker.names[PROGRESS])
             group_offsets = await asyncio.to_thread(recovery.group_offsets, _all_sources(worker, partitions))
             positions = await asyncio.to_thread(recovery.positions, sources)
+            version_1_until = await asyncio.to_thread(self._version_1_until, recovery, worker, sources)
         finally:
             await asyncio.to_thread(recovery.close)
         if turn != self._turn or membership is None:
@@ -113,7 +116,7 @@ class RecoveryService(Service):  # type: ignore[misc]
             "recovered %d records of %d partitions in %.1f s, %d standby partitions",
             self.records_recovered, len(actives), self.seconds, len(standbys),
         )  # fmt: skip
-        await self._resume(worker, membership, positions, group_offsets)
+        await self._resume(worker, membership, positions, group_offsets, version_1_until)
 
     async def _resume(
         self,
@@ -121,10 +124,11 @@ class RecoveryService(Service):  # type: ignore[misc]
         membership: Membership,
         positions: dict[TopicPartition, int],
         group_offsets: dict[TopicPartition, int],
+        version_1_until: dict[TopicPartition, int],
     ) -> None:
         app = self.app
         await app.on_rebalance_complete.send()
-        worker.commit_loop.resume(membership, positions, group_offsets)
+        worker.commit_loop.resume(membership, positions, group_offsets, version_1_until)
         self.completed.set()
         app.flow_control.resume()
         app.consumer.resume_flow()
@@ -132,6 +136,39 @@ class RecoveryService(Service):  # type: ignore[misc]
         app.tables.on_actives_ready()
         app.tables.on_standbys_ready()
         app.on_rebalance_end()
+
+    def _version_1_until(
+        self, recovery: Recovery, worker: Worker, sources: Iterable[TopicPartition]
+    ) -> dict[TopicPartition, int]:
+        """Up to which offset workers of version 1 may have written to the partitions that feed outdated tables.
+
+        Never, while such workers are in the group. Blocking.
+        """
+        outdated = [
+            source
+            for source in sources
+            if (table := worker.topology.table_of(source.topic)) is not None
+            and is_outdated(worker.store.tally(TablePartition(table.id, source.number)))
+        ]
+        if not outdated:
+            return {}
+        if self._is_among_version_1(worker):
+            log.warning(
+                "workers of version 1 are in the group: what they have a part in is gone through when they are gone"
+            )
+            return dict.fromkeys(outdated, sys.maxsize)
+        return recovery.ends(outdated)
+
+    def _is_among_version_1(self, worker: Worker) -> bool:
+        """Whether the group gives partitions to workers that do not read all topics of the pipeline.
+
+        The assignor gives each worker the same partitions of all topics with the same readers.
+        """
+        inner = [worker.names[topic] for topic in worker.topology.tables_by_source]
+        return any(
+            len({tuple(sorted(topics.get(name, ()))) for name in inner}) > 1
+            for topics in self.app.router.external_topics_metadata().values()
+        )
 
     def _shares(
         self, worker: Worker, assigned: set[TP]

@@ -147,6 +147,10 @@ class Recovery:
             found[by_name[partition.topic, partition.partition]] = offset if offset >= 0 else low
         return found
 
+    def ends(self, sources: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        """The ends of these partitions, open transactions included."""
+        return {source: self._log_offsets.of(self._names[source.topic], source.number)[1] for source in sources}
+
     def group_offsets(self, sources: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """The group's offsets of partitions that others may be reading now: it does not wait for them to be stable."""
         by_name = {(self._names[source.topic], source.number): source for source in sources}

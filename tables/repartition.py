@@ -30,7 +30,7 @@ from streams.topology import TOPOLOGY, Table, Topology
 from streams.transport import watermarks
 from streams.transport.batch import TopicPartition
 from streams.transport.watermarks import Watermark
-from tables.packing import Unpacker
+from tables.packing import FORMAT, Unpacker
 from tables.recovery import Changelog, LogOffsets, Recovery
 from tables.store import TALLY_KEY, Store, TablePartition
 from tables.tallies import pack_tally, unpack_tally
@@ -186,8 +186,10 @@ class Repartition:
                 self._send(changelog, target, key.encode(), value)
                 count += 1
                 self._step()
+        written_in = min((tally.format for tally in old_tallies), default=FORMAT)
         for target, tally in enumerate(tallies):
             tally.ach.forgotten = forgotten
+            tally.format = written_in
             self._send(changelog, target, TALLY_KEY, pack_tally(tally))
         before, after = _flat(old_tallies, forgotten), _flat(tallies, forgotten)
         if before != after:

@@ -68,11 +68,23 @@ def _options(cache_mebibytes: int) -> Options:
 _IDENTITY = b"identity"
 
 
+def _is_part(known: list[str], now: list[str]) -> bool:
+    """Whether all these changelogs are still there, on the same cluster; their ids follow the cluster's."""
+    return len(known) > 1 and known[:1] == now[:1] and set(known) <= set(now)
+
+
 class Store:
     """The store at `path`, of the changelogs that are known by `identity`.
 
-    A store that was made for others is emptied: its offsets would mean nothing, and its states would be wrong. Not
-    shared between processes: RocksDB's own lock refuses a second.
+    A store that was made for others is emptied: its offsets would mean nothing, and its states would be wrong. If there
+    are only more of them, because a new version has another table, it is kept. Not shared between processes: RocksDB's
+    own lock refuses a second.
+
+    Args:
+        path: its folder.
+        identity: the ids of the cluster and the changelogs, separated by spaces.
+        cache_mebibytes: the size of its cache.
+
     """
 
     def __init__(self, path: Path, identity: str, cache_mebibytes: int = 64) -> None:
@@ -81,8 +93,10 @@ class Store:
         options = _options(cache_mebibytes)
         # Without the column family named, rocksdict takes the options of an existing store from disk, without a cache.
         self._db = Rdict(str(path), options, column_families={"default": options})
-        if self._db.get(_IDENTITY) != identity.encode():
-            self._db.delete_range(b"", b"\xff")
+        known = (self._db.get(_IDENTITY) or b"").decode()
+        if known != identity:
+            if not _is_part(known.split(), identity.split()):
+                self._db.delete_range(b"", b"\xff")
             self._db[_IDENTITY] = identity.encode()
         # RocksDB's iterators point into their options, which rocksdict 0.3.29 does not keep alive for them.
         self._reading = ReadOptions()

@@ -6,6 +6,7 @@ import msgspec
 
 from domain.tally import PackedTally, Tally
 from domain.time import FAR_FUTURE
+from tables.packing import FORMAT
 from tables.store import instant_bytes
 
 _PREFIX = instant_bytes(FAR_FUTURE)
@@ -23,6 +24,11 @@ def pack_tally(tally: Tally) -> bytes:
 def unpack_tally(value: bytes) -> Tally:
     """The tally in a value."""
     return Tally.unpacked(_decode(memoryview(value)[len(_PREFIX) :]))
+
+
+def is_outdated(value: bytes | None) -> bool:
+    """Whether a partition with this tally may have values that version 1 had a part in."""
+    return value is not None and unpack_tally(value).format < FORMAT
 
 
 class Tallies:

@@ -1,8 +1,8 @@
 """The states of version 1 of the contract, as changelogs and stores still have them, and what they are in version 2.
 
 A worker reads such a value when it needs the key, and writes it back in the form of today (`tables/packing.py`); and
-after it has taken over a partition with such values it goes through all of them once (`KeyedTable`), so that what
-version 2 sees in them is published. This module can go when no installation has state of version 1 any more.
+once no worker of version 1 is in the group, it goes through all of them (`KeyedTable`), so that what version 2 sees in
+them is published. This module can go when no installation has state of version 1 any more.
 """
 
 from typing import Any

@@ -25,7 +25,23 @@ from streams.topology import TOPOLOGY
 from streams.transport.offsets import list_offsets
 
 READ = tuple(topic.name for topic in TOPOLOGY.sources)
-"""The topics that the group reads, upstream first."""
+"""The topics that the group reads."""
+
+INPUTS = tuple(topic.name for topic in TOPOLOGY.inputs)
+
+
+def _upstream_first() -> list[list[str]]:
+    """Return the topics that the group reads, each after those that its watermark waits for."""
+    waiting = dict(TOPOLOGY.upstream)
+    steps = [list(INPUTS)]
+    while waiting:
+        ready = [topic for topic, before in waiting.items() if not any(other in waiting for other in before)]
+        steps.append([topic.name for topic in ready])
+        waiting = {topic: before for topic, before in waiting.items() if topic not in ready}
+    return steps
+
+
+UPSTREAM_FIRST = _upstream_first()
 
 Place = tuple[str, int]
 """Topic (default name) and partition."""
@@ -38,6 +54,8 @@ class GroupMonitor:
         self._group = settings.application_id
         self._names = {topic.name: settings.topic(topic) for topic in TOPOLOGY.topics}
         self._partitions: dict[str, int] = {}
+        self.steps = UPSTREAM_FIRST
+        """The topics that the group reads, each after those that its watermark waits for."""
         conf = settings.kafka(log_level=2)
         self._admin = AdminClient(conf)
         # Never joins the group. Under read_committed the broker reports no offset that an open transaction may change.
@@ -95,7 +113,8 @@ class GroupMonitor:
             KafkaException: the broker does not answer, or a transaction is open on the offsets.
 
         """
-        return {self._place(found): max(found.offset, 0) for found in self._consumer.committed(self._places(READ), 10)}
+        places = self._places(name for names in self.steps for name in names)
+        return {self._place(found): max(found.offset, 0) for found in self._consumer.committed(places, 10)}
 
     def is_at_end(self) -> bool:
         """Return whether the group has committed the end of everything that it reads, transaction markers included.
@@ -120,7 +139,7 @@ class GroupMonitor:
 
         """
         lag: dict[Place, int] = {}
-        for names in (READ[:3], READ[3:4], READ[4:]):
+        for names in self.steps:
             committed = self.committed()
             for place, end in self.ends(names).items():
                 if committed[place] < end and self._has_records(place, committed[place], end):
@@ -144,9 +163,9 @@ class GroupMonitor:
         finally:
             self._consumer.unassign()
 
-    def rewind(self) -> None:
-        """Reset the group to the beginning of all that it reads; it must have no members."""
-        places = [TopicPartition(place.topic, place.partition, 0) for place in self._places(READ)]
+    def rewind(self, names: Iterable[str] = READ) -> None:
+        """Reset the group to the beginning of these topics, by default of all; it must have no members."""
+        places = [TopicPartition(place.topic, place.partition, 0) for place in self._places(names)]
         request = ConsumerGroupTopicPartitions(self._group, places)
         self._admin.alter_consumer_group_offsets([request])[self._group].result(15)
 
@@ -169,7 +188,10 @@ class GroupMonitor:
     def _count(self, name: str) -> int:
         if name not in self._partitions:
             full = self._names[name]
-            self._partitions[name] = len(self._admin.list_topics(full, timeout=10).topics[full].partitions)
+            count = len(self._admin.list_topics(full, timeout=10).topics[full].partitions)
+            if not count:  # there is no such topic yet
+                return 0
+            self._partitions[name] = count
         return self._partitions[name]
 
     def _place(self, partition: TopicPartition) -> Place:

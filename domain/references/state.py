@@ -91,6 +91,8 @@ def apply(state: ReferenceState, fact: ReferenceFact) -> bool:
     if isinstance(fact, ProcessorSettled):
         return _apply_telling(state, fact)
     if isinstance(fact, ReferenceClaim):
+        if fact.settled:
+            return _apply_attempt_claim(state.attempt_claims, fact)
         return _apply_initiation_claim(state.initiation_claims, fact)
     if isinstance(fact, ReferenceAssigned):
         return _apply_assignment(state, fact)
@@ -99,7 +101,7 @@ def apply(state: ReferenceState, fact: ReferenceFact) -> bool:
     assert_never(fact)
 
 
-def _apply_attempt_claim(claims: dict[str, Claim], fact: AttemptClaim) -> bool:
+def _apply_attempt_claim(claims: dict[str, Claim], fact: AttemptClaim | ReferenceClaim) -> bool:
     known = claims.get(fact.payment_id)
     if known is not None and (known.occurred_at, known.event_id) <= (fact.occurred_at, fact.event_id):
         return False

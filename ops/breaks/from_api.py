@@ -46,6 +46,8 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 class ApiSource:
     """Breaks from `/v1/exceptions…`."""
 
+    none_proposed = "no payment of that amount is overdue; --from-topics also looks for those that are still in time"
+
     def __init__(self, url: str, token: str | None, policy: Policy) -> None:
         """`url` is the server's root, such as `http://127.0.0.1:6066`."""
         self._policy = policy

@@ -40,6 +40,8 @@ _SEPARATOR = "~"
 class TopicSource:
     """Breaks read from the topics, from their beginning each time: for an operator, not for a service."""
 
+    none_proposed = "no payment of that amount waits for an outcome"
+
     def __init__(self, settings: Settings, *, with_properties: bool = False) -> None:
         """`with_properties` also reads the property of each listed break from the changelogs."""
         self._settings = settings

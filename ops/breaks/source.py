@@ -75,3 +75,7 @@ class BreakSource(Protocol):
 
     def proposals(self, alert: Json) -> list[Proposal]:
         """Give what an unknown reference or an unexplained bank entry may be of, the likeliest first."""
+
+    @property
+    def none_proposed(self) -> str:
+        """What to say where no payment can be proposed for a reference."""

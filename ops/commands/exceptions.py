@@ -111,7 +111,7 @@ def show(break_id: str, url: str | None, from_topics: bool, as_json: bool) -> No
         if proposed:
             put_rendered(rendering.render_proposals(proposed, break_id))
         elif alerts[-1]["key_kind"] == "reference":
-            say("no payment of that amount waits for an outcome")
+            say(source.none_proposed)
         else:
             say("no payout of that amount waits for its bank entry, and none is named in the text")
     say(f"what happened, and what would resolve it: rentmatch exceptions explain {break_id}")

@@ -130,7 +130,7 @@ def identity(settings: Settings, named: Iterable[Topic]) -> str:
     admin, cluster = connect(AdminClient, settings)
     if is_mock(cluster):
         return str(cluster.cluster_id)
-    names = [settings.topic(topic) for topic in named]
+    names = list(dict.fromkeys(settings.topic(topic) for topic in named))
     futures = admin.describe_topics(TopicCollection(names), request_timeout=ANSWER_SECONDS_MAX)
     try:
         ids = [str(futures[name].result(ANSWER_SECONDS_MAX + 1).topic_id) for name in names]

@@ -122,8 +122,10 @@ class StageTable(Protocol):
     def revoked(self) -> None:
         """Forget everything that is not in the store."""
 
-    def fire_deadlines(self, partition: int, until: Micros) -> bool:
+    def fire_deadlines(self, partition: int, until: Micros, *, upgrade: bool = True) -> bool:
         """Mark the keys dirty whose view changes by the clock alone up to `until` (inclusive).
+
+        With `upgrade` also those that version 1 had a part in.
 
         Returns:
             Whether more keys are due than one commit should hold. Called while no transaction is in flight.

@@ -79,11 +79,12 @@ class CommitLoop:
         membership: Membership,
         positions: Mapping[TopicPartition, int],
         group_offsets: Mapping[TopicPartition, int],
+        version_1_until: Mapping[TopicPartition, int] | None = None,
     ) -> None:
         """Process these partitions: their state is recovered, and they are ours as this member of the group."""
         self._membership = membership
         self._epoch += 1
-        self.engine.assigned(self._epoch, positions, group_offsets)
+        self.engine.assigned(self._epoch, positions, group_offsets, version_1_until)
         self._running = True
         self.last_progress_at = self.moved_at = time.monotonic()
         self._fetcher.assign(self._epoch, positions)

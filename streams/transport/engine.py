@@ -46,6 +46,7 @@ class Engine:
         self._has_records = False
         """Whether the open transaction has read a record: moving past control records alone is not worth a commit."""
         self.in_flight: Commit | None = None
+        self._version_1_until: Mapping[TopicPartition, int] = {}
 
     @property
     def sources(self) -> Iterable[Topic]:
@@ -53,7 +54,11 @@ class Engine:
         return self._stage_of
 
     def assigned(
-        self, epoch: int, positions: Mapping[TopicPartition, int], group_offsets: Mapping[TopicPartition, int]
+        self,
+        epoch: int,
+        positions: Mapping[TopicPartition, int],
+        group_offsets: Mapping[TopicPartition, int],
+        version_1_until: Mapping[TopicPartition, int] | None = None,
     ) -> None:
         """Process these partitions from these offsets; their state has been recovered.
 
@@ -61,6 +66,8 @@ class Engine:
             epoch: names this assignment; batches of another one are stale.
             positions: where to read on, by partition; of a table's partition, in all topics that feed it or in none.
             group_offsets: the group's offsets of all partitions, whoever reads them.
+            version_1_until: of partitions that workers of version 1 may have written to, the offset up to which they
+                may have: what they had a part in is gone through when that is processed.
 
         """
         if self.in_flight is not None:
@@ -68,6 +75,7 @@ class Engine:
         self.epoch = epoch
         self.expected = dict(positions)
         self._committed = dict(positions)
+        self._version_1_until = version_1_until or {}
         self.watermarks.assigned(positions, group_offsets)
         for stage in self._stages:
             stage.discard()
@@ -132,7 +140,10 @@ class Engine:
             if stage.table is not None:
                 watermarks = self.watermarks.of(*stage.inputs)
                 for number, until in watermarks.items():
-                    if until > NOT_CAUGHT_UP and stage.table.fire_deadlines(number, until):
+                    if until == NOT_CAUGHT_UP:
+                        continue
+                    upgrade = not self._version_1_until or self._is_past_version_1(stage, number)
+                    if stage.table.fire_deadlines(number, until, upgrade=upgrade):
                         overdue.update(TopicPartition(topic, number) for topic in stage.inputs)
             stage.flush(commit, watermarks)
         self._published_watermarks = self.watermarks.to_publish(self.expected, overdue)
@@ -150,6 +161,10 @@ class Engine:
             commit.offsets = dict(self.expected)
         self.in_flight = commit
         return commit
+
+    def _is_past_version_1(self, stage: Stage, number: int) -> bool:
+        sources = [TopicPartition(topic, number) for topic in stage.inputs]
+        return all(self.expected[source] >= self._version_1_until.get(source, 0) for source in sources)
 
     def committed(self, commit: Commit) -> None:
         """The transaction is committed, and the local store has applied it."""

@@ -18,6 +18,7 @@ from domain.facts import PaymentInitiated
 from domain.time import DAY, Micros
 from simulator.deliver import Delivery, value_of
 from simulator.scenario import simulate
+from streams.topology import TOPOLOGY
 from tests.faults.fault_scenarios import FaultBench
 from tests.kit import wire
 from tests.kit.deployment import AuditedDeployment
@@ -43,7 +44,9 @@ GROWTH_MAX_MIB = 60
 def produce_refused(bench: FaultBench) -> None:
     """A topic refuses records of the usual size for a while: the worker stops loudly, each time, until it is mended."""
     scenario = bench.scenario()
-    topic = bench.rng.choice(["payment-reconciliations", "obligation-reconciliations", "payments-changelog"])
+    topic = bench.rng.choice(
+        ["payment-reconciliations", "obligation-reconciliations", "payments-changelog", "references-changelog"]
+    )
     half = len(scenario.deliveries) // 2
     with bench.deployment(scenario) as deployment:
         deployment.publish(scenario.deliveries[:half], rng=bench.rng, spread=True)
@@ -206,7 +209,7 @@ def changelog_compaction(bench: FaultBench) -> None:
     """
     scenario = bench.scenario()
     third = len(scenario.deliveries) // 3
-    changelogs = ("payments-changelog", "obligations-changelog")
+    changelogs = tuple(table.changelog.name for table in TOPOLOGY.tables)
     with bench.deployment(scenario) as deployment:
         feed = bench.feed(deployment, scenario, 4)
         deployment.worker()
@@ -218,7 +221,8 @@ def changelog_compaction(bench: FaultBench) -> None:
         producer = Producer({"bootstrap.servers": bench.bootstrap})
         for changelog, records in before.items():
             # A stranger with somebody's state, and then without any: a null value forgets the key.
-            donor = bench.rng.choice([record for record in records if (record.value or NO_DEADLINE)[:8] != NO_DEADLINE])
+            waiting = [record for record in records if (record.value or NO_DEADLINE)[:8] != NO_DEADLINE]
+            donor = bench.rng.choice(waiting or records)
             for value in (donor.value, None):
                 producer.produce(deployment.name(changelog), value, b"X-nobody", donor.partition)
         assert producer.flush(30) == 0

@@ -101,7 +101,7 @@ def _dies_and_is_succeeded(deployment: AuditedDeployment, dying: str, successor:
     found = wait_log(deployment, successor, RECOVERED, since)
     deployment.workers[dying] = gone
     taken, partitions, standbys = map(int, found.groups())
-    assert (partitions, standbys) == (2 * deployment.settings.partitions, 0), found[0]
+    assert (partitions, standbys) == (len(TABLES) * deployment.settings.partitions, 0), found[0]
     written = sum(len(read_all(deployment.bootstrap, deployment.name(name))) for name in TABLES.values())
     assert taken * TAIL_PART < written, f"{found[0]}: of {written} in the changelogs"
 
@@ -111,7 +111,7 @@ def stores_hold_what_is_committed(deployment: AuditedDeployment, worker_id: str)
     records up to its offset make, and nothing else."""
     settings = deployment.settings
     folder = deployment.directory_of(worker_id) / "state" / f"{settings.topic_prefix}{settings.application_id}"
-    store = Store(folder / worker_id / "store", identity(settings, TOPOLOGY.changelogs.values()))
+    store = Store(folder / worker_id / "store", identity(settings, [table.changelog for table in TOPOLOGY.tables]))
     try:
         for letter, changelog in TABLES.items():
             records = read_all(deployment.bootstrap, deployment.name(changelog))

@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import MakeCluster
-from tests.faults import coordinator_scenarios, environment_scenarios, fault_scenarios, takeover_scenarios
+from tests.faults import (
+    coordinator_scenarios,
+    environment_scenarios,
+    fault_scenarios,
+    takeover_scenarios,
+    version_2_scenarios,
+)
 from tests.faults.fault_scenarios import FaultBench, FaultScenario
 from tests.kit.environment import TEST_SEED
 
@@ -45,6 +51,8 @@ WORKER_FAULTS: list[FaultScenario] = [
     environment_scenarios.own_code_raises,
     environment_scenarios.aborted_transactions,
     environment_scenarios.disk_full,
+    version_2_scenarios.claim_moves_while_a_worker_dies,
+    version_2_scenarios.decision_in_an_aborted_transaction,
 ]
 
 

@@ -27,8 +27,8 @@ from streams.headers import Header
 from streams.transport.commit_loop import STOPS
 from tests.kit import wire
 from tests.kit.verifier import KEYS, Outputs, Place, Published, check, read_outputs
-from tools.group_monitor import READ, GroupMonitor
-from tools.local.worker import COMMAND, WorkerProcess
+from tools.group_monitor import INPUTS, GroupMonitor
+from tools.local.worker import COMMAND, REPOSITORY, WorkerProcess
 
 FAULTY = (sys.executable, "-m", "tests.kit.faulty_worker", "worker")
 
@@ -188,12 +188,28 @@ class AuditedDeployment(Deployment):
 
     # Workers
 
-    def worker(self, worker_id: str = "a", *, supervised: bool = False, fault: str | None = None) -> WorkerProcess:
-        """Start a worker on the state of its predecessor of this id; `fault` as in tests/kit/faulty_worker.py."""
+    def worker(
+        self,
+        worker_id: str = "a",
+        *,
+        supervised: bool = False,
+        fault: str | None = None,
+        code: Path = REPOSITORY,
+    ) -> WorkerProcess:
+        """Start a worker on the state of its predecessor of this id.
+
+        Args:
+            worker_id: names its folder; its address stays the same, too.
+            supervised: restart it when it exits with an error.
+            fault: as in tests/kit/faulty_worker.py.
+            code: the folder with the code to run.
+        """
         before = self.workers.get(worker_id)
         assert before is None or before.exit_code is not None, f"worker {worker_id} runs already"
         env = self.env | {"RENTMATCH_WORKER_ID": worker_id} | ({} if fault is None else {"FAULT": fault})
-        worker = WorkerProcess(self.directory_of(worker_id), env, command=COMMAND if fault is None else FAULTY)
+        worker = WorkerProcess(
+            self.directory_of(worker_id), env, command=COMMAND if fault is None else FAULTY, code=code
+        )
         self.workers[worker_id] = worker
         self._logged_before[worker_id] = worker.log.stat().st_size if worker.log.exists() else 0
         self.supervised.discard(worker_id)
@@ -321,7 +337,7 @@ class AuditedDeployment(Deployment):
             self.supervise()
             done = 0
             try:
-                done = sum(offset for (topic, _), offset in self.monitor.committed().items() if topic in READ[:3])
+                done = sum(offset for (topic, _), offset in self.monitor.committed().items() if topic in INPUTS)
             except KafkaException as error:
                 last = str(error)
             else:

@@ -10,6 +10,7 @@ The fault is put in from outside, where the service lets its parts be handed ove
 - `FAULT=stop:offsets:1:apart` the same, with records that leave the worker only when they are waited for, and counts
   only transactions that change the states of payments of which it reads no facts: who takes those over has no offsets
   to wait for
+- `FAULT=kill:store:1:handover` counts only transactions that hand settlement records without a payment id to payments
 - `FAULT=hang:before-offsets:3` hangs for ever in a call of its producer, the third time that it gets there
   (tests/kit/hanging_producer.py); fresh producers do not. With `:last` behind it no fresh one may be made
 - `FAULT=wait:produce:/some/file` waits after `produce` while that file exists
@@ -32,6 +33,7 @@ import domain.payments.view
 import streams.transport.writer
 from ops.cli import main
 from streams import topics
+from streams.topology import TOPOLOGY
 from streams.transport.commit import Commit
 from streams.transport.membership import Membership
 from streams.transport.writer import Writer
@@ -54,7 +56,7 @@ def _any(commit: Commit) -> bool:
 def _last(commit: Commit) -> bool:
     """Return whether the commit writes a changelog and no other topic that is read."""
     written = {topic for topic, _ in commit.records}
-    return topics.OBLIGATIONS_CHANGELOG in written and not written & {topics.PAYMENT_FACTS, topics.OBLIGATION_FACTS}
+    return topics.OBLIGATIONS_CHANGELOG in written and written.isdisjoint(TOPOLOGY.upstream)
 
 
 def _apart(commit: Commit) -> bool:
@@ -63,7 +65,17 @@ def _apart(commit: Commit) -> bool:
     return bool(changed) and changed.isdisjoint({source.number for source in commit.offsets})
 
 
-COUNTED: dict[str, Callable[[Commit], bool]] = {"": _any, "last": _last, "apart": _apart}
+def _hands_over(commit: Commit) -> bool:
+    """Return whether the commit hands settlement records to payments, which read them in a later one."""
+    return any(topic is topics.PAYMENT_RESOLUTIONS for topic, _ in commit.records)
+
+
+COUNTED: dict[str, Callable[[Commit], bool]] = {
+    "": _any,
+    "last": _last,
+    "apart": _apart,
+    "handover": _hands_over,
+}
 
 
 def hold_records_back() -> None:

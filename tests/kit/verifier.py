@@ -6,26 +6,40 @@ It knows the topics' names, the Avro schemas (tests/kit/wire.py) and the truth, 
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 from simulator.compare import Found, compare
 from simulator.truth import Truth
-from simulator.truth_facts import Row
+from simulator.truth_facts import Row, two_parts
 from tests.kit import wire
 from tests.kit.reading import Read, read_all
 
-KEYS = {
-    "payment-reconciliations": "payment_id",
-    "obligation-reconciliations": "obligation_id",
-    "mismatch-alerts": "break_id",
-    "late-payment-alerts": "alert_id",
+KEYS: dict[str, Callable[[Row], str]] = {
+    "payment-reconciliations": itemgetter("payment_id"),
+    "obligation-reconciliations": itemgetter("obligation_id"),
+    "reference-reconciliations": lambda row: two_parts(row["processor"], row["processor_reference"]),
+    "mismatch-alerts": itemgetter("break_id"),
+    "late-payment-alerts": itemgetter("alert_id"),
 }
-"""The output topics by their default names, with the field that equals the key."""
+"""The output topics by their default names, with the key of a record."""
 
 ENDS = {
     "mismatch-alerts": frozenset({"resolved"}),
     "late-payment-alerts": frozenset({"cured", "cancelled"}),
 }
-"""The lifecycles after which nothing is open."""
+"""The lifecycles after which an alert is no more."""
+
+SOURCES = (
+    "payment-initiated",
+    "processor-settled",
+    "ledger-events",
+    "decisions",
+    "payment-facts",
+    "reference-facts",
+    "payment-resolutions",
+    "obligation-facts",
+)
+"""The topics that a dead letter may come from, by their default names."""
 
 SHOWN = 12
 """The number of findings shown; one cause usually has many."""
@@ -60,7 +74,8 @@ class OutputRecord:
     partition: int
     offset: int
     key: str
-    row: Row
+    row: Row | None
+    """None: a tombstone. There is nothing to say of the key any more."""
 
 
 @dataclass
@@ -73,14 +88,22 @@ class Outputs:
     def last(self) -> Found:
         """Return the state of a reader that keeps the last record of each key."""
         found = Found()
-        for records in self.records.values():
+        for topic, records in self.records.items():
             for record in records:
-                found.take(record.row)
+                if record.row is None:
+                    found.forget(topic, record.key)
+                else:
+                    found.take(record.row)
         return found
 
     def of(self, topic: str) -> list[Row]:
-        """The rows of one topic, by its default name."""
-        return [record.row for record in self.records[topic]]
+        """The rows of one topic, by its default name, tombstones left out."""
+        return [record.row for record in self.records[topic] if record.row is not None]
+
+    def gone(self, topic: str) -> set[str]:
+        """The keys of one topic whose last record is a tombstone."""
+        last = {record.key: record.row for record in self.records[topic]}
+        return {key for key, row in last.items() if row is None}
 
 
 def read_outputs(bootstrap: str, name_of: Callable[[str], str], registry_url: str | None = None) -> Outputs:
@@ -93,7 +116,7 @@ def read_outputs(bootstrap: str, name_of: Callable[[str], str], registry_url: st
                 record.partition,
                 record.offset,
                 (record.key or b"").decode(),
-                wire.decode(record.value or b"", registry_url),
+                None if record.value is None else wire.decode(record.value, registry_url),
             )
             for record in records
         ]
@@ -102,42 +125,62 @@ def read_outputs(bootstrap: str, name_of: Callable[[str], str], registry_url: st
 
 
 def faults_of_versions(outputs: Outputs) -> list[str]:
-    """Check that each key has one partition and equals its record's id, and that its versions rise."""
+    """Check that each key has one partition and equals its record's id, and that its versions rise.
+
+    A tombstone has no version: it follows a record, and what follows it has a higher version than that record.
+    """
     faults = []
     for topic, records in outputs.records.items():
-        at: dict[str, OutputRecord] = {}
+        partitions: dict[str, int] = {}
+        versions: dict[str, int] = {}
+        gone: set[str] = set()
         for record in records:
-            before, version = at.get(record.key), record.row["version"]
-            if record.row[KEYS[topic]] != record.key:
-                faults.append(f"{topic} {record.key}: the record is about {record.row[KEYS[topic]]}")
-            if before is not None and before.partition != record.partition:
-                faults.append(f"{topic} {record.key}: in partitions {before.partition} and {record.partition}")
-            if version <= (before.row["version"] if before is not None else 0):
+            key, row = record.key, record.row
+            where = f"{topic} {key}"
+            if (partition := partitions.setdefault(key, record.partition)) != record.partition:
+                faults.append(f"{where}: in partitions {partition} and {record.partition}")
+            if row is None:
+                if key in gone or key not in versions:
+                    faults.append(f"{where}: a tombstone at {record.partition}:{record.offset} without a record")
+                gone.add(key)
+                continue
+            if (about := KEYS[topic](row)) != key:
+                faults.append(f"{where}: the record is about {about}")
+            if row["version"] <= versions.get(key, 0):
                 faults.append(
-                    f"{topic} {record.key}: version {version} at {record.partition}:{record.offset} after "
-                    f"{before.row['version'] if before is not None else 0}"
+                    f"{where}: version {row['version']} at {record.partition}:{record.offset} after "
+                    f"{versions.get(key, 0)}"
                 )
-            at[record.key] = record
+            versions[key] = row["version"]
+            gone.discard(key)
     return faults
 
 
 def faults_of_lives(outputs: Outputs) -> list[str]:
-    """Check that no alert ends or changes without having been opened, and none is opened twice."""
+    """Check that no alert ends or changes without having been opened, and none is opened while it is open.
+
+    A break that people have accepted is not open: it may be opened again, or end. It may also be opened and accepted
+    inside one commit, and then is not seen to open.
+    """
     faults = []
     for topic, ends in ENDS.items():
-        alive: set[str] = set()
+        is_open: dict[str, bool] = {}
         for record in outputs.records[topic]:
-            lifecycle = record.row["lifecycle"]
+            lifecycle = "tombstone" if record.row is None else record.row["lifecycle"]
             where = f"{topic} {record.key} at {record.partition}:{record.offset}"
             if lifecycle == "opened":
                 # Published again under the same lifecycle when amounts change at the same stage (docs/contract.md).
-                if record.key in alive and topic == "mismatch-alerts":
+                if is_open.get(record.key) and topic == "mismatch-alerts":
                     faults.append(f"{where}: opened while open")
-                alive.add(record.key)
-            elif record.key not in alive:
+            elif lifecycle == "accepted":
+                pass
+            elif record.key not in is_open:
                 faults.append(f"{where}: {lifecycle} without having been opened")
+            elif lifecycle not in ends and not is_open[record.key]:
+                faults.append(f"{where}: {lifecycle} while accepted")
+            is_open[record.key] = lifecycle != "accepted"
             if lifecycle in ends:
-                alive.discard(record.key)
+                del is_open[record.key]
     return faults
 
 
@@ -145,8 +188,7 @@ def faults_of_dead_letters(
     outputs: Outputs, published: Mapping[Place, Published], name_of: Callable[[str], str], times: int
 ) -> list[str]:
     """Check that each bad record is dead-lettered `times` times, unchanged, and nothing else is."""
-    inputs = ("payment-initiated", "processor-settled", "ledger-events", "obligation-facts", "payment-facts")
-    default_name = {name_of(topic): topic for topic in inputs}
+    default_name = {name_of(topic): topic for topic in SOURCES}
     faults = []
     seen: Counter[Place] = Counter()
     for letter in outputs.dead_letters:

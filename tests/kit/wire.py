@@ -40,13 +40,23 @@ def schemas() -> dict[str, Any]:
 @cache
 def frame(record: str) -> bytes:
     """The first ten bytes of a record of this name. Logical types are no part of the canonical form."""
-    canonical = to_parsing_canonical_form(schemas()[record])
+    return _frame(schemas()[record])
+
+
+def _frame(schema: Any) -> bytes:
+    canonical = to_parsing_canonical_form(schema)
     return MARK + bytes.fromhex(fingerprint(canonical, "CRC-64-AVRO"))
 
 
 @cache
-def _by_frame() -> dict[bytes, Any]:
-    return {frame(name): schema for name, schema in schemas().items()}
+def _by_frame() -> dict[bytes, tuple[Any, Any]]:
+    """Return the writer's and the reader's schema by the first ten bytes; also of records that version 1 wrote."""
+    found = {frame(name): (schema, None) for name, schema in schemas().items()}
+    for path in (SCHEMAS / "known").glob("*.avsc"):
+        writer = fastavro.parse_schema(_bare(json.loads(path.read_text(encoding="utf-8"))))
+        name = cast(dict[str, Any], writer)["name"].rpartition(".")[2]
+        found[_frame(writer)] = (writer, schemas()[name])
+    return found
 
 
 @cache
@@ -65,12 +75,13 @@ def decode(value: bytes, registry_url: str | None = None) -> Row:
         ValueError: bytes are left over after the record, or the framing is not Confluent's.
     """
     if registry_url is None:
-        schema, body = _by_frame()[value[:10]], io.BytesIO(value[10:])
+        (schema, reader), body = _by_frame()[value[:10]], io.BytesIO(value[10:])
     elif value[:1] == b"\0":
-        schema, body = _by_id(registry_url, int.from_bytes(value[1:5], "big")), io.BytesIO(value[5:])
+        schema, reader = _by_id(registry_url, int.from_bytes(value[1:5], "big")), None
+        body = io.BytesIO(value[5:])
     else:
         raise ValueError(f"not Confluent's framing: {value[:10]!r}")
-    row = cast(Row, fastavro.schemaless_reader(body, schema, None))
+    row = cast(Row, fastavro.schemaless_reader(body, schema, reader))
     if body.read(1):
         raise ValueError(f"bytes are left over after {row!r}")
     return row
@@ -86,6 +97,9 @@ def encode_as(schema: Any, row: Row) -> bytes:
 def encode(fact: Any) -> bytes:
     """Encode an input record as its producer would. Only the schema is checked: bad input must be writable."""
     record = type(fact).__name__
+    row = plain(fact)
+    if "break_class" in row:
+        row["class"] = row.pop("break_class")
     body = io.BytesIO()
-    fastavro.schemaless_writer(body, schemas()[record], plain(fact))
+    fastavro.schemaless_writer(body, schemas()[record], row)
     return frame(record) + body.getvalue()

@@ -126,6 +126,16 @@ def test_a_store_of_other_changelogs_is_emptied(tmp_path):
     assert Store(tmp_path / "s", "cluster 2").offset(HERE) == 0
 
 
+def test_a_store_is_kept_when_a_new_version_has_another_changelog(tmp_path):
+    first = Store(tmp_path / "s", "cluster a b")
+    first.write([(HERE, [StateChange("k", b"1", 5, FAR_FUTURE)], 10)])
+    first.close()
+    for identity, kept in (("cluster a c b", b"1"), ("cluster a c b", b"1"), ("cluster a d b", None)):
+        store = Store(tmp_path / "s", identity)
+        assert store.get(HERE, "k") == kept
+        store.close()
+
+
 def test_the_cache_is_as_large_when_a_store_is_opened_again(tmp_path):
     for _ in range(2):
         store = Store(tmp_path / "s", "changelogs", cache_mebibytes=32)

@@ -3,21 +3,23 @@
 `version_1/*.hex` holds the bytes that tests/domain/test_packed_bytes.py wrote with version 1 of the contract.
 """
 
+import sys
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from domain.facts import ProcessorSettled
+from domain.facts import PostingReversed, ProcessorSettled
 from domain.obligations.view import ObligationState
 from domain.payments.view import PaymentState
-from domain.publishing import Published
+from domain.publishing import Published, send_again
 from domain.records import BreakClass, MismatchAlert, PaymentReconciliation
+from domain.references.state import ReferenceState
 from domain.time import DAY, HOUR
 from streams import topics
 from streams.transport.batch import TopicPartition
 from streams.transport.watermarks import Watermark
-from tables.packing import DEADLINE_BYTES, FORMAT, Unpacker, is_outdated, pack
+from tables.packing import AMONG_VERSION_1, DEADLINE_BYTES, FORMAT, Unpacker, is_outdated, pack
 from tables.store import TALLY_KEY, TablePartition
 from tables.tallies import unpack_tally
 from tests.kit.driver import Crash, Driver
@@ -159,3 +161,40 @@ def test_a_crash_during_the_takeover_loses_nothing() -> None:
         assert value is not None
         assert not is_outdated(value)
         assert TopicPartition(topics.PAYMENT_FACTS, 0) in driver.worker.engine.expected
+
+
+def test_while_version_1_takes_part_nothing_is_settled() -> None:
+    """What is written then is in a form of its own, and is gone through and sent again when version 1 is gone."""
+    driver = Upgraded()
+    source = TopicPartition(topics.PAYMENT_FACTS, 0)
+    engine = driver.worker.engine
+    engine._version_1_until = {
+        TopicPartition(topic, 0): sys.maxsize for stage in engine._stages if stage.table for topic in stage.inputs
+    }
+    driver.run()
+    place = TablePartition(b"p", 0)
+    driver.pipe(
+        PostingReversed("rv", AT, obligation_id="O1", reversal_id="rv", posting_id="none", payment_id="P1",
+                        amount_minor=1, currency="USD", reason="r")
+    )  # fmt: skip
+    driver.run()
+    value = driver.worker.store.get(place, "P1")
+    assert value is not None
+    assert is_outdated(value)
+    assert value[DEADLINE_BYTES + 1] == AMONG_VERSION_1
+
+    engine._version_1_until = {source: engine.expected[source]}
+    driver.run()
+    value = driver.worker.store.get(place, "P1")
+    assert value is not None
+    assert not is_outdated(value)
+    state = driver.worker.store.get(TablePartition(b"r", 0), "acme/R1")
+    assert state is not None
+    reference, _ = Unpacker(ReferenceState)(state)
+    assert set(reference.attempt_claims) == {"P1"}
+
+
+def test_what_was_sent_among_version_1_is_sent_again() -> None:
+    published = Published(applications={"O1": b"digest"})
+    send_again(published)
+    assert published.applications == {"O1": b""}  # and if the payment is for it no more, that is sent

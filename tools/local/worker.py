@@ -17,16 +17,19 @@ class WorkerProcess(Process):
 
     `env` holds its RENTMATCH_ settings; those of this process are not inherited. RENTMATCH_STATE_DIR is
     `directory`/state and RENTMATCH_HTTP_PORT a free port unless given, and both stay the same through a restart.
+    `code` is the folder that its code is in.
     """
 
-    def __init__(self, directory: Path, env: Mapping[str, str], *, command: Sequence[str] = COMMAND) -> None:
+    def __init__(
+        self, directory: Path, env: Mapping[str, str], *, command: Sequence[str] = COMMAND, code: Path = REPOSITORY
+    ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("RENTMATCH_")}
         own = {"RENTMATCH_STATE_DIR": str(directory / "state")}
         if "RENTMATCH_HTTP_PORT" not in env:
             own["RENTMATCH_HTTP_PORT"] = str(free_ports(1)[0])
         self.env = {**inherited, "PYTHONUNBUFFERED": "1", **own, **env}
-        super().__init__(command, directory / "worker.log", cwd=REPOSITORY, env=self.env)
+        super().__init__(command, directory / "worker.log", cwd=code, env=self.env)
 
     @property
     def url(self) -> str:
