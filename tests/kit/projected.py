@@ -16,7 +16,7 @@ from domain.time import DAY
 from read_model.documents import DocumentKind
 from read_model.mongo import Document, Mongo
 from read_model.writer import ReceivedRecord
-from simulator.compare import Found
+from simulator.compare import FinalState
 from simulator.scenario import simulate
 from simulator.truth import Truth, truth
 from simulator.truth_facts import Row
@@ -189,9 +189,9 @@ def _differences(what: str, expected: dict[str, Row], found: dict[str, Row]) -> 
     ]
 
 
-async def found_in(mongo: Mongo) -> Found:
+async def found_in(mongo: Mongo) -> FinalState:
     """Return the current documents for the comparison with the truth."""
-    found = Found()
+    found = FinalState()
     for kind in KEYS:
         for document in await mongo.find(kind, {"gone": None}):
             found.take(row_of(document))
