@@ -41,5 +41,5 @@ class NamePayouts(KeyedAgent[BankEntryState, BankEntryView]):
     ) -> Changes:
         """Its alerts, and what its payout or its match group is told, where they differ from those last published."""
         # Counted first: the tally moves from what `published` says now, and diff() brings that up to date.
-        count_bank_entry(tally, published, view)
+        count_bank_entry(tally, published, state, view)
         return diff(published, view, stamp.at, stamp.version)

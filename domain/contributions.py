@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from domain.ach_returns import Event, entry_events
+from domain.bank_entries.view import BankEntryState, BankEntryView
 from domain.obligations.view import ObligationView
 from domain.payments.view import PaymentState, PaymentView
 from domain.payouts.view import PayoutView
@@ -74,14 +75,43 @@ class PayoutContribution(msgspec.Struct, frozen=True, gc=False):
 
     status: str
     currency: str
+    collected_minor: int
+    """Its lines, and what in it belongs to no payment."""
+    deposited_minor: int
     under_way_minor: int
-    """Of what is PAID and in transit: what is not on the bank account."""
+    """Of what is PAID and in transit: what is not on the bank account, unless people have accepted that."""
     arrival_date: Day
     """0 while nothing is under way."""
 
     def packed(self) -> Counted:
         """Give the form that `Published` keeps."""
-        return self.status, self.currency, self.under_way_minor, self.arrival_date
+        return (
+            self.status,
+            self.currency,
+            self.collected_minor,
+            self.deposited_minor,
+            self.under_way_minor,
+            self.arrival_date,
+        )
+
+
+class BankEntryContribution(msgspec.Struct, frozen=True, gc=False):
+    """What a bank entry that is booked contributes beside its breaks."""
+
+    matched_by: str
+    """Or `UNMATCHED`."""
+    currency: str
+    """Empty where it belongs to a payout."""
+    unmatched_minor: int
+    """The amount of one that belongs to no payout, whatever its sign."""
+
+    def packed(self) -> Counted:
+        """Give the form that `Published` keeps."""
+        return (self.matched_by, self.currency, self.unmatched_minor) if self.currency else (self.matched_by,)
+
+
+UNMATCHED = "unmatched"
+"""Of a bank entry that belongs to no payout."""
 
 
 NO_RECORD: Counted = ("",)
@@ -90,7 +120,10 @@ NO_RECORD: Counted = ("",)
 NO_PAYMENT = PaymentContribution(status="", currency="", standing_minor=0, posted_minor=0, sources_present=0, ach=())
 NO_OBLIGATION = ObligationContribution(status="", ageing_bucket="", currency="", balance_minor=0, paid_minor=0)
 NO_REFERENCE = ReferenceContribution(status="", suspense=())
-NO_PAYOUT = PayoutContribution(status="", currency="", under_way_minor=0, arrival_date=0)
+NO_PAYOUT = PayoutContribution(
+    status="", currency="", collected_minor=0, deposited_minor=0, under_way_minor=0, arrival_date=0
+)
+NO_BANK_ENTRY = BankEntryContribution(matched_by="", currency="", unmatched_minor=0)
 
 
 def payment_contribution(state: PaymentState, view: PaymentView, today: Day) -> PaymentContribution:
@@ -143,10 +176,30 @@ def payout_contribution(view: PayoutView) -> PayoutContribution:
     if reconciliation is None:
         return NO_PAYOUT
     status, under_way = reconciliation.status, 0
-    if status is PayoutStatus.IN_TRANSIT:
+    # A deposit that people have accepted as it is stays "in transit" by its amounts, and is not waited for.
+    is_accepted = any(one.is_accepted and one.subject[0] == "deposit" for one in view.breaks)
+    if status is PayoutStatus.IN_TRANSIT and not is_accepted:
         under_way = (reconciliation.amount_minor or 0) - reconciliation.deposited_minor
-    arrival_date = (reconciliation.arrival_date or 0) if under_way else 0
-    return PayoutContribution(status, reconciliation.currency, under_way, arrival_date)
+    return PayoutContribution(
+        status=status,
+        currency=reconciliation.currency,
+        collected_minor=reconciliation.lines_minor + reconciliation.other_minor,
+        deposited_minor=reconciliation.deposited_minor,
+        under_way_minor=under_way,
+        arrival_date=(reconciliation.arrival_date or 0) if under_way else 0,
+    )
+
+
+def bank_entry_contribution(state: BankEntryState, view: BankEntryView) -> BankEntryContribution:
+    """Give what a bank entry contributes; nothing before it is booked."""
+    booking = state.booking
+    if booking is None:
+        return NO_BANK_ENTRY
+    if view.matched_by is not None:
+        return BankEntryContribution(matched_by=view.matched_by, currency="", unmatched_minor=0)
+    return BankEntryContribution(
+        matched_by=UNMATCHED, currency=booking.currency, unmatched_minor=abs(booking.amount_minor)
+    )
 
 
 def counted_payment(counted: Counted) -> PaymentContribution:
@@ -181,3 +234,12 @@ def counted_payout(counted: Counted) -> PayoutContribution:
         return NO_PAYOUT
     fields: Any = counted
     return PayoutContribution(*fields)
+
+
+def counted_bank_entry(counted: Counted) -> BankEntryContribution:
+    """Give the contribution of a bank entry as it was packed."""
+    if not counted or counted == NO_RECORD:
+        return NO_BANK_ENTRY
+    fields: Any = counted
+    matched_by, currency, unmatched_minor = fields if len(fields) > 1 else (*fields, "", 0)
+    return BankEntryContribution(matched_by, currency, unmatched_minor)

@@ -14,15 +14,9 @@ from domain.time import Day, Micros
 
 Method = Literal["ACH_DEBIT", "CARD", "INSTANT", "CHECK", "CASH"]
 Outcome = Literal[
-    "SETTLED",
-    "FAILED",
-    "RETURNED",
-    "REFUNDED",
-    "CHARGEBACK",
-    "CHARGEBACK_REVERSED",
-    "RETURN_REVERSED",
+    "SETTLED", "FAILED", "RETURNED", "REFUNDED", "CHARGEBACK", "CHARGEBACK_REVERSED", "RETURN_REVERSED",
     "REFUND_REVERSED",
-]
+]  # fmt: skip
 AdjustmentKind = Literal["RENT", "FEE"]
 PayoutOutcome = Literal["PAID", "FAILED", "CANCELLED"]
 DecisionAction = Literal["ACKNOWLEDGE", "ASSIGN", "COMMENT", "ACCEPT", "APPROVE", "WITHDRAW"]

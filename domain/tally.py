@@ -18,15 +18,19 @@ from domain.ach_returns import AchReturns
 from domain.bank_entries.view import BankEntryState, BankEntryView
 from domain.breaks.model import Break
 from domain.contributions import (
+    NO_BANK_ENTRY,
     NO_OBLIGATION,
     NO_PAYMENT,
     NO_PAYOUT,
     NO_RECORD,
     NO_REFERENCE,
+    BankEntryContribution,
     ObligationContribution,
     PaymentContribution,
     PayoutContribution,
     ReferenceContribution,
+    bank_entry_contribution,
+    counted_bank_entry,
     counted_obligation,
     counted_payment,
     counted_payout,
@@ -40,7 +44,7 @@ from domain.obligations.lateness import Late
 from domain.obligations.view import ObligationState, ObligationView
 from domain.payments.view import PaymentState, PaymentView
 from domain.payouts.view import PayoutState, PayoutView
-from domain.publishing import Counted, Published
+from domain.publishing import Published
 from domain.records import BreakClass, DecisionState
 from domain.references.view import ReferenceState, ReferenceView
 from domain.time import DAY, Day
@@ -68,8 +72,12 @@ WAITING = "waiting"
 """By what waits (`WAITING_FOR`) and the day since when: breaks."""
 SUSPENSE = "suspense"
 """By currency: references that nobody holds, the gross of their SETTLED records."""
+PAYOUT_MONEY = "payout_money"
+"""By payout status and currency: lines and what belongs to no payment, on the bank account."""
 UNDER_WAY = "under_way"
 """By currency: payouts that are PAID and in transit, the part of them that is not on the bank account."""
+UNMATCHED_MONEY = "unmatched_money"
+"""By currency: bank entries that belong to no payout, the sum of their absolute amounts."""
 LATE = "late"
 """By stage and currency: alerts, the amount past due."""
 
@@ -89,9 +97,6 @@ SOURCES_PRESENT = (
 WAITING_FOR = ("suspense", "approval", "under_way", "unexplained")
 """Money for the payment that holds its reference, an acceptance for a second person, a payout in transit for the bank
 account (since its arrival date), and a bank entry for its payout."""
-
-UNMATCHED = "unmatched"
-"""Of a bank entry that belongs to no payout."""
 
 
 class PackedTally(msgspec.Struct, array_like=True):
@@ -236,12 +241,13 @@ def count_payout(tally: Tally, published: Published, view: PayoutView) -> None:
         _replace_breaks(tally, published, view.breaks, was_counted=bool(before))
 
 
-def count_bank_entry(tally: Tally, published: Published, view: BankEntryView) -> None:
+def count_bank_entry(tally: Tally, published: Published, state: BankEntryState, view: BankEntryView) -> None:
     """Replace the contribution of a bank entry by that of a view, as `count_payment` does."""
     before = published.counted
-    now: Counted = (str(view.matched_by or UNMATCHED),) if view.snapshots else NO_RECORD
+    contribution = bank_entry_contribution(state, view)
+    now = contribution.packed() if contribution.matched_by else NO_RECORD
     if now != before:
-        _move(tally, STATUS, str(before[0]) if before else "", str(now[0]))
+        _replace_bank_entry(tally, counted_bank_entry(before), contribution)
         published.counted = now
     if published.breaks or view.breaks:
         _replace_breaks(tally, published, view.breaks, was_counted=bool(before))
@@ -268,7 +274,7 @@ def recounted(kind: type, published_of_keys: Iterable[Published], forgotten: Day
         elif kind is PayoutState:
             _replace_payout(tally, NO_PAYOUT, counted_payout(published.counted))
         elif kind is BankEntryState:
-            _move(tally, STATUS, "", str(published.counted[0]))
+            _replace_bank_entry(tally, NO_BANK_ENTRY, counted_bank_entry(published.counted))
         else:
             contribution = counted_obligation(published.counted)
             currency = contribution.currency
@@ -312,9 +318,20 @@ def _replace_payout(tally: Tally, before: PayoutContribution, now: PayoutContrib
     if now.status != before.status:
         _move(tally, STATUS, before.status, now.status)
     for contribution, sign in ((before, -1), (now, 1)):
+        if contribution.status:
+            name = PAYOUT_MONEY, contribution.status, contribution.currency
+            tally.put(name, (sign * contribution.collected_minor, sign * contribution.deposited_minor))
         if contribution.under_way_minor:
             tally.put((UNDER_WAY, contribution.currency), (sign, sign * contribution.under_way_minor))
             tally.count((WAITING, "under_way", str(contribution.arrival_date)), sign)
+
+
+def _replace_bank_entry(tally: Tally, before: BankEntryContribution, now: BankEntryContribution) -> None:
+    if now.matched_by != before.matched_by:
+        _move(tally, STATUS, before.matched_by, now.matched_by)
+    for contribution, sign in ((before, -1), (now, 1)):
+        if contribution.currency:
+            tally.put((UNMATCHED_MONEY, contribution.currency), (sign, sign * contribution.unmatched_minor))
 
 
 def _move(tally: Tally, kind: str, before: str, now: str) -> None:

@@ -31,18 +31,25 @@ from streams import topics
 from streams.topics import Topic
 
 R = TypeVar(
-    "R", PaymentReconciliation, ObligationReconciliation, ReferenceReconciliation, MismatchAlert, LatePaymentAlert
+    "R",
+    PaymentReconciliation,
+    ObligationReconciliation,
+    ReferenceReconciliation,
+    PayoutReconciliation,
+    MismatchAlert,
+    LatePaymentAlert,
 )
 
-DocumentKind = Literal["payments", "obligations", "processor_references", "breaks", "alerts"]
+DocumentKind = Literal["payments", "obligations", "processor_references", "payouts", "breaks", "alerts"]
 """A kind of document: the name of the collection of its current documents."""
 
-KINDS: tuple[DocumentKind, ...] = ("payments", "obligations", "processor_references", "breaks", "alerts")
+KINDS: tuple[DocumentKind, ...] = get_args(DocumentKind)
 
 RECORD_OF: dict[DocumentKind, type[Output]] = {
     "payments": PaymentReconciliation,
     "obligations": ObligationReconciliation,
     "processor_references": ReferenceReconciliation,
+    "payouts": PayoutReconciliation,
     "breaks": MismatchAlert,
     "alerts": LatePaymentAlert,
 }
@@ -55,6 +62,7 @@ _KEY_OF: dict[DocumentKind, str] = {
     "payments": "payment_id",
     "obligations": "obligation_id",
     "processor_references": "reference_key",
+    "payouts": "payout_key",
     "breaks": "break_id",
     "alerts": "alert_id",
 }
@@ -86,6 +94,13 @@ INDEXES: dict[DocumentKind, tuple[Index, ...]] = {
         Index("by_status", (("status", 1), ("reference_key", 1))),
         Index("by_processor", (("processor", 1), ("reference_key", 1))),
         Index("by_payment", (("payment_id", 1), ("reference_key", 1))),
+    ),
+    "payouts": (
+        Index("by_key", (("payout_key", 1),)),
+        Index("by_status", (("status", 1), ("payout_key", 1))),
+        Index("by_processor", (("processor", 1), ("payout_key", 1))),
+        Index("by_currency", (("currency", 1), ("payout_key", 1))),
+        Index("by_account", (("entries.account_id", 1), ("payout_key", 1))),
     ),
     "breaks": (
         Index("open_by_priority", (("open", 1), ("priority", 1), ("opened_at", 1), ("break_id", 1))),
@@ -143,7 +158,9 @@ def document_of(record: Output) -> Document:
             document["live"] = record.ended_at is None
         case ReferenceReconciliation():
             document["reference_key"] = record.reference_key
-        case ObligationReconciliation() | PayoutReconciliation():
+        case PayoutReconciliation():
+            document["payout_key"] = record.payout_key
+        case ObligationReconciliation():
             pass
         case _:
             assert_never(record)

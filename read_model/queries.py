@@ -20,6 +20,8 @@ from domain.records import (
     ObligationReconciliation,
     ObligationStatus,
     PaymentReconciliation,
+    PayoutReconciliation,
+    PayoutStatus,
     ReferenceReconciliation,
     ReferenceStatus,
 )
@@ -36,11 +38,11 @@ _BREAK_ORDER = ("priority", "opened_at", "break_id")
 _ALERT_ORDER = ("due_date", "alert_id")
 _BUCKETS = (*(bucket.value for bucket in AgeingBucket), "unknown")
 
-KeyKind = Literal["payment", "obligation", "reference"]
+KeyKind = Literal["payment", "obligation", "reference", "payout", "bank_entry"]
 KEY_KINDS: tuple[KeyKind, ...] = get_args(KeyKind)
 Id = Annotated[str, Meta(min_length=1, max_length=512)]
 Key = Annotated[str, Meta(min_length=1, max_length=2_049)]
-"""An id, or `processor/reference`: 512 characters each, and each of the processor's may be percent-encoded."""
+"""An id, or one of two parts, as `processor/reference`: 512 characters each, those of the first percent-encoded."""
 
 VersionCursor = Annotated[str, Meta(pattern="^[0-9]{1,18}$")]
 """`version`; a history continues with older versions."""
@@ -76,11 +78,23 @@ class ReferenceQuery(msgspec.Struct, frozen=True, kw_only=True):
     )
 
 
+class PayoutQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which payouts."""
+
+    status: Annotated[PayoutStatus, Meta(description="only in this status")] | UnsetType = UNSET
+    processor: Annotated[Id, Meta(description="only of this processor")] | UnsetType = UNSET
+    currency: _Currency | UnsetType = UNSET
+    account_id: Annotated[Id, Meta(description="only those with an entry on this bank account")] | UnsetType = (
+        msgspec.field(default=UNSET, name="account")
+    )
+
+
 class BreakQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Which breaks.
 
     The breaks of a property or a tenant are those of its obligations, of payments that were initiated for one of them,
-    are allocated to one or are posted to one, and of references that such a payment holds.
+    are allocated to one or are posted to one, and of references that such a payment holds. A payout has money of many
+    properties and is of none of them; nor is a bank entry.
     """
 
     state: Annotated[
@@ -94,7 +108,14 @@ class BreakQuery(msgspec.Struct, frozen=True, kw_only=True):
     currency: _Currency | UnsetType = UNSET
     key_kind: Annotated[KeyKind, Meta(description="only of keys of this kind")] | UnsetType = UNSET
     key: (
-        Annotated[Key, Meta(description="only of this payment_id, obligation_id or processor/reference")] | UnsetType
+        Annotated[
+            Key,
+            Meta(
+                description="only of this payment_id, obligation_id, processor/reference, processor/payout_id or "
+                "account_id/entry_id"
+            ),
+        ]
+        | UnsetType
     ) = UNSET
     decision: (
         Annotated[
@@ -179,6 +200,10 @@ class ReadModel:
         """A reference, by `processor/reference`."""
         return await self._get(ReferenceReconciliation, reference_key)
 
+    async def get_payout(self, payout_key: str) -> PayoutReconciliation | None:
+        """A payout, by `processor/payout_id`."""
+        return await self._get(PayoutReconciliation, payout_key)
+
     async def get_break(self, break_id: str) -> MismatchAlert | None:
         """A break, open, accepted or resolved."""
         return await self._get(MismatchAlert, break_id)
@@ -214,6 +239,18 @@ class ReadModel:
             where["reference_key"] = {"$gt": after}
         found = await self._find("processor_references", where, sort=[("reference_key", 1)], limit=limit)
         return [record_of(ReferenceReconciliation, document) for document in found]
+
+    async def list_payouts(
+        self, only: PayoutQuery, *, after: str | None = None, limit: int
+    ) -> list[PayoutReconciliation]:
+        """Payouts by `processor/payout_id`, which is also the cursor."""
+        where = _where(only)
+        if "account_id" in where:
+            where["entries.account_id"] = where.pop("account_id")
+        if after is not None:
+            where["payout_key"] = {"$gt": after}
+        found = await self._find("payouts", where, sort=[("payout_key", 1)], limit=limit)
+        return [record_of(PayoutReconciliation, document) for document in found]
 
     async def list_breaks(self, only: BreakQuery, *, after: str | None = None, limit: int) -> list[MismatchAlert]:
         """Breaks by priority, opened_at, break_id."""

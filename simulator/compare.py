@@ -52,7 +52,7 @@ class FieldDifference:
 
 
 @dataclass
-class Found:
+class FinalState:
     """The last record of each key on the six output topics, as rows in the truth's shape."""
 
     payments: dict[str, Row] = field(default_factory=dict)
@@ -137,9 +137,9 @@ def plain(value: Any) -> Any:
     return value
 
 
-def found_from_records(records: Iterable[Output]) -> Found:
+def found_from_records(records: Iterable[Output]) -> FinalState:
     """Collect these records, given in the order of their topics."""
-    found = Found()
+    found = FinalState()
     for record in records:
         row: Row = plain(record)
         match record:
@@ -159,7 +159,7 @@ def found_from_records(records: Iterable[Output]) -> Found:
     return found
 
 
-def found_from_json(lines: Iterable[Mapping[str, Any]]) -> Found:
+def found_from_json(lines: Iterable[Mapping[str, Any]]) -> FinalState:
     """Collect the output of `rentmatch read --last --json`: instants in ISO 8601 with Z, dates in ISO.
 
     A line is the record itself, or an object that holds it as `value` beside its topic and key; a value of null is a
@@ -169,7 +169,7 @@ def found_from_json(lines: Iterable[Mapping[str, Any]]) -> Found:
         ValueError: a line is no record of the six output topics.
 
     """
-    found = Found()
+    found = FinalState()
     for line in lines:
         value = line.get("value")
         if "value" in line and value is None:
@@ -192,7 +192,7 @@ def from_iso(value: Any, name: str = "") -> Any:
     return value
 
 
-def compare(truth: Truth, found: Found) -> list[FieldDifference]:
+def compare(truth: Truth, found: FinalState) -> list[FieldDifference]:
     """Return every difference between the truth and what was found: an empty list if there is none.
 
     Only the truth's own fields are held against; open breaks of a record compare as sets, installments in order.

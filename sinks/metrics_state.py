@@ -1,4 +1,4 @@
-"""Gauges of payments, obligations and references, from the tallies of the partitions that this worker owns.
+"""Gauges of payments, obligations, references and payouts, from the tallies of the partitions that this worker owns.
 
 Each worker exposes only what it owns, so the sum over all workers counts every key once.
 """
@@ -9,13 +9,16 @@ from typing import TypeAlias
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from domain.breaks.model import PRIORITIES
+from domain.contributions import UNMATCHED
 from domain.records import (
     AgeingBucket,
     BreakClass,
     DecisionState,
     LateStage,
+    MatchedBy,
     ObligationStatus,
     PaymentStatus,
+    PayoutStatus,
     ReferenceStatus,
 )
 from domain.tally import (
@@ -26,10 +29,13 @@ from domain.tally import (
     LATE,
     MONEY,
     OWED,
+    PAYOUT_MONEY,
     SOURCES,
     SOURCES_PRESENT,
     STATUS,
     SUSPENSE,
+    UNDER_WAY,
+    UNMATCHED_MONEY,
     WAITING,
     WAITING_FOR,
     Tally,
@@ -42,8 +48,8 @@ TableTallies: TypeAlias = Mapping[str, Collection[Tally]]
 
 def state_metrics(tallies: TableTallies, today: Day) -> Iterator[Metric]:
     """The gauges; `today` is the day (UTC) by the service's clock, at which the ACH window ends."""
-    payments, obligations, references = (
-        _total(tallies.get(name, ())) for name in ("payments", "obligations", "references")
+    payments, obligations, references, payouts, bank_entries = (
+        _total(tallies.get(name, ())) for name in ("payments", "obligations", "references", "payouts", "bank-entries")
     )
     all_tables = _total(tally for of_table in tallies.values() for tally in of_table)
     yield _counts("rentmatch_payments", "payments by status", STATUS, PaymentStatus, payments)
@@ -71,7 +77,29 @@ def state_metrics(tallies: TableTallies, today: Day) -> Iterator[Metric]:
         "rentmatch_references", "references with settlement records that name no payment, or with a break, by status",
         STATUS, ReferenceStatus, references,
     )  # fmt: skip
-    yield _suspense(references)
+    yield _counted_money(
+        references, SUSPENSE, "rentmatch_suspense_minor",
+        "gross of settlement records whose reference no payment holds",
+    )  # fmt: skip
+    yield _counts("rentmatch_payouts", "payouts by status", STATUS, PayoutStatus, payouts)
+    yield from _money(
+        payouts, PAYOUT_MONEY, {
+            "rentmatch_payouts_collected_minor": "lines of payouts, and what in them belongs to no payment",
+            "rentmatch_payouts_deposited_minor": "bank entries of payouts",
+        }, "status",
+    )  # fmt: skip
+    yield _counted_money(
+        payouts, UNDER_WAY, "rentmatch_under_way_minor",
+        "of payouts that are paid and in transit, the part that is not on the bank account",
+    )  # fmt: skip
+    yield _counts(
+        "rentmatch_bank_entries", "bank entries by how they found their payout", STATUS, (*MatchedBy, UNMATCHED),
+        bank_entries, label="matched_by",
+    )  # fmt: skip
+    yield _counted_money(
+        bank_entries, UNMATCHED_MONEY, "rentmatch_unmatched_entries_minor",
+        "sum of the absolute amounts of bank entries that belong to no payout",
+    )  # fmt: skip
     yield _counts("rentmatch_obligations", "obligations by status", STATUS, ObligationStatus, obligations)
     yield _counts(
         "rentmatch_obligations_ageing", "obligations by age of the oldest debt", AGEING, AgeingBucket, obligations,
@@ -107,8 +135,9 @@ def _family(name: str, meaning: str, *labels: str) -> GaugeMetricFamily:
     return GaugeMetricFamily(name, f"{meaning}; of the partitions that this worker owns", labels=labels)
 
 
-def _money(tally: Tally, kind: str, names: dict[str, str]) -> Iterator[Metric]:
-    families = [_family(name, f"{meaning}, minor units", "currency") for name, meaning in names.items()]
+def _money(tally: Tally, kind: str, names: dict[str, str], *labels_before: str) -> Iterator[Metric]:
+    """Amounts by currency, or by `labels_before` and currency."""
+    families = [_family(name, f"{meaning}, minor units", *labels_before, "currency") for name, meaning in names.items()]
     for labels, amounts in tally.of_kind(kind):
         for family, amount in zip(families, amounts, strict=True):
             family.add_metric(labels, amount)
@@ -151,8 +180,9 @@ def _waiting(tally: Tally) -> Metric:
     """Absent while nothing waits: 0 would be an instant in 1970."""
     family = _family(
         "rentmatch_waiting_since_timestamp_seconds",
-        "the start of the day (UTC) since which the oldest money in suspense waits for its payment, and the oldest "
-        "acceptance for an approval", "what",
+        "the start of the day (UTC) since which the oldest money in suspense waits for its payment, the oldest "
+        "acceptance for an approval, the oldest money under way for its deposit, and the oldest bank entry for its "
+        "payout", "what",
     )  # fmt: skip
     days: dict[str, list[Day]] = {what: [] for what in WAITING_FOR}
     for (what, day), _ in tally.of_kind(WAITING):
@@ -163,13 +193,11 @@ def _waiting(tally: Tally) -> Metric:
     return family
 
 
-def _suspense(tally: Tally) -> Metric:
-    family = _family(
-        "rentmatch_suspense_minor", "gross of settlement records whose reference no payment holds, minor units",
-        "currency",
-    )  # fmt: skip
-    for labels, (_, gross_minor) in tally.of_kind(SUSPENSE):
-        family.add_metric(labels, gross_minor)
+def _counted_money(tally: Tally, kind: str, name: str, meaning: str) -> Metric:
+    """The amounts of sums that have a number of keys before them."""
+    family = _family(name, f"{meaning}, minor units", "currency")
+    for labels, (_, amount) in tally.of_kind(kind):
+        family.add_metric(labels, amount)
     return family
 
 

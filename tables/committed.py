@@ -141,7 +141,7 @@ class CommittedReader:
         self._threads = ThreadPoolExecutor(THREADS, "rentmatch-committed")
 
     def source_of(self, key_kind: str, key: str) -> TopicPartition:
-        """The partition of facts that a key belongs to; `key_kind` is `payment`, `obligation` or `reference`.
+        """The partition of facts that a key belongs to; `key_kind` is that of a table.
 
         Of a table that several topics feed it is that of the first; whoever owns the key reads it of all of them.
         """

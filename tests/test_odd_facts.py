@@ -6,7 +6,7 @@ import pytest
 
 from domain.facts import InputFact
 from domain.time import DAY, HOUR, Micros
-from simulator.compare import Found, compare, found_from_records
+from simulator.compare import FinalState, compare, found_from_records
 from simulator.truth import truth_of_facts
 from simulator.truth_facts import Row
 from streams import topics
@@ -17,7 +17,7 @@ BEGIN = (FIRST_DAY - 30) * DAY
 HISTORY = frozenset({"version", "lifecycle", "opened_at", "resolved_at", "ended_at"})
 
 
-def outcome_of(facts: list[InputFact], at: Micros, pieces: int, rng: Random) -> Found:
+def outcome_of(facts: list[InputFact], at: Micros, pieces: int, rng: Random) -> FinalState:
     """The final state, if the facts arrive shuffled, in so many pieces while the clock goes on."""
     driver = Driver(now=BEGIN)
     shuffled = rng.sample(facts, len(facts))

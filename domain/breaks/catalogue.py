@@ -21,6 +21,7 @@ Descriptions are `str.format` templates. `domain.explain.descriptions` fills in:
 - `{reference}`: the processor's reference; `{claimants}`: the payments that claim it;
 - `{settle_by}`, `{post_by}`: " by …", the deadline that passed and how it is counted, or nothing;
 - `{payout}`: the payout_id; `{account}`, `{entry}`: those of the bank entry; `{due_by}`: " by …", or nothing;
+- `{unknown}`: a sentence about lines of a payout without a net, or nothing; `{in_it}`: where an unreported payout is;
 - `{grace}`: the orphan grace; `{refund}`: what may be done with a surplus.
 """
 

@@ -1,7 +1,7 @@
 """The rows of the catalogue for the breaks of payments, and for what payments and obligations have in common."""
 
 from domain.breaks.rules import BreakForm, BreakRule
-from domain.explain import obligation_remedies, payment_remedies, posting_remedies
+from domain.explain import obligation_remedies, payment_remedies, payout_remedies, posting_remedies
 from domain.records import BreakClass
 
 _RECORD = "No event withdraws a contradictory report, so this break stays open until somebody accepts it. "
@@ -181,9 +181,9 @@ PAYMENT_ROWS = (
                 title="Payout with amounts in two currencies",
                 expected="Lines and entries of the payout are in {currency}, as the payout is.",
                 missing="At least one is in another currency, and counts zero.",
-                advice="Find out which currency is right. An entry of another payout can be matched to that; the break "
-                "can be accepted.",
-                remedies=None,
+                advice="Find out which currency is right. Fee and net of a line are in its settlement_currency, if it "
+                "has one. An entry of another payout can be matched to that. Else accept the break.",
+                remedies=payout_remedies.currencies_agree,
             ),
         ),
     ),
@@ -283,7 +283,7 @@ PAYMENT_ROWS = (
         rule="one record is reported with different money or routing, or again after its opposite; one event id is "
         "used for two records; or an attempt failed and settled at the same instant",
         section=3,
-        key_kinds=("payment", "obligation", "payout", "bank_entry"),
+        key_kinds=("payment", "obligation"),
         subject=("fact", "record type", "identity…"),
         condition="section 3 (0 → 0); stays",
         title="One record reported in two versions",
@@ -296,6 +296,17 @@ PAYMENT_ROWS = (
         "event needs an identity of its own (a movement id).",
         remedies=None,
         other_forms=(
+            BreakForm(
+                key_kinds=("payout", "bank_entry"),
+                subject=("fact", "record type", "identity…"),
+                condition="section 3 (0 → 0); stays",
+                title="One record reported in two versions",
+                expected="A record that is reported again has the same money, dates and routing.",
+                missing="{subject_parts} is reported in versions that differ. The version that occurred first counts.",
+                advice=_RECORD + "Find out which version is right. If the wrong one counts, what follows from it, such "
+                "as a payout_sum_mismatch, can be accepted, too, or an entry be matched to another payout.",
+                remedies=None,
+            ),
             BreakForm(
                 key_kinds=("payment", "obligation", "payout", "bank_entry"),
                 subject=("event", "event_id"),

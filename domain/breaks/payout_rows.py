@@ -16,10 +16,12 @@ PAYOUT_ROWS = (
         condition="PAID in force, expected ≠ amount, past the end of the 1st banking day after the date (in the "
         "calendar's zone) of its `occurred_at`; while a line is unknown, of the 10th (amount → expected)",
         title="Payout is not the sum of its lines",
-        expected="The lines of payout {payout} add up to the {expected} that {processor} paid out{due_by}.",
-        missing="With what belongs to no payment they add up to {actual}: {difference} {over_or_under}.",
-        advice="Ask {processor} for the lines of the payout: one may be missing, of another payout, or without its "
-        "net. If the difference is agreed, accept it.",
+        expected="The lines of payout {payout}, with what in it belongs to no payment, add up to the {expected} that "
+        "{processor} paid out{due_by}.",
+        missing="They add up to {actual}: {difference} {over_or_under}.{unknown}",
+        advice="Compare its lines with the statement of {processor} (rentmatch payouts show). One may be missing, "
+        "belong to another payout, or have no net; or a fee or a reserve belongs to no payment, and is not "
+        "reported as such. If the difference is agreed, accept it.",
         remedies=payout_remedies.lines_are_reported,
     ),
     BreakRule(
@@ -34,9 +36,9 @@ PAYOUT_ROWS = (
         "or entry's booking_date (Σ lines → 0; without lines Σ entries → 0)",
         title="Payout is not reported",
         expected="{processor} reports payout {payout}{due_by}.",
-        missing="It does not. {expected} is in it, as far as is known.",
-        advice="Ask {processor} for the report of the payout, or look for it among the dead letters and the files that "
-        "were not imported.",
+        missing="It does not. {expected} {in_it}.{unknown}",
+        advice="Import the report of the payout, or ask {processor} for it. Look for it among the dead letters and the "
+        "files that were not imported, too.",
         remedies=payout_remedies.payout_is_reported,
     ),
     BreakRule(
@@ -51,9 +53,10 @@ PAYOUT_ROWS = (
         "(amount → 0)",
         title="Payout is not on the bank account",
         expected="The bank books the {expected} of payout {payout}{due_by}.",
-        missing="No entry is booked for it, or none that can be told to be its.",
-        advice="Look for the entry among those that are unexplained, and match it. If there is none, ask {processor} "
-        "where the money is.",
+        missing="No entry is booked for it, or none of which that is clear.",
+        advice="Look for the entry among those that are unexplained (rentmatch exceptions list --class "
+        "bank_entry_unexplained), and match it (rentmatch exceptions match). If it is not there, import the statement, "
+        "or ask {processor} where the money is.",
         remedies=payout_remedies.deposit_is_found,
     ),
     BreakRule(
@@ -64,11 +67,11 @@ PAYOUT_ROWS = (
         subject=("deposit",),
         condition="PAID in force, entries that do not add up to amount (amount → Σ entries)",
         title="Bank booked another amount than paid out",
-        expected="The entries of payout {payout} add up to the {expected} that {processor} paid out.",
+        expected="The bank entries of payout {payout} add up to the {expected} that {processor} paid out.",
         missing="They add up to {actual}: {difference} {over_or_under}.",
-        advice="Check whether another entry belongs to the payout, or one of these to another payout. If the bank took "
-        "a fee, accept the difference.",
-        remedies=payout_remedies.entry_is_booked,
+        advice="Check whether another entry belongs to the payout, or one of these to another payout, and match it "
+        "(rentmatch exceptions match). If the bank took a fee, accept the difference.",
+        remedies=payout_remedies.deposits_add_up,
     ),
     BreakRule(
         break_class=BreakClass.DEPOSIT_AFTER_FAILURE,
@@ -81,10 +84,11 @@ PAYOUT_ROWS = (
         condition="FAILED or CANCELLED in force, entries that do not add up to 0, past the end of the 2nd banking day "
         "after the date of its `occurred_at` (0 → Σ entries)",
         title="Booked, though the payout failed",
-        expected="Nothing of payout {payout} stays on the account, since it failed or was cancelled{due_by}.",
-        missing="{actual} is on it.",
-        advice="Ask {processor} whether the payout failed, and expect that the bank takes the money back.",
-        remedies=payout_remedies.entry_is_booked,
+        expected="The bank entries of payout {payout} add up to nothing{due_by}, since it failed or was cancelled.",
+        missing="{actual} is left on the account.",
+        advice="Ask {processor} whether the payout really failed. If so, the bank takes the money back: match that "
+        "entry to the payout (rentmatch exceptions match). Or the money is of another payout.",
+        remedies=payout_remedies.deposit_goes_back,
     ),
     BreakRule(
         break_class=BreakClass.BANK_ENTRY_UNEXPLAINED,
@@ -96,10 +100,10 @@ PAYOUT_ROWS = (
         subject=("entry",),
         condition="matched to nothing, past the end of the 2nd banking day after booking_date (0 → amount)",
         title="Bank entry that nobody can explain",
-        expected="Entry {entry} on account {account} belongs to a payout{due_by}.",
+        expected="It is known{due_by} to which payout entry {entry} on account {account} belongs.",
         missing="{actual} is booked that belongs to none.",
-        advice="Find the payout by amount, day and text; the candidates fit the amount and the day. Then match it. An "
-        "entry that is no payout can be accepted.",
+        advice="Find the payout by amount, day and text (rentmatch exceptions show proposes some), and match the entry "
+        "to it (rentmatch exceptions match). Accept an entry that is no payout, such as a bank fee.",
         remedies=payout_remedies.entry_is_matched,
     ),
 )

@@ -12,6 +12,8 @@ from domain.payments import view as payment
 from domain.payments.state import PaymentState, resolved
 from domain.payments.totals import PaymentTotals, add_up
 from domain.payouts.state import PayoutState
+from domain.payouts.totals import PayoutTotals, open_to
+from domain.payouts.totals import add_up as add_up_payout
 from domain.policy import Policy
 from domain.records import AllocationView
 from domain.references.state import ReferenceState
@@ -86,6 +88,8 @@ class PayoutContext(msgspec.Struct, frozen=True):
     key_kind: ClassVar[Literal["payout"]] = "payout"
 
     state: PayoutState
+    totals: PayoutTotals | None
+    """None if no line, report or entry is known (any more)."""
     mismatch: Break
     policy: Policy
 
@@ -142,7 +146,8 @@ def context_of(state: State, mismatch: Break, now: Micros, policy: Policy) -> Co
     if isinstance(state, ObligationState):
         return ObligationContext(state, mismatch, policy)
     if isinstance(state, PayoutState):
-        return PayoutContext(state, mismatch, policy)
+        group = open_to(state)
+        return PayoutContext(state, add_up_payout(state, None if group is None else group[0]), mismatch, policy)
     if isinstance(state, BankEntryState):
         return BankEntryContext(state, mismatch, policy)
     return ReferenceContext(state, mismatch, policy)

@@ -73,7 +73,12 @@ _OF_RECORD: dict[type[InputFact], dict[str, str]] = {
         "reference": "what the statement says",
         "text": "what the statement says",
     },
-    EntryMatched: {"processor": "the processor of the payout", "payout_id": "the payout"},
+    EntryMatched: {
+        "account_id": "the account of the entry",
+        "entry_id": "an entry that is matched to no payout",
+        "processor": "the processor of the payout",
+        "payout_id": "the payout",
+    },
 }
 
 
@@ -106,6 +111,11 @@ class CorrectiveEvent(msgspec.Struct, frozen=True):
     keeps: Kept | None = None
     """What its open `allocations` leave where it is."""
 
+    net_sum_minor: int | None = None
+    """What the open nets of all such events of the remedy add up to."""
+    entry_minor: int | None = None
+    """The amount of the open entry that is matched."""
+
     @property
     def type(self) -> str:
         """The record's name, such as `PaymentPosted`."""
@@ -130,6 +140,10 @@ class CorrectiveEvent(msgspec.Struct, frozen=True):
             found["installments"] = f"installments as agreed, {listed(self.required_installment_ids)} among them"
         if self.plan_sum_minor is not None:
             found["installments"] += f"; they add up to {amount_text(self.plan_sum_minor, self.currency)}"
+        if self.net_sum_minor is not None:
+            found["net_minor"] = f"all of them add up to {amount_text(self.net_sum_minor, self.currency)}"
+        if self.entry_minor is not None:
+            found["entry_id"] = f"{found['entry_id']}, of {amount_text(self.entry_minor, self.currency)}"
         if self.keeps is not None:
             found["allocations"] = f"as decided; it {_kept_text(self.keeps)}"
         return found
@@ -144,6 +158,8 @@ class CorrectiveEvent(msgspec.Struct, frozen=True):
             text += f", whose installments add up to {amount_text(self.plan_sum_minor, self.currency)}"
         if self.keeps is not None:
             text += f" that {_kept_text(self.keeps)}"
+        if self.entry_minor is not None:
+            text += f", an entry of {amount_text(self.entry_minor, self.currency)}"
         if self.must_precede is not None:
             what = "a corrected record dated" if self.is_correction else "dated"
             text += f", {what} before {instant_text(self.must_precede)}"
@@ -204,27 +220,40 @@ def _text(struct: type[InputFact], fields: dict[str, Any], currency: str) -> str
 
 
 def _payout_text(struct: type[InputFact], fields: dict[str, Any], of_amount: str) -> str:
-    payout = f"payout {fields['payout_id']} of {fields['processor']}" if "payout_id" in fields else "its payout"
+    payout = f"payout {fields['payout_id']} of {fields['processor']}" if "payout_id" in fields else "the right payout"
     account = f" on account {fields['account_id']}" if "account_id" in fields else ""
     if struct is PayoutReported:
-        return f"a PayoutReported {fields['status']}{of_amount}, {payout}"
+        other = fields.get("other_minor")
+        for_none = f", {amount_text(other, fields['currency'])} of it for no payment" if other else ""
+        return f"a PayoutReported {fields['status']}{of_amount}{for_none}, {payout}"
+    entry = f" {fields['entry_id']}" if "entry_id" in fields else ""
     if struct is BankEntryBooked:
-        return f"a BankEntryBooked{of_amount}{account}, naming {payout}"
-    return f"an EntryMatched of entry {fields['entry_id']}{account} to {payout}"
+        return f"a BankEntryBooked{of_amount}{' as entry' * bool(entry)}{entry}{account}, naming {payout}"
+    return f"an EntryMatched{' of entry' * bool(entry)}{entry}{account} to {payout}"
 
 
 def _outcome_text(fields: dict[str, Any], of_amount: str) -> str:
     currency = fields.get("currency", "")
-    payment = f" for payment {fields['payment_id']}" if "payment_id" in fields else " for the payment, named in it,"
+    if "outcome" not in fields:
+        net = amount_text(fields["net_minor"], currency)
+        return f"a ProcessorSettled that adds {net} to payout {fields['payout_id']} of {fields['processor']}"
+    if "payment_id" not in fields:
+        payment = " for the payment, named in it,"
+    else:
+        payment = "" if fields["payment_id"] is None else f" for payment {fields['payment_id']}"
     text = f"a ProcessorSettled {fields['outcome']}{of_amount}{payment}"
     if "processor" in fields:
         text += f" by {fields['processor']}"
     of_fee = fields.get("settlement_currency") or currency
+    if fields.get("settlement_currency"):
+        text += f", paid out in {of_fee}"
     for name in ("fee", "net"):
         if fields.get(f"{name}_minor") is not None:
             text += f", {name} {amount_text(fields[f'{name}_minor'], of_fee)}"
     if "processor_reference" in fields:
         text += f", attempt {fields.get('original_reference') or fields['processor_reference']}"
+    if fields.get("payout_id"):
+        text += f", payout {fields['payout_id']}"
     return text
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import msgspec
 
 from domain.breaks.model import Break
-from domain.calendar import banking_calendar, banking_deadline, later
+from domain.calendar import banking_calendar, banking_date, banking_deadline, end_of_banking_day_after, later
 from domain.explain.context import BankEntryContext, Context, ObligationContext, PaymentContext, PayoutContext
 from domain.formatting import counted, end_of_day_text, instant_text
 from domain.payments.breaks import settlement_deadline
@@ -21,7 +21,7 @@ class ExplainedDeadline(msgspec.Struct, frozen=True):
     at: Micros
     """Exclusive, microseconds since 1970."""
     name: str
-    """`Settlement deadline`, `Posting deadline`, `Payout deadline` or `Grace period`."""
+    """`Settlement deadline`, `Posting deadline`, `Deposit deadline`, …, or `Grace period`."""
     requirement: str
     """What is due, by when, and how that is counted."""
     passed: bool
@@ -112,22 +112,46 @@ def _of_obligation(context: ObligationContext) -> Iterator[tuple[Micros, str, st
     return _grace(context.mismatch, due)
 
 
-def _of_payout(context: PayoutContext | BankEntryContext) -> Iterator[tuple[Micros, str, str]]:
+_AT_THE_BANK = {
+    BreakClass.PAYOUT_SUM_MISMATCH: ("Composition deadline", "lines due to add up", "after the report"),
+    BreakClass.PAYOUT_UNREPORTED: ("Report deadline", "report due", "after the latest line or entry"),
+    BreakClass.DEPOSIT_MISSING: ("Deposit deadline", "bank entry due", "after the arrival date"),
+    BreakClass.DEPOSIT_AFTER_FAILURE: ("Deposit deadline", "money due back", "after the payout failed"),
+    BreakClass.BANK_ENTRY_UNEXPLAINED: ("Matching deadline", "payout due to be known", "after the booking date"),
+}
+
+
+def rule_at_the_bank(context: PayoutContext | BankEntryContext) -> str | None:
+    """Say by when a payout or an entry was due, and how that is counted; None if the break has no deadline."""
     mismatch, policy = context.mismatch, context.policy
-    if mismatch.due_at is None:
-        return
-    deposit = counted(policy.payout_deposit_banking_days, "banking day")
-    due = {
-        BreakClass.PAYOUT_SUM_MISMATCH: "lines due to add up, {end}, counted from the report",
-        BreakClass.PAYOUT_UNREPORTED: "report due by {end} "
-        f"({counted(policy.payout_unreported_banking_days, 'banking day')} after the latest line or entry)",
-        BreakClass.DEPOSIT_MISSING: f"bank entry due by {{end}} ({deposit} after the arrival date)",
-        BreakClass.DEPOSIT_AFTER_FAILURE: f"money due back by {{end}} ({deposit} after the failure)",
-        BreakClass.BANK_ENTRY_UNEXPLAINED: f"payout due by {{end}} ({deposit} after the booking date)",
-    }.get(mismatch.break_class)
-    if due is not None:
-        end = end_of_day_text(mismatch.due_at, banking_calendar(mismatch.currency).zone)
-        yield mismatch.due_at, "Payout deadline", due.format(end=end)
+    if mismatch.due_at is None or mismatch.break_class not in _AT_THE_BANK:
+        return None
+    if mismatch.break_class is BreakClass.PAYOUT_SUM_MISMATCH:
+        days = _composition_days(context)
+    elif mismatch.break_class is BreakClass.PAYOUT_UNREPORTED:
+        days = policy.payout_unreported_banking_days
+    else:
+        days = policy.payout_deposit_banking_days
+    end = end_of_day_text(mismatch.due_at, banking_calendar(mismatch.currency).zone)
+    return f"{end} ({counted(days, 'banking day')} {_AT_THE_BANK[mismatch.break_class][2]})"
+
+
+def _composition_days(context: PayoutContext | BankEntryContext) -> int:
+    """Give how the deadline of the break was counted; a net that was not known then may be known now."""
+    policy, mismatch = context.policy, context.mismatch
+    report = context.totals.report if isinstance(context, PayoutContext) and context.totals is not None else None
+    if report is not None:
+        day = banking_date(report.occurred_at, report.currency)
+        if end_of_banking_day_after(day, policy.payout_composition_banking_days, report.currency) == mismatch.due_at:
+            return policy.payout_composition_banking_days
+    return policy.payout_unreported_banking_days
+
+
+def _of_payout(context: PayoutContext | BankEntryContext) -> Iterator[tuple[Micros, str, str]]:
+    rule, due_at = rule_at_the_bank(context), context.mismatch.due_at
+    if rule is not None and due_at is not None:
+        name, what, _ = _AT_THE_BANK[context.mismatch.break_class]
+        yield due_at, name, f"{what} by {rule}"
 
 
 def _grace(mismatch: Break, due: str) -> Iterator[tuple[Micros, str, str]]:

@@ -12,7 +12,7 @@ from domain.explain.context import (
     PayoutContext,
     ReferenceContext,
 )
-from domain.explain.deadlines import grace_text, posting_rule, settlement_rule
+from domain.explain.deadlines import grace_text, posting_rule, rule_at_the_bank, settlement_rule
 from domain.formatting import amount_text, instant_text, listed
 from domain.obligations.totals import is_cancelled
 from domain.policy import Policy
@@ -46,9 +46,14 @@ def describe(context: Context) -> BreakDescription:
     elif isinstance(context, ObligationContext):
         known = _known_of_obligation(context)
     elif isinstance(context, PayoutContext):
-        known = {"processor": context.processor, "payout": context.payout_id}
+        known = _known_of_payout(context)
     elif isinstance(context, BankEntryContext):
-        known = {"account": context.account_id, "entry": context.entry_id}
+        rule = rule_at_the_bank(context)
+        known = {
+            "account": context.account_id,
+            "entry": context.entry_id,
+            "due_by": "" if rule is None else f" by {rule}",
+        }
     else:
         known = _known_of_reference(context)
     return _describe(context.key_kind, context.mismatch, context.policy, known)
@@ -85,6 +90,8 @@ def _describe(key_kind: KeyKind, mismatch: Break, policy: Policy, known: dict[st
         "post_by": by_due_at,
         "due_by": by_due_at,
         "payout": "the payout",
+        "unknown": "",
+        "in_it": "is in it, as far as is known",
         "account": "the account",
         "entry": "the entry",
         "grace": grace_text(policy),
@@ -94,9 +101,14 @@ def _describe(key_kind: KeyKind, mismatch: Break, policy: Policy, known: dict[st
         title=form.title,
         expected=form.expected.format_map(values),
         missing=form.missing.format_map(values),
-        contract=f"contract section {row.section}, subject {mismatch.subject[0]}: {row.rule}",
+        contract=f"contract section {_section(key_kind, row.section)}, subject {mismatch.subject[0]}: {row.rule}",
         advice=form.advice.format_map(values),
     )
+
+
+def _section(key_kind: KeyKind, section: int) -> int:
+    """Give the section of the contract: breaks of payouts and entries are in one of their own."""
+    return 11 if section == 7 and key_kind in ("payout", "bank_entry") else section
 
 
 def _known_of_payment(context: PaymentContext) -> dict[str, str]:
@@ -135,6 +147,23 @@ def _known_of_obligation(context: ObligationContext) -> dict[str, str]:
         known["refund"] = "Pay the credit back, or let it count for another rent"
     elif is_cancelled(state):
         known["refund"] = "Refund it, or move it to another rent"
+    return known
+
+
+def _known_of_payout(context: PayoutContext) -> dict[str, str]:
+    rule = rule_at_the_bank(context)
+    known = {
+        "processor": context.processor,
+        "payout": context.payout_id,
+        "due_by": "" if rule is None else f" by {rule}",
+    }
+    totals = context.totals
+    if totals is not None and totals.unknown_lines == 1:
+        known["unknown"] = " The net of one line is not known yet, and counts zero."
+    elif totals is not None and totals.unknown_lines:
+        known["unknown"] = f" The nets of {totals.unknown_lines} lines are not known yet, and count zero."
+    if totals is not None and not totals.lines:
+        known["in_it"] = "is on the account for it"
     return known
 
 

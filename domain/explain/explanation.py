@@ -4,9 +4,9 @@
     find(state, break_id, now, policy)       -> Break | None
     as_json(explanation)                     -> dict, ready for a JSON encoder
 
-`state` is the key's (`PaymentState`, `ObligationState` or `ReferenceState`), `mismatch` the break: as `find` gives it,
-as last published (`published.breaks[break_id].last`), or made of an alert by `break_of`. A resolved break is explained,
-too, with `resolved_at`: it has no remedies.
+`state` is the key's (`PaymentState`, `ObligationState`, `ReferenceState`, `PayoutState` or `BankEntryState`),
+`mismatch` the break: as `find` gives it, as last published (`published.breaks[break_id].last`), or made of an alert by
+`break_of`. A resolved break is explained, too, with `resolved_at`: it has no remedies.
 
 An obligation knows of payments only what they count for, not what processors and ledger reported of them, and a
 reference knows only who claims it. Where that matters, `related_payment_ids` names the payments.
@@ -184,10 +184,13 @@ def as_json(explanation: Explanation) -> dict[str, Any]:
     }
 
 
+_DAYS = ("value_date", "due_date", "arrival_date", "booking_date")
+
+
 def _event_as_json(event: CorrectiveEvent) -> dict[str, Any]:
     fields = dict(event.fields)
     for name, value in fields.items():
-        if name in ("value_date", "due_date") and value is not None:
+        if name in _DAYS and value is not None:
             fields[name] = iso_date(value)
         elif isinstance(value, tuple):
             fields[name] = [_plain(each) for each in value]
@@ -199,6 +202,8 @@ def _event_as_json(event: CorrectiveEvent) -> dict[str, Any]:
         "before": _instant(event.must_precede),
         "plan_has": list(event.required_installment_ids),
         "plan_sum_minor": event.plan_sum_minor,
+        "net_sum_minor": event.net_sum_minor,
+        "entry_minor": event.entry_minor,
         "keeps": None if event.keeps is None else msgspec.structs.asdict(event.keeps),
     }
 

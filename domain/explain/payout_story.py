@@ -5,17 +5,21 @@ from collections.abc import Iterator
 from domain.explain.context import BankEntryContext, PayoutContext
 from domain.explain.entries import TimelineEntry, entry_of
 from domain.explain.payment_story import OUTCOMES
-from domain.formatting import amount_text
-from domain.payouts.state import Line, PayoutReport, identities
-from domain.payouts.totals import add_up, open_to
+from domain.facts import Outcome, PayoutOutcome
+from domain.formatting import amount_text, counted
+from domain.payouts.state import Line, PayoutReport
 from domain.records import MatchedBy
 from domain.time import iso_date
 
-LINES_MAX = 50
-"""A payout may have thousands of lines. Of more than these the timeline has only those that are in conflict, or whose
-net is not known."""
+LINES_MAX = 20
+"""A payout may have thousands of lines. Of more than these the timeline has only those without a net, in conflict or in
+another currency, and one entry that adds up all others."""
 
-_STATUSES = {"PAID": "paid out", "FAILED": "reported a failure of", "CANCELLED": "cancelled"}
+_STATUSES: dict[PayoutOutcome, str] = {
+    "PAID": "paid out {}",
+    "FAILED": "reported that the payout of {} failed",
+    "CANCELLED": "reported that the payout of {} was cancelled",
+}
 _MATCHED_BY = {
     MatchedBy.NAMED: "it names the payout",
     MatchedBy.REFERENCE: "its reference is the payout's",
@@ -24,48 +28,83 @@ _MATCHED_BY = {
 }
 
 
+def matched_text(matched_by: MatchedBy) -> str:
+    """Say how an entry was matched to its payout."""
+    return _MATCHED_BY[matched_by]
+
+
 def payout_story(context: PayoutContext) -> Iterator[TimelineEntry]:
     """Give an entry for each report, line and bank entry of a payout."""
-    state = context.state
-    shows_all = sum(map(len, state.lines.values())) <= LINES_MAX
-    for identity, accepted in identities(state):
-        source = f"processor {context.processor}"
-        if isinstance(accepted, PayoutReport):
-            amount = amount_text(accepted.amount_minor, accepted.currency)
-            other = f", {amount_text(accepted.other_minor, accepted.currency)} of it for no payment" * bool(
-                accepted.other_minor
-            )
-            account = "" if accepted.account_id is None else f" on account {accepted.account_id}"
-            text = (
-                f"{context.processor} {_STATUSES[identity[1]]} {amount}{other}, arriving "
-                f"{iso_date(accepted.arrival_date)}{account}."
-            )
-            yield entry_of(context, accepted, source, text)
-        elif isinstance(accepted, Line) and (shows_all or accepted.net_minor is None or accepted.conflict):
-            yield entry_of(context, accepted, source, _line_text(context, identity, accepted))
-    group = open_to(state)
-    totals = add_up(state, None if group is None else group[0])
-    for one in () if totals is None else totals.entries:
+    source = f"processor {context.processor}"
+    for status, report in context.state.reports.items():
+        yield entry_of(context, report, source, _report_text(context, status, report))
+    yield from _lines(context, source)
+    for one in () if context.totals is None else context.totals.entries:
         amount = amount_text(one.entry.amount_minor, one.entry.currency)
         yield TimelineEntry(
             at=one.entry.occurred_at,
             source="the bank",
             text=f"The bank booked {amount} on account {one.account_id} on {iso_date(one.booking_date)} as entry "
-            f"{one.entry_id}: {_MATCHED_BY[one.entry.matched_by]}.",
+            f"{one.entry_id}: {matched_text(one.entry.matched_by)}.",
             event_id=one.entry.event_id,
             is_evidence=one.entry.event_id in context.mismatch.event_ids,
         )
 
 
-def _line_text(context: PayoutContext, identity: tuple[str, ...], line: Line) -> str:
-    _, reference, outcome, *_ = identity
-    payment = "a payment that it does not name" if line.payment_id is None else f"payment {line.payment_id}"
-    net = "its net is not known"
+def _report_text(context: PayoutContext, status: PayoutOutcome, report: PayoutReport) -> str:
+    what = amount_text(report.amount_minor, report.currency)
+    what += f" to account {report.account_id}" if report.account_id is not None else ""
+    text = f"{context.processor} {_STATUSES[status].replace('{}', what)}"
+    if status == "PAID":
+        text += f", arriving {iso_date(report.arrival_date)}"
+    if report.bank_reference and status == "PAID":
+        text += f', bank reference "{report.bank_reference}"'
+    if report.other_minor:
+        text += f"; {amount_text(report.other_minor, report.currency)} in it belongs to no payment"
+    return f"{text}."
+
+
+def _lines(context: PayoutContext, source: str) -> Iterator[TimelineEntry]:
+    known = [
+        (reference, name, line)
+        for reference, outcomes in context.state.lines.items()
+        for name, line in outcomes.items()
+    ]  # fmt: skip
+    currency = context.mismatch.currency if context.totals is None else context.totals.currency
+    left_out = []
+    for reference, name, line in known:
+        is_plain = line.net_minor is not None and not line.conflict and line.currency_of_net == currency
+        if is_plain and len(known) > LINES_MAX:
+            left_out.append(line)
+        else:
+            yield entry_of(context, line, source, _line_text(context, reference, name, line))
+    if left_out:
+        events = context.mismatch.event_ids
+        net = amount_text(sum(line.net_minor or 0 for line in left_out), currency)
+        yield TimelineEntry(
+            at=max(line.occurred_at for line in left_out),
+            source=source,
+            text=f"{context.processor} had reported {counted(len(left_out), 'further line')} by then, {net} net in "
+            "all.",
+            is_evidence=any(line.event_id in events for line in left_out),
+        )
+
+
+def _line_text(context: PayoutContext, reference: str, name: str, line: Line) -> str:
+    outcome: Outcome
+    outcome, _, movement_id = name.partition("/")  # type: ignore[assignment]
+    attempt = f"attempt {line.original_reference or reference}"
+    attempt += f", movement {movement_id}" if movement_id else ""
+    payment = "" if line.payment_id is None else f" for payment {line.payment_id}"
+    net = "its net is not known yet"
     if line.net_minor is not None:
-        net = f"{amount_text(line.net_minor, line.currency_of_net)} of it is in the payout"
+        net = f"{amount_text(line.net_minor, line.currency_of_net)} in the payout"
+    currency = line.currency if context.totals is None else context.totals.currency
+    if line.currency_of_net != currency:
+        net += f" (it counts zero, as it is not in {currency})"
     return (
-        f"{context.processor} {OUTCOMES[outcome]} {amount_text(line.gross_minor, line.currency)} of "  # type: ignore[index]
-        f"{payment}, attempt {line.original_reference or reference}: {net}."
+        f"{context.processor} {OUTCOMES[outcome]} {amount_text(line.gross_minor, line.currency)}{payment} ({attempt}): "
+        f"{net}."
     )
 
 

@@ -6,6 +6,7 @@ from domain.explain.corrective_events import CorrectiveEvent
 from domain.facts import (
     Allocation,
     BankEntryBooked,
+    EntryMatched,
     InputFact,
     Installment,
     ObligationCharged,
@@ -70,11 +71,15 @@ def sample_event(one: CorrectiveEvent, number: int, at: Micros) -> InputFact:
     }
     if one.struct is ObligationCharged and values["installments"]:
         values["amount_minor"] = sum(installment.amount_minor for installment in values["installments"])
+    if one.net_sum_minor is not None:
+        values["net_minor"] = 0 if number else one.net_sum_minor
     values |= one.fields
-    if one.struct is BankEntryBooked and values["account_id"] is None:
+    if one.struct in {BankEntryBooked, EntryMatched} and values["account_id"] is None:
         values["account_id"] = "\0account"
+    if one.struct in {BankEntryBooked, EntryMatched} and values["payout_id"] is None:
+        values["payout_id"] = f"\0payout_id {number}"
     if one.struct is ProcessorSettled and "net_minor" not in values:
-        values["net_minor"] = values["gross_minor"] - values["fee_minor"]
+        values["net_minor"] = values["gross_minor"] - (values["fee_minor"] or 0)
     return one.struct(**{name: values.get(name, f"\0{name} {number}") for name in one.struct.__struct_fields__})
 
 

@@ -32,6 +32,7 @@ from domain.facts import (
     ReferenceClaim,
     Share,
 )
+from domain.ids import two_part_key
 from domain.obligations import view as obligation
 from domain.obligations.state import ObligationState
 from domain.obligations.state import identities as obligation_identities
@@ -41,11 +42,12 @@ from domain.payments.state import identities as payment_identities
 from domain.payouts import view as payout
 from domain.payouts.state import PayoutState
 from domain.payouts.state import identities as payout_identities
+from domain.payouts.totals import open_to
 from domain.policy import Policy
 from domain.records import MatchedBy
 from domain.references import view as reference
 from domain.references.state import ReferenceState, claims
-from domain.snapshots import EntryOfPayout, PayoutEntry
+from domain.snapshots import EntryOfPayout, PayoutEntry, PayoutMatch
 from domain.time import FAR_PAST, Micros
 
 _LATEST_REVISION = 1 << 62
@@ -69,7 +71,11 @@ def state_after(state: State, events: list[CorrectiveEvent], now: Micros) -> Sta
     at = max(now, _latest(state)) + 1
     copy = msgspec.msgpack.decode(msgspec.msgpack.encode(state), type=type(state))
     for number, event in enumerate(events):
-        _apply(copy, sample_event(event, number, at))
+        fact = sample_event(event, number, at)
+        if isinstance(copy, PayoutState) and isinstance(fact, EntryMatched):
+            _match(copy, fact, event.entry_minor, event.currency)
+        else:
+            _apply(copy, fact)
     return copy
 
 
@@ -100,7 +106,7 @@ def _apply(state: State, fact: InputFact) -> None:
     elif isinstance(state, PayoutState):
         _apply_to_payout(state, fact)
     elif isinstance(state, BankEntryState):
-        if isinstance(fact, EntryMatched):
+        if isinstance(fact, BankEntryBooked | EntryMatched):
             bank_entry.apply(state, fact)
     else:
         _apply_to_reference(state, fact)
@@ -115,6 +121,34 @@ def _apply_to_payout(state: PayoutState, fact: InputFact) -> None:
             fact.amount_minor, fact.currency, fact.booking_date, fact.occurred_at, fact.event_id, MatchedBy.NAMED
         )
         payout.apply(state, PayoutEntry(state.payout_key, fact.bank_entry_key, _LATEST_REVISION, entry))
+
+
+def _match(state: PayoutState, fact: EntryMatched, entry_minor: int | None, currency: str) -> None:
+    """Apply a match to a payout: as the entry would send it, or withdraw it, where it is matched to another one.
+
+    Args:
+        state: the payout's.
+        fact: the match.
+        entry_minor: the amount of the entry, where the payout does not know it.
+        currency: of that amount.
+
+    """
+    key = fact.bank_entry_key
+    group = open_to(state)
+    matched = None if group is None else state.matches.get(group[0])
+    if two_part_key(fact.processor, fact.payout_id) != state.payout_key:
+        if group is not None and matched is not None and matched.bank_entry_key == key:
+            payout.apply(state, PayoutMatch(state.payout_key, group[0], _LATEST_REVISION, key))
+        else:
+            payout.apply(state, PayoutEntry(state.payout_key, key, _LATEST_REVISION, None))
+        return
+    if matched is not None and matched.bank_entry_key == key:
+        entry = matched.entry
+    elif key in state.entries:
+        entry = state.entries[key].entry
+    else:
+        entry = EntryOfPayout(entry_minor or 0, currency, 0, fact.occurred_at, fact.event_id, MatchedBy.PERSON)
+    payout.apply(state, PayoutEntry(state.payout_key, key, _LATEST_REVISION, entry))
 
 
 def _apply_to_payment(state: PaymentState, fact: InputFact) -> None:

@@ -120,6 +120,8 @@ class CorrectiveEventJson(msgspec.Struct, frozen=True):
     before: Annotated[Instant | None, Meta(description="it must happen before this instant")]
     plan_has: list[str]
     plan_sum_minor: int | None
+    net_sum_minor: Annotated[int | None, Meta(description="what the nets of all such events add up to")]
+    entry_minor: Annotated[int | None, Meta(description="the amount of the bank entry that a person chooses")]
     keeps: KeptJson | None
 
 

@@ -14,6 +14,7 @@ from domain.records import (
     MismatchAlert,
     ObligationReconciliation,
     PaymentReconciliation,
+    PayoutReconciliation,
     ReferenceReconciliation,
 )
 from gateway.rest.answers import ExplanationJson, LiveAnswer, OpenApi, ResultPage, encode, live_answer
@@ -35,6 +36,7 @@ from read_model.queries import (
     LateAlertCursor,
     LateAlertQuery,
     ObligationQuery,
+    PayoutQuery,
     ReadModel,
     ReadModelUnavailable,
     ReferenceQuery,
@@ -75,7 +77,13 @@ class BreakKey(msgspec.Struct, frozen=True, kw_only=True):
 
     key_kind: Annotated[KeyKind, Meta(description="what `key` identifies; given with `key`")] | UnsetType = UNSET
     key: (
-        Annotated[Key, Meta(description="the payment_id, obligation_id or processor/reference; given with `key_kind`")]
+        Annotated[
+            Key,
+            Meta(
+                description="the payment_id, obligation_id, processor/reference, processor/payout_id or "
+                "account_id/entry_id; given with `key_kind`"
+            ),
+        ]
         | UnsetType
     ) = UNSET
 
@@ -121,7 +129,7 @@ class ReconciliationApi:
             raise ApiError(
                 "no_read_model",
                 "this worker has no read model: set RENTMATCH_MONGO_URL and run `rentmatch project-read-model`; "
-                "payments, obligations and references are available with live=true",
+                "payments, obligations, references and payouts are available with live=true",
             )
         return self._read_model
 
@@ -188,6 +196,29 @@ class ReconciliationApi:
         """The versions of a reference, newest first."""
         key = two_part_key(processor, processor_reference)
         return await self._versions(ReferenceReconciliation, key, page)
+
+    @OPERATIONS.get("/v1/payouts", "payouts")
+    async def list_payouts(self, only: PayoutQuery, page: PageRequest[Key]) -> ResultPage[PayoutReconciliation]:
+        """Payouts, by processor and payout_id."""
+        found = await self._model.list_payouts(only, after=page.cursor, limit=page.limit + 1)
+        return ResultPage(found, page.limit, lambda payout: payout.payout_key)
+
+    @OPERATIONS.get("/v1/payouts/{processor}/{payout_id}", "payout")
+    async def get_payout(
+        self, request: web.Request, processor: Id, payout_id: Id, source: RecordSource
+    ) -> PayoutReconciliation | LiveAnswer[PayoutReconciliation] | None:
+        """A payout as it stands: its lines, what its processor reports, and what is on the bank account."""
+        key = two_part_key(processor, payout_id)
+        if source.live:
+            return live_answer(await self._owners.record(request, "payout", key))
+        return await self._model.get_payout(key)
+
+    @OPERATIONS.get("/v1/payouts/{processor}/{payout_id}/history", "payout_history")
+    async def list_payout_versions(
+        self, processor: Id, payout_id: Id, page: PageRequest[VersionCursor]
+    ) -> ResultPage[PayoutReconciliation]:
+        """The versions of a payout, newest first."""
+        return await self._versions(PayoutReconciliation, two_part_key(processor, payout_id), page)
 
     @OPERATIONS.get("/v1/tenants/{tenant_id}/obligations", "tenant_obligations")
     async def list_tenant_obligations(

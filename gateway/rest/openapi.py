@@ -17,6 +17,7 @@ _LIVE_NAMES = {
     "PaymentReconciliation": "Payment",
     "ObligationReconciliation": "Obligation",
     "ReferenceReconciliation": "Reference",
+    "PayoutReconciliation": "Payout",
     "ExplanationJson": "Explanation",
 }
 """The schemas of records with `live`, by that of the record."""
@@ -37,7 +38,7 @@ def describe(operations: Iterable[Operation], version: str) -> OpenApi:
         info={
             "title": "rentmatch",
             "version": version,
-            "description": "Queries of payments, obligations, references, breaks and late installments. "
+            "description": "Queries of payments, obligations, references, payouts, breaks and late installments. "
             "docs/contract.md defines the fields; docs/http-api.md explains pages, live answers, tokens and errors.",
         },
         security=[{"token": []}],

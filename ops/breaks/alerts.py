@@ -39,10 +39,12 @@ def assignee_text(alert: Json) -> str:
     return "-" if decision is None or decision["assignee"] is None else str(decision["assignee"])
 
 
-def payment_sought(alert: Json, policy: Policy) -> PaymentSought | None:
-    """Give what is known of the payment that an unknown reference is for; None of any other break."""
-    if alert["class"] != BreakClass.REFERENCE_UNKNOWN:
-        return None
+IN_SUSPENSE = (BreakClass.REFERENCE_UNKNOWN, BreakClass.BANK_ENTRY_UNEXPLAINED)
+"""Their breaks are about money that nobody can place: what it may be of is proposed."""
+
+
+def payment_sought(alert: Json, policy: Policy) -> PaymentSought:
+    """Give what is known of the payment that an unknown reference is for."""
     processor, reference = parts_of_key(alert["key"])
     due_at = None if alert["due_at"] is None else instant_from_text(alert["due_at"])
     first_at = None if due_at is None else due_at - policy.orphan_grace_micros

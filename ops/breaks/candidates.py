@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable
 
-from domain.formatting import amount_text, instant_text
+from domain.formatting import amount_text, instant_text, listed
 from domain.payments.breaks import settlement_deadline
 from domain.payments.state import Initiation, PaymentState, outcomes
 from domain.policy import Policy
 from domain.time import DAY
-from ops.breaks.source import Json, PaymentSought, ProposedPayment
+from ops.breaks.naming import names
+from ops.breaks.source import Json, PaymentSought, Proposal
 
 SHOWN_MAX = 5
 WINDOW = 60 * DAY
@@ -26,18 +27,18 @@ def is_one(state: PaymentState, sought: PaymentSought) -> bool:
     return next(outcomes(state), None) is None
 
 
-def of_payments(states: Iterable[PaymentState], sought: PaymentSought, policy: Policy) -> list[ProposedPayment]:
+def of_payments(states: Iterable[PaymentState], sought: PaymentSought, policy: Policy) -> list[Proposal]:
     """Give the payments of which `is_one` is true, the likeliest first: without doubts, and the latest."""
     found = [
         (_proposed(state.payment_id, state.initiation, sought, policy), -state.initiation.occurred_at)
         for state in states
         if state.initiation is not None and is_one(state, sought)
     ]
-    found.sort(key=lambda each: (len(each[0].doubts), each[1], each[0].payment_id))
+    found.sort(key=lambda each: (len(each[0].doubts), each[1], each[0].key))
     return [proposed for proposed, _ in found[:SHOWN_MAX]]
 
 
-def _proposed(payment_id: str, initiation: Initiation, sought: PaymentSought, policy: Policy) -> ProposedPayment:
+def _proposed(payment_id: str, initiation: Initiation, sought: PaymentSought, policy: Policy) -> Proposal:
     reasons = [f"{amount_text(initiation.amount_minor, initiation.currency)}, without an outcome"]
     doubts: list[str] = []
     through = f"initiated {instant_text(initiation.occurred_at)} by {initiation.method} through {initiation.processor}"
@@ -48,12 +49,19 @@ def _proposed(payment_id: str, initiation: Initiation, sought: PaymentSought, po
             reasons.append("the record came within its settlement window")
         else:
             doubts.append(f"it was due to settle by {instant_text(settle_by)}")
+    named = [
+        each
+        for each in (payment_id, initiation.obligation_id, initiation.tenant_id)
+        if names(sought.processor_reference, each)
+    ]
+    if named:
+        reasons.append(f"{listed(named)} is in the reference")
     if initiation.processor_reference not in (None, sought.processor_reference):
         doubts.append(f"it names reference {initiation.processor_reference}")
-    return ProposedPayment(payment_id, tuple(reasons), tuple(doubts))
+    return Proposal("payment", payment_id, tuple(reasons), tuple(doubts))
 
 
-def of_missing_settlements(alerts: Iterable[Json], sought: PaymentSought) -> list[ProposedPayment]:
+def of_missing_settlements(alerts: Iterable[Json], sought: PaymentSought) -> list[Proposal]:
     """Give the payments of that amount whose settlement is missing, by their breaks; the latest deadline first."""
     matching = [
         alert
@@ -64,7 +72,8 @@ def of_missing_settlements(alerts: Iterable[Json], sought: PaymentSought) -> lis
     matching.sort(key=lambda alert: (alert["due_at"] or "", alert["key"]), reverse=True)
     amount = amount_text(sought.amount_minor, sought.currency)
     return [
-        ProposedPayment(
+        Proposal(
+            "payment",
             alert["key"],
             (f"{amount}, whose settlement is missing since {alert['due_at']}",),
             ("its processor is not known here; --from-topics also knows that, and payments that are still in time",),

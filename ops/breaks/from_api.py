@@ -6,8 +6,12 @@ import urllib.request
 from typing import Any, NoReturn
 from urllib.parse import quote, urlencode, urlsplit
 
+from domain.policy import Policy
+from domain.records import BreakClass
+from ops.breaks.alerts import payment_sought
 from ops.breaks.candidates import of_missing_settlements
-from ops.breaks.source import BreakFilter, Json, Page, PaymentSought, ProposedPayment
+from ops.breaks.deposits import of_missing_deposits
+from ops.breaks.source import BreakFilter, Json, Page, Proposal
 from ops.console import fail, misuse
 from streams.settings import Settings
 
@@ -17,7 +21,7 @@ FIRST_ANSWER_SECONDS_MAX = 2.0
 HISTORY_MAX = 500
 PAGE_ITEMS_MAX = 500
 PAGES_MAX = 20
-"""Of missing settlements, when the payment of an unknown reference is looked for."""
+"""Of missing settlements or bank entries, when it is looked for what money in suspense may be of."""
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 """The wildcard addresses that a server may listen on, and where this machine reaches it."""
 
@@ -44,8 +48,9 @@ class ApiSource:
 
     none_proposed = "no payment of that amount is overdue; --from-topics also looks for those that are still in time"
 
-    def __init__(self, url: str, token: str | None) -> None:
+    def __init__(self, url: str, token: str | None, policy: Policy) -> None:
         """`url` is the server's root, such as `http://127.0.0.1:6066`."""
+        self._policy = policy
         self._url = url.rstrip("/")
         self._headers = {"Accept": "application/json"}
         if token is not None:
@@ -74,44 +79,46 @@ class ApiSource:
             "limit": filters.limit,
             "after": filters.after,
         }
-        found = self._get_or_fail(
-            "/v1/exceptions", {name: str(value) for name, value in query.items() if value is not None}
-        )
+        found = self.get("/v1/exceptions", {name: str(value) for name, value in query.items() if value is not None})
         return Page(found["items"], found["next"])
 
     def history(self, break_id: str) -> list[Json]:
         """Give the alerts of a break, the oldest first."""
-        found = self._get_or_fail(f"/v1/exceptions/{quote(break_id, safe='')}/history", {"limit": str(HISTORY_MAX)})
+        found = self.get(f"/v1/exceptions/{quote(break_id, safe='')}/history", {"limit": str(HISTORY_MAX)})
         return [] if found is None else list(reversed(found["items"]))
 
     def explanation(self, break_id: str) -> Json | None:
         """Explain an open break; None where there is no such break, or it is resolved."""
-        found: Json | None = self._get_or_fail(f"/v1/exceptions/{quote(break_id, safe='')}/explanation", {})
+        found: Json | None = self.get(f"/v1/exceptions/{quote(break_id, safe='')}/explanation", {})
         return found
 
     def decisions(self, alert: Json) -> list[Json]:
         """Give the decisions about a break, the earliest first. Of a resolved one the API has none."""
         path = f"/v1/exceptions/{quote(alert['break_id'], safe='')}/explanation"
-        found = self._get_or_fail(path, {"key_kind": alert["key_kind"], "key": alert["key"]})
+        found = self.get(path, {"key_kind": alert["key_kind"], "key": alert["key"]})
         return [] if found is None else list(found.get("decisions", ()))
 
-    def proposed_payments(self, sought: PaymentSought) -> list[ProposedPayment]:
-        """Give the payments of that amount whose settlement is missing: the API lists no others."""
+    def proposals(self, alert: Json) -> list[Proposal]:
+        """Give what is missing in that amount, a settlement or a bank entry: the API lists nothing else."""
+        if alert["class"] == BreakClass.BANK_ENTRY_UNEXPLAINED:
+            return of_missing_deposits(self._all_of_class("deposit_missing", alert["currency"]), alert)
+        sought = payment_sought(alert, self._policy)
+        return of_missing_settlements(self._all_of_class("settlement_missing", sought.currency), sought)
+
+    def _all_of_class(self, break_class: str, currency: str) -> list[Json]:
         found: list[Json] = []
         after: str | None = None
         for _ in range(PAGES_MAX):
-            filters = BreakFilter(
-                break_class="settlement_missing", currency=sought.currency, limit=PAGE_ITEMS_MAX, after=after
-            )
+            filters = BreakFilter(break_class=break_class, currency=currency, limit=PAGE_ITEMS_MAX, after=after)
             page = self.page(filters)
             found += page.items
             after = page.next
             if after is None:
                 break
-        return of_missing_settlements(found, sought)
+        return found
 
-    def _get_or_fail(self, path: str, query: dict[str, str]) -> Any:
-        """Request; None for 404. Any other refusal ends the command."""
+    def get(self, path: str, query: dict[str, str]) -> Any:
+        """Request a path; None for 404. Any other refusal ends the command."""
         try:
             return self._get(path, query)
         except ApiRefused as error:

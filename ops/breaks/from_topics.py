@@ -1,21 +1,24 @@
 """Breaks straight from the topics: alerts from `mismatch-alerts`, the state of a key from its changelog."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
+from domain.bank_entries.view import BankEntryState
 from domain.explain.decided import decision_as_json, decisions_on
 from domain.explain.explanation import State, as_json, break_of, explain
 from domain.explain.timeline import property_of
+from domain.ids import parts_of_key
 from domain.obligations.view import ObligationState
 from domain.payments.view import PaymentState
+from domain.payouts.view import PayoutState
 from domain.publishing import Published, PublishedBreak
-from domain.records import BreakLifecycle, MismatchAlert
+from domain.records import BreakClass, BreakLifecycle, MismatchAlert
 from domain.references.view import ReferenceState
 from domain.time import Micros
-from ops.breaks import candidates
-from ops.breaks.alerts import break_of_alert
+from ops.breaks import candidates, deposits
+from ops.breaks.alerts import break_of_alert, payment_sought
 from ops.breaks.decision_log import decisions_of_key
-from ops.breaks.source import BreakFilter, Json, Page, PaymentSought, ProposedPayment
+from ops.breaks.source import BreakFilter, Json, Page, Proposal
 from ops.console import fail, meter, misuse
 from streams import topics
 from streams.broker import reading
@@ -24,11 +27,11 @@ from streams.codec.codec import codec_of
 from streams.codec.dead_letters import BadInput
 from streams.codec.json_form import output_to_json
 from streams.settings import Settings
-from streams.topology import PAYMENTS, TOPOLOGY, Table
+from streams.topology import PAYMENTS, PAYOUTS, TOPOLOGY, Table
 from tables.packing import Unpacker
 from tables.store import TALLY_KEY
 
-S = TypeVar("S", PaymentState, ObligationState, ReferenceState)
+S = TypeVar("S", PaymentState, ObligationState, ReferenceState, PayoutState, BankEntryState)
 
 _SEPARATOR = "~"
 """Separates the parts of a cursor: priority, opened_at in microseconds since 1970, break id."""
@@ -97,21 +100,35 @@ class TopicSource:
         decisions = decisions_of_key(self._settings, alert["key_kind"], alert["key"])
         return [decision_as_json(each) for each in decisions_on(decisions, break_of_alert(alert))]
 
-    def proposed_payments(self, sought: PaymentSought) -> list[ProposedPayment]:
-        """Give the initiated payments of that amount that have no outcome, from the changelog of all payments."""
-        unpack = Unpacker(PaymentState)
-        matching: dict[bytes, PaymentState] = {}
-        with meter("reading payments") as progress:
-            for record in reading.records(self._settings, PAYMENTS.changelog):
+    def proposals(self, alert: Json) -> list[Proposal]:
+        """Give initiated payments without an outcome, or payouts that are not on the account, from their changelog."""
+        if alert["class"] == BreakClass.BANK_ENTRY_UNEXPLAINED:
+            state = self.state_of(BankEntryState, alert["key"])
+            booking = None if state is None else state.booking
+            if booking is None:
+                return []
+            account_id, _ = parts_of_key(alert["key"])
+            payouts = self._states(PAYOUTS, lambda state: deposits.is_one(state, account_id, booking))
+            return deposits.of_payouts(payouts, account_id, booking)
+        sought = payment_sought(alert, self._settings.policy)
+        payments = self._states(PAYMENTS, lambda state: candidates.is_one(state, sought))
+        return candidates.of_payments(payments, sought, self._settings.policy)
+
+    def _states(self, table: Table, matches: Callable[[Any], bool]) -> Iterable[Any]:
+        """Give the states of a table that match, from its whole changelog."""
+        unpack = Unpacker(table.state)
+        matching: dict[bytes, Any] = {}
+        with meter(f"reading {table.name}") as progress:
+            for record in reading.records(self._settings, table.changelog):
                 progress.step()
                 if record.key is None or record.key == TALLY_KEY:
                     continue
                 state = None if record.value is None else unpack(record.value)[0]
-                if state is not None and candidates.is_one(state, sought):
+                if state is not None and matches(state):
                     matching[record.key] = state
                 else:
                     matching.pop(record.key, None)  # an earlier state of it may have matched
-        return candidates.of_payments(matching.values(), sought, self._settings.policy)
+        return matching.values()
 
     def _alerts(self) -> Iterable[MismatchAlert]:
         with meter("reading") as progress:
@@ -137,14 +154,19 @@ class TopicSource:
 
         Args:
             kind: the type of the state.
-            key: the payment_id, obligation_id or `processor/reference`.
+            key: the payment_id, the obligation_id, or a key of two parts.
 
         Raises:
             BrokerError: no broker answers, or the changelog does not exist.
 
         """
-        state, _ = self._stored(next(table for table in TOPOLOGY.tables if table.state is kind), key)
-        return state if isinstance(state, kind) else None
+        state, _ = self.stored_of(kind, key)
+        return state
+
+    def stored_of(self, kind: type[S], key: str) -> tuple[S | None, Published]:
+        """Give the state of a key, and what was published of it in the same transaction, as `state_of` does."""
+        state, published = self._stored(next(table for table in TOPOLOGY.tables if table.state is kind), key)
+        return state if isinstance(state, kind) else None, published or Published()
 
     def _state(self, alert: MismatchAlert) -> tuple[State | None, dict[str, PublishedBreak]]:
         """Give the state of the break's key, and its breaks as published in the same transaction."""

@@ -29,10 +29,10 @@ def chosen_source(
     if url is not None:
         if from_topics:
             misuse("--url and --from-topics are two sources; give one of them")
-        return ApiSource(checked_url(url), token_of(settings))
+        return ApiSource(checked_url(url), token_of(settings), settings.policy)
     here = None if from_topics else default_url(settings)
     if here is not None:
-        api = ApiSource(here, token_of(settings))
+        api = ApiSource(here, token_of(settings), settings.policy)
         reason = api.unavailable_reason()
         if reason is None:
             return api

@@ -13,7 +13,7 @@ from rich.text import Text
 from domain.formatting import amount_text, instant_text
 from domain.time import DAY, HOUR, MINUTE, Micros
 from ops.breaks.alerts import assignee_text, state_text
-from ops.breaks.source import Json, ProposedPayment
+from ops.breaks.source import Json, Proposal
 from ops.console import printable
 from streams.codec.json_form import instant_from_text
 
@@ -121,14 +121,18 @@ def decision_table(decisions: list[Json]) -> Table:
     return table
 
 
-def render_proposed(proposed: list[ProposedPayment], break_id: str) -> RenderableType:
-    """Show payments that an unknown reference may be for, and how one is chosen."""
-    parts: list[RenderableType] = [*_heading("Payments that it may be for; none is chosen")]
+def render_proposals(proposed: list[Proposal], break_id: str) -> RenderableType:
+    """Show what money in suspense may be of, and how one is chosen."""
+    is_payout = proposed[0].key_kind == "payout"
+    heading = "Payouts that it may be of" if is_payout else "Payments that it may be for"
+    parts: list[RenderableType] = [*_heading(f"{heading}; none is chosen")]
     for number, one in enumerate(proposed, start=1):
-        parts.append(_indented(f"{number}. payment {one.payment_id}: {', '.join(one.reasons)}"))
+        parts.append(_indented(f"{number}. {one.key_kind} {one.key}: {', '.join(one.reasons)}"))
         parts += [_indented(f"but {doubt}", 5) for doubt in one.doubts]
-    first = proposed[0].payment_id
-    parts.append(_indented(f"to give it to one: rentmatch exceptions match {break_id} --to {first} --reason …"))
+    to = "--to-payout" if is_payout else "--to"
+    parts.append(
+        _indented(f"to give it to one: rentmatch exceptions match {break_id} {to} {proposed[0].key} --reason …")
+    )
     return Group(*parts)
 
 

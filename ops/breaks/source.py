@@ -47,10 +47,11 @@ class PaymentSought:
 
 
 @dataclass(frozen=True, slots=True)
-class ProposedPayment:
-    """A payment that an unknown reference may be for. Nobody has decided that it is."""
+class Proposal:
+    """What money in suspense may be of: a payment for a reference, a payout for an entry. Nobody has decided it."""
 
-    payment_id: str
+    key_kind: str
+    key: str
     reasons: tuple[str, ...]
     """What speaks for it."""
     doubts: tuple[str, ...] = ()
@@ -72,9 +73,9 @@ class BreakSource(Protocol):
     def decisions(self, alert: Json) -> list[Json]:
         """Give the decisions about a break, the earliest first, as its explanation has them."""
 
+    def proposals(self, alert: Json) -> list[Proposal]:
+        """Give what an unknown reference or an unexplained bank entry may be of, the likeliest first."""
+
     @property
     def none_proposed(self) -> str:
-        """What to say where no payment can be proposed."""
-
-    def proposed_payments(self, sought: PaymentSought) -> list[ProposedPayment]:
-        """Give payments that an unknown reference may be for, the likeliest first."""
+        """What to say where no payment can be proposed for a reference."""

@@ -5,7 +5,9 @@ from typing import Any
 
 from confluent_kafka import KafkaException
 
-from domain.facts import PaymentReassigned, ReferenceAssigned
+from domain.bank_entries import view as bank_entry
+from domain.bank_entries.view import BankEntryState
+from domain.facts import EntryMatched, PaymentReassigned, ReferenceAssigned
 from domain.payments import view as payment
 from domain.payments.view import PaymentState
 from domain.references import view as reference
@@ -52,6 +54,22 @@ def reference_with_unread_assignments(settings: Settings, key: str) -> Reference
         if isinstance(fact, ReferenceAssigned) and fact.reference_key == key:
             state = state or reference.new_reference(key)
             reference.apply(state, fact)
+    return state
+
+
+def entry_with_unread_matches(settings: Settings, key: str) -> BankEntryState | None:
+    """Give a bank entry as workers have committed it, with the matches by people that they have not read yet.
+
+    Raises:
+        BrokerError: no broker answers, or a topic does not exist.
+
+    """
+    unread = [*_unread(settings, topics.BANK_ENTRIES), *_unread(settings, topics.BANK_ENTRY_FACTS)]
+    state = TopicSource(settings).state_of(BankEntryState, key)
+    for fact in unread:
+        if isinstance(fact, EntryMatched) and fact.bank_entry_key == key:
+            state = state or bank_entry.new_bank_entry(key)
+            bank_entry.apply(state, fact)
     return state
 
 

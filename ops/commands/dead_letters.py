@@ -11,6 +11,7 @@ import click
 
 from ops.console import Command, Group, fail, json_text, misuse, put_json, put_line, put_table, say
 from ops.describing import headers_to_json, text_or_hex
+from ops.importing.door import FILE_HEADER, SOURCE_PREFIX
 from ops.producing import BulkProducer
 from streams import topics
 from streams.broker import reading
@@ -254,6 +255,21 @@ def hex_dump(value: bytes) -> Iterator[str]:
 def verdict(settings: Settings, letter: Letter) -> list[str]:
     """Whether this version can read a dead letter, and what to do with it: lines for the operator."""
     source = _source(settings, letter)
+    if source is None and letter.headers is not None and letter.headers.source_topic.startswith(SOURCE_PREFIX):
+        name = dict(letter.original_headers).get(FILE_HEADER) or b"a file"
+        return [
+            f"It is line {letter.headers.source_offset} of {text_or_hex(name)}, which was imported. Correct the line, "
+            "or the options of its format, and import the file again; what is there already changes nothing."
+        ]
+    if (
+        source is None
+        and letter.headers is not None
+        and letter.headers.error_class is DeadLetterClass.UNREADABLE_CHANGE
+    ):
+        return [
+            "It is a change of a ledger. Correct the row, or the mapping; the row counts once it changes again, or "
+            "with a new snapshot."
+        ]
     if source is None:
         return ["It names no input topic of this installation, so it can neither be decoded nor re-fed."]
     try:

@@ -6,7 +6,7 @@ import click
 
 from domain.records import BreakClass, DecisionState
 from ops.breaks import rendering
-from ops.breaks.alerts import payment_sought
+from ops.breaks.alerts import IN_SUSPENSE
 from ops.breaks.options import chosen_source, source_options
 from ops.breaks.source import BreakFilter
 from ops.commands import exceptions_decide, exceptions_move
@@ -36,7 +36,11 @@ def command() -> None:
               help="Only this class, such as posting_missing.")  # fmt: skip
 @click.option("--priority", type=click.IntRange(1, 3), help="Only this priority; 1 is the most urgent.")
 @click.option("--currency", metavar="CODE", help="Only this currency, such as USD.")
-@click.option("--key", metavar="ID", help="Only this payment, obligation or reference (processor/reference).")
+@click.option(
+    "--key",
+    metavar="ID",
+    help="Only this payment or obligation, or processor/reference, processor/payout_id, account_id/entry_id.",
+)
 @click.option("--state", type=click.Choice(["open", "accepted", "resolved", "any"]), default="open", show_default=True)
 @click.option("--decision", type=click.Choice([*(each.value for each in DecisionState), "none"]),
               help="Only where this is what people have decided.")  # fmt: skip
@@ -81,7 +85,7 @@ def show(break_id: str, url: str | None, from_topics: bool, as_json: bool) -> No
     """Show the history of a break: when it opened, each change, each decision, when it was resolved.
 
     ID is the break's id, as `list` shows it. Of a reference that no payment holds, payments that it may be for are
-    proposed; `match` gives it to one.
+    proposed, and of an unexplained bank entry payouts; `match` gives it to one.
 
     Example:
       rentmatch exceptions show 0dd83c3cf0c88bcef4f159e2f0f4a0ab
@@ -102,13 +106,14 @@ def show(break_id: str, url: str | None, from_topics: bool, as_json: bool) -> No
     put_rendered(rendering.render_history(alerts, decisions, clock_of(settings)()))
     if alerts[-1]["resolved_at"] is not None:
         return
-    sought = payment_sought(alerts[-1], settings.policy)
-    if sought is not None:
-        proposed = source.proposed_payments(sought)
+    if alerts[-1]["class"] in IN_SUSPENSE:
+        proposed = source.proposals(alerts[-1])
         if proposed:
-            put_rendered(rendering.render_proposed(proposed, break_id))
-        else:
+            put_rendered(rendering.render_proposals(proposed, break_id))
+        elif alerts[-1]["key_kind"] == "reference":
             say(source.none_proposed)
+        else:
+            say("no payout of that amount waits for its bank entry, and none is named in the text")
     say(f"what happened, and what would resolve it: rentmatch exceptions explain {break_id}")
 
 
@@ -119,7 +124,7 @@ def show(break_id: str, url: str | None, from_topics: bool, as_json: bool) -> No
 def explain(break_id: str, url: str | None, from_topics: bool, as_json: bool) -> None:
     """Explain a break: what happened, when, from which source; what is missing; what would resolve it.
 
-    Each remedy has been tried on a copy of the payment, obligation or reference before it is shown.
+    Each remedy has been tried on a copy of the payment, obligation, reference, payout or entry before it is shown.
 
     Example:
       rentmatch exceptions explain 0dd83c3cf0c88bcef4f159e2f0f4a0ab

@@ -6,6 +6,7 @@ import signal
 import socket
 
 import click
+from aiohttp import web
 from confluent_kafka import KafkaException
 
 from ops.commands.worker import choose_port
@@ -15,9 +16,10 @@ from read_model.documents import PROJECTED
 from read_model.metrics import ReadModelMetrics
 from read_model.mongo import Mongo, MongoConfigError, connect
 from read_model.projector import Projector
-from read_model.serving import PortUnavailable, served
 from read_model.writer import ReadModelWriter
 from sinks import logs
+from sinks.pages import add_pages
+from sinks.serving import PortUnavailable, served
 from streams.clocks import system_clock
 from streams.codec.codec import codec_of
 from streams.settings import Settings, load
@@ -88,7 +90,9 @@ async def _run(projector: Projector, mongo: Mongo, metrics: ReadModelMetrics, ho
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     try:
-        async with served(projector, metrics, host, port):
+        pages = web.Application()
+        add_pages(pages, live=projector.live, ready=projector.ready, families=metrics.families)
+        async with served(pages, host, port):
             await projector.run(stop)
     finally:
         await mongo.close()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from domain.time import Micros
 from ops.demo.following import DeadLetterRecord, Follower
-from simulator.compare import FieldDifference, Found, compare, found_from_records
+from simulator.compare import FieldDifference, FinalState, compare, found_from_records
 from simulator.deliver import value_of
 from simulator.scenario import Scenario
 from simulator.truth import Truth, truth
@@ -23,7 +23,7 @@ class Judgement:
     """The results, the truth, and every difference."""
 
     truth: Truth
-    found: Found
+    found: FinalState
     differences: list[FieldDifference]
     dead_letters: Counter[DeadLetterClass]
     """How many there are of each class."""

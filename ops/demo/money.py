@@ -19,7 +19,7 @@ class Whereabouts(NamedTuple):
 
     currency: str
     collected_minor: int
-    """The lines of all payouts, net of fees, and what in them belongs to no payment."""
+    """The lines of payouts, net of fees, and what in them belongs to no payment; not of those to an unnamed account."""
     on_account_minor: int
     """The bank entries of payouts."""
     under_way_minor: int
@@ -58,6 +58,8 @@ def whereabouts(payouts: Iterable[Row], open_breaks: Iterable[Row]) -> Whereabou
         if row["currency"] != currency:
             continue
         of_payout = row["lines_minor"] + row["other_minor"]
+        if row["status"] == PayoutStatus.RECONCILED and row["deposited_minor"] != of_payout:
+            continue  # its report names no account: by the contract it is reconciled without a deposit
         collected += of_payout
         on_account += row["deposited_minor"]
         if row["status"] in KNOWN_TO_BE_ELSEWHERE:

@@ -196,18 +196,27 @@ def codec_of(settings: Settings) -> Codec:
         SettingsError: the Schema Registry's URL is not valid.
 
     """
+    return Codec(registry_of(settings), compiled=settings.compiled_codec)
+
+
+def registry_of(settings: Settings) -> SchemaRegistry | None:
+    """The Schema Registry of an installation, if it has one. It is first asked when a record needs it.
+
+    Raises:
+        SettingsError: its URL is not valid.
+
+    """
     if settings.schema_registry_url is None:
-        return Codec(compiled=settings.compiled_codec)
+        return None
     password = settings.schema_registry_password
     try:
-        registry = SchemaRegistry(
+        return SchemaRegistry(
             settings.schema_registry_url,
             settings.schema_registry_username,
             None if password is None else password.get_secret_value(),
         )
     except ValueError as error:
         raise SettingsError(f"RENTMATCH_SCHEMA_REGISTRY_URL: {error}") from None
-    return Codec(registry, compiled=settings.compiled_codec)
 
 
 def decoder(

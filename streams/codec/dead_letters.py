@@ -56,6 +56,10 @@ class DeadLetterClass(StrEnum):
     """A bank entry names a processor without a payout, or a payout without its processor."""
     WRONG_DECISION = "wrong_decision"
     """A decision lacks what its action needs, or is about a key that no break has."""
+    UNREADABLE_LINE = "unreadable_line"
+    """A line of an imported file, or an event of a webhook, that its format does not understand."""
+    UNREADABLE_CHANGE = "unreadable_change"
+    """A change of a ledger that no record of the contract can report (`rentmatch ledger`)."""
     KEY_FULL = "key_full"
     """The payment, obligation or reference already has as many facts as are kept for one key."""
 

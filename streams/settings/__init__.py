@@ -16,8 +16,10 @@ from streams.settings.decisions import DecisionSettings
 from streams.settings.errors import SettingsError
 from streams.settings.http import NO_WEB_SERVER, HttpSettings, is_loopback
 from streams.settings.kafka import KafkaSettings
+from streams.settings.ledger import LedgerSettings
 from streams.settings.read_model import ReadModelSettings
 from streams.settings.topics import TopicSettings
+from streams.settings.webhooks import WebhookSettings
 from streams.settings.worker import WorkerSettings
 
 __all__ = ["NO_WEB_SERVER", "PREFIX", "SettingRow", "Settings", "SettingsError", "described", "is_loopback", "load"]
@@ -27,7 +29,15 @@ PREFIX = "RENTMATCH_"
 
 # Pydantic takes the fields of the last base first: this is the order of the documentation from its end.
 class Settings(
-    DecisionSettings, DeadlineSettings, TopicSettings, ReadModelSettings, HttpSettings, WorkerSettings, KafkaSettings
+    DecisionSettings,
+    DeadlineSettings,
+    TopicSettings,
+    LedgerSettings,
+    ReadModelSettings,
+    WebhookSettings,
+    HttpSettings,
+    WorkerSettings,
+    KafkaSettings,
 ):
     """All settings. Field `state_dir` is the variable `RENTMATCH_STATE_DIR`, and so on."""
 
@@ -35,7 +45,7 @@ class Settings(
 
     def secrets(self) -> set[str]:
         """Every value that no log may contain: the secret settings, and the passwords inside URLs."""
-        found = {token.decode() for token in self.http_tokens}
+        found = {token.decode() for token in (*self.http_tokens, *self.stripe_webhook_secrets)}
         for name in type(self).model_fields:
             value = getattr(self, name)
             text = value.get_secret_value() if isinstance(value, SecretStr) else value

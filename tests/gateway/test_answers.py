@@ -30,6 +30,7 @@ from streams.settings import Settings
 from tests.kit.driver import Driver
 from tests.kit.serving import DESCRIPTION, Answer, InProcessLiveState, MemoryReadModel, Served
 
+OPEN = ("opened", "updated")
 OPENAPI = Path(__file__).resolve().parents[2] / "docs" / "openapi.json"
 
 
@@ -50,9 +51,9 @@ def checked(operation_id: str, answer: Answer) -> Any:
 
 
 def path_of(key: str, kind: str = "payments") -> str:
-    """The path of a record: a reference is two parts of it."""
+    """The path of a record: a reference is two parts of it, and so is a payout."""
     return f"/v1/{kind}/" + "/".join(
-        quote(part, safe="") for part in (parts_of_key(key) if kind == "references" else [key])
+        quote(part, safe="") for part in (parts_of_key(key) if kind in ("references", "payouts") else [key])
     )
 
 
@@ -71,6 +72,7 @@ def test_a_record_from_the_read_model_is_the_published_record(month, served):
         ("payment", "payments", topics.PAYMENT_RECONCILIATIONS),
         ("obligation", "obligations", topics.OBLIGATION_RECONCILIATIONS),
         ("reference", "references", topics.REFERENCE_RECONCILIATIONS),
+        ("payout", "payouts", topics.PAYOUT_RECONCILIATIONS),
         ("exception", "exceptions", topics.MISMATCH_ALERTS),
         ("late_alert", "late-alerts", topics.LATE_PAYMENT_ALERTS),
     ):
@@ -86,6 +88,7 @@ def test_a_record_from_the_read_model_is_the_published_record(month, served):
         ("payment", topics.PAYMENT_RECONCILIATIONS),
         ("obligation", topics.OBLIGATION_RECONCILIATIONS),
         ("reference", topics.REFERENCE_RECONCILIATIONS),
+        ("payout", topics.PAYOUT_RECONCILIATIONS),
     ],
 )
 def test_a_live_record_is_the_published_record(month, served, operation_id, topic):
@@ -102,7 +105,7 @@ def test_a_live_record_is_the_published_record(month, served, operation_id, topi
 
 def test_an_explanation_comes_from_live_state(month, served):
     alerts = [row for row in rows(month, topics.MISMATCH_ALERTS).values() if row["lifecycle"] != "resolved"]
-    assert {alert["key_kind"] for alert in alerts} == {"payment", "obligation", "reference"}
+    assert {alert["key_kind"] for alert in alerts} >= {"payment", "obligation", "reference", "payout"}
     for alert in alerts:
         path = f"/v1/exceptions/{alert['break_id']}/explanation"
         found = checked("explanation", served.ask(path))
@@ -121,7 +124,7 @@ def test_a_resolved_break_has_no_explanation(month, served):
 @pytest.mark.parametrize("limit", [1, 7, 500])
 def test_pages_have_each_item_once_and_in_order(month, served, limit):
     known = rows(month, topics.MISMATCH_ALERTS).values()
-    wanted = [row for row in known if row["lifecycle"] != "resolved"]
+    wanted = [row for row in known if row["lifecycle"] in OPEN]
     wanted.sort(key=lambda row: (row["priority"], row["opened_at"], row["break_id"]))
     found = list(pages(served, "exceptions", f"/v1/exceptions?limit={limit}"))
     assert all(len(items) <= limit for items in found)
@@ -137,15 +140,17 @@ def test_filters_narrow_lists(month, served):
     alerts = list(rows(month, topics.MISMATCH_ALERTS).values())
     late = list(rows(month, topics.LATE_PAYMENT_ALERTS).values())
     owed = list(rows(month, topics.OBLIGATION_RECONCILIATIONS).values())
+    paid_out = list(rows(month, topics.PAYOUT_RECONCILIATIONS).values())
+    payout = paid_out[0]
     held = sorted(rows(month, topics.REFERENCE_RECONCILIATIONS).values(), key=lambda row: row["status"] != "held")
-    assignee = next(row["decision"]["assignee"] for row in alerts if row["decision"] is not None)
+    assignee = next(row["decision"]["assignee"] for row in alerts if row["decision"] and row["decision"]["assignee"])
     assigned = [row for row in alerts if row["decision"] is not None and row["decision"]["assignee"] == assignee]
     one = next(row for row in alerts if row["lifecycle"] == "resolved")
     tenant, prop = owed[3]["tenant_id"], owed[3]["property_id"]
     about = f"class={one['class']}&key_kind={one['key_kind']}&key={one['key']}"
     same = (one["class"], one["key_kind"], one["key"], "resolved")
     narrow = [row for row in alerts if (row["class"], row["key_kind"], row["key"], row["lifecycle"]) == same]
-    still = [row for row in alerts if row["lifecycle"] != "resolved"]
+    still = [row for row in alerts if row["lifecycle"] in OPEN]
     for operation_id, path, wanted in (
         ("exceptions", "exceptions?state=any", alerts),
         ("exceptions", f"exceptions?state=resolved&{about}", narrow),
@@ -156,6 +161,12 @@ def test_filters_narrow_lists(month, served):
         ("references", "references?", held),
         ("references", "references?status=held", [row for row in held if row["status"] == "held"]),
         ("references", f"references?payment={held[0]['payment_id']}", [held[0]]),
+        ("payouts", "payouts?", paid_out),
+        (
+            "payouts",
+            f"payouts?status={payout['status']}&processor={payout['processor']}&currency={payout['currency']}",
+            [row for row in paid_out if all(row[at] == payout[at] for at in ("status", "processor", "currency"))],
+        ),
         ("exceptions", "exceptions?currency=USD", [row for row in still if row["currency"] == "USD"]),
         ("late_alerts", "late-alerts?", [row for row in late if row["ended_at"] is None]),
         ("late_alerts", "late-alerts?state=ended", [row for row in late if row["ended_at"] is not None]),
@@ -186,6 +197,7 @@ def test_ageing_adds_up(month, served):
         ("payment_history", "payments", topics.PAYMENT_RECONCILIATIONS, "payment_id"),
         ("obligation_history", "obligations", topics.OBLIGATION_RECONCILIATIONS, "obligation_id"),
         ("reference_history", "references", topics.REFERENCE_RECONCILIATIONS, "reference_key"),
+        ("payout_history", "payouts", topics.PAYOUT_RECONCILIATIONS, "payout_key"),
         ("exception_history", "exceptions", topics.MISMATCH_ALERTS, "break_id"),
     ],
 )
@@ -324,6 +336,8 @@ def test_a_worker_serves_none_of_fausts_pages():
         ("exceptions?key={}", 2_049),
         ("tenants/T/obligations?after={}", 512),
         ("references?after={}", 2_049),
+        ("payouts/acme/{}", 512),
+        ("payouts?after={}", 2_049),
     ],
 )
 def test_the_length_of_an_id_is_counted_in_characters_as_described(served, path, longest):

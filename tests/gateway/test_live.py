@@ -28,6 +28,13 @@ TOPIC_OF = {
     "payment": topics.PAYMENT_RECONCILIATIONS,
     "obligation": topics.OBLIGATION_RECONCILIATIONS,
     "reference": topics.REFERENCE_RECONCILIATIONS,
+    "payout": topics.PAYOUT_RECONCILIATIONS,
+}
+KEY_FIELDS = {
+    "payment": ("payment_id",),
+    "obligation": ("obligation_id",),
+    "reference": ("processor", "processor_reference"),
+    "payout": ("processor", "payout_id"),
 }
 
 
@@ -47,9 +54,7 @@ def test_any_worker_returns_the_owners_answer(month, pair, kind):
         assert first.status == second.status == 200
         assert first.json == second.json
         found = first.json
-        assert key == (
-            found[f"{kind}_id"] if kind != "reference" else f"{found['processor']}/{found['processor_reference']}"
-        )
+        assert key == "/".join(found[name] for name in KEY_FIELDS[kind])
         assert found["live"]["worker"] == ("even", "odd")[found["live"]["partition"] % 2]
         named.add(found["live"]["worker"])
     assert named == {"even", "odd"}

@@ -6,6 +6,7 @@ match groups send each other. It also replays the outputs as a consumer would, a
 """
 
 from collections.abc import Iterator
+from copy import deepcopy
 
 import msgspec
 
@@ -181,12 +182,27 @@ class World:
         for key, owed in self.obligations.items():
             self.obligation_views[key] = obligation.view(owed, now, self.policy)
             self._publish(self.obligation_views[key], now)
+        self.settle_payouts(now)
+        self.check_consumer()
+
+    def copy_of_the_bank(self) -> "World":
+        """Copy payouts, bank entries and match groups, with what was published of them; they know of no payments."""
+        copied = World(self.policy)
+        copied.payouts, copied.bank_entries = deepcopy(self.payouts), deepcopy(self.bank_entries)
+        copied.groups = deepcopy(self.groups)
+        kinds = ("payout", "bank_entry", "match")
+        copied.histories = {key: deepcopy(known) for key, known in self.histories.items() if key[0] in kinds}
+        copied.version, copied._consumed = self.version, dict(self._consumed)
+        return copied
+
+    def settle_payouts(self, now: Micros) -> None:
+        """Publish bank entries, payouts and their match groups, until what the groups find has arrived."""
+        self.version += 1
         self._publish_payouts(now)
         for group in self.groups.values():
             self._publish(matching.view(group, now, self.policy), now)
         self.version += 1
         self._publish_payouts(now)
-        self.check_consumer()
 
     def _publish_payouts(self, now: Micros) -> None:
         for key, entry in self.bank_entries.items():

@@ -9,11 +9,21 @@ from itertools import zip_longest
 from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from domain.facts import PaymentInitiated, PaymentPosted, PostingReversed, ProcessorSettled
+from domain.facts import (
+    BankEntryBooked,
+    EntryMatched,
+    InputFact,
+    PaymentInitiated,
+    PaymentPosted,
+    PostingReversed,
+    ProcessorSettled,
+)
+from domain.ids import two_part_key
 from domain.time import DAY, Micros
 from simulator.deliver import Delivery
 from simulator.truth import Sorted, Truth
 from simulator.truth_facts import PRIORITIES, known_of
+from simulator.truth_payouts import entries_of
 from simulator.truth_references import handed_over
 
 Sample = tuple[str, tuple[str, ...]]
@@ -32,6 +42,12 @@ OF_STATE = (
     "rentmatch_breaks_by_decision",
     "rentmatch_references",
     "rentmatch_suspense_minor",
+    "rentmatch_payouts",
+    "rentmatch_payouts_collected_minor",
+    "rentmatch_payouts_deposited_minor",
+    "rentmatch_under_way_minor",
+    "rentmatch_bank_entries",
+    "rentmatch_unmatched_entries_minor",
     "rentmatch_late_alerts",
     "rentmatch_past_due_minor",
     "rentmatch_standing_minor",
@@ -90,12 +106,37 @@ def expected(truth: Truth, deliveries: Iterable[Delivery]) -> dict[Sample, int]:
         past_due = row["amount_due_minor"] - row["paid_minor"] - row["pending_minor"]
         found["rentmatch_late_alerts", (row["stage"],)] += 1
         found["rentmatch_past_due_minor", (row["currency"], row["stage"])] += past_due
-    _add_legs_and_entries(found, deliveries, truth)
+    facts = [delivery.fact for delivery in deliveries if delivery.fact is not None and not delivery.is_bad]
+    _add_payouts(found, facts, truth)
+    _add_legs_and_entries(found, facts, truth)
     return {sample: value for sample, value in found.items() if value}
 
 
-def _add_legs_and_entries(found: Counter[Sample], deliveries: Iterable[Delivery], truth: Truth) -> None:
-    known = Sorted(delivery.fact for delivery in deliveries if delivery.fact is not None and not delivery.is_bad)
+def _add_payouts(found: Counter[Sample], facts: Iterable[InputFact], truth: Truth) -> None:
+    accepted = {row["key"] for row in truth.accepted_breaks.values() if row["subject"] == ["deposit"]}
+    for key, row in truth.payouts.items():
+        currency, status, deposited = row["currency"], row["status"], row["deposited_minor"]
+        found["rentmatch_payouts", (status,)] += 1
+        found["rentmatch_payouts_collected_minor", (currency, status)] += row["lines_minor"] + row["other_minor"]
+        found["rentmatch_payouts_deposited_minor", (currency, status)] += deposited
+        if status == "in_transit" and key not in accepted:
+            found["rentmatch_under_way_minor", (currency,)] += row["amount_minor"] - deposited
+        for entry in row["entries"]:
+            found["rentmatch_bank_entries", (entry["matched_by"],)] += 1
+    matched = {
+        two_part_key(entry["account_id"], entry["entry_id"])
+        for row in truth.payouts.values()
+        for entry in row["entries"]
+    }
+    known = entries_of(fact for fact in facts if isinstance(fact, BankEntryBooked | EntryMatched))
+    for key, one in known.items():
+        if key not in matched:
+            found["rentmatch_bank_entries", ("unmatched",)] += 1
+            found["rentmatch_unmatched_entries_minor", (one.booked.currency,)] += abs(one.booked.amount_minor)
+
+
+def _add_legs_and_entries(found: Counter[Sample], known_facts: Iterable[InputFact], truth: Truth) -> None:
+    known = Sorted(known_facts)
     for payment_id, handed in handed_over(known.references().values()).items():
         known.by_payment[payment_id] += handed
     for payment_id in truth.payments:

@@ -19,7 +19,7 @@ def payout_fact(at: Micros, words: list[str], event: str) -> PayoutReported | Ba
     if verb == "matched":
         options, plain = options_of(rest, {"by", "because", "event"})
         processor, payout_id = parts_of_key(plain[0])
-        actor, reason = options.get("by", "kim"), options.get("because", "seen")
+        actor, reason = options.get("by", "kim"), options.get("because", "seen").replace("_", " ")
         return EntryMatched(options.get("event", event), at, first, second, processor, payout_id, actor, reason)
     names = {"arriving", "other", "account", "ref", "on", "names", "valued", "text", "event"}
     options, plain = options_of(rest, names)
@@ -55,7 +55,7 @@ def payout_fact(at: Micros, words: list[str], event: str) -> PayoutReported | Ba
         processor=None if named is None else named[0],
         payout_id=None if named is None else named[1],
         reference=options.get("ref"),
-        text=options.get("text"),
+        text=options["text"].replace("_", " ") if "text" in options else None,
     )
 
 

@@ -16,7 +16,7 @@ from domain.time import DAY
 from read_model.documents import DocumentKind
 from read_model.mongo import Document, Mongo
 from read_model.writer import ReceivedRecord
-from simulator.compare import Found
+from simulator.compare import FinalState
 from simulator.scenario import simulate
 from simulator.truth import Truth, truth
 from simulator.truth_facts import Row
@@ -30,6 +30,7 @@ TOPICS: dict[DocumentKind, topics.Topic] = {
     "payments": topics.PAYMENT_RECONCILIATIONS,
     "obligations": topics.OBLIGATION_RECONCILIATIONS,
     "processor_references": topics.REFERENCE_RECONCILIATIONS,
+    "payouts": topics.PAYOUT_RECONCILIATIONS,
     "breaks": topics.MISMATCH_ALERTS,
     "alerts": topics.LATE_PAYMENT_ALERTS,
 }
@@ -37,6 +38,7 @@ KEYS = {
     "payments": "payment_id",
     "obligations": "obligation_id",
     "processor_references": "reference_key",
+    "payouts": "payout_key",
     "breaks": "break_id",
     "alerts": "alert_id",
 }
@@ -50,6 +52,8 @@ def key_of(kind: str, row: Mapping[str, Any]) -> str:
     """Return the key of a record as the contract's JSON or a consumer has it."""
     if kind == "processor_references":
         return two_part_key(row["processor"], row["processor_reference"])
+    if kind == "payouts":
+        return two_part_key(row["processor"], row["payout_id"])
     return str(row[KEYS[kind]])
 
 
@@ -89,7 +93,7 @@ def _arrived(driver: Driver) -> Iterable[ReceivedRecord]:
 
 def row_of(document: Document) -> Row:
     """Convert a document to the contract's record: pairs become maps, and fields for queries are dropped."""
-    extra = {"_id", "open", "live", "obligation_ids", "reference_key", *PLACE}
+    extra = {"_id", "open", "live", "obligation_ids", "reference_key", "payout_key", *PLACE}
     return {name: _plain(name, value) for name, value in document.items() if name not in extra}
 
 
@@ -155,8 +159,8 @@ async def faults_of(
                 faults.append(f"{kind} {at}: open is {document['open']}")
             if kind == "alerts" and document["live"] is not (document["ended_at"] is None):
                 faults.append(f"{kind} {at}: live is {document['live']}")
-            if kind == "processor_references" and document["reference_key"] != at:
-                faults.append(f"{kind} {at}: reference_key is {document['reference_key']}")
+            if kind in ("processor_references", "payouts") and document[KEYS[kind]] != at:
+                faults.append(f"{kind} {at}: {KEYS[kind]} is {document[KEYS[kind]]}")
             if kind == "payments":
                 touched = {pair["id"] for pair in document["posted"]["by_obligation"]}
                 touched |= {allocation["obligation_id"] for allocation in document["allocations"]}
@@ -185,9 +189,9 @@ def _differences(what: str, expected: dict[str, Row], found: dict[str, Row]) -> 
     ]
 
 
-async def found_in(mongo: Mongo) -> Found:
+async def found_in(mongo: Mongo) -> FinalState:
     """Return the current documents for the comparison with the truth."""
-    found = Found()
+    found = FinalState()
     for kind in KEYS:
         for document in await mongo.find(kind, {"gone": None}):
             found.take(row_of(document))

@@ -56,7 +56,7 @@ def quoted(key: str) -> str:
 
 
 def read_model_is_behind(questions: Questions, truth: Truth) -> bool:
-    """Return whether the read model lags behind the truth, by breaks, and every payment, obligation and reference."""
+    """Return whether the read model lags behind the truth, by breaks, late alerts, and the record of every key."""
     status, _ = questions.ask("exceptions")
     if status != 200:
         return True
@@ -70,12 +70,13 @@ def read_model_is_behind(questions: Questions, truth: Truth) -> bool:
 
 
 def faults_of_items(questions: Questions, truth: Truth, *, live: bool) -> list[str]:
-    """Return how single payments, obligations and references differ from the truth: in the read model, or `live`."""
+    """Return how the records of single keys differ from the truth: in the read model, or `live`."""
     suffix = "?live=true" if live else ""
     records = []
     paths = [f"payments/{quoted(key)}" for key in truth.payments]
     paths += [f"obligations/{quoted(key)}" for key in truth.obligations]
     paths += ["references/" + "/".join(map(quoted, parts_of_key(key))) for key in truth.references]
+    paths += ["payouts/" + "/".join(map(quoted, parts_of_key(key))) for key in truth.payouts]
     for path in paths:
         status, answer = questions.ask(f"{path}{suffix}")
         if status != 200:
@@ -88,6 +89,7 @@ def faults_of_items(questions: Questions, truth: Truth, *, live: bool) -> list[s
             *differences_of("payment", truth.payments, found.payments),
             *differences_of("obligation", truth.obligations, found.obligations),
             *differences_of("reference", truth.references, found.references),
+            *differences_of("payout", truth.payouts, found.payouts),
         )
     ]
 
@@ -108,6 +110,10 @@ def check_lists(questions: Questions, truth: Truth) -> None:
         listed = questions.all_of(f"references?status={status}")
         found_keys = {two_part_key(one["processor"], one["processor_reference"]) for one in listed}
         assert found_keys == {key for key, row in truth.references.items() if row["status"] == status}, status
+    for status in {row["status"] for row in truth.payouts.values()}:
+        listed = questions.all_of(f"payouts?status={status}")
+        found_keys = {two_part_key(one["processor"], one["payout_id"]) for one in listed}
+        assert found_keys == {key for key, row in truth.payouts.items() if row["status"] == status}, status
     for field, path in (("tenant_id", "tenants"), ("property_id", "properties")):
         of: dict[str, set[str]] = defaultdict(set)
         for row in truth.obligations.values():

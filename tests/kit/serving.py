@@ -21,6 +21,7 @@ from domain.records import (
     MismatchAlert,
     ObligationReconciliation,
     PaymentReconciliation,
+    PayoutReconciliation,
     ReferenceReconciliation,
 )
 from gateway.rest.access import Access
@@ -35,6 +36,7 @@ from read_model.queries import (
     BreakQuery,
     LateAlertQuery,
     ObligationQuery,
+    PayoutQuery,
     ReferenceQuery,
     break_cursor,
     late_alert_cursor,
@@ -51,15 +53,17 @@ TOPIC_OF: dict[type[Any], topics.Topic] = {
     MismatchAlert: topics.MISMATCH_ALERTS,
     ObligationReconciliation: topics.OBLIGATION_RECONCILIATIONS,
     ReferenceReconciliation: topics.REFERENCE_RECONCILIATIONS,
+    PayoutReconciliation: topics.PAYOUT_RECONCILIATIONS,
     LatePaymentAlert: topics.LATE_PAYMENT_ALERTS,
 }
 LISTED_AS = {BreakLifecycle.RESOLVED: "resolved", BreakLifecycle.ACCEPTED: "accepted"}
-SPECIAL = frozenset({"state", "decision", "assignee"})
+SPECIAL = frozenset({"state", "decision", "assignee", "account_id"})
 """Parameters that are no fields of a record."""
 KEY_OF: dict[type[Any], str] = {
     PaymentReconciliation: "payment_id",
     ObligationReconciliation: "obligation_id",
     ReferenceReconciliation: "reference_key",
+    PayoutReconciliation: "payout_key",
     MismatchAlert: "break_id",
 }
 
@@ -88,6 +92,9 @@ class MemoryReadModel:
     async def get_reference(self, reference_key: str) -> Any:
         return (await self._last(ReferenceReconciliation)).get(reference_key)
 
+    async def get_payout(self, payout_key: str) -> Any:
+        return (await self._last(PayoutReconciliation)).get(payout_key)
+
     async def get_break(self, break_id: str) -> Any:
         return (await self._last(MismatchAlert)).get(break_id)
 
@@ -109,6 +116,12 @@ class MemoryReadModel:
         found = [one for one in (await self._last(ReferenceReconciliation)).values() if _matches(one, only)]
         found.sort(key=lambda one: one.reference_key)
         return [one for one in found if after is None or one.reference_key > after][:limit]
+
+    async def list_payouts(self, only: PayoutQuery, *, after: str | None, limit: int) -> list[Any]:
+        assert only.account_id is UNSET, "the tests over MongoDB have it"
+        found = [one for one in (await self._last(PayoutReconciliation)).values() if _matches(one, only)]
+        found.sort(key=lambda one: one.payout_key)
+        return [one for one in found if after is None or one.payout_key > after][:limit]
 
     async def list_breaks(self, only: BreakQuery, *, after: str | None, limit: int) -> list[Any]:
         assert only.property_id is only.tenant_id is UNSET, "the tests over MongoDB have these"

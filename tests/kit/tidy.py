@@ -15,6 +15,7 @@ ROOMS = frozenset(
         "agents",
         "app",
         "benchmarks",
+        "connectors",
         "domain",
         "gateway",
         "ops",
@@ -34,6 +35,8 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "domain": frozenset(),
     "schemas": frozenset(),
     "streams": frozenset({"domain", "schemas"}),
+    # Pure mappings: what is read and sent is the business of ops.
+    "connectors": frozenset({"domain", "streams"}),
     "tables": frozenset({"domain", "streams"}),
     "agents": frozenset({"domain", "streams", "tables"}),
     "sinks": frozenset({"domain", "streams", "tables"}),

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from operator import itemgetter
 
-from simulator.compare import Found, compare
+from simulator.compare import FinalState, compare
 from simulator.truth import Truth
 from simulator.truth_facts import Row, two_parts
 from tests.kit import wire
@@ -93,9 +93,9 @@ class Outputs:
     records: dict[str, list[OutputRecord]] = field(default_factory=dict)
     dead_letters: list[Read] = field(default_factory=list)
 
-    def last(self) -> Found:
+    def last(self) -> FinalState:
         """Return the state of a reader that keeps the last record of each key."""
-        found = Found()
+        found = FinalState()
         for topic, records in self.records.items():
             for record in records:
                 if record.row is None:

@@ -200,6 +200,7 @@ def payout(**changes: Any) -> dict[str, Any]:
 def test_the_last_line_says_where_the_money_is() -> None:
     payouts = [
         payout(),
+        payout(deposited_minor=0),  # to an account that its report does not name
         payout(status="in_transit", deposited_minor=0),
         payout(status="collecting", other_minor=0, deposited_minor=0),
         payout(status="failed", deposited_minor=0),

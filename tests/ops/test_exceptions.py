@@ -14,23 +14,18 @@ import pytest
 from confluent_kafka import Producer
 
 from domain.currencies import EXPONENTS
-from domain.explain.explanation import as_json, explain
 from domain.facts import PostingReversed
 from domain.formatting import amount_text
 from domain.ids import break_id
-from domain.policy import Policy
-from ops.breaks import rendering
-from ops.console import put_rendered
 from streams import topics
 from streams.codec.json_form import fact_from_json, instant_from_text, output_to_json
 from streams.partitioning import partition_of
+from streams.topology import TOPOLOGY
 from tables.store import TALLY_KEY
 from tests.kit.command_line import Run
 from tests.kit.documents import example_input
-from tests.kit.domain_world import World
 from tests.kit.driver import Driver
 from tests.kit.scenario_tables import read_facts
-from tests.kit.scenario_words import instant
 
 NOW = "2026-07-08T12:00:00Z"
 BREAK = "0dd83c3cf0c88bcef4f159e2f0f4a0ab"
@@ -45,8 +40,8 @@ def parsed(stdout: str) -> list[dict[str, Any]]:
 def put_on(broker: str, driver: Driver) -> None:
     """Copy what the driver's worker wrote to a broker, changelogs to the partitions where a worker puts them."""
     producer = Producer({"bootstrap.servers": broker, "log_level": 2})
-    changelogs = (topics.PAYMENTS_CHANGELOG, topics.REFERENCES_CHANGELOG, topics.OBLIGATIONS_CHANGELOG)
-    for topic in (topics.MISMATCH_ALERTS, *changelogs):
+    changelogs = tuple(table.changelog for table in TOPOLOGY.tables)
+    for topic in (topics.MISMATCH_ALERTS, topics.PAYOUT_RECONCILIATIONS, *changelogs):
         name = f"here.{topic.name}"
         count = len(producer.list_topics(name, timeout=10).topics[name].partitions)
         for record in driver.world.broker.records(topic):
@@ -346,107 +341,6 @@ def test_the_topics_are_read_when_the_api_does_not_answer(written: Run, api: Any
     assert listed.exit_code == 0, listed.output
     assert [alert["key"] for alert in parsed(listed.stdout)] == ["P-9", "P-7"]
     assert listed.stderr == f"reading the topics (http://127.0.0.1:{api.port}: no read model)\n"
-
-
-# Explanations
-
-
-def explanation_text(facts: str, at: str, break_class: str, capsys: pytest.CaptureFixture[str]) -> str:
-    world = World()
-    for number, fact in enumerate(read_facts(facts), start=1):
-        world.apply(msgspec.structs.replace(fact, event_id=f"e-{number}"))
-    now = instant(at)
-    world.publish(now)
-    one, state = next(
-        (one, state)
-        for views, states in (
-            (world.payment_views, world.payments),
-            (world.obligation_views, world.obligations),
-            (world.reference_views, world.references),
-        )
-        for key, state in states.items()  # type: ignore[attr-defined]
-        for one in views[key].breaks  # type: ignore[index]
-        if one.break_class == break_class
-    )
-    put_rendered(
-        rendering.render_explanation(as_json(explain(state, one, now, Policy(), opened_at=now))),
-        rendering.EXPLANATION_WIDTH,
-    )
-    return capsys.readouterr().out
-
-
-EXPLAINED = {
-    "posting_missing": """
-        2026-03-01 12:00 O1 charged 1000.00 KWD due 2026-04-01
-        2026-03-02 15:00 P1 initiated 1000.00 KWD CARD for O1
-        2026-03-03 15:00 P1 SETTLED 1000.00 KWD fee 30.00
-    """,
-    "overpayment": """
-        2026-03-01 12:00 O1 charged 900.00 due 2026-04-01 plan A1:450.00:2026-04-01 A2:450.00:2026-04-15
-        2026-03-02 15:00 P1 initiated 450.00 CARD for O1 naming A1
-        2026-03-03 15:00 P1 SETTLED 450.00
-        2026-03-04 12:00 O1 cancelled
-    """,
-    "conflicting_fact": """
-        2026-03-02 15:00 P1 initiated 450.00 CARD for O1 naming A1
-        2026-03-02 15:10 P1 initiated 450.00 CARD for O2
-        2026-03-03 15:00 P1 SETTLED 450.00
-        2026-03-03 17:00 P1 posted 450.00 to O1 as L1
-    """,
-    "property_mismatch": """
-        2026-03-01 12:00 O1 charged 900.00 due 2026-04-01 property I
-        2026-03-02 15:00 P1 initiated 900.00 CARD for O1
-        2026-03-03 15:00 P1 SETTLED 900.00
-    """,
-    "posting_over_reversed": """
-        2026-03-01 12:00 O1 charged 450.00 due 2026-04-01
-        2026-03-02 15:00 P1 initiated 450.00 CARD for O1
-        2026-03-03 15:00 P1 SETTLED 450.00
-        2026-03-03 17:00 P1 posted 450.00 to O1 as L1
-        2026-03-09 15:00 P1 RETURNED 450.00 because R01
-        2026-03-10 15:00 P1 reversed 450.00 of L1 as V1
-        2026-03-10 16:00 P1 reversed 450.00 of L1 as V2
-    """,
-    "posting_misallocated": """
-        2026-03-01 12:00 O1 charged 450.00 due 2026-04-01
-        2026-03-01 12:00 O2 charged 450.00 due 2026-05-01
-        2026-03-02 15:00 P1 initiated 900.00 CARD for O1
-        2026-03-03 15:00 P1 SETTLED 900.00
-        2026-03-03 17:00 P1 posted 900.00 to O1 as L1
-        2026-03-04 12:00 P1 reassigned 1 by ana because two_months allocating O1:450.00 O2:450.00
-    """,
-    "reversal_excess": """
-        2026-03-01 12:00 O1 charged 450.00 due 2026-04-01
-        2026-03-02 15:00 P1 initiated 450.00 CARD for O1
-        2026-03-03 15:00 P1 SETTLED 450.00
-        2026-03-03 17:00 P1 posted 450.00 to O1 as L1
-        2026-03-09 15:00 P1 REFUND_REVERSED 200.00 ref re_1 original R1 fee unknown
-    """,
-    "reference_unknown": """
-        2026-03-03 15:00 acme/R9 SETTLED 450.00 movement m1 fee unknown
-        2026-03-04 09:00 acme/R9 ASSIGN reference as d-1 by ana because asks_acme to bo
-        2026-03-05 09:00 acme/R9 ACCEPT reference as d-2 by bo because ours class fee_variance drift 1.00 events x
-        2026-03-06 09:00 acme/R9 WITHDRAW reference as d-3 by bo because not_ours on d-2
-    """,
-    "reference_claimed_twice": """
-        2026-03-02 15:00 P1 initiated 450.00 CARD for O1 ref R9
-        2026-03-02 16:00 P2 initiated 450.00 CARD for O1 ref R9
-        2026-03-03 15:00 acme/R9 SETTLED 450.00
-    """,
-    "reversed_after_posting": """
-        2026-03-02 15:00 P1 initiated 450.00 CARD for O1 ref R9
-        2026-03-03 15:00 acme/R9 SETTLED 450.00 fee 3.00
-        2026-03-03 17:00 P1 posted 450.00 to O1 as L1
-        2026-03-09 15:00 acme/rt_1 RETURNED 450.00 original R9 movement m2 because R01
-    """,
-}
-
-
-@pytest.mark.parametrize("break_class", EXPLAINED)
-def test_an_explanation_reads_as_it_should(break_class: str, capsys: pytest.CaptureFixture[str]) -> None:
-    text = explanation_text(EXPLAINED[break_class], "2026-03-20 12:00", break_class, capsys)
-    golden = (Path(__file__).parent / "explanations" / f"{break_class}.txt").read_text()
-    assert text == golden, f"if that is better, put it into explanations/{break_class}.txt:\n{text}"
 
 
 def test_the_page_for_operations_shows_the_real_explanation(written: Run) -> None:

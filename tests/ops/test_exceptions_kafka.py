@@ -93,3 +93,56 @@ def test_people_decide_and_move_money(kafka: str, topic_prefix: str, tmp_path: P
         read = bare_run("read", "payment-reconciliations", "--last", "--json", env=deployment.env)
         (moved,) = (one for line in read.stdout.splitlines() if (one := json.loads(line))["payment_id"] == "P-10")
         assert [(each["obligation_id"], each["standing_minor"]) for each in moved["allocations"]] == [("O-18", 85_000)]
+
+
+def test_money_is_traced_to_the_bank_by_a_persons_word(
+    kafka: str, topic_prefix: str, tmp_path: Path, bare_run: Run
+) -> None:
+    now = instant_from_text(NOW)
+    with AuditedDeployment(kafka, topic_prefix, tmp_path, clock=now, progress_interval_ms=50) as deployment:
+        facts = read_facts("""
+            2026-07-01 15:00 P-1 initiated 850.00 CARD for O-1 ref ch_1
+            2026-07-01 16:00 P-1 SETTLED 850.00 fee 1.50 ref ch_1 payout po_1
+            2026-07-01 18:00 acme/po_1 reported PAID 848.50 arriving 2026-07-02 account A
+            2026-07-01 18:00 acme/po_2 reported PAID 848.50 other 848.50 arriving 2026-07-03 account A
+            2026-07-02 15:00 A/n1 booked 848.50 on 2026-07-02 text ACME_PAYOUT_PO-1
+        """)
+        deployment.publish([delivered(fact) for fact in facts])
+        deployment.worker()
+        deployment.wait_settled()
+
+        def asked(*words: str) -> list[dict[str, Any]]:
+            found = bare_run(*words, "--json", env=deployment.env)
+            assert found.exit_code == 0, found.output
+            return [json.loads(line) for line in found.stdout.splitlines()]
+
+        def at_the_bank() -> dict[str, list[str]]:
+            found: dict[str, list[str]] = {}
+            for alert in asked("exceptions", "list", "--from-topics"):
+                if alert["key_kind"] in {"payout", "bank_entry"}:
+                    found.setdefault(alert["key"], []).append(alert["class"])
+            return found
+
+        assert at_the_bank() == {
+            "A/n1": ["bank_entry_unexplained"], "acme/po_1": ["deposit_missing"], "acme/po_2": ["deposit_missing"],
+        }  # fmt: skip
+        (unexplained,) = (
+            alert["break_id"]
+            for alert in asked("exceptions", "list", "--from-topics", "--class", "bank_entry_unexplained")
+        )
+        shown = bare_run("exceptions", "show", unexplained, "--from-topics", env=deployment.env)
+        assert "1. payout acme/po_1: USD 848.50 paid out, po_1 is in the text" in shown.stdout
+        (explanation,) = asked("exceptions", "explain", unexplained, "--from-topics")
+        assert explanation["candidates"] == ["acme/po_1", "acme/po_2"]
+
+        how = ("--from-topics", "--actor", "ana", "--reason", "seen in the portal", "--yes")
+        (match,) = asked("exceptions", "match", unexplained, "--to-payout", "acme/po_1", *how)
+        assert match["type"] == "EntryMatched"
+        deployment.wait_settled()
+        assert at_the_bank() == {"acme/po_2": ["deposit_missing"]}
+        (payout,) = asked("payouts", "show", "acme/po_1")
+        assert (payout["status"], payout["remainder_minor"], payout["deposited_minor"]) == ("reconciled", 0, 84_850)
+        assert [(one["entry_id"], one["matched_by"]) for one in payout["entries"]] == [("n1", "person")]
+        assert [one["payment_id"] for one in payout["line_items"]] == ["P-1"]
+        listed = asked("payouts", "list", "--from-topics")
+        assert [(one["payout_id"], one["status"]) for one in listed] == [("po_1", "reconciled"), ("po_2", "exception")]

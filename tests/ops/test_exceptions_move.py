@@ -236,13 +236,15 @@ def states_of(facts: Iterable[InputFact]) -> list[Any]:
 def test_only_payments_that_wait_for_that_money_are_proposed() -> None:
     sought = PaymentSought("acme", "ch_9", 85_000, "USD", instant_from_text("2026-07-02T20:00:00Z"))
     states = states_of(read_facts(FACTS))
-    assert [one.payment_id for one in candidates.of_payments(states, sought, Policy())] == ["P-1", "P-2"]
+    assert [one.key for one in candidates.of_payments(states, sought, Policy())] == ["P-1", "P-2"]
     late = PaymentSought("acme", "ch_9", 85_000, "USD", sought.at + 30 * DAY)
     (first, _) = candidates.of_payments(states, late, Policy())
-    assert first.payment_id == "P-1"
+    assert first.key == "P-1"
     assert first.doubts == ("it was due to settle by 2026-07-04 04:00 UTC",)
     too_late = PaymentSought("acme", "ch_9", 85_000, "USD", sought.at + 90 * DAY)
     assert candidates.of_payments(states, too_late, Policy()) == []
+    in_it = PaymentSought("acme", "rent/p1", 85_000, "USD", sought.at)
+    assert candidates.of_payments(states, in_it, Policy())[0].reasons[-1] == "P-1 is in the reference"
     named = states_of(read_facts("2026-07-01 15:00 P-1 initiated 850.00 CARD for O-1 ref ch_1"))
     assert candidates.of_payments(named, sought, Policy())[0].doubts == ("it names reference ch_1",)
 
@@ -254,5 +256,5 @@ def test_an_api_proposes_payments_whose_settlement_is_missing() -> None:
     found = candidates.of_missing_settlements(
         [alert, alert | {"key": "P-2", "expected_minor": 1}, alert | {"key": "P-3", "currency": "EUR"}], sought
     )
-    assert [one.payment_id for one in found] == ["P-1"]
+    assert [one.key for one in found] == ["P-1"]
     assert found[0].reasons == ("USD 850.00, whose settlement is missing since 2026-07-03T04:00:00.000000Z",)

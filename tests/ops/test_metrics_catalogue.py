@@ -2,6 +2,7 @@
 
 from typing import get_args
 
+from domain.contributions import UNMATCHED
 from domain.facts import DecisionAction
 from domain.records import (
     AgeingBucket,
@@ -9,11 +10,15 @@ from domain.records import (
     DecisionState,
     LateLifecycle,
     LateStage,
+    MatchedBy,
     ObligationStatus,
     PaymentStatus,
+    PayoutStatus,
     ReferenceStatus,
 )
 from domain.tally import WAITING_FOR
+from ops.watching.metrics import FILE_OUTCOMES, LINE_OUTCOMES
+from ops.webhooks.metrics import OUTCOMES as WEBHOOK_OUTCOMES
 from read_model.documents import KINDS
 from read_model.metrics import OUTCOMES
 from streams.topology import TOPOLOGY
@@ -28,11 +33,16 @@ def test_closed_lists_are_those_of_the_domain() -> None:
         ("rentmatch_late_alerts", "stage", LateStage),
         ("rentmatch_breaks_by_decision", "decision", DecisionState),
         ("rentmatch_references", "status", ReferenceStatus),
+        ("rentmatch_payouts", "status", PayoutStatus),
+        ("rentmatch_bank_entries", "matched_by", (*MatchedBy, UNMATCHED)),
         ("rentmatch_waiting_since_timestamp_seconds", "what", WAITING_FOR),
         ("rentmatch_decisions_total", "action", get_args(DecisionAction)),
         ("rentmatch_facts_total", "table", [table.name for table in TOPOLOGY.tables]),
         ("rentmatch_read_model_documents_total", "collection", KINDS),
         ("rentmatch_read_model_documents_total", "outcome", OUTCOMES),
+        ("rentmatch_webhook_requests_total", "outcome", WEBHOOK_OUTCOMES),
+        ("rentmatch_watch_files_total", "outcome", FILE_OUTCOMES),
+        ("rentmatch_watch_lines_total", "outcome", LINE_OUTCOMES),
         ("rentmatch_break_transitions_total", "lifecycle", BreakLifecycle),
         ("rentmatch_late_alert_transitions_total", "lifecycle", LateLifecycle),
     ):

@@ -36,7 +36,7 @@ from domain.records import (
 )
 from simulator.anomalies import Anomalies
 from simulator.banking import date_of
-from simulator.compare import DAYS, INSTANTS, Found, compare, found_from_json, found_from_records
+from simulator.compare import DAYS, INSTANTS, FinalState, compare, found_from_json, found_from_records
 from simulator.scenario import simulate
 from simulator.truth import Truth, truth
 
@@ -118,7 +118,7 @@ def as_json(value: Any, name: str = "") -> Any:
     return value
 
 
-def perfect() -> Found:
+def perfect() -> FinalState:
     return found_from_records(records_of(TRUTH))
 
 

@@ -9,15 +9,17 @@ from prometheus_client.core import Metric
 
 from domain.ach_returns import AchReturns
 from domain.facts import (
+    BankEntryBooked,
     BreakDecided,
     DecisionAction,
     ObligationCharged,
     PaymentInitiated,
     PaymentPosted,
+    PayoutReported,
     ProcessorSettled,
 )
 from domain.obligations.state import ObligationState
-from domain.records import BreakClass, DecisionState
+from domain.records import BreakClass, DecisionState, MatchedBy, PayoutStatus
 from domain.tally import Tally
 from domain.time import DAY, HOUR
 from sinks.metrics import Machinery, Metrics, answer, names_of
@@ -229,6 +231,8 @@ def test_every_series_of_a_closed_list_is_there_before_its_first_event() -> None
     assert len(counts(told, "rentmatch_break_transitions_total")) == 4 * len(BreakClass)
     assert len(counts(told, "rentmatch_accepted_breaks")) == len(BreakClass)
     assert counts(told, "rentmatch_references") == {("held",): 0, ("suspense",): 0, ("claimed_twice",): 0}
+    assert counts(told, "rentmatch_payouts") == {(status,): 0 for status in PayoutStatus}
+    assert counts(told, "rentmatch_bank_entries") == {(by,): 0 for by in (*MatchedBy, "unmatched")}
     assert len(counts(told, "rentmatch_breaks_by_decision")) == len(DecisionState)
     assert counts(told, "rentmatch_decisions_total") == {(action,): 0 for action in get_args(DecisionAction)}
     assert told["rentmatch_events_total", "routed", "ledger-events", "PlanChanged"] == 0
@@ -297,6 +301,41 @@ def test_suspense_decisions_and_acceptances_are_counted() -> None:
     }  # fmt: skip
     decide(3, "WITHDRAW", "two", refers_to="D2")
     assert counts(told(), "rentmatch_open_breaks") == {("reference_unknown", "1"): 1}
+
+
+def test_a_payout_goes_from_under_way_to_the_account() -> None:
+    watched = Watched()
+    watched.driver.pipe(
+        msgspec.structs.replace(SETTLED, payout_id="po1"),
+        PayoutReported("y1", NOW, "acme", "po1", "PAID", 940, other_minor=-10, currency="USD", arrival_date=20_606,
+                       account_id="A"),
+        BankEntryBooked("b1", NOW, "A", "n1", -7, currency="EUR", booking_date=20_605),
+    )  # fmt: skip
+    watched.driver.run()
+
+    def told() -> dict[tuple[str, ...], float]:
+        tallies = {table.spec.name: table.tallies.committed.values() for table in watched.driver.worker.tables.values()}
+        found = all_samples(watched.metrics.families(tallies, MACHINERY))
+        return {key: value for key, value in found.items() if value}
+
+    since = "rentmatch_waiting_since_timestamp_seconds"
+    assert counts(told(), "rentmatch_payouts") == {("in_transit",): 1}
+    assert counts(told(), "rentmatch_payouts_collected_minor") == {("USD", "in_transit"): 940}
+    assert counts(told(), "rentmatch_under_way_minor") == {("USD",): 940}
+    assert counts(told(), "rentmatch_bank_entries") == {("unmatched",): 1}
+    assert counts(told(), "rentmatch_unmatched_entries_minor") == {("EUR",): 7}
+    assert told()[since, "under_way"] == 20_606 * DAY / 1e6
+    watched.driver.pipe(BankEntryBooked("b2", NOW, "A", "n2", 940, currency="USD", booking_date=20_606))
+    watched.driver.run()
+    assert counts(told(), "rentmatch_payouts") == {("reconciled",): 1}
+    assert counts(told(), "rentmatch_payouts_deposited_minor") == {("USD", "reconciled"): 940}
+    assert counts(told(), "rentmatch_under_way_minor") == {}
+    assert counts(told(), "rentmatch_bank_entries") == {("amount",): 1, ("unmatched",): 1}
+    assert (since, "under_way") not in told()
+    watched.driver.advance(NOW + 9 * DAY)
+    assert told()["rentmatch_open_breaks", "bank_entry_unexplained", "2"] == 1
+    # The end of Wednesday in Brussels, two banking days after Monday, is still Wednesday in UTC.
+    assert told()[since, "unexplained"] == 20_607 * DAY / 1e6
 
 
 def test_a_scrape_does_not_grow_with_what_is_kept() -> None:

@@ -272,8 +272,13 @@ def test_a_fact_that_breaks_a_rule_is_bad_input(bodies: Any, fact: Any, error_cl
 
 def test_every_class_of_dead_letter_is_reached() -> None:
     reached = {case[3] for case in BAD} | {error_class for _, error_class in BROKEN.values()}
-    # Tested in test_codec_resolution.py, and in tests/agents/test_full_keys.py.
-    elsewhere = {DeadLetterClass.INCOMPATIBLE_SCHEMA, DeadLetterClass.KEY_FULL}
+    # Tested in test_codec_resolution.py, in tests/agents/test_full_keys.py, and in tests/connectors.
+    elsewhere = {
+        DeadLetterClass.INCOMPATIBLE_SCHEMA,
+        DeadLetterClass.KEY_FULL,
+        DeadLetterClass.UNREADABLE_CHANGE,
+        DeadLetterClass.UNREADABLE_LINE,
+    }
     assert reached | elsewhere == set(DeadLetterClass)
 
 

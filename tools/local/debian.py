@@ -51,26 +51,53 @@ def find(program: Program) -> Path:
     installed = shutil.which(program.name)
     if installed:
         return Path(installed)
-    folder = cached("debian", " ".join(program.packages), lambda target: _download_and_unpack(program, target))
-    unpacked = folder / "usr" / "bin" / program.name
-    if not unpacked.exists():
+    folder = cached("debian", " ".join(program.packages), lambda target: _unpack_program(program, target))
+    found = folder / "usr" / "bin" / program.name
+    if not found.exists():
         raise MissingToolError(f"the Debian package {program.package} contains no {program.name}")
-    return folder / program.name if program.libraries else unpacked
+    return folder / program.name if program.libraries else found
 
 
-def _download_and_unpack(program: Program, target: Path) -> None:
+def unpacked(packages: Sequence[str]) -> Path:
+    """Return the folder into which packages are unpacked, downloaded once: servers have more than one program.
+
+    Raises:
+        MissingToolError: apt is missing or cannot fetch them.
+
+    """
+
+    def fill(target: Path) -> None:
+        for command in ("apt-get", "dpkg-deb"):
+            if shutil.which(command) is None:
+                raise MissingToolError(f"no {command} to fetch {', '.join(packages)} with")
+        _download_and_unpack(packages, target)
+
+    return cached("debian", " ".join(packages), fill)
+
+
+def libraries_of(folder: Path) -> str:
+    """Return the LD_LIBRARY_PATH for programs in a folder of `unpacked`."""
+    places = [*folder.glob("usr/lib/*-linux-*"), *folder.glob("lib/*-linux-*")]
+    return ":".join(str(place) for place in places)
+
+
+def _unpack_program(program: Program, target: Path) -> None:
     for command in ("apt-get", "dpkg-deb"):
         if shutil.which(command) is None:
             raise MissingToolError(
                 f"no {program.name} on PATH, and no {command} to fetch it with: "
                 f"install {program.package} and put it on PATH"
             )
-    for archive in _download(program.packages, target.parent):
-        _run(["dpkg-deb", "-x", str(archive), target.name], target.parent)
+    _download_and_unpack(program.packages, target)
     if program.libraries:
         launcher = target / program.name
         launcher.write_text(LAUNCHER.format(name=program.name), encoding="utf-8")
         launcher.chmod(0o755)
+
+
+def _download_and_unpack(packages: Sequence[str], target: Path) -> None:
+    for archive in _download(packages, target.parent):
+        _run(["dpkg-deb", "-x", str(archive), target.name], target.parent)
 
 
 def _download(packages: Sequence[str], folder: Path) -> list[Path]:

@@ -19,6 +19,14 @@ from tools.local.cache import MissingToolError
 KAFKA = ("org.apache.kafka:kafka_2.13:4.1.1", "org.apache.logging.log4j:log4j-slf4j-impl:2.24.3")
 """The broker, and the logging binding without which it logs nothing."""
 
+DEBEZIUM = (
+    "io.debezium:debezium-connector-postgres:3.6.1.Final",
+    "org.apache.kafka:connect-runtime:4.1.1",
+    "org.apache.kafka:connect-json:4.1.1",
+)
+"""Kafka Connect with Debezium's connector for PostgreSQL. (That for MySQL refuses MariaDB, and MariaDB's own is not on
+Maven Central.)"""
+
 APICURIO = "io.apicurio:apicurio-registry-app:3.0.9:tar.gz:all"
 """The newest registry known to run on Java 17 (3.3 needs Java 21)."""
 

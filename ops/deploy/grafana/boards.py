@@ -148,6 +148,53 @@ def _suspense() -> Row:
     )  # fmt: skip
 
 
+def _payouts() -> Row:
+    collected, deposited, under_way = (
+        f"rentmatch:{name}_minor:sum{_OF}" for name in ("payouts_collected", "payouts_deposited", "under_way")
+    )
+    return Row(
+        "Payouts and the bank",
+        [
+            Panel(
+                "Where collected money is (minor units)",
+                [
+                    Query(deposited, "on the account {{currency}}"),
+                    Query(under_way, "under way {{currency}}"),
+                    Query(f"{collected} - {deposited} - ({under_way} or 0 * {collected})", "neither {{currency}}"),
+                ],
+                MINOR, stacked=True,
+                about="Lines of payouts, net of fees, with what in them belongs to no payment. Neither: payouts that are not "
+                "reported yet, failed, name no account, have an open break, or a difference that people have accepted. "
+                f"{_MINOR_NOTE}",
+            ),
+            Panel("Payouts by status", [Query("rentmatch:payouts:sum", "{{status}}")], stacked=True),
+            Panel("Bank entries by match", [Query("rentmatch:bank_entries:sum", "{{matched_by}}")], stacked=True,
+                  about="How they found their payout; unmatched ones belong to none (yet)."),
+            Panel(
+                "Bank entries without a payout (minor units)",
+                [
+                    Query(f"rentmatch:unmatched_entries_minor:sum{_OF}", "all {{currency}}"),
+                    Query(f'rentmatch:break_gross_drift_minor:sum{{class="bank_entry_unexplained",{_OF[1:]}', "overdue {{currency}}"),
+                ],
+                MINOR, about=f"The sum of their absolute amounts; overdue ones are breaks. {_MINOR_NOTE}",
+            ),
+            Panel(
+                "Payouts that differ (minor units)",
+                [Query('rentmatch:break_gross_drift_minor:sum{class=~"deposit_.*|payout_.*",' + f"{_OF[1:]} > 0", "{{class}} {{currency}}")],
+                MINOR, about=f"Sum of |actual - expected| of open breaks of payouts. {_MINOR_NOTE}",
+            ),
+            Panel(
+                "Oldest payout and bank entry that wait",
+                [
+                    Query('rentmatch:waiting_age_seconds{what=~"under_way|unexplained"}', "{{what}}"),
+                    Query('rentmatch:limit_waiting_age_seconds{what=~"under_way|unexplained"}', "limit {{what}}"),
+                ],
+                SECONDS, about="A payout in transit since its arrival date, a bank entry since its deadline.",
+            ),
+        ],
+    )  # fmt: skip
+
+
 def _returns() -> Row:
     def rate(category: str, limit: float) -> Panel:
         return Panel(
@@ -176,8 +223,8 @@ def _returns() -> Row:
 BUSINESS = Dashboard(
     "business",
     "rentmatch: the money",
-    "For finance: net settled, posted, differences, late payments. Sums over all workers.",
-    [_figures(), _money(), _counts(), _suspense(), _returns()],
+    "For finance: net settled, posted, differences, late payments, payouts. Sums over all workers.",
+    [_figures(), _money(), _counts(), _suspense(), _payouts(), _returns()],
     [CURRENCY],
     since="now-7d",
 )
@@ -313,7 +360,8 @@ def _decisions() -> Row:
             Panel("Oldest that waits",
                   [Query("rentmatch:waiting_age_seconds", "{{what}}"),
                    Query("rentmatch:limit_waiting_age_seconds", "limit {{what}}")], SECONDS, width=6,
-                  about="Money in suspense for its payment, and an acceptance for a second person; from the start of their day (UTC)."),
+                  about="Money in suspense for its payment, an acceptance for a second person, a payout in transit for its deposit, a bank "
+                  "entry for its payout; from the start of their day (UTC)."),
         ],
     )  # fmt: skip
 

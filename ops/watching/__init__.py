@@ -1,0 +1,1 @@
+"""Imports the files that arrive in a directory, each once."""

@@ -1,0 +1,1 @@
+"""Receives Stripe's webhooks: a process of its own, which answers only when Kafka has the records."""

@@ -1,0 +1,129 @@
+"""`rentmatch import`: all is checked before anything is sent, again changes nothing, no line is lost."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.kit.command_line import Run
+from tests.kit.reading import read_all
+from tests.kit.stripe_report import MONTH, charge, report
+
+MAPPING = """
+record = "ObligationCancelled"
+fields = { occurred_at = "At", obligation_id = "Rent", reason = "Why" }
+"""
+
+
+@pytest.fixture
+def month(tmp_path: Path) -> Path:
+    path = tmp_path / "july.csv"
+    path.write_bytes(report(*MONTH))
+    return path
+
+
+def records(run: Run, topic: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in run("read", topic, "--json").stdout.splitlines()]
+
+
+def test_a_report_is_published_and_summed_up(run: Run, month: Path) -> None:
+    result = run("import", "stripe-payouts", str(month), "--account", "chk")
+    assert result.exit_code == 0, result.output
+    assert result.stderr.splitlines() == [
+        "july.csv: its totals do not add up; see the controls above", "7 records published",
+    ]  # fmt: skip
+    for text in (
+        "ProcessorSettled SETTLED", "PayoutReported PAID", "fee: it belongs to the payout",
+        "USD 2,007.23", "USD 2,006.73", "USD -0.50", "USD 2,008.73 in 5 lines", "USD -2.00",
+    ):  # fmt: skip
+        assert text in result.stdout, text
+    assert len(records(run, "processor-settled")) == 6
+    (payout,) = records(run, "payouts")
+    assert (payout["payout_id"], payout["account_id"], payout["amount_minor"]) == ("po_1", "chk", 200_723)
+
+
+def test_again_the_same_records_are_sent(run: Run, month: Path) -> None:
+    for _ in range(2):
+        assert run("import", "stripe-payouts", str(month)).exit_code == 0
+    found = records(run, "processor-settled")
+    assert len(found) == 12
+    assert len({json.dumps(record, sort_keys=True) for record in found}) == 6
+
+
+def test_a_line_that_is_not_understood_is_a_dead_letter_once(run: Run, mock_broker: str, tmp_path: Path) -> None:
+    path = tmp_path / "odd.csv"
+    path.write_bytes(report(charge(1, "1.00"), charge(2, "one", net="1"), charge(3, "3.00")))
+    for _ in range(2):
+        result = run("import", "stripe-payouts", str(path))
+        assert result.exit_code == 1
+        assert "2 records published; 1 lines are not understood" in result.stderr
+        assert "'one' is not an amount" in result.stdout
+    (letter,) = read_all(mock_broker, "here.dead-letter")
+    assert letter.value == report(charge(2, "one", net="1")).split(b"\n", 1)[1]
+    headers = dict(letter.headers)
+    assert headers["rentmatch.error.class"] == b"unreadable_line"
+    assert headers["rentmatch.import.file"] == b"odd.csv"
+    assert headers["rentmatch.source.offset"] == b"3"
+    listed = run("dead-letters", "list", "--class", "unreadable_line").stdout
+    assert "import.stripe-payouts" in listed
+    shown = run("dead-letters", "show", f"{letter.partition}:{letter.offset}").stdout
+    assert "line 3 of odd.csv" in shown
+    assert "import" in shown
+
+
+def test_a_broken_file_sends_nothing_of_any_file(run: Run, month: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.csv"
+    broken.write_bytes(report(charge(1, "1.00")) + b'"txn_2,\n')
+    result = run("import", "stripe-payouts", str(month), str(broken))
+    assert result.exit_code == 1
+    assert "broken.csv: line 3: " in result.stderr
+    assert "Nothing was sent." in result.stderr
+    assert records(run, "processor-settled") == []
+
+
+def test_a_dry_run_needs_no_broker(run: Run, bare_run: Run, month: Path) -> None:
+    away = {"RENTMATCH_BROKER": "127.0.0.1:1"}
+    result = bare_run("import", "stripe-payouts", str(month), "--dry-run", "--json", env=away)
+    assert result.exit_code == 0
+    found = json.loads(result.stdout)
+    assert found["records"]["ProcessorSettled SETTLED"] == 3
+    assert (found["dry_run"], found["published"]) == (True, 0)
+    assert found["payouts"][0]["remainder_minor"] == 50
+    assert [control["adds_up"] for control in found["controls"]] == [False]
+    assert records(run, "processor-settled") == []
+
+
+def test_strict_refuses_what_is_not_clear(run: Run, month: Path) -> None:
+    result = run("import", "stripe-payouts", str(month), "--strict")
+    assert result.exit_code == 1
+    assert "nothing was sent (--strict)" in result.stderr
+    assert records(run, "processor-settled") == []
+
+
+def test_a_mapping_file(run: Run, tmp_path: Path) -> None:
+    mapping, path = tmp_path / "rents.toml", tmp_path / "rents.csv"
+    mapping.write_text(MAPPING)
+    path.write_text("At,Rent,Why\n2026-07-01T10:00:00Z,O-1,moved out\n")
+    assert run("import", "csv", str(path), "--mapping", str(mapping)).exit_code == 0
+    (record,) = records(run, "ledger-events")
+    assert (record["type"], record["obligation_id"], record["reason"]) == ("ObligationCancelled", "O-1", "moved out")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--option", "zone"), "write it as NAME=VALUE"),
+        (("--option", "zone=UTC"), "no option 'zone'; it has payment_id_column"),
+        (("--option", "payouts_from_lines=perhaps"), "payouts_from_lines"),
+    ],
+)
+def test_a_wrong_option_is_named(bare_run: Run, month: Path, words: tuple[str, ...], says: str) -> None:
+    result = bare_run("import", "stripe-payouts", str(month), "--dry-run", *words)
+    assert (result.exit_code, says in result.stderr) == (2, True), result.stderr
+
+
+def test_without_a_broker_nothing_is_done(bare_run: Run, month: Path) -> None:
+    result = bare_run("import", "stripe-payouts", str(month), env={"RENTMATCH_BROKER": "127.0.0.1:1"})
+    assert result.exit_code == 1
+    assert "127.0.0.1:1" in result.stderr
