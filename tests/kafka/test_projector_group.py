@@ -8,19 +8,23 @@ from confluent_kafka import Producer
 
 from read_model.consumer import OutputConsumer
 from tests.kit.deployment import AuditedDeployment
+from tests.kit.verifier import KEYS
 from tools.local.processes import wait_until
 
 pytestmark = pytest.mark.kafka
 
 TOPIC = "payment-reconciliations"
+PARTITIONS = 4
+ALL = PARTITIONS * len(KEYS)
+"""The partitions of all topics that are projected."""
 
 
 def test_partitions_paused_before_a_rebalance_are_read_after_it(kafka: str, topic_prefix: str, tmp_path: Path) -> None:
     with AuditedDeployment(
-        kafka, topic_prefix, tmp_path, clock=0, partitions=4, session_timeout_ms=3_000
+        kafka, topic_prefix, tmp_path, clock=0, partitions=PARTITIONS, session_timeout_ms=3_000
     ) as deployment:
         first = OutputConsumer(deployment.settings)
-        wait_until(lambda: first.fetch() == [] and len(first._assigned) == 16, 30, "all partitions")
+        wait_until(lambda: first.fetch() == [] and len(first._assigned) == ALL, 30, "all partitions")
         first.keep_alive()  # as while MongoDB is down
 
         second, stop = OutputConsumer(deployment.settings), threading.Event()
@@ -37,9 +41,9 @@ def test_partitions_paused_before_a_rebalance_are_read_after_it(kafka: str, topi
             # Its partitions are revoked while it is paused, …
             wait_until(lambda: (first.keep_alive(), first._assigned)[1] == set(), 30, "the first to let go")
             # … and some are assigned again when it already continues.
-            wait_until(lambda: first.fetch() == [] and 0 < len(first._assigned) < 16, 30, "a share")
+            wait_until(lambda: first.fetch() == [] and 0 < len(first._assigned) < ALL, 30, "a share")
             producer = Producer({"bootstrap.servers": kafka})
-            for partition in range(4):
+            for partition in range(PARTITIONS):
                 producer.produce(deployment.name(TOPIC), b"", f"P-{partition}".encode(), partition)
             assert producer.flush(10) == 0
             mine: list[str] = []
