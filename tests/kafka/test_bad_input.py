@@ -6,7 +6,7 @@ import random
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pytest
@@ -88,6 +88,8 @@ CLASS_OF = {
     "approves_nothing": "wrong_decision",
     "withdraws_nothing": "wrong_decision",
     "decides_about_nothing": "empty_id",
+    "half_a_payout": "wrong_entry",
+    "matched_by_nobody": "empty_id",
     "alien_schema": "incompatible_schema",
 }
 """The class under which each kind of bad input must be set aside, where there is but one."""
@@ -126,7 +128,7 @@ def spoiled_more(host: Delivery, kind: str, stranger: Delivery) -> tuple[Deliver
     return None if bad is None else (bad, wire.encode(bad.fact))
 
 
-TOPICS: tuple[InputTopic, ...] = ("payment-initiated", "processor-settled", "ledger-events", "decisions")
+TOPICS: tuple[InputTopic, ...] = get_args(InputTopic)
 MORE = ("null", "wrong_record", "not_utf8", "long_id", "great_amount", "year_1", "year_9999", "wrong_period")
 
 

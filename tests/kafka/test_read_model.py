@@ -36,6 +36,7 @@ KINDS = {
     "payment-reconciliations": "payments",
     "obligation-reconciliations": "obligations",
     "reference-reconciliations": "processor_references",
+    "payout-reconciliations": "payouts",
     "mismatch-alerts": "breaks",
     "late-payment-alerts": "alerts",
 }

@@ -102,8 +102,8 @@ def month_of_version_1(code: Path, seed: int, obligations: int) -> tuple[list[Li
     """Give a month that the simulator of version 1 makes up: what is read before the upgrade, and during it.
 
     Beside it payments that version 1 sees nothing wrong with: for a rent of another property, and with a settlement
-    record on another payment's reference. What is told of an attempt repeatedly comes before the upgrade: version 1
-    keeps no payout, and what is kept must not depend on which worker reads it.
+    record on another payment's reference. What is told of an attempt repeatedly comes before the upgrade, and what
+    comes during it has no payout: version 1 keeps none, and what is kept must not depend on which worker reads it.
     """
     lines = version_1.simulate(code, seed, obligations)
     rng = random.Random(seed)
@@ -117,7 +117,10 @@ def month_of_version_1(code: Path, seed: int, obligations: int) -> tuple[list[Li
     during: list[Line] = []
     for line in lines[at:]:
         fact = line.delivery.fact
-        (before if isinstance(fact, ProcessorSettled) and fact.payment_id in repeated else during).append(line)
+        if isinstance(fact, ProcessorSettled) and fact.payment_id in repeated:
+            before.append(line)
+        else:
+            during.append(line.without_payout())
     settled = [line for line in lines if isinstance(line.delivery.fact, ProcessorSettled)]
     initiated = [line for line in lines if isinstance(line.delivery.fact, PaymentInitiated)]
     for some in (before, during):

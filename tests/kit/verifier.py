@@ -18,6 +18,7 @@ KEYS: dict[str, Callable[[Row], str]] = {
     "payment-reconciliations": itemgetter("payment_id"),
     "obligation-reconciliations": itemgetter("obligation_id"),
     "reference-reconciliations": lambda row: two_parts(row["processor"], row["processor_reference"]),
+    "payout-reconciliations": lambda row: two_parts(row["processor"], row["payout_id"]),
     "mismatch-alerts": itemgetter("break_id"),
     "late-payment-alerts": itemgetter("alert_id"),
 }
@@ -33,11 +34,18 @@ SOURCES = (
     "payment-initiated",
     "processor-settled",
     "ledger-events",
+    "payouts",
+    "bank-entries",
     "decisions",
     "payment-facts",
     "reference-facts",
     "payment-resolutions",
     "obligation-facts",
+    "bank-entry-facts",
+    "payout-facts",
+    "match-facts",
+    "entry-matches",
+    "payout-matches",
 )
 """The topics that a dead letter may come from, by their default names."""
 

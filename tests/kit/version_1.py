@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from domain.facts import ProcessorSettled
 from domain.time import Micros
 from simulator.compare import from_iso
 from simulator.deliver import Delivery, InputTopic
@@ -75,6 +78,14 @@ class Line:
 
     text: str
     delivery: Delivery
+
+    def without_payout(self) -> "Line":
+        """Give the record without its payout, as a telling of the same event."""
+        record = json.loads(self.text)
+        if record.get("payout_id") is None or not isinstance(fact := self.delivery.fact, ProcessorSettled):
+            return self
+        delivery = msgspec.structs.replace(self.delivery, fact=msgspec.structs.replace(fact, payout_id=None))
+        return Line(json.dumps(record | {"payout_id": None}), delivery)
 
     def changed(self, **changes: Any) -> "Line":
         """Give another record: with other values, and an event id of its own."""
