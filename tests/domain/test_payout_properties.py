@@ -136,7 +136,7 @@ class Counted(World):
         if view.key_kind == "payout":
             count_payout(self.tallies["payout"], published, view)  # type: ignore[arg-type]
         elif view.key_kind == "bank_entry":
-            count_bank_entry(self.tallies["bank_entry"], published, view)  # type: ignore[arg-type]
+            count_bank_entry(self.tallies["bank_entry"], published, self.bank_entries[view.key], view)  # type: ignore[arg-type]
         return super()._publish(view, now)
 
 
