@@ -10,7 +10,7 @@ import pytest
 from agents.agent import AgentContext, Clocks
 from agents.route_inputs import RouteInputs
 from agents.router import Origin
-from domain.facts import AttemptClaim
+from domain.facts import AttemptClaim, ProcessorSettled
 from domain.policy import Policy
 from streams import topics
 from streams.codec.avro_schemas import OURS, Schema
@@ -18,7 +18,8 @@ from streams.codec.codec import Codec, framing
 from streams.codec.dead_letters import MESSAGE_CHARACTERS_MAX, BadInput, DeadLetter, DeadLetterClass
 from streams.codec.validation import check
 from streams.headers import Header
-from streams.topology import TOPOLOGY
+from streams.topics import Topic
+from streams.topology import ROUTE_INPUTS, TOPOLOGY
 from streams.transport.batch import Batch, RawRecord, TopicPartition
 from streams.transport.commit import Commit
 from tests.kit import avro_samples as samples
@@ -42,15 +43,17 @@ class KnownIds:
 class Learned:
     """Keeps all partitions and counts what it is told; each fact must keep every rule."""
 
-    def __init__(self) -> None:
+    def __init__(self, beside: tuple[type, ...]) -> None:
         self.facts = 0
+        self.beside = beside
+        """What goes here beside a record that is counted elsewhere."""
 
     def owns(self, partition: int) -> bool:
         return True
 
     def apply_facts(self, partition: int, facts: Sequence[Any], origin: Origin) -> None:
         for fact in facts:
-            if not isinstance(fact, AttemptClaim):  # it goes beside the record that it is made of
+            if not isinstance(fact, self.beside):
                 check(fact)
                 self.facts += 1
 
@@ -81,7 +84,11 @@ def hostile_headers(dice: random.Random) -> list[Header]:
 )
 def test_every_record_is_a_fact_or_a_dead_letter_as_it_came(records: int) -> None:
     dice = random.Random(records)
-    payments, references, obligations = Learned(), Learned(), Learned()
+    beside: dict[Topic, tuple[type, ...]] = {
+        topics.REFERENCE_FACTS: (AttemptClaim,),
+        topics.PAYOUT_FACTS: (ProcessorSettled,),
+    }
+    learned = {topic: Learned(beside.get(topic, ())) for topic in ROUTE_INPUTS.outputs}
     names = {topic: topic.name for topic in topics.ALL}
     codec = Codec(KnownIds())  # type: ignore[arg-type]
     context = AgentContext(
@@ -94,14 +101,7 @@ def test_every_record_is_a_fact_or_a_dead_letter_as_it_came(records: int) -> Non
         partitions=dict.fromkeys(topics.ALL, 3),
         version="9.9",
     )
-    stage = RouteInputs(
-        context,
-        {
-            topics.PAYMENT_FACTS: payments,
-            topics.REFERENCE_FACTS: references,
-            topics.OBLIGATION_FACTS: obligations,
-        },
-    )
+    stage = RouteInputs(context, learned)
     by_topic = hostile_values(dice)
     classes: set[str] = set()
     dead = offset = 0
@@ -124,7 +124,7 @@ def test_every_record_is_a_fact_or_a_dead_letter_as_it_came(records: int) -> Non
             classes.add(letter.error_class)
         dead += len(commit.dead_letters)
         offset += BATCH
-        assert payments.facts + references.facts + obligations.facts == offset - dead
+        assert sum(each.facts for each in learned.values()) == offset - dead
     # Most are bad, and some are still good, or the deeper code was never reached.
     assert records // 50 < offset - dead < records
     assert len(classes) > len(DeadLetterClass) // 2

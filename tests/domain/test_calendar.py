@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from domain.calendar import (
     banking_calendar,
     banking_deadline,
+    end_of_banking_day_after,
     end_of_day,
     english_holidays,
     fed_holidays,
@@ -21,6 +22,7 @@ from domain.calendar import (
     target_holidays,
 )
 from domain.time import DAY, FAR_FUTURE, HOUR, iso_date
+from simulator import banking
 from tests.kit.scenario_words import day, instant
 
 PUBLISHED = {
@@ -89,6 +91,25 @@ def test_3_july_2026_is_a_banking_day_and_5_july_2027_is_not() -> None:
 )
 def test_banking_deadlines(start: str, banking_days: int, due: str) -> None:
     assert banking_deadline(instant(start), banking_days, "USD") == instant(due)
+
+
+@pytest.mark.parametrize(
+    ("start", "banking_days", "currency", "ends"),
+    [
+        ("2026-01-05", 1, "USD", "2026-01-07 05:00"),  # Monday to the end of Tuesday, in New York
+        ("2026-01-09", 1, "USD", "2026-01-13 05:00"),  # Friday to the end of Monday
+        ("2026-01-10", 1, "USD", "2026-01-13 05:00"),  # Saturday likewise: it counts from the day itself
+        ("2026-01-10", 2, "USD", "2026-01-14 05:00"),
+        ("2026-01-16", 1, "USD", "2026-01-21 05:00"),  # over Martin Luther King Jr. Day
+        ("2026-01-16", 1, "EUR", "2026-01-19 23:00"),
+        ("2026-04-02", 1, "EUR", "2026-04-07 22:00"),  # over Good Friday and Easter Monday
+        ("2026-01-16", 1, "JPY", "2026-01-20 00:00"),
+        ("2026-01-10", 0, "USD", "2026-01-11 05:00"),  # none: the end of the day, whatever it is
+    ],
+)
+def test_the_end_of_a_banking_day_after_a_day(start: str, banking_days: int, currency: str, ends: str) -> None:
+    assert end_of_banking_day_after(day(start), banking_days, currency) == instant(ends)
+    assert banking.end_of_banking_day_after(day(start), banking_days, currency) == instant(ends)
 
 
 def weekdays(days: frozenset[int] | set[int]) -> set[int]:

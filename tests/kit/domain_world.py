@@ -76,6 +76,8 @@ class World:
         self.bank_entry_views: dict[str, BankEntryView] = {}
         self.outputs: list[Output] = []
         self.applications: list[PaymentApplication] = []
+        self.sent: list[Snapshot] = []
+        """What payouts, bank entries and match groups have sent each other."""
         self.version = 0
         self._consumed: dict[tuple[str, str], Output] = {}
 
@@ -161,7 +163,12 @@ class World:
             reference.apply(self.reference_state(fact.reference_key), fact)
         elif isinstance(fact, ReferenceResolution):
             payment.apply(self.payment_state(fact.payment_id), fact)
-        elif isinstance(fact, PayoutEntry | PayoutMatch):
+        else:
+            self.sent.append(fact)
+            self._send_to_the_bank(fact)
+
+    def _send_to_the_bank(self, fact: Snapshot) -> None:
+        if isinstance(fact, PayoutEntry | PayoutMatch):
             payout.apply(self.payout_state(fact.payout_key), fact)
         elif isinstance(fact, OpenEntry | OpenPayout):
             matching.apply(self.group_state(fact.match_key), fact)

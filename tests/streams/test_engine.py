@@ -101,7 +101,7 @@ def test_a_commit_of_before_a_rebalance_does_not_end_the_one_in_flight():
     commit = engine.prepare_commit()
     engine.committed(before)
     assert engine.in_flight is commit
-    assert [table.tallies.committed[0] for table in worker.tables.values()] == [Tally(), Tally(), Tally()]
+    assert [table.tallies.committed[0] for table in worker.tables.values()] == [Tally()] * len(worker.tables)
     assert commit.offsets == {LEDGER: 1}
     engine.committed(commit)
     assert engine.in_flight is None

@@ -2,7 +2,7 @@
 
 from hypothesis import given
 
-from domain.facts import InputFact
+from domain.facts import BankEntryBooked, EntryMatched, InputFact, PayoutReported
 from streams.codec.codec import Codec
 from streams.codec.validation import check
 from tests.kit.avro_samples import TOPIC_BY_TYPE
@@ -25,4 +25,5 @@ def test_every_record_is_drawn() -> None:
         drawn.update(map(type, facts))
 
     collect()
-    assert drawn == set(TOPIC_BY_TYPE)
+    # tests/domain/test_payout_properties.py draws what is reported of payouts and booked by banks.
+    assert drawn == set(TOPIC_BY_TYPE) - {PayoutReported, BankEntryBooked, EntryMatched}
