@@ -18,6 +18,7 @@ from simulator.truth import truth
 from tests.kit import gauges
 from tests.kit.deployment import AuditedDeployment, Feed
 from tests.kit.environment import TEST_SEED
+from tools.group_monitor import READ
 
 pytestmark = pytest.mark.kafka
 
