@@ -2,7 +2,7 @@
 
 A format is a module with a pure function `read(content: bytes, options: …) -> Found` and the struct of its options;
 `connectors/formats.py` lists them. Ids of events follow from content alone, so that importing a file twice, or a report
-that was cut anew, changes nothing; `occurred_at` comes from the data, never from a clock.
+that was re-cut, changes nothing; `occurred_at` comes from the data, never from a clock.
 """
 
 import msgspec

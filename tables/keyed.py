@@ -120,7 +120,7 @@ class KeyedTable(Generic[S]):
     def fire_deadlines(self, partition: int, until: Micros, *, upgrade: bool = True) -> bool:
         """Mark keys dirty whose deadline is up to `until`, as many as a commit should hold; whether more may be due.
 
-        Values that version 1 had a part in are due, too: once each of them has been derived and published anew, as far
+        Values that version 1 had a part in are due, too: once each of them has been derived and published again, as far
         as the rules of today say something else of it. That waits until version 1 has none any more (`upgrade`).
         """
         if upgrade and partition in self._upgraded_to and self._upgrade(partition):

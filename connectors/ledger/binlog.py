@@ -133,7 +133,7 @@ class Server:
         if wrong:
             raise SourceUnfit(
                 f"the ledger's server cannot be read: {'; '.join(wrong)}. Set it on the server (SET GLOBAL, and in its "
-                "configuration), and let its clients connect anew"
+                "configuration), and let its clients connect again"
             )
 
     @staticmethod

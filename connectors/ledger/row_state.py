@@ -1,7 +1,7 @@
 """What has been reported of a row, and what a change of it adds: one function for each record of the contract.
 
 A record never changes once it is published, so a change of a row is further records: a posting that the ledger alters
-is reversed and posted anew under another id. The ids of the first report are the ledger's own; those of later ones end
+is reversed and posted again under another id. The ids of the first report are the ledger's own; those of later ones end
 in `~` and the mark of the change, which follows from the row's key and the change's place in the ledger's log. The same
 change therefore has the same ids wherever and however often it is read.
 """
