@@ -89,7 +89,9 @@ def _source(spec: object) -> str:
 
 @command.command(cls=Command, name="debezium")
 @mapping_argument
-@click.option("--after-gap", is_flag=True, help="Go on where records have expired unread; Debezium must snapshot again.")
+@click.option(
+    "--after-gap", is_flag=True, help="Go on where records have expired unread; Debezium must snapshot again."
+)
 @log_level_option
 def debezium(mapping_file: Path, after_gap: bool, log_level: str | None) -> None:
     """Read Debezium's topics and write `ledger-events`, until SIGTERM or Ctrl-C.
