@@ -25,7 +25,7 @@ DOCS = ROOT / "docs"
 DOCUMENTS = [ROOT / name for name in ("README.md", "CHANGELOG.md")] + sorted(DOCS.rglob("*.md"))
 TEXTS = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in DOCUMENTS}
 
-NO_SETTINGS = {"RENTMATCH_REQUIRE_KAFKA", "RENTMATCH_TEST_BROKER", "RENTMATCH_TEST_SAMPLES", "RENTMATCH_TEST_SEED"}
+NO_SETTINGS = {"RENTMATCH_REQUIRE_KAFKA", "RENTMATCH_TEST_BROKER", "RENTMATCH_TEST_SEED"}
 """Variables of the tests."""
 
 WIDTH_MAX = 120

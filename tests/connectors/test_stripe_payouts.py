@@ -10,7 +10,6 @@ from connectors.rows import DelimitedText
 from connectors.stripe import api_exponent, minor_from_api
 from domain.facts import PayoutReported, ProcessorSettled
 from domain.time import iso_date, rfc3339
-from tests.kit.environment import SAMPLES
 from tests.kit.stripe_report import COLUMNS, MONTH, charge, found_in, report, row
 
 
@@ -353,22 +352,3 @@ def test_the_exponents_of_the_api_are_not_those_of_iso() -> None:
     assert (minor_from_api(12_340, "KWD"), minor_from_api(1_234, "USD"), minor_from_api(5, "JPY")) == (12_340, 1_234, 5)
     with pytest.raises(ValueError, match="whole"):
         minor_from_api(705, "ISK")
-
-
-@pytest.mark.skipif(SAMPLES is None, reason="RENTMATCH_TEST_SAMPLES names no folder of public sample files")
-def test_the_public_sample() -> None:
-    assert SAMPLES is not None
-    found = found_in((SAMPLES / "stripe" / "settlement_report.csv").read_bytes())
-    assert sorted(map(brief, settled(found)), key=str) == sorted(
-        [
-            ("SETTLED", "ch_123", None, 2_500, 95, 2_405),
-            ("REFUNDED", "re_123", "ch_123", 1_000, 0, -1_000),
-            ("SETTLED", "Re_1234", None, 1_000, 0, 1_000),
-            ("CHARGEBACK_REVERSED", "du_1Tc2b", "ch_3TRX", 335, 0, 335),
-        ],
-        key=str,
-    )
-    (payout,) = payouts(found)
-    assert (payout.payout_id, payout.amount_minor, payout.other_minor) == ("po_test123", 2_305, -100)
-    assert [one.found_minor - one.stated_minor for one in found.controls] == [0]
-    assert any("Re_1234" in note for note in found.notes)

@@ -25,10 +25,6 @@ TEST_BROKER: str | None = _taken("TEST_BROKER") or None
 CACHE: Path = Path(_taken("TEST_CACHE") or cache.folder)
 """Where downloaded programs are kept between runs."""
 
-_samples = _taken("TEST_SAMPLES")
-SAMPLES: Path | None = Path(_samples) if _samples else None
-"""A folder of public sample files of the formats that `rentmatch import` reads; they are no part of the project."""
-
 _seed = _taken("TEST_SEED")
 TEST_SEED: int | None = int(_seed) if _seed else None
 """The seed to begin with, instead of each test's own: how a failure is played again."""
