@@ -1,6 +1,6 @@
 """Breaks as views have them: open while their condition holds (contract section 7), without a history."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -125,13 +125,28 @@ def new_break(
     )
 
 
-def conflict_breaks(key_kind: str, key: str, identities: Identities, currency: str) -> list[Break]:
+def conflict_breaks(
+    key_kind: str,
+    key: str,
+    identities: Identities,
+    currency: str,
+    repeated_after_opposite: Mapping[tuple[str, ...], Iterable[str]] | None = None,
+) -> list[Break]:
     """Give the `conflicting_fact` breaks of a key (contract section 3).
 
     One for each identity that was reported with different money or routing, in `currency`, and one for each event id
     that reported two identities.
+
+    Args:
+        key_kind: of the key.
+        key: its id.
+        identities: its identities, each with the record that holds.
+        currency: of the breaks.
+        repeated_after_opposite: the events of identities that were reported again after their opposite, by identity.
+
     """
     known = list(identities)
+    repeated = repeated_after_opposite or {}
     found = [
         new_break(
             key_kind,
@@ -139,10 +154,10 @@ def conflict_breaks(key_kind: str, key: str, identities: Identities, currency: s
             ("fact", *identity),
             BreakClass.CONFLICTING_FACT,
             currency=currency,
-            event_ids=accepted.conflicting_event_ids(),
+            event_ids=(*(accepted.conflicting_event_ids() if accepted.conflict else ()), *repeated.get(identity, ())),
         )
         for identity, accepted in known
-        if accepted.conflict
+        if accepted.conflict or identity in repeated
     ]
     found += [
         new_break(

@@ -12,6 +12,7 @@ from domain.explain.corrective_events import Candidate, CorrectiveEvent
 from domain.facts import BankEntryBooked, EntryMatched, PayoutOutcome, PayoutReported, ProcessorSettled
 from domain.formatting import amount_text, counted, listed
 from domain.ids import parts_of_key
+from domain.outcomes import parts_of_outcome
 from domain.payouts.state import Line, PayoutReport
 from domain.payouts.totals import EntryLine, PayoutTotals
 from domain.records import MatchedBy
@@ -38,7 +39,7 @@ def _of_payout(context: PayoutContext, **fields: Any) -> dict[str, Any]:
 
 def _again(context: PayoutContext, reference: str, name: str, line: Line, **changed: Any) -> dict[str, Any]:
     """Give the fields of a line that is reported again; of fee and net those that are known."""
-    outcome, _, movement_id = name.partition("/")
+    outcome, movement_id = parts_of_outcome(name)
     known = {name: value for name in ("fee_minor", "net_minor") if (value := getattr(line, name)) is not None}
     return _of_payout(
         context,

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from domain.explain.context import BankEntryContext, PayoutContext
 from domain.explain.entries import TimelineEntry, entry_of
 from domain.explain.payment_story import OUTCOMES
-from domain.facts import Outcome, PayoutOutcome
+from domain.facts import PayoutOutcome
 from domain.formatting import amount_text, counted
+from domain.outcomes import parts_of_outcome
 from domain.payouts.state import Line, PayoutReport
 from domain.records import MatchedBy
 from domain.time import iso_date
@@ -91,8 +92,7 @@ def _lines(context: PayoutContext, source: str) -> Iterator[TimelineEntry]:
 
 
 def _line_text(context: PayoutContext, reference: str, name: str, line: Line) -> str:
-    outcome: Outcome
-    outcome, _, movement_id = name.partition("/")  # type: ignore[assignment]
+    outcome, movement_id = parts_of_outcome(name)
     attempt = f"attempt {line.original_reference or reference}"
     attempt += f", movement {movement_id}" if movement_id else ""
     payment = "" if line.payment_id is None else f" for payment {line.payment_id}"

@@ -1,8 +1,6 @@
 """The `conflicting_fact` breaks of an obligation (contract section 3)."""
 
-import msgspec
-
-from domain.breaks.model import NO_CURRENCY, Break, conflict_breaks, new_break
+from domain.breaks.model import NO_CURRENCY, Break, conflict_breaks
 from domain.obligations.state import (
     Cancellation,
     Charge,
@@ -11,7 +9,6 @@ from domain.obligations.state import (
     cancellation_identity,
     identities,
 )
-from domain.records import BreakClass
 
 
 def conflicts(state: ObligationState) -> list[Break]:
@@ -29,13 +26,11 @@ def conflicts(state: ObligationState) -> list[Break]:
     if not suspicious and len(set(events)) == len(events):
         return []
     currency = NO_CURRENCY if charge is None else charge.currency
-    found = conflict_breaks("obligation", state.obligation_id, identities(state), currency)
-    told_again = _told_again(state)
-    return _with_told_again(state, currency, found, told_again) if told_again else found
+    return conflict_breaks("obligation", state.obligation_id, identities(state), currency, _told_again(state))
 
 
 def _told_again(state: ObligationState) -> dict[tuple[str, ...], list[str]]:
-    """Find the facts told again after their opposite: by subject, the events of the fact and of its opposites.
+    """Find the facts told again after their opposite: by identity, the events of the fact and of its opposites.
 
     The opposite of the charge is a cancellation, that of a cancellation a reinstatement. The second telling may be a
     second event, which nobody can count.
@@ -44,12 +39,11 @@ def _told_again(state: ObligationState) -> dict[tuple[str, ...], list[str]]:
     if state.charge is not None:
         opposites = _between(state.charge, state.cancellations)
         if opposites:
-            found["fact", "ObligationCharged"] = [state.charge.event_id, *opposites]
+            found["ObligationCharged",] = [state.charge.event_id, *opposites]
     for cancellation_id, cancellation in state.cancellations.items():
         opposites = _between(cancellation, state.reinstatements)
         if opposites:
-            subject = ("fact", *cancellation_identity(cancellation_id))
-            found[subject] = [cancellation.event_id, *opposites]
+            found[cancellation_identity(cancellation_id)] = [cancellation.event_id, *opposites]
     return found
 
 
@@ -59,25 +53,3 @@ def _between(fact: Charge | Cancellation, opposites: dict[str, Cancellation] | d
         return []
     first, last = fact.occurred_at, fact.last_told_at
     return [one.event_id for one in opposites.values() if first < one.occurred_at <= last]
-
-
-def _with_told_again(
-    state: ObligationState, currency: str, found: list[Break], told_again: dict[tuple[str, ...], list[str]]
-) -> list[Break]:
-    """Add the facts told again after their opposite; one that was told differently, too, rests on all these events."""
-    conflicting = []
-    for one in found:
-        event_ids = tuple(sorted({*one.event_ids, *told_again.pop(one.subject, ())}))
-        conflicting.append(msgspec.structs.replace(one, event_ids=event_ids))
-    conflicting += [
-        new_break(
-            "obligation",
-            state.obligation_id,
-            subject,
-            BreakClass.CONFLICTING_FACT,
-            currency=currency,
-            event_ids=event_ids,
-        )
-        for subject, event_ids in told_again.items()
-    ]
-    return conflicting

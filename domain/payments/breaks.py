@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from domain.breaks.model import Break, in_order, new_break
 from domain.calendar import banking_deadline, later
 from domain.deadlines import watch
+from domain.outcomes import parts_of_outcome
 from domain.payments.allocations import Allotted
 from domain.payments.conflicts import payment_conflicts
 from domain.payments.posting_breaks import all_events, allocation_breaks, posting_break, unmatched_reversals
@@ -244,7 +245,7 @@ def _add_fee_variances(found: list[Break], state: PaymentState) -> None:
                 fee, net = settled.fee_minor, settled.net_minor
                 if fee is None or net is None or settled.gross_minor - fee == net:
                     continue
-                outcome, _, movement_id = name.partition("/")
+                outcome, movement_id = parts_of_outcome(name)
                 if outcome != "SETTLED" or settled.currency_of_fee != settled.currency:
                     continue
                 subject = ("fee", processor, reference)

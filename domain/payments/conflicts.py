@@ -1,7 +1,7 @@
 """The `conflicting_fact` breaks of a payment (contract section 3)."""
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from domain.breaks.model import Break, conflict_breaks, new_break
 from domain.payments.state import OutcomeId, PaymentState, SettlementOutcome, identities, outcome_subject, outcomes
@@ -18,36 +18,29 @@ def payment_conflicts(state: PaymentState, totals: PaymentTotals) -> list[Break]
         totals: the totals of its facts.
 
     """
-    found: dict[tuple[str, ...], Break] = {}
+    found: list[Break] = []
     if totals.disputed:
-        known = conflict_breaks("payment", state.payment_id, identities(state), totals.currency)
-        found = {one.subject: one for one in known}
-        for subject, event_ids in _told_again_after_opposite(state, totals.currency):
-            before = found.get(subject)
-            events = event_ids if before is None else [*before.event_ids, *event_ids]
-            found[subject] = _conflict(state, totals, subject, events)
-    for key, contradictory in totals.contradictory:
-        subject = ("attempt", *key)
-        found[subject] = _conflict(state, totals, subject, contradictory)
-    return list(found.values())
-
-
-def _conflict(state: PaymentState, totals: PaymentTotals, subject: tuple[str, ...], event_ids: Iterable[str]) -> Break:
-    return new_break(
-        "payment",
-        state.payment_id,
-        subject,
-        BreakClass.CONFLICTING_FACT,
-        currency=totals.currency,
-        event_ids=event_ids,
-    )
+        repeated = dict(_told_again_after_opposite(state, totals.currency))
+        found = conflict_breaks("payment", state.payment_id, identities(state), totals.currency, repeated)
+    found += [
+        new_break(
+            "payment",
+            state.payment_id,
+            ("attempt", *key),
+            BreakClass.CONFLICTING_FACT,
+            currency=totals.currency,
+            event_ids=contradictory,
+        )
+        for key, contradictory in totals.contradictory
+    ]
+    return found
 
 
 def _told_again_after_opposite(state: PaymentState, currency: str) -> Iterator[tuple[tuple[str, ...], list[str]]]:
     """Find the outcomes that were told again after their opposite: it may be a second event that nobody can count.
 
     Yields:
-        The subject of each, and the events of its holding record and of the opposite ones.
+        Each identity, and the events of its holding record and of the opposite ones.
 
     """
     groups: dict[tuple[str, str, str], list[tuple[OutcomeId, SettlementOutcome]]] = {}
@@ -63,7 +56,7 @@ def _told_again_after_opposite(state: PaymentState, currency: str) -> Iterator[t
             told_between = group[bisect_right(group, first, key=_when) : bisect_right(group, last, key=_when)]
             opposite = [other.event_id for other_id, other in told_between if other_id[2] != identity[2]]
             if opposite:
-                yield ("fact", *outcome_subject(identity)), [reported.event_id, *opposite]
+                yield outcome_subject(identity), [reported.event_id, *opposite]
 
 
 def _when(item: tuple[OutcomeId, SettlementOutcome]) -> Micros:

@@ -23,10 +23,8 @@ from domain.facts import (
     ProcessorSettled,
     ReferenceResolution,
 )
+from domain.outcomes import OF_SETTLEMENT, currency_of_net, cut_reason, may_fill_in, outcome_name, parts_of_outcome
 from domain.time import Day
-
-REASON_CHARACTERS = 16
-"""A reason code is cut to this length. NACHA's have three characters, but an input may say anything."""
 
 
 def _given(**terms: object) -> dict[str, object]:
@@ -117,7 +115,7 @@ class SettlementOutcome(Accepted, array_like=True, gc=False):
     """The accepted `ProcessorSettled` of one outcome on one reference, or of one of its movements."""
 
     filled_in: ClassVar[tuple[tuple[str, ...], ...]] = (
-        ("fee_minor", "net_minor", "settlement_currency"),
+        OF_SETTLEMENT,
         ("reason_code",),
         ("payout_id",),
         ("value_date",),
@@ -139,7 +137,6 @@ class SettlementOutcome(Accepted, array_like=True, gc=False):
     @classmethod
     def from_fact(cls, fact: ProcessorSettled) -> Self:
         """Take all fields but the key and the identity."""
-        reason_code = fact.reason_code
         return cls(
             fact.event_id,
             fact.occurred_at,
@@ -149,7 +146,7 @@ class SettlementOutcome(Accepted, array_like=True, gc=False):
             fact.net_minor,
             fact.currency,
             fact.value_date,
-            reason_code if reason_code is None else reason_code[:REASON_CHARACTERS],
+            cut_reason(fact),
             fact.payout_id,
             fact.original_reference,
             fact.settlement_currency,
@@ -171,14 +168,11 @@ class SettlementOutcome(Accepted, array_like=True, gc=False):
     @property
     def currency_of_fee(self) -> str:
         """The currency of fee and net."""
-        return self.settlement_currency or self.currency
+        return currency_of_net(self)
 
     def may_fill_in(self, other: Self, names: tuple[str, ...]) -> bool:
         """Refuse to mix fee and net of two settlement currencies (contract section 3)."""
-        if names[0] not in self.filled_in[0]:
-            return True
-        says_nothing = self.fee_minor is None and self.net_minor is None and self.settlement_currency is None
-        return says_nothing or self.currency_of_fee == other.currency_of_fee
+        return may_fill_in(self, other, names)
 
 
 Outcomes = dict[str, SettlementOutcome]
@@ -325,8 +319,7 @@ def _merge_outcome(attempts: Attempts, fact: ProcessorSettled) -> bool:
     outcomes = references.get(fact.processor_reference)
     if outcomes is None:
         outcomes = references[fact.processor_reference] = {}
-    name = f"{fact.outcome}/{fact.movement_id}" if fact.movement_id else fact.outcome
-    return merge_into(outcomes, name, SettlementOutcome.from_fact(fact))
+    return merge_into(outcomes, outcome_name(fact), SettlementOutcome.from_fact(fact))
 
 
 def resolved(state: PaymentState) -> PaymentState:
@@ -358,8 +351,7 @@ def outcomes(state: PaymentState) -> Iterator[tuple[OutcomeId, SettlementOutcome
 
 def outcome_id(processor: str, reference: str, name: str) -> OutcomeId:
     """Give the identity of an outcome by its names in `Attempts`."""
-    outcome, _, movement_id = name.partition("/")
-    return processor, reference, outcome, movement_id  # type: ignore[return-value]  # the name begins with an Outcome
+    return (processor, reference, *parts_of_outcome(name))
 
 
 def outcome_subject(identity: OutcomeId) -> tuple[str, ...]:

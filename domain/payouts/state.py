@@ -12,12 +12,9 @@ import msgspec
 from domain.decisions import Decisions, apply_decision
 from domain.dedup import Accepted, merge_into
 from domain.facts import BreakDecided, PayoutOutcome, PayoutReported, ProcessorSettled
+from domain.outcomes import OF_SETTLEMENT, currency_of_net, cut_reason, may_fill_in, outcome_name, parts_of_outcome
 from domain.snapshots import EntryOfPayout, PayoutEntry, PayoutFact, PayoutMatch
 from domain.time import FAR_FUTURE, Day
-
-REASON_CHARACTERS = 16
-"""A reason code is cut to this length, as a payment's. No view reads it, but the canonical order does."""
-
 
 ENTRIES_MAX = 10_000
 """A payout keeps this many entries that name it, the first ones by day and key: an importer that reads one payout into
@@ -69,7 +66,7 @@ class Line(Accepted, array_like=True, gc=False):
     """The accepted `ProcessorSettled` that names the payout. Records that do not name it fill nothing in here."""
 
     filled_in: ClassVar[tuple[tuple[str, ...], ...]] = (
-        ("fee_minor", "net_minor", "settlement_currency"),
+        OF_SETTLEMENT,
         ("payment_id",),
         ("value_date",),
         ("reason_code",),
@@ -90,7 +87,6 @@ class Line(Accepted, array_like=True, gc=False):
     @classmethod
     def from_fact(cls, fact: ProcessorSettled) -> Self:
         """Take all fields but the key and the identity."""
-        reason_code = fact.reason_code
         return cls(
             fact.event_id,
             fact.occurred_at,
@@ -101,7 +97,7 @@ class Line(Accepted, array_like=True, gc=False):
             fact.net_minor,
             fact.currency,
             fact.value_date,
-            reason_code if reason_code is None else reason_code[:REASON_CHARACTERS],
+            cut_reason(fact),
             fact.original_reference,
             fact.settlement_currency,
         )
@@ -123,14 +119,11 @@ class Line(Accepted, array_like=True, gc=False):
     @property
     def currency_of_net(self) -> str:
         """The currency of fee and net: that of the line."""
-        return self.settlement_currency or self.currency
+        return currency_of_net(self)
 
     def may_fill_in(self, other: Self, names: tuple[str, ...]) -> bool:
         """Refuse to mix fee and net of two settlement currencies (contract section 3)."""
-        if names[0] not in self.filled_in[0]:
-            return True
-        says_nothing = self.fee_minor is None and self.net_minor is None and self.settlement_currency is None
-        return says_nothing or self.currency_of_net == other.currency_of_net
+        return may_fill_in(self, other, names)
 
 
 class SentEntry(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -213,8 +206,7 @@ def _merge_line(lines: dict[str, dict[str, Line]], fact: ProcessorSettled) -> bo
     outcomes = lines.get(fact.processor_reference)
     if outcomes is None:
         outcomes = lines[fact.processor_reference] = {}
-    name = f"{fact.outcome}/{fact.movement_id}" if fact.movement_id else fact.outcome
-    return merge_into(outcomes, name, Line.from_fact(fact))
+    return merge_into(outcomes, outcome_name(fact), Line.from_fact(fact))
 
 
 def lines(state: PayoutState) -> Iterator[Line]:
@@ -229,7 +221,7 @@ def identities(state: PayoutState) -> Iterator[tuple[tuple[str, ...], Accepted]]
         yield ("PayoutReported", status), report
     for reference, outcomes in state.lines.items():
         for name, line in outcomes.items():
-            outcome, _, movement_id = name.partition("/")
+            outcome, movement_id = parts_of_outcome(name)
             subject = ("ProcessorSettled", reference, outcome)
             yield ((*subject, movement_id) if movement_id else subject), line
 

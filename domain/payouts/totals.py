@@ -6,6 +6,7 @@ import msgspec
 
 from domain.facts import PayoutOutcome
 from domain.ids import parts_of_key
+from domain.outcomes import parts_of_outcome
 from domain.payouts.state import Line, PayoutReport, PayoutState, lines
 from domain.snapshots import EntryOfPayout, UnnamedPayout, match_key
 from domain.time import Day, Micros
@@ -141,7 +142,7 @@ def _first_line(state: PayoutState) -> Line | None:
 
 def _content(item: tuple[str, str, Line]) -> bytes:
     reference, name, line = item
-    outcome, _, movement_id = name.partition("/")
+    outcome, movement_id = parts_of_outcome(name)
     content = {field: getattr(line, field) for field in line.__struct_fields__ if field != "tellings"}
     identity = {"processor_reference": reference, "outcome": outcome, "movement_id": movement_id or None}
     return msgspec.json.encode(content | identity, order="sorted")
