@@ -145,10 +145,6 @@ class LedgerMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     defaults: dict[str, str | Spec] = {}
     debezium: Debezium = Debezium()
 
-    def tables_of(self, table: str) -> tuple[TableMapping, ...]:
-        """The entries for a table of the ledger."""
-        return tuple(entry for entry in self.table if entry.table == table)
-
     def specs_of(self, entry: TableMapping) -> dict[str, Spec]:
         """The fields of an entry, the defaults included."""
         known = set(entry.record_type.__struct_fields__) | {m for m, own in MAJOR.items() if _has(entry, own)}
