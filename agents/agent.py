@@ -9,7 +9,7 @@ from agents.router import KeyedTarget, Router
 from domain.policy import Policy
 from domain.time import Micros
 from streams.codec.codec import Codec
-from streams.topics import Role, Topic
+from streams.topics import Topic, TopicRole
 from streams.topology import Processor, Table, Topology, TopologyError
 from streams.transport.batch import Batch
 from streams.transport.commit import Commit, StageTable
@@ -81,7 +81,7 @@ class Agent(ABC):
                 None if topic in context.topology.late else targets[topic],
             )
             for topic in self.outputs
-            if topic.role is Role.INTERNAL
+            if topic.role is TopicRole.INTERNAL
         }
         """The way to each internal topic that it writes."""
 

@@ -24,7 +24,7 @@ from domain.tally import Tally
 from domain.time import DAY, FAR_FUTURE, NOT_CAUGHT_UP, Day, Micros
 from streams.codec import bundles
 from streams.codec.dead_letters import BadInput, DeadLetter, DeadLetterClass, quoted
-from streams.topics import Role
+from streams.topics import TopicRole
 from streams.topology import Table
 from streams.transport.batch import Batch, TopicPartition
 from streams.transport.commit import ANY_PARTITION, Commit, CommitCounts, DeadRecord
@@ -81,7 +81,7 @@ class KeyedAgent(Agent, Generic[S, V]):
         self._outputs = {
             record: (topic, context.names[topic], attrgetter(topic.key))
             for topic in self.outputs
-            if topic.role is Role.OUTPUT
+            if topic.role is TopicRole.OUTPUT
             for record in topic.records
         }
         self._begin()

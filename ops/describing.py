@@ -10,7 +10,7 @@ from streams.codec.codec import Codec
 from streams.codec.dead_letters import BadInput, DeadLetter
 from streams.codec.json_form import fact_to_json, output_to_json
 from streams.headers import Headers
-from streams.topics import Role
+from streams.topics import TopicRole
 
 Describer = Callable[[bytes | None, bytes | None], Iterable[dict[str, Any]]]
 """From the key and the value of a record to JSON objects, one for each item in it. Any exception: undecodable."""
@@ -36,11 +36,11 @@ def describe(codec: Codec, record: ConsumedRecord, describers: Mapping[str, Desc
     if topic is topics.DEAD_LETTER:
         return [_dead_letter(record)]
     try:
-        if topic.role is Role.INPUT:
+        if topic.role is TopicRole.INPUT:
             return [fact_to_json(codec.decode_input(topic, record.value, record.headers))]
         if record.value is None:
             return [{"type": "_deleted"}]
-        if topic.role is Role.OUTPUT:
+        if topic.role is TopicRole.OUTPUT:
             return [output_to_json(codec.decode_output(record.value))]
     except BadInput as error:
         raise UndecodableError(f"{error.error_class}: {error.message}") from None

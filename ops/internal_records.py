@@ -12,7 +12,7 @@ from streams import topics
 from streams.codec import bundles
 from streams.codec.avro_schemas import INPUT_TYPES
 from streams.codec.json_form import fact_to_json
-from streams.topics import Role
+from streams.topics import TopicRole
 from streams.topology import Topology
 from streams.transport import watermarks
 from tables.packing import Unpacker, deadline_of
@@ -82,7 +82,7 @@ def describers(topology: Topology) -> dict[str, Describer]:
     """How to show the records of each internal topic and changelog, by the topic's default name."""
     found: dict[str, Describer] = {topics.PROGRESS.name: _watermark}
     for topic in topology.sources:
-        if topic.role is Role.INTERNAL:
+        if topic.role is TopicRole.INTERNAL:
             found[topic.name] = partial(_facts, bundles.decoder_of(topic))
     for table in topology.tables:
         found[table.changelog.name] = partial(_state, Unpacker(table.state))

@@ -43,7 +43,7 @@ from domain.references.view import ReferenceState
 from domain.snapshots import EntryMatch, OpenEntry, OpenPayout, PayoutEntry, PayoutMatch
 
 
-class Role(StrEnum):
+class TopicRole(StrEnum):
     """The role of a topic in the pipeline."""
 
     INPUT = "input"
@@ -62,7 +62,7 @@ class Topic:
     """A topic as `rentmatch provision` creates it. `name` is the default, without the prefix."""
 
     name: str
-    role: Role
+    role: TopicRole
     key: str
     """The field of its records that they are partitioned by; for a topic that the runtime writes, a description."""
     records: tuple[type[msgspec.Struct], ...]
@@ -86,7 +86,7 @@ class Topic:
 
 PAYMENT_INITIATED = Topic(
     "payment-initiated",
-    Role.INPUT,
+    TopicRole.INPUT,
     key="payment_id",
     records=(PaymentInitiated, PaymentReassigned, ReferenceAssigned),
     retention_ms=30 * DAY_MS,
@@ -94,7 +94,7 @@ PAYMENT_INITIATED = Topic(
 )
 PROCESSOR_SETTLED = Topic(
     "processor-settled",
-    Role.INPUT,
+    TopicRole.INPUT,
     key="payment_id",
     records=(ProcessorSettled,),
     retention_ms=30 * DAY_MS,
@@ -102,7 +102,7 @@ PROCESSOR_SETTLED = Topic(
 )
 LEDGER_EVENTS = Topic(
     "ledger-events",
-    Role.INPUT,
+    TopicRole.INPUT,
     key="obligation_id",
     records=(
         ObligationCharged,
@@ -118,7 +118,7 @@ LEDGER_EVENTS = Topic(
 )
 PAYOUTS = Topic(
     "payouts",
-    Role.INPUT,
+    TopicRole.INPUT,
     key="payout_id",
     records=(PayoutReported,),
     retention_ms=30 * DAY_MS,
@@ -126,7 +126,7 @@ PAYOUTS = Topic(
 )
 BANK_ENTRIES = Topic(
     "bank-entries",
-    Role.INPUT,
+    TopicRole.INPUT,
     key="account_id",
     records=(BankEntryBooked, EntryMatched),
     retention_ms=30 * DAY_MS,
@@ -134,7 +134,7 @@ BANK_ENTRIES = Topic(
 )
 DECISIONS = Topic(
     "decisions",
-    Role.INPUT,
+    TopicRole.INPUT,
     key="key",
     records=(BreakDecided,),
     retention_ms=FOREVER_MS,
@@ -142,7 +142,7 @@ DECISIONS = Topic(
 )
 PAYMENT_FACTS = Topic(
     "payment-facts",
-    Role.INTERNAL,
+    TopicRole.INTERNAL,
     key="payment_id",
     records=(PaymentInitiated, PaymentReassigned, ProcessorSettled, PaymentPosted, PostingReversed, BreakDecided),
     retention_ms=7 * DAY_MS,
@@ -150,7 +150,7 @@ PAYMENT_FACTS = Topic(
 )
 OBLIGATION_FACTS = Topic(
     "obligation-facts",
-    Role.INTERNAL,
+    TopicRole.INTERNAL,
     key="obligation_id",
     records=(
         ObligationCharged,
@@ -166,7 +166,7 @@ OBLIGATION_FACTS = Topic(
 )
 REFERENCE_FACTS = Topic(
     "reference-facts",
-    Role.INTERNAL,
+    TopicRole.INTERNAL,
     key="reference_key",
     records=(ProcessorSettled, ReferenceAssigned, ReferenceClaim, AttemptClaim, BreakDecided),
     retention_ms=7 * DAY_MS,
@@ -174,7 +174,7 @@ REFERENCE_FACTS = Topic(
 )
 PAYMENT_RESOLUTIONS = Topic(
     "payment-resolutions",
-    Role.INTERNAL,
+    TopicRole.INTERNAL,
     key="payment_id",
     records=(ReferenceResolution,),
     retention_ms=7 * DAY_MS,
@@ -182,7 +182,7 @@ PAYMENT_RESOLUTIONS = Topic(
 )
 BANK_ENTRY_FACTS = Topic(
     "bank-entry-facts",
-    Role.INTERNAL,
+    TopicRole.INTERNAL,
     key="bank_entry_key",
     records=(BankEntryBooked, EntryMatched, BreakDecided),
     retention_ms=7 * DAY_MS,
@@ -190,7 +190,7 @@ BANK_ENTRY_FACTS = Topic(
 )
 ENTRY_MATCHES = Topic(
     "entry-matches",
-    Role.INTERNAL,
+    TopicRole.INTERNAL,
     key="bank_entry_key",
     records=(EntryMatch,),
     retention_ms=7 * DAY_MS,
@@ -198,7 +198,7 @@ ENTRY_MATCHES = Topic(
 )
 PAYOUT_FACTS = Topic(
     "payout-facts",
-    Role.INTERNAL,
+    TopicRole.INTERNAL,
     key="payout_key",
     records=(PayoutReported, ProcessorSettled, PayoutEntry, BreakDecided),
     retention_ms=7 * DAY_MS,
@@ -206,7 +206,7 @@ PAYOUT_FACTS = Topic(
 )
 PAYOUT_MATCHES = Topic(
     "payout-matches",
-    Role.INTERNAL,
+    TopicRole.INTERNAL,
     key="payout_key",
     records=(PayoutMatch,),
     retention_ms=7 * DAY_MS,
@@ -214,7 +214,7 @@ PAYOUT_MATCHES = Topic(
 )
 MATCH_FACTS = Topic(
     "match-facts",
-    Role.INTERNAL,
+    TopicRole.INTERNAL,
     key="match_key",
     records=(OpenEntry, OpenPayout),
     retention_ms=7 * DAY_MS,
@@ -222,7 +222,7 @@ MATCH_FACTS = Topic(
 )
 PROGRESS = Topic(
     "progress",
-    Role.INTERNAL,
+    TopicRole.INTERNAL,
     key="topic:partition",
     records=(),
     retention_ms=None,
@@ -231,7 +231,7 @@ PROGRESS = Topic(
 )
 PAYMENTS_CHANGELOG = Topic(
     "payments-changelog",
-    Role.CHANGELOG,
+    TopicRole.CHANGELOG,
     key="payment_id",
     records=(PaymentState,),
     retention_ms=None,
@@ -239,7 +239,7 @@ PAYMENTS_CHANGELOG = Topic(
 )
 OBLIGATIONS_CHANGELOG = Topic(
     "obligations-changelog",
-    Role.CHANGELOG,
+    TopicRole.CHANGELOG,
     key="obligation_id",
     records=(ObligationState,),
     retention_ms=None,
@@ -247,7 +247,7 @@ OBLIGATIONS_CHANGELOG = Topic(
 )
 REFERENCES_CHANGELOG = Topic(
     "references-changelog",
-    Role.CHANGELOG,
+    TopicRole.CHANGELOG,
     key="reference_key",
     records=(ReferenceState,),
     retention_ms=None,
@@ -255,7 +255,7 @@ REFERENCES_CHANGELOG = Topic(
 )
 PAYOUTS_CHANGELOG = Topic(
     "payouts-changelog",
-    Role.CHANGELOG,
+    TopicRole.CHANGELOG,
     key="payout_key",
     records=(PayoutState,),
     retention_ms=None,
@@ -263,7 +263,7 @@ PAYOUTS_CHANGELOG = Topic(
 )
 BANK_ENTRIES_CHANGELOG = Topic(
     "bank-entries-changelog",
-    Role.CHANGELOG,
+    TopicRole.CHANGELOG,
     key="bank_entry_key",
     records=(BankEntryState,),
     retention_ms=None,
@@ -271,7 +271,7 @@ BANK_ENTRIES_CHANGELOG = Topic(
 )
 MATCHES_CHANGELOG = Topic(
     "matches-changelog",
-    Role.CHANGELOG,
+    TopicRole.CHANGELOG,
     key="match_key",
     records=(MatchState,),
     retention_ms=None,
@@ -279,7 +279,7 @@ MATCHES_CHANGELOG = Topic(
 )
 PAYMENT_RECONCILIATIONS = Topic(
     "payment-reconciliations",
-    Role.OUTPUT,
+    TopicRole.OUTPUT,
     key="payment_id",
     records=(PaymentReconciliation,),
     retention_ms=None,
@@ -287,7 +287,7 @@ PAYMENT_RECONCILIATIONS = Topic(
 )
 OBLIGATION_RECONCILIATIONS = Topic(
     "obligation-reconciliations",
-    Role.OUTPUT,
+    TopicRole.OUTPUT,
     key="obligation_id",
     records=(ObligationReconciliation,),
     retention_ms=None,
@@ -295,7 +295,7 @@ OBLIGATION_RECONCILIATIONS = Topic(
 )
 REFERENCE_RECONCILIATIONS = Topic(
     "reference-reconciliations",
-    Role.OUTPUT,
+    TopicRole.OUTPUT,
     key="reference_key",
     records=(ReferenceReconciliation,),
     retention_ms=None,
@@ -303,7 +303,7 @@ REFERENCE_RECONCILIATIONS = Topic(
 )
 PAYOUT_RECONCILIATIONS = Topic(
     "payout-reconciliations",
-    Role.OUTPUT,
+    TopicRole.OUTPUT,
     key="payout_key",
     records=(PayoutReconciliation,),
     retention_ms=None,
@@ -311,7 +311,7 @@ PAYOUT_RECONCILIATIONS = Topic(
 )
 MISMATCH_ALERTS = Topic(
     "mismatch-alerts",
-    Role.OUTPUT,
+    TopicRole.OUTPUT,
     key="break_id",
     records=(MismatchAlert,),
     retention_ms=None,
@@ -319,7 +319,7 @@ MISMATCH_ALERTS = Topic(
 )
 LATE_PAYMENT_ALERTS = Topic(
     "late-payment-alerts",
-    Role.OUTPUT,
+    TopicRole.OUTPUT,
     key="alert_id",
     records=(LatePaymentAlert,),
     retention_ms=None,
@@ -327,7 +327,7 @@ LATE_PAYMENT_ALERTS = Topic(
 )
 DEAD_LETTER = Topic(
     "dead-letter",
-    Role.OUTPUT,
+    TopicRole.OUTPUT,
     key="the original key",
     records=(),
     retention_ms=90 * DAY_MS,
@@ -365,6 +365,6 @@ ALL = (
     LATE_PAYMENT_ALERTS,
     DEAD_LETTER,
 )
-INPUTS = tuple(topic for topic in ALL if topic.role is Role.INPUT)
-OUTPUTS = tuple(topic for topic in ALL if topic.role is Role.OUTPUT and topic.records)
+INPUTS = tuple(topic for topic in ALL if topic.role is TopicRole.INPUT)
+OUTPUTS = tuple(topic for topic in ALL if topic.role is TopicRole.OUTPUT and topic.records)
 """The outputs that carry records of the contract: all but the dead letters."""

@@ -35,7 +35,7 @@ from domain.payouts.view import PayoutState, new_payout
 from domain.references.view import ReferenceState, new_reference
 from domain.snapshots import OpenEntry, OpenPayout, PayoutEntry
 from streams import topics, topology_rules
-from streams.topics import Role, Topic
+from streams.topics import Topic, TopicRole
 
 
 class TopologyError(ValueError):
@@ -138,12 +138,12 @@ class Topology:
     @cached_property
     def inputs(self) -> tuple[Topic, ...]:
         """The topics that producers outside write."""
-        return tuple(topic for topic in self.topics if topic.role is Role.INPUT)
+        return tuple(topic for topic in self.topics if topic.role is TopicRole.INPUT)
 
     @cached_property
     def outputs(self) -> tuple[Topic, ...]:
         """The topics for consumers outside, without those that the runtime writes."""
-        return tuple(topic for topic in self.topics if topic.role is Role.OUTPUT and topic not in self.runtime)
+        return tuple(topic for topic in self.topics if topic.role is TopicRole.OUTPUT and topic not in self.runtime)
 
     @cached_property
     def in_flow_order(self) -> tuple[Processor, ...]:
@@ -233,7 +233,7 @@ class Topology:
         read = {
             topic: [source for writer in self.writers(topic) for source in self._causes(writer, topic)]
             for topic in self.sources
-            if topic.role is Role.INTERNAL
+            if topic.role is TopicRole.INTERNAL
         }
 
         def waits_for(topic: Topic, other: Topic) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from streams.codec import bundles
-from streams.topics import Role, Topic
+from streams.topics import Topic, TopicRole
 
 if TYPE_CHECKING:
     from streams.topology import Processor, Topology
@@ -89,7 +89,7 @@ def _everything_is_declared(topology: "Topology") -> Iterator[str]:
 
 def _each_table_has_its_changelog(topology: "Topology") -> Iterator[str]:
     for table in topology.tables:
-        if table.changelog.role is not Role.CHANGELOG:
+        if table.changelog.role is not TopicRole.CHANGELOG:
             yield f"table {table.name}: {table.changelog.name} is {_an(table.changelog)}; name a changelog"
         if table.changelog.records != (table.state,):
             yield (
@@ -97,7 +97,7 @@ def _each_table_has_its_changelog(topology: "Topology") -> Iterator[str]:
                 f"{_types(table.changelog.records)}, the table's state is {table.state.__name__}; make them the same"
             )
     for topic in topology.topics:
-        if topic.role is Role.CHANGELOG:
+        if topic.role is TopicRole.CHANGELOG:
             of = [table.name for table in topology.tables if table.changelog is topic]
             if not of:
                 yield f"{topic.name} is the changelog of no table: declare the table, or remove the topic"
@@ -143,7 +143,7 @@ def _late_inputs_are_late(topology: "Topology") -> Iterator[str]:
 def _each_topic_is_read_as_its_role_says(topology: "Topology") -> Iterator[str]:
     for topic in topology.topics:
         readers = [processor.name for processor in topology.processors if topic in processor.inputs]
-        if topic in topology.runtime or topic.role in (Role.CHANGELOG, Role.OUTPUT):
+        if topic in topology.runtime or topic.role in (TopicRole.CHANGELOG, TopicRole.OUTPUT):
             if readers:
                 names = " and ".join(readers)
                 yield f"{names} reads {topic.name}, {_an(topic)}: only inputs and internal topics of facts are read"
@@ -163,9 +163,9 @@ def _each_topic_is_written_as_its_role_says(topology: "Topology") -> Iterator[st
         if topic in topology.runtime:
             if writers:
                 yield f"{names} declares the output {topic.name}: the runtime writes it; remove it from the outputs"
-        elif topic.role is Role.INPUT or topic.role is Role.CHANGELOG:
+        elif topic.role is TopicRole.INPUT or topic.role is TopicRole.CHANGELOG:
             if writers:
-                who = "others write it" if topic.role is Role.INPUT else "its table writes it"
+                who = "others write it" if topic.role is TopicRole.INPUT else "its table writes it"
                 yield f"{names} declares the output {topic.name}, {_an(topic)}: {who}; remove it from the outputs"
         elif not writers:
             yield f"no processor writes {topic.name}: add it to a processor's outputs, or remove the topic"
@@ -217,7 +217,7 @@ def _changelogs_are_copartitioned(topology: "Topology") -> Iterator[str]:
         if table is None:
             continue
         for topic in processor.inputs:
-            if topic.role is Role.INPUT:
+            if topic.role is TopicRole.INPUT:
                 yield (
                     f"{processor.name} keeps the table {table.name} from the input {topic.name}, whose partitions its "
                     "producers choose: route its facts to an internal topic, and keep the table from that"
@@ -240,7 +240,7 @@ def _every_record_has_its_key(topology: "Topology") -> Iterator[str]:
         if topic in topology.runtime:
             continue
         for record in topic.records:
-            if topic.role is not Role.CHANGELOG and not hasattr(record, topic.key):
+            if topic.role is not TopicRole.CHANGELOG and not hasattr(record, topic.key):
                 name = record.__name__
                 yield f"{topic.name} is keyed by {topic.key}, but {name} has no such field: change one of them"
 
@@ -252,12 +252,12 @@ def _every_record_has_a_codec(topology: "Topology") -> Iterator[str]:
         if not topic.records:
             yield f"{topic.name} declares no records: name the types that are on it"
         for record in topic.records:
-            if topic.role in (Role.INPUT, Role.OUTPUT) and not _schema_file(record).is_file():
+            if topic.role in (TopicRole.INPUT, TopicRole.OUTPUT) and not _schema_file(record).is_file():
                 yield (
                     f"{record.__name__} on {topic.name} has no Avro schema: write it to "
                     f"schemas/avro/{_schema_file(record).name}"
                 )
-        if topic.role is Role.INTERNAL and topic.records:
+        if topic.role is TopicRole.INTERNAL and topic.records:
             yield from _packing_violations(topic)
 
 
@@ -278,9 +278,9 @@ def _schema_file(record: type[msgspec.Struct]) -> Traversable:
 
 def _every_topic_keeps_what_it_must(topology: "Topology") -> Iterator[str]:
     for topic in topology.topics:
-        if topic.role is Role.CHANGELOG and not topic.compacted:
+        if topic.role is TopicRole.CHANGELOG and not topic.compacted:
             yield f"{topic.name} is a changelog and forgets records after a time: make it compacted (retention_ms=None)"
-        facts = topic.role is Role.INPUT or (topic.role is Role.INTERNAL and topic not in topology.runtime)
+        facts = topic.role is TopicRole.INPUT or (topic.role is TopicRole.INTERNAL and topic not in topology.runtime)
         if facts and topic.compacted:
             yield f"{topic.name} holds facts, and compaction drops facts that share a key: give it a retention_ms"
 
@@ -315,7 +315,7 @@ _RULES: tuple[tuple[Callable[["Topology"], Iterable[str]], ...], ...] = (
 
 
 def _an(topic: Topic) -> str:
-    return {Role.CHANGELOG: "a changelog"}.get(topic.role, f"an {topic.role} topic")
+    return {TopicRole.CHANGELOG: "a changelog"}.get(topic.role, f"an {topic.role} topic")
 
 
 def _types(records: Iterable[type[Any]]) -> str:

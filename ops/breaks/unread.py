@@ -20,7 +20,7 @@ from streams.codec import bundles
 from streams.codec.codec import Codec, codec_of
 from streams.codec.dead_letters import BadInput
 from streams.settings import Settings
-from streams.topics import Role, Topic
+from streams.topics import Topic, TopicRole
 from tables.recovery import LogOffsets
 
 
@@ -92,7 +92,7 @@ def _unread(settings: Settings, topic: Topic) -> Iterator[Any]:
 
 
 def _facts(codec: Codec, record: reading.ConsumedRecord) -> list[Any]:
-    if record.topic.role is Role.INTERNAL:
+    if record.topic.role is TopicRole.INTERNAL:
         return [] if record.value is None else bundles.decoder_of(record.topic)(record.value)
     try:
         return [codec.decode_input(record.topic, record.value, record.headers)]

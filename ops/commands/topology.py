@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from ops.console import Command, put_json, put_line, put_table
-from streams.topics import DAY_MS, FOREVER_MS, Role, Topic
+from streams.topics import DAY_MS, FOREVER_MS, Topic, TopicRole
 from streams.topology import TOPOLOGY, Processor, Topology
 
 
@@ -91,7 +91,7 @@ def mermaid(topology: Topology) -> list[str]:
         return node_id + shape.format(name)
 
     def topic_node(topic: Topic) -> str:
-        return node(topic.name, "[/{}/]" if topic.role is Role.INTERNAL else "[{}]")
+        return node(topic.name, "[/{}/]" if topic.role is TopicRole.INTERNAL else "[{}]")
 
     def processor_node(processor: Processor) -> str:
         return node(processor.name, "{{{{{}}}}}")
@@ -105,7 +105,7 @@ def mermaid(topology: Topology) -> list[str]:
             lines.append(f"    {processor_node(processor)} <--> {table}")
         lines += [f"    {processor_node(processor)} --> {topic_node(topic)}" for topic in processor.outputs]
     for topic in topology.runtime:
-        if topic.role is Role.OUTPUT:
+        if topic.role is TopicRole.OUTPUT:
             lines += [f"    {processor_node(each)} -.-> {topic_node(topic)}" for each in topology.in_flow_order]
     return lines
 

@@ -16,7 +16,7 @@ from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, C
 from streams import topics
 from streams.broker.cluster import ANSWER_SECONDS_MAX, connect, is_mock, metadata
 from streams.settings import Settings, SettingsError
-from streams.topics import Role, Topic
+from streams.topics import Topic, TopicRole
 from streams.topology import TOPOLOGY, Topology
 
 MIB = 1024 * 1024
@@ -103,8 +103,8 @@ def _configs(topic: Topic) -> dict[str, str]:
     if topic is topics.PROGRESS:
         # A few keys, rewritten twice a second for ever: without short segments every start would read the whole day.
         return configs | {"segment.bytes": str(MIB), "segment.ms": "600000", "min.cleanable.dirty.ratio": "0.1"}
-    configs["max.message.bytes"] = str(INPUT_BYTES_MAX if topic.role is Role.INPUT else RECORD_BYTES_MAX)
-    if topic.role is Role.CHANGELOG:
+    configs["max.message.bytes"] = str(INPUT_BYTES_MAX if topic.role is TopicRole.INPUT else RECORD_BYTES_MAX)
+    if topic.role is TopicRole.CHANGELOG:
         configs |= {"segment.bytes": str(CHANGELOG_SEGMENT_BYTES), "min.cleanable.dirty.ratio": "0.2"}
     return configs
 
@@ -285,7 +285,7 @@ def _differences(
     desired: DesiredTopic, finding: Finding, configs: Mapping[str, str], brokers: int, settings: Settings
 ) -> list[Difference]:
     differences = []
-    if desired.topic.role is Role.INPUT:
+    if desired.topic.role is TopicRole.INPUT:
         # An input belongs to its producers. Only compaction would lose facts, because many facts share a key.
         if "compact" in configs.get("cleanup.policy", ""):
             command = _command(settings, desired.name, "cleanup.policy=delete")

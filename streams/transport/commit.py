@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol, TypeAlias
 
 from domain.time import Micros
 from streams.headers import Header
-from streams.topics import DEAD_LETTER, Role, Topic
+from streams.topics import DEAD_LETTER, Topic, TopicRole
 from streams.transport.batch import Batch, TopicPartition
 
 ANY_PARTITION = -1
@@ -107,7 +107,7 @@ class Commit:
     def count_outputs(self) -> None:
         """Count the records written to output topics, once the transaction is committed."""
         for (topic, _), records in self.records.items():
-            if topic.role is Role.OUTPUT:
+            if topic.role is TopicRole.OUTPUT:
                 self.counts.outputs[topic.name,] += len(records)
         if self.dead_letters:
             self.counts.outputs[DEAD_LETTER.name,] += len(self.dead_letters)

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer
 from confluent_kafka import TopicPartition as KafkaPartition
 
-from streams.topics import DEAD_LETTER, Role, Topic
+from streams.topics import DEAD_LETTER, Topic, TopicRole
 from streams.transport.commit import Commit
 from streams.transport.membership import Membership
 from streams.transport.pieces import bytes_of_dead_letter, bytes_of_message, pieces_of
@@ -272,7 +272,7 @@ class Writer:
         self.after_step("commit")
 
     def _produce(self, commit: Commit, topic: Topic, partition: int, messages: list[Any]) -> None:
-        if topic.role is Role.CHANGELOG:
+        if topic.role is TopicRole.CHANGELOG:
             # The callback must not refer to the commit, whose records refer to it: the cycle would keep all of them
             # until the garbage collector runs, which is rarely.
             ends = commit.changelog_ends

@@ -35,9 +35,9 @@ def observe(worker: Worker, written: Written) -> None:
 
 
 def kinds(worker: Worker, topic: Topic, value: bytes | None) -> list[str]:
-    if topic.role is topics.Role.CHANGELOG:
+    if topic.role is topics.TopicRole.CHANGELOG:
         return ["state"]
-    if topic.role is topics.Role.INTERNAL:
+    if topic.role is topics.TopicRole.INTERNAL:
         return [type(fact).__name__ for fact in bundles.decoder_of(topic)(value or b"")]
     record = worker.world.codec.decode_output(value)
     return [getattr(record, "key_kind", type(record).__name__)]

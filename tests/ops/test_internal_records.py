@@ -11,7 +11,7 @@ from ops.internal_records import describers
 from streams import topics
 from streams.codec import bundles
 from streams.codec.json_form import fact_to_json
-from streams.topics import Role, Topic
+from streams.topics import Topic, TopicRole
 from streams.topology import TOPOLOGY
 from tests.kit import avro_samples as samples
 
@@ -44,7 +44,7 @@ def described(topic: Topic, *facts: Any) -> list[dict[str, Any]]:
 
 def test_each_internal_topic_and_changelog_is_described() -> None:
     assert describers(TOPOLOGY).keys() == {
-        topic.name for topic in topics.ALL if topic.role in (Role.INTERNAL, Role.CHANGELOG)
+        topic.name for topic in topics.ALL if topic.role in (TopicRole.INTERNAL, TopicRole.CHANGELOG)
     }
 
 

@@ -11,7 +11,7 @@ from domain.records import MismatchAlert, PaymentReconciliation
 from streams import topics
 from streams.broker.provisioning import desired_topics
 from streams.settings import Settings
-from streams.topics import DAY_MS, Role, Topic
+from streams.topics import DAY_MS, Topic, TopicRole
 from streams.topology import (
     ALLOCATE_INSTALLMENTS,
     BANK_ENTRIES,
@@ -49,15 +49,15 @@ def topic(name, role, key="payment_id", records=(PaymentInitiated,), retention_m
 
 
 def output(name, records=(PaymentReconciliation,), key="payment_id"):
-    return topic(name, Role.OUTPUT, key, records, None)
+    return topic(name, TopicRole.OUTPUT, key, records, None)
 
 
-ORDERS = topic("orders", Role.INPUT)
-FACTS = topic("facts", Role.INTERNAL)
-CHANGELOG = topic("changelog", Role.CHANGELOG, records=(PaymentState,), retention_ms=None)
+ORDERS = topic("orders", TopicRole.INPUT)
+FACTS = topic("facts", TopicRole.INTERNAL)
+CHANGELOG = topic("changelog", TopicRole.CHANGELOG, records=(PaymentState,), retention_ms=None)
 VIEWS = output("views")
 ALERTS = output("alerts", (MismatchAlert,), "break_id")
-DEAD = topic("dead", Role.OUTPUT, "any", ())
+DEAD = topic("dead", TopicRole.OUTPUT, "any", ())
 TABLE = Table("things", b"t", CHANGELOG, PaymentState, PaymentState, "payment_id")
 ROUTE = Processor("route", (ORDERS,), (FACTS,))
 MATCH = Processor("match", (FACTS,), (VIEWS, ALERTS), TABLE)
@@ -142,7 +142,7 @@ def test_a_worker_can_process_the_partition_of_a_table_that_it_has_of_all_its_to
 
 def answering(late_inputs=()):
     """`ask` keeps a table and asks through QUESTIONS; ANSWERS come back by way of `pass_on`, two processors later."""
-    changelog = topic("asked", Role.CHANGELOG, records=(PaymentState,), retention_ms=None)
+    changelog = topic("asked", TopicRole.CHANGELOG, records=(PaymentState,), retention_ms=None)
     table = Table("asked", b"u", changelog, PaymentState, PaymentState, "payment_id")
     return build(
         (QUESTIONS, HALFWAY, ANSWERS, changelog),
@@ -163,9 +163,9 @@ def answering(late_inputs=()):
     )
 
 
-QUESTIONS = topic("questions", Role.INTERNAL, records=(PaymentInitiated, ProcessorSettled))
-HALFWAY = topic("halfway", Role.INTERNAL)
-ANSWERS = topic("answers", Role.INTERNAL)
+QUESTIONS = topic("questions", TopicRole.INTERNAL, records=(PaymentInitiated, ProcessorSettled))
+HALFWAY = topic("halfway", TopicRole.INTERNAL)
+ANSWERS = topic("answers", TopicRole.INTERNAL)
 
 
 def test_a_late_input_closes_no_circle_however_long_the_way_back_is():
@@ -177,8 +177,8 @@ def test_a_late_input_closes_no_circle_however_long_the_way_back_is():
 
 
 def test_a_pipeline_with_two_ends_has_two_sinks():
-    other = topic("other-facts", Role.INTERNAL)
-    changelog = topic("other-changelog", Role.CHANGELOG, records=(PaymentState,), retention_ms=None)
+    other = topic("other-facts", TopicRole.INTERNAL)
+    changelog = topic("other-changelog", TopicRole.CHANGELOG, records=(PaymentState,), retention_ms=None)
     table = Table("others", b"u", changelog, PaymentState, PaymentState, "payment_id")
     second = Processor("second", (other,), (), table)
     topology = build((other, changelog), (TABLE, table), (second, replace(ROUTE, outputs=(FACTS, other)), MATCH))
@@ -207,12 +207,12 @@ def test_the_audit_trail_is_kept_for_ever():
     assert not any(desired.configs.get("retention.ms") == "-1" for desired in others)
 
 
-INNER = topic("inner", Role.INTERNAL)
-UNCOMPACTED = topic("uncompacted", Role.CHANGELOG, records=(PaymentState,))
-BY_EVENT = topic("by-event", Role.CHANGELOG, "event_id", (PaymentState,), None)
-ONE_PARTITION = topic("one-partition", Role.CHANGELOG, records=(PaymentState,), retention_ms=None, partitions=1)
-OTHER_STATE = topic("other-state", Role.CHANGELOG, records=(PaymentInitiated,), retention_ms=None)
-COMPACTED = topic("compacted", Role.INTERNAL, retention_ms=None)
+INNER = topic("inner", TopicRole.INTERNAL)
+UNCOMPACTED = topic("uncompacted", TopicRole.CHANGELOG, records=(PaymentState,))
+BY_EVENT = topic("by-event", TopicRole.CHANGELOG, "event_id", (PaymentState,), None)
+ONE_PARTITION = topic("one-partition", TopicRole.CHANGELOG, records=(PaymentState,), retention_ms=None, partitions=1)
+OTHER_STATE = topic("other-state", TopicRole.CHANGELOG, records=(PaymentInitiated,), retention_ms=None)
+COMPACTED = topic("compacted", TopicRole.INTERNAL, retention_ms=None)
 SECOND = Processor("second", (INNER,), (VIEWS,))
 ALSO_FACTS = replace(ROUTE, outputs=(FACTS, INNER))
 WRONG = {
@@ -263,7 +263,7 @@ WRONG = {
         "the same",
     ),
     "a changelog without a table": (
-        lambda: build([topic("spare", Role.CHANGELOG, records=(PaymentState,), retention_ms=None)]),
+        lambda: build([topic("spare", TopicRole.CHANGELOG, records=(PaymentState,), retention_ms=None)]),
         "spare is the changelog of no table: declare the table, or remove the topic",
     ),
     "a changelog of two tables": (
@@ -309,7 +309,7 @@ WRONG = {
         "deadlines of the table wait for that topic and for what answers it",
     ),
     "an input that nobody reads": (
-        lambda: build([topic("more", Role.INPUT)]),
+        lambda: build([topic("more", TopicRole.INPUT)]),
         "no processor reads more: add it to a processor's inputs, or remove the topic",
     ),
     "a topic that two read": (
@@ -416,7 +416,7 @@ WRONG = {
         "Unregistered on more has no Avro schema: write it to schemas/avro/unregistered.avsc",
     ),
     "records that cannot be told apart": (
-        lambda: build([topic("more", Role.INTERNAL, records=(PaymentInitiated, Untagged))]),
+        lambda: build([topic("more", TopicRole.INTERNAL, records=(PaymentInitiated, Untagged))]),
         "the records of more (PaymentInitiated, Untagged) cannot be packed together: give each a tag of its own",
     ),
     "a changelog that forgets": (
