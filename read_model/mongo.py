@@ -1,4 +1,4 @@
-"""MongoDB, as far as the read model needs it. No other module knows the driver.
+"""MongoDB, as far as the read model needs it. No other module knows the driver (`encoding.py` knows BSON).
 
 Motor is the default driver. It is at its end of life; PyMongo's own asynchronous client replaces it, has the same calls
 and is one setting away (RENTMATCH_MONGO_DRIVER). Both retry a write once after a failover (`retryWrites`); the retries
@@ -12,11 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from bson import Int64
 from bson import encode as bson_encode
-from bson.errors import InvalidDocument
 from bson.raw_bson import RawBSONDocument
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import AsyncMongoClient, IndexModel, InsertOne, ReadPreference, ReplaceOne
@@ -32,6 +31,7 @@ from pymongo.errors import (
 )
 from pymongo.read_concern import ReadConcern
 
+from read_model.encoding import RejectedDocument, encode, plain, sized
 from streams.settings import Settings
 
 Document = dict[str, Any]
@@ -42,8 +42,6 @@ _Operation = ReplaceOne[Any] | InsertOne[Any]
 Driver = Literal["motor", "pymongo"]
 _CLIENTS: Mapping[Driver, Any] = {"motor": AsyncIOMotorClient, "pymongo": AsyncMongoClient}
 
-DOCUMENT_BYTES_MAX = 16 * 1024 * 1024
-"""The largest document that MongoDB accepts."""
 ANSWER_SECONDS = 5.0
 """MongoDB is unavailable if no server, or no primary, is found for this long."""
 
@@ -76,13 +74,6 @@ class MongoConfigError(ValueError):
     """A URL is invalid or an index conflicts; a retry does not help. The message has the reason."""
 
 
-class RejectedDocument(NamedTuple):
-    """A document that MongoDB refuses: its position in the batch, and the reason."""
-
-    position: int
-    reason: str
-
-
 @dataclass(slots=True)
 class WriteResult:
     """The outcome of a batch: documents written, present in this or a newer version, or refused."""
@@ -98,6 +89,8 @@ class Index:
 
     name: str
     fields: tuple[tuple[str, int], ...]
+    expires: bool = False
+    """MongoDB deletes a document some time after the datetime in its only field."""
 
 
 class Mongo:
@@ -192,7 +185,7 @@ class Mongo:
 
         async def ask() -> list[Document]:
             cursor = self._reading[collection].find(where, shown, sort=list(sort) or None, limit=limit or 0)
-            return [_plain(document) for document in await cursor.to_list(None)]
+            return [plain(document) for document in await cursor.to_list(None)]
 
         with _translated_errors():
             try:
@@ -239,7 +232,7 @@ class Mongo:
         def replace(document: Document, raw: RawBSONDocument, upsert: bool) -> _Operation:
             return ReplaceOne(_older_than(document), raw, upsert=upsert)
 
-        result, encoded = WriteResult(), _encode(documents)
+        result, encoded = WriteResult(), encode(documents)
         result.refused = encoded.refused
         # An upsert without a match tries to insert, and fails on the existing document: that one is newer, …
         there = await self._bulk(
@@ -260,7 +253,7 @@ class Mongo:
             MongoUnavailable: some documents may not be written; retry all.
 
         """
-        result, encoded = WriteResult(), _encode(documents)
+        result, encoded = WriteResult(), encode(documents)
         result.refused = encoded.refused
         operations = {at: InsertOne(raw) for at, raw in encoded.raw.items()}
         result.older = len(await self._bulk(collection, operations, result))
@@ -273,7 +266,7 @@ class Mongo:
             MongoUnavailable: some documents may not be written; retry all.
 
         """
-        result, encoded = WriteResult(), _encode(documents)
+        result, encoded = WriteResult(), encode(documents)
         result.refused = encoded.refused
         operations: dict[int, _Operation] = {
             at: ReplaceOne({"_id": documents[at]["_id"]}, raw, upsert=True) for at, raw in encoded.raw.items()
@@ -281,6 +274,17 @@ class Mongo:
         while operations := {at: operations[at] for at in await self._bulk(collection, operations, result)}:
             pass  # another writer inserted it between our match and our insert: now it can be replaced
         return result
+
+    async def update(self, collection: str, where: Document, fields: Document) -> bool:
+        """Set fields of a document that matches, in one step. Whether one did.
+
+        Raises:
+            MongoUnavailable: the outcome is unknown; retry.
+
+        """
+        with _translated_errors():
+            done = await self._writing[collection].update_one(where, {"$set": sized(fields)})
+            return bool(done.matched_count)
 
     async def delete(self, collection: str, where: Document) -> None:
         """Delete the documents that match.
@@ -308,7 +312,7 @@ class Mongo:
         with _translated_errors():
             try:
                 await self._writing[collection].replace_one(
-                    {"_id": document["_id"], **free}, RawBSONDocument(bson_encode(_sized(document))), upsert=True
+                    {"_id": document["_id"], **free}, RawBSONDocument(bson_encode(sized(document))), upsert=True
                 )
             except DuplicateKeyError:
                 return False
@@ -368,7 +372,10 @@ class Mongo:
             MongoConfigError: another index has the same name or the same fields.
 
         """
-        models = [IndexModel(list(index.fields), name=index.name) for index in indexes]
+        models = [
+            IndexModel(list(index.fields), name=index.name, **({"expireAfterSeconds": 0} if index.expires else {}))
+            for index in indexes
+        ]
         with _translated_errors():
             try:
                 await self._writing[collection].create_indexes(models)
@@ -412,52 +419,6 @@ def _older_than(document: Document) -> Document:
     # A single `$or` would do, but for the test server, which forgets its brackets.
     newer = {"_id": document["_id"], "version": {"$lt": Int64(document["version"])}}
     return {**newer, "$and": [{"$or": [{"gone": {"$exists": False}}, *before]}]}
-
-
-class _Encoded(NamedTuple):
-    raw: dict[int, RawBSONDocument]
-    refused: list[RejectedDocument]
-
-
-def _encode(documents: Sequence[Document]) -> _Encoded:
-    """Documents as BSON, by position. Invalid documents are found here, before they can fail a bulk write."""
-    encoded = _Encoded({}, [])
-    for at, document in enumerate(documents):
-        try:
-            raw = bson_encode(_sized(document), check_keys=True)
-        except (InvalidDocument, OverflowError) as error:
-            encoded.refused.append(RejectedDocument(at, str(error)))
-            continue
-        if len(raw) > DOCUMENT_BYTES_MAX:
-            encoded.refused.append(
-                RejectedDocument(at, f"{len(raw)} bytes; MongoDB takes no document of more than {DOCUMENT_BYTES_MAX}")
-            )
-            continue
-        encoded.raw[at] = RawBSONDocument(raw)
-    return encoded
-
-
-def _sized(value: Any) -> Any:
-    """Whole numbers as int64. The driver writes small ones as int32, so the type would depend on the value."""
-    kind = type(value)
-    if kind is int:
-        return Int64(value)
-    if kind is dict:
-        return {name: _sized(part) for name, part in value.items()}
-    if kind is list:
-        return [_sized(part) for part in value]
-    return value
-
-
-def _plain(value: Any) -> Any:
-    kind = type(value)
-    if kind is Int64:
-        return int(value)
-    if kind is dict:
-        return {name: _plain(part) for name, part in value.items()}
-    if kind is list:
-        return [_plain(part) for part in value]
-    return value
 
 
 def connect(settings: Settings, timeout_s: float) -> Mongo | None:
