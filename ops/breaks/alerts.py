@@ -1,10 +1,11 @@
 """Alerts in JSON, as a source gives them, and what can be read from them."""
 
 from domain.breaks.model import Break
+from domain.commands.proposals import PaymentSought
 from domain.ids import parts_of_key
 from domain.policy import Policy
 from domain.records import BreakClass, BreakLifecycle
-from ops.breaks.source import Json, PaymentSought
+from ops.breaks.source import Json
 from streams.codec.json_form import instant_from_text
 
 _STATES = {BreakLifecycle.RESOLVED: "resolved", BreakLifecycle.ACCEPTED: "accepted"}

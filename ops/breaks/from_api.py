@@ -6,12 +6,12 @@ import urllib.request
 from typing import Any, NoReturn
 from urllib.parse import quote, urlencode, urlsplit
 
+from domain.commands.proposals import Proposal
 from domain.policy import Policy
 from domain.records import BreakClass
 from ops.breaks.alerts import payment_sought
-from ops.breaks.candidates import of_missing_settlements
-from ops.breaks.deposits import of_missing_deposits
-from ops.breaks.source import BreakFilter, Json, Page, Proposal
+from ops.breaks.from_alerts import of_missing_deposits, of_missing_settlements
+from ops.breaks.source import BreakFilter, Json, Page
 from ops.console import fail, misuse
 from streams.settings import Settings
 

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from domain.bank_entries.view import BankEntryState
+from domain.commands import candidates, deposits
+from domain.commands.proposals import Proposal
 from domain.explain.decided import decision_as_json, decisions_on
 from domain.explain.explanation import State, as_json, break_of, explain
 from domain.explain.timeline import property_of
@@ -15,10 +17,9 @@ from domain.publishing import Published, PublishedBreak
 from domain.records import BreakClass, BreakLifecycle, MismatchAlert
 from domain.references.view import ReferenceState
 from domain.time import Micros
-from ops.breaks import candidates, deposits
 from ops.breaks.alerts import break_of_alert, payment_sought
 from ops.breaks.decision_log import decisions_of_key
-from ops.breaks.source import BreakFilter, Json, Page, Proposal
+from ops.breaks.source import BreakFilter, Json, Page
 from ops.console import fail, meter, misuse
 from streams import topics
 from streams.broker import reading

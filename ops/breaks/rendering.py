@@ -10,10 +10,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from domain.commands.proposals import Proposal
 from domain.formatting import amount_text, instant_text
 from domain.time import DAY, HOUR, MINUTE, Micros
 from ops.breaks.alerts import assignee_text, state_text
-from ops.breaks.source import Json, Proposal
+from ops.breaks.source import Json
 from ops.console import printable
 from streams.codec.json_form import instant_from_text
 

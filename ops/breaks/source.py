@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from domain.commands.proposals import Proposal
+
 Json = dict[str, Any]
 
 
@@ -32,30 +34,6 @@ class Page:
     """Mismatch alerts as JSON has them, with `property_id` where it is known."""
     next: str | None
     """Where the next page begins; None on the last page."""
-
-
-@dataclass(frozen=True, slots=True)
-class PaymentSought:
-    """What is known of the money of an unknown reference: which payment it may be for."""
-
-    processor: str
-    processor_reference: str
-    amount_minor: int
-    currency: str
-    at: int | None
-    """When its first record occurred, in microseconds since 1970; None where that is not known."""
-
-
-@dataclass(frozen=True, slots=True)
-class Proposal:
-    """What money in suspense may be of: a payment for a reference, a payout for an entry. Nobody has decided it."""
-
-    key_kind: str
-    key: str
-    reasons: tuple[str, ...]
-    """What speaks for it."""
-    doubts: tuple[str, ...] = ()
-    """What speaks against it."""
 
 
 class BreakSource(Protocol):

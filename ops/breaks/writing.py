@@ -1,10 +1,12 @@
 """Writes what a person decides: one record, checked as `rentmatch publish` does it, and acknowledged by the broker."""
 
 import getpass
+import uuid
 from typing import Any
 
 import click
 
+from domain.commands.refusal import Author
 from domain.facts import InputFact
 from ops.commands.publish import key_of, topic_of
 from ops.console import fail, misuse, put_json, say
@@ -40,6 +42,11 @@ def actor_of(settings: Settings, given: str | None) -> str:
     if not name.strip():
         misuse("--actor: a name is needed; it is kept with the decision")
     return name
+
+
+def author_of(settings: Settings, actor: str | None, reason: str) -> Author:
+    """Give the author of one record, which gets an id that no other has."""
+    return Author(actor_of(settings, actor), reason, uuid.uuid4().hex)
 
 
 def write(settings: Settings, fact: InputFact, *, question: str, yes: bool, dry_run: bool, as_json: bool) -> bool:

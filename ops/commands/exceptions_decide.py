@@ -5,15 +5,17 @@ from typing import Any, NamedTuple
 
 import click
 
+from domain.commands import decisions
+from domain.commands.decisions import BreakAtHand, forecast
+from domain.commands.refusal import Author, Refused
 from domain.facts import BreakDecided
 from domain.formatting import amount_text
 from domain.time import Micros
-from ops.breaks import decisions
 from ops.breaks.alerts import break_of_alert
 from ops.breaks.decision_log import decisions_of_key
-from ops.breaks.decisions import Author, BreakAtHand, Refused, forecast
 from ops.breaks.options import chosen_source, source_options, until_of
-from ops.breaks.writing import actor_of, write, writing_options
+from ops.breaks.refusals import refusal_text
+from ops.breaks.writing import author_of, write, writing_options
 from ops.console import Command, fail, misuse, say
 from streams.clocks import clock_of
 from streams.settings import Settings, load
@@ -79,7 +81,7 @@ def _at_hand(settings: Settings, break_id: str, given: Given, now: Micros) -> Br
 
 def _decide(break_id: str, given: Given, make: Callable[[BreakAtHand, Author], BreakDecided]) -> None:
     settings = load()
-    author = Author(actor_of(settings, given.actor), given.reason)
+    author = author_of(settings, given.actor, given.reason)
     at_hand = _at_hand(settings, break_id, given, clock_of(settings)())
     if given.evidence is not None and given.evidence != at_hand.evidence:
         fail(
@@ -89,7 +91,7 @@ def _decide(break_id: str, given: Given, make: Callable[[BreakAtHand, Author], B
     try:
         fact = make(at_hand, author)
     except Refused as refusal:
-        fail(str(refusal))
+        fail(refusal_text(refusal, break_id))
     one = at_hand.mismatch
     difference = amount_text(one.actual_minor - one.expected_minor, one.currency)
     say(

@@ -4,17 +4,18 @@ from typing import Any, NoReturn
 
 import click
 
+from domain.commands import matching, moving
+from domain.commands.refusal import Author, Refused
 from domain.facts import EntryMatched, PaymentReassigned, ReferenceAssigned
 from domain.ids import parts_of_key
 from domain.obligations.view import ObligationState
 from domain.payments.view import PaymentState
 from domain.payouts.view import PayoutState
-from ops.breaks import matching, moving
-from ops.breaks.decisions import Author, Refused
 from ops.breaks.from_topics import TopicSource
 from ops.breaks.options import chosen_source, source_options
+from ops.breaks.targets import target_of
 from ops.breaks.unread import entry_with_unread_matches, payment_with_unread_moves, reference_with_unread_assignments
-from ops.breaks.writing import actor_of, write, writing_options
+from ops.breaks.writing import author_of, write, writing_options
 from ops.commands.exceptions_decide import no_such
 from ops.console import Command, fail, misuse, say
 from streams.clocks import clock_of
@@ -55,7 +56,7 @@ def match(
     if (payment_id is None) == (payout_key is None):
         misuse("say whose it is: --to PAYMENT_ID for a reference, --to-payout PROCESSOR/PAYOUT_ID for a bank entry")
     settings = load()
-    author = Author(actor_of(settings, actor), reason)
+    author = author_of(settings, actor, reason)
     if payment_id is not None:
         key = _key_of(settings, "reference", what, url, from_topics)
         _match_reference(settings, key, payment_id, author, how)
@@ -126,13 +127,15 @@ def move(*, payment_id: str, targets: tuple[str, ...], actor: str | None, reason
 
     """
     settings = load()
-    author = Author(actor_of(settings, actor), reason)
+    author = author_of(settings, actor, reason)
     state = payment_with_unread_moves(settings, payment_id)
     if state is None:
         fail(f"nothing is known of payment {payment_id}; `rentmatch read payment-reconciliations --last` lists all")
     now = clock_of(settings)()
     try:
-        fact = moving.move_payment(state, targets, author, now)
+        currency = None if state.initiation is None else state.initiation.currency
+        parsed = [] if currency is None else [target_of(text, currency) for text in targets]
+        fact = moving.move_payment(state, parsed, author, now)
     except Refused as refusal:
         misuse(str(refusal))
     topics = TopicSource(settings)

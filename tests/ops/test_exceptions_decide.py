@@ -1,4 +1,4 @@
-"""`rentmatch exceptions acknowledge|assign|comment|accept|approve|withdraw`: what is written, and what is refused."""
+"""`rentmatch exceptions acknowledge|assign|comment|accept|approve|withdraw` at the command line."""
 
 import json
 from typing import Any
@@ -6,166 +6,19 @@ from typing import Any
 import msgspec
 import pytest
 
-from domain.breaks.model import Break, new_break
-from domain.decisions import Decisions, apply_decision
-from domain.facts import BreakDecided, InputFact
-from domain.policy import Policy
-from domain.records import BreakClass, DecisionState
-from domain.time import HOUR
-from ops.breaks import decisions
-from ops.breaks.decisions import Author, BreakAtHand, Refused, forecast
+from domain.commands.refusal import Hint, Refused
+from domain.facts import InputFact
+from domain.records import DecisionState
+from ops.breaks.refusals import refusal_text
 from streams import topics
 from streams.broker import reading
 from streams.codec.codec import Codec
-from streams.codec.json_form import instant_from_text
 from streams.settings import Settings
 from tests.kit.command_line import Run
 from tests.kit.driver import Driver
-from tests.ops.test_exceptions import BREAK, NOW, WITH_CLOCK, driver, parsed, put_on, written
+from tests.ops.test_exceptions import BREAK, WITH_CLOCK, driver, parsed, put_on, written
 
 __all__ = ["driver", "written"]
-
-AT = instant_from_text(NOW)
-ANA, BO = Author("ana", "agreed with the owner"), Author("bo", "checked")
-
-
-def a_break(
-    break_class: BreakClass = BreakClass.POSTING_MISSING, drift_minor: int = -5_000, events: str = "e-1 e-2"
-) -> Break:
-    return new_break(
-        "payment", "P-9", ("posting",), break_class, currency="USD", event_ids=events.split(), expected_minor=5_000,
-        actual_minor=5_000 + drift_minor,
-    )  # fmt: skip
-
-
-def at_hand(
-    *decided: BreakDecided, mismatch: Break | None = None, resolved: bool = False, now: int = AT
-) -> BreakAtHand:
-    known: Decisions = {}
-    for fact in decided:
-        assert apply_decision(known, fact)
-    return BreakAtHand("payment", "P-9", mismatch or a_break(), resolved, known, now, Policy())
-
-
-def refusal(what: Any) -> str:
-    with pytest.raises(Refused) as refused:
-        what()
-    return str(refused.value)
-
-
-def test_an_acceptance_of_a_small_difference_needs_nobody_else() -> None:
-    accepted = decisions.accept(at_hand(), ANA)
-    assert (accepted.action, accepted.break_class, accepted.drift_minor) == ("ACCEPT", "posting_missing", -5_000)
-    assert forecast(at_hand(), accepted).startswith("The break will be accepted. It opens again as soon as")
-    after = at_hand(accepted)
-    assert "ana has accepted it, so it is not open" in refusal(lambda: decisions.accept(after, BO))
-    assert "ana has accepted it, so it is not open" in refusal(lambda: decisions.approve(after, BO, None))
-    assert "so it is not open" in refusal(lambda: decisions.acknowledge(after, BO, None))
-
-
-@pytest.mark.parametrize(
-    ("mismatch", "why"),
-    [
-        (a_break(BreakClass.DUPLICATE_POSTING), "its priority is 1"),
-        (a_break(drift_minor=-100_000), "its difference of USD -1,000.00 reaches the limit of USD 1,000.00"),
-    ],
-)
-def test_four_eyes(mismatch: Break, why: str) -> None:
-    before = at_hand(mismatch=mismatch)
-    accepted = decisions.accept(before, ANA)
-    assert forecast(before, accepted) == (
-        f"The break stays open. It will be accepted once another person approves it: {why}."
-    )
-    requested = at_hand(accepted, mismatch=mismatch)
-    assert "you have accepted it already" in refusal(lambda: decisions.accept(requested, ANA))
-    assert "ana has accepted it already. Approve it" in refusal(lambda: decisions.accept(requested, BO))
-    assert "you accepted it yourself, ana: another person" in refusal(lambda: decisions.approve(requested, ANA, None))
-    approved = decisions.approve(requested, BO, None)
-    assert approved.refers_to == accepted.decision_id
-    assert forecast(requested, approved).startswith("The break will be accepted, approved by bo.")
-    done = at_hand(accepted, approved, mismatch=mismatch)
-    taken_back = decisions.withdraw(done, ANA, approved.decision_id)
-    assert "once another person approves it" in forecast(done, taken_back)
-
-
-def test_an_acceptance_that_no_longer_fits_is_not_approved() -> None:
-    accepted = decisions.accept(at_hand(mismatch=a_break(BreakClass.DUPLICATE_POSTING)), ANA)
-    grown = at_hand(accepted, mismatch=a_break(BreakClass.DUPLICATE_POSTING, drift_minor=-6_000))
-    assert refusal(lambda: decisions.approve(grown, BO, None)) == (
-        "ana accepted duplicate_posting with a difference of USD -50.00, and it is duplicate_posting with a difference "
-        "of USD -60.00 now: that acceptance no longer fits. Look at the break, and accept it as it is now"
-    )
-    other_events = at_hand(accepted, mismatch=a_break(BreakClass.DUPLICATE_POSTING, events="e-1 e-3"))
-    assert "its evidence has changed since ana accepted it" in refusal(
-        lambda: decisions.approve(other_events, BO, None)
-    )
-    again = decisions.accept(other_events, ANA)
-    assert again.evidence == other_events.evidence != accepted.evidence
-    assert "nobody has accepted it" in refusal(lambda: decisions.approve(at_hand(), BO, None))
-
-
-def test_withdrawing() -> None:
-    assert "nothing to withdraw" in refusal(lambda: decisions.withdraw(at_hand(), ANA, None))
-    accepted = decisions.accept(at_hand(), ANA)
-    done = at_hand(accepted)
-    assert "there is no decision nonsense about this break" in refusal(lambda: decisions.withdraw(done, BO, "nonsense"))
-    withdrawn = decisions.withdraw(done, BO, None)
-    assert withdrawn.refers_to == accepted.decision_id
-    assert forecast(done, withdrawn) == "The break stays open, and nobody has decided anything about it."
-    after = at_hand(accepted, withdrawn)
-    assert "is withdrawn already" in refusal(lambda: decisions.withdraw(after, BO, accepted.decision_id))
-    assert "nothing to withdraw" in refusal(lambda: decisions.withdraw(after, BO, None))
-    back = decisions.withdraw(after, ANA, withdrawn.decision_id)
-    assert forecast(after, back).startswith("The break will be accepted.")
-
-    noted = decisions.comment(at_hand(), ANA)
-    assert "is a comment" in refusal(lambda: decisions.withdraw(at_hand(noted), ANA, noted.decision_id))
-    assigned = decisions.assign(at_hand(), ANA, "bo")
-    seen = decisions.acknowledge(at_hand(assigned), ANA, None)
-    two = refusal(lambda: decisions.withdraw(at_hand(assigned, seen), ANA, None))
-    assert "2 decisions about it count; name one with --decision" in two
-    assert assigned.decision_id in two
-
-
-def test_acknowledging_and_assigning() -> None:
-    assert "is in the past" in refusal(lambda: decisions.acknowledge(at_hand(), ANA, AT))
-    until = decisions.acknowledge(at_hand(), ANA, AT + HOUR)
-    assert forecast(at_hand(), until) == "The break stays open, acknowledged until 2026-07-08 13:00 UTC."
-    for_good = decisions.acknowledge(at_hand(until), ANA, None)
-    assert forecast(at_hand(until), for_good) == "The break stays open, acknowledged for good."
-    shorter = refusal(lambda: decisions.acknowledge(at_hand(until, for_good), BO, AT + 2 * HOUR))
-    assert (
-        f"ana has acknowledged it for good already; withdraw that first: `rentmatch exceptions withdraw {BREAK_ID}"
-        in shorter
-    )
-    later = at_hand(until, now=AT + HOUR)
-    assert decisions.acknowledge(later, BO, AT + 2 * HOUR).until == AT + 2 * HOUR
-
-    assigned = decisions.assign(at_hand(), ANA, "bo")
-    assert forecast(at_hand(), assigned) == "The break stays open, assigned to bo."
-    assert "assigned to bo already" in refusal(lambda: decisions.assign(at_hand(assigned), ANA, "bo"))
-    assert "assigned to nobody already" in refusal(lambda: decisions.assign(at_hand(), ANA, None))
-    freed = decisions.assign(at_hand(assigned), ANA, None)
-    assert freed.occurred_at > assigned.occurred_at  # although the clock stands still
-    assert forecast(at_hand(assigned), freed) == "The break stays open, and nobody has decided anything about it."
-
-
-BREAK_ID = a_break().break_id
-
-
-def test_a_resolved_break_takes_comments_only() -> None:
-    gone = at_hand(resolved=True)
-    for decide in (
-        lambda: decisions.accept(gone, ANA),
-        lambda: decisions.assign(gone, ANA, "bo"),
-        lambda: decisions.acknowledge(gone, ANA, None),
-        lambda: decisions.approve(gone, ANA, None),
-    ):
-        assert "the break is resolved" in refusal(decide)
-    assert "changes nothing else" in forecast(gone, decisions.comment(gone, ANA))
-
-
-# At the command line
 
 
 def decided_on(broker: str) -> list[InputFact]:
@@ -342,3 +195,11 @@ def test_the_forecast_is_what_the_worker_decides(written: Run, mock_broker: str,
     (alert,) = (one for one in driver.last(topics.MISMATCH_ALERTS).values() if one.break_id == BREAK)
     assert alert.decision.state is DecisionState.ACCEPT_REQUESTED
     assert (alert.decision.actor, alert.decision.assignee) == ("ana", "bo")
+
+
+@pytest.mark.parametrize("hint", [None, *Hint])
+def test_a_refusal_names_the_command_that_helps(hint: Hint | None) -> None:
+    text = refusal_text(Refused("it would do nothing", hint=hint, decision_id="d-1"), "b-1")
+    assert text.startswith("it would do nothing")
+    assert ("rentmatch exceptions" in text) == (hint not in (None, Hint.NAME_DECISION))
+    assert ("--decision d-1" in text) == (hint is Hint.WITHDRAW)

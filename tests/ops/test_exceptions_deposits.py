@@ -4,12 +4,13 @@ from typing import Any
 
 import pytest
 
+from domain.commands import deposits
+from domain.commands.naming import names
+from domain.commands.proposals import Proposal
 from domain.facts import EntryMatched, InputFact
 from domain.ids import break_id
 from domain.records import BreakClass, MismatchAlert
-from ops.breaks import deposits
-from ops.breaks.naming import names
-from ops.breaks.source import Proposal
+from ops.breaks.from_alerts import of_missing_deposits
 from streams import topics
 from streams.broker import reading
 from streams.codec.codec import Codec
@@ -274,7 +275,7 @@ def test_names_in_texts() -> None:
 def test_an_api_proposes_candidates_and_missing_deposits() -> None:
     entry = {"actual_minor": 84_850, "currency": "USD", "candidates": ["acme/po_1"]}
     missing = {"key": "acme/po_1", "expected_minor": 84_850, "currency": "USD", "due_at": "2026-07-07T04:00:00.000000Z"}
-    found = deposits.of_missing_deposits(
+    found = of_missing_deposits(
         [missing, missing | {"key": "acme/po_2"}, missing | {"key": "acme/po_3", "expected_minor": 1}], entry
     )
     assert [one.key for one in found] == ["acme/po_1", "acme/po_2"]

@@ -5,14 +5,17 @@ from typing import Any
 
 import pytest
 
+from domain.commands import candidates
+from domain.commands.moving import Target
+from domain.commands.proposals import PaymentSought
+from domain.commands.refusal import Refused
 from domain.facts import InputFact
 from domain.ids import break_id
 from domain.policy import Policy
 from domain.records import BreakClass
 from domain.time import DAY
-from ops.breaks import candidates, moving
-from ops.breaks.decisions import Refused
-from ops.breaks.source import PaymentSought
+from ops.breaks.from_alerts import of_missing_settlements
+from ops.breaks.targets import minor_of, target_of
 from streams import topics
 from streams.broker import reading
 from streams.codec.codec import Codec
@@ -194,7 +197,7 @@ def test_a_payment_is_moved(written: Run, mock_broker: str, driver: Driver) -> N
     [
         (["O-1=1.00", "O-2=1.00"], "the amounts add up to USD 2.00, and the payment is USD 850.00"),
         (["O-1=850.00", "O-2"], "nothing is left for"),
-        (["O-1", "O-2"], "at most one --to may be without an amount"),
+        (["O-1", "O-2"], "at most one may be without an amount"),
         (["O-1=400.00", "O-1=450.00"], "named twice"),
         (["O-1=8,50"], "is not an amount in USD"),
         (["O-1=1.001", "O-2"], "at most 2 decimals"),
@@ -220,10 +223,10 @@ def test_payments_that_cannot_be_moved(written: Run, mock_broker: str) -> None:
 
 
 def test_targets_with_awkward_ids() -> None:
-    assert moving.target_of("O%2F1%3D/a%25=7", "JPY") == moving.Target("O/1=", "a%", 7)
+    assert target_of("O%2F1%3D/a%25=7", "JPY") == Target("O/1=", "a%", 7)
     with pytest.raises(Refused, match="no decimals"):
-        moving.target_of("O-1=7.0", "JPY")
-    assert moving.minor_of("1.5", "KWD") == 1_500
+        target_of("O-1=7.0", "JPY")
+    assert minor_of("1.5", "KWD") == 1_500
 
 
 def states_of(facts: Iterable[InputFact]) -> list[Any]:
@@ -253,7 +256,7 @@ def test_an_api_proposes_payments_whose_settlement_is_missing() -> None:
     sought = PaymentSought("acme", "ch_9", 85_000, "USD", AT)
     alert = {"class": "settlement_missing", "currency": "USD", "expected_minor": 85_000, "key": "P-1",
              "due_at": "2026-07-03T04:00:00.000000Z"}  # fmt: skip
-    found = candidates.of_missing_settlements(
+    found = of_missing_settlements(
         [alert, alert | {"key": "P-2", "expected_minor": 1}, alert | {"key": "P-3", "currency": "EUR"}], sought
     )
     assert [one.key for one in found] == ["P-1"]

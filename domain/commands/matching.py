@@ -10,6 +10,9 @@ import msgspec
 
 from domain.bank_entries import view as bank_entry
 from domain.bank_entries.view import BankEntryState
+from domain.commands.decisions import after_all
+from domain.commands.moving import changes_of_breaks
+from domain.commands.refusal import Author, RefusalKind, Refused
 from domain.facts import EntryMatched
 from domain.formatting import amount_text
 from domain.ids import parts_of_key, two_part_key
@@ -19,8 +22,6 @@ from domain.policy import Policy
 from domain.records import MatchedBy
 from domain.snapshots import EntryOfPayout, PayoutEntry, PayoutMatch
 from domain.time import Micros
-from ops.breaks.decisions import Author, Refused, after_all, new_id
-from ops.breaks.moving import changes_of_breaks
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -51,10 +52,12 @@ def match_entry(state: BankEntryState | None, key: str, payout_key: str, author:
     processor, payout_id = parts_of_key(payout_key)
     matches = () if state is None else state.matches
     if matches and (matches[-1].processor, matches[-1].payout_id) == (processor, payout_id):
-        raise Refused(f"{matches[-1].actor} has matched entry {key} to payout {payout_key} already")
+        raise Refused(
+            f"{matches[-1].actor} has matched entry {key} to payout {payout_key} already", RefusalKind.CHANGED
+        )
     account_id, entry_id = parts_of_key(key)
     return EntryMatched(
-        event_id=new_id(),
+        event_id=author.record_id,
         occurred_at=after_all(now, (one.occurred_at for one in matches)),
         account_id=account_id,
         entry_id=entry_id,

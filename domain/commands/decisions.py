@@ -1,15 +1,15 @@
-"""Decisions about breaks as the command line makes them: checked against what is known, and what will become of them.
+"""Decisions about breaks as people make them: checked against what is known, and what will become of them.
 
 The contract ignores a decision that fits nothing. Here it is refused instead, with the reason.
 """
 
-import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import msgspec
 
 from domain.breaks.model import Break
+from domain.commands.refusal import Author, Hint, RefusalKind, Refused
 from domain.decisions import Decision, Decisions, apply_decision, counting_decisions, decide, fits, needs_four_eyes
 from domain.explain.decided import accepted_text
 from domain.facts import BreakDecided, DecisionAction
@@ -21,10 +21,6 @@ from domain.time import FAR_FUTURE, Micros
 
 _TAKEN_BACK_BY_DEFAULT = frozenset(("ACKNOWLEDGE", "ASSIGN", "ACCEPT", "APPROVE"))
 """A comment is kept in the log whatever comes; a withdrawal is taken back only where it is named."""
-
-
-class Refused(ValueError):
-    """The decision would have no effect, or not the one that is meant; the message says why and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +63,6 @@ class BreakAtHand:
         return self._decided(decisions)
 
 
-@dataclass(frozen=True, slots=True)
-class Author:
-    """Who decides, and why."""
-
-    actor: str
-    reason: str
-
-
 def acknowledge(at_hand: BreakAtHand, author: Author, until: Micros | None) -> BreakDecided:
     """Somebody has seen the break, and waits.
 
@@ -84,13 +72,14 @@ def acknowledge(at_hand: BreakAtHand, author: Author, until: Micros | None) -> B
     """
     _require_open(at_hand)
     if until is not None and until <= at_hand.now:
-        raise Refused(f"--until {instant_text(until)} is in the past; it is {instant_text(at_hand.now)} now")
+        raise Refused(f"{instant_text(until)} is in the past; it is {instant_text(at_hand.now)} now")
     for decision_id, one in at_hand.counting:
         ends_at = FAR_FUTURE if one.until is None else one.until
         if one.action == "ACKNOWLEDGE" and ends_at >= (FAR_FUTURE if until is None else until):
             raise Refused(
-                f"{one.actor} has acknowledged it {_until_text(one.until)} already; withdraw that first: "
-                f"{_withdrawal(at_hand, decision_id)}"
+                f"{one.actor} has acknowledged it {_until_text(one.until)} already; withdraw that first",
+                hint=Hint.WITHDRAW,
+                decision_id=decision_id,
             )
     return _decided(at_hand, author, "ACKNOWLEDGE", until=until)
 
@@ -127,8 +116,12 @@ def accept(at_hand: BreakAtHand, author: Author) -> BreakDecided:
     for _, known in at_hand.counting:
         if known.action == "ACCEPT" and fits(one, known):
             if known.actor == author.actor:
-                raise Refused(f"you have accepted it already. {_how_to_approve(at_hand)}, as another person")
-            raise Refused(f"{known.actor} has accepted it already. {_how_to_approve(at_hand)}, if you agree")
+                raise Refused("you have accepted it already; another person has to approve it", hint=Hint.APPROVE)
+            raise Refused(
+                f"{known.actor} has accepted it already; approve that, if you agree",
+                RefusalKind.CHANGED,
+                hint=Hint.APPROVE,
+            )
     return _decided(
         at_hand,
         author,
@@ -157,18 +150,21 @@ def approve(at_hand: BreakAtHand, author: Author, accept_id: str | None) -> Brea
         _require_known(at_hand, accept_id)
         requests = [(each, one) for each, one in requests if each == accept_id]
         if not requests:
-            raise Refused(f"decision {accept_id} is no acceptance of this break that counts; {_how_to_see(at_hand)}")
+            raise Refused(
+                f"decision {accept_id} is no acceptance of this break that counts",
+                RefusalKind.CHANGED,
+                hint=Hint.SEE_DECISIONS,
+            )
     if not requests:
-        raise Refused(
-            f"nobody has accepted it, so there is nothing to approve; `rentmatch exceptions accept "
-            f"{at_hand.mismatch.break_id}` does"
-        )
+        raise Refused("nobody has accepted it, so there is nothing to approve", RefusalKind.CHANGED, hint=Hint.ACCEPT)
     fitting = [(each, one) for each, one in requests if fits(at_hand.mismatch, one)]
     if not fitting:
-        raise Refused(_no_longer_fits(at_hand, requests[-1][1]))
+        raise Refused(_no_longer_fits(at_hand, requests[-1][1]), RefusalKind.CHANGED)
     others = [each for each, one in fitting if one.actor != author.actor]
     if not others:
-        raise Refused(f"you accepted it yourself, {author.actor}: another person has to approve it")
+        raise Refused(
+            f"you accepted it yourself, {author.actor}: another person has to approve it", RefusalKind.NOT_ALLOWED
+        )
     return _decided(at_hand, author, "APPROVE", refers_to=others[-1])
 
 
@@ -187,16 +183,20 @@ def withdraw(at_hand: BreakAtHand, author: Author, decision_id: str | None) -> B
     if decision_id is None:
         candidates = [(each, one) for each, one in at_hand.counting if one.action in _TAKEN_BACK_BY_DEFAULT]
         if not candidates:
-            raise Refused(f"no decision about it counts, so there is nothing to withdraw; {_how_to_see(at_hand)}")
+            raise Refused(
+                "no decision about it counts, so there is nothing to withdraw",
+                RefusalKind.CHANGED,
+                hint=Hint.SEE_DECISIONS,
+            )
         if len(candidates) > 1:
             listed = "; ".join(f"{each} ({one.actor}, {one.action})" for each, one in candidates)
-            raise Refused(f"{len(candidates)} decisions about it count; name one with --decision: {listed}")
+            raise Refused(f"{len(candidates)} decisions about it count; name one: {listed}", hint=Hint.NAME_DECISION)
         decision_id = candidates[0][0]
     known = _require_known(at_hand, decision_id)
     if known.action == "COMMENT":
         raise Refused(f"decision {decision_id} is a comment, which is kept whatever comes")
     if all(each != decision_id for each, _ in at_hand.counting):
-        raise Refused(f"decision {decision_id} is withdrawn already; {_how_to_see(at_hand)}")
+        raise Refused(f"decision {decision_id} is withdrawn already", RefusalKind.CHANGED, hint=Hint.SEE_DECISIONS)
     return _decided(at_hand, author, "WITHDRAW", refers_to=decision_id)
 
 
@@ -254,18 +254,23 @@ def _until_text(until: Micros | None) -> str:
 def _require_open(at_hand: BreakAtHand) -> None:
     if at_hand.is_resolved:
         raise Refused(
-            "the break is resolved, and a decision about it would wait until it opens again; "
-            "`rentmatch exceptions comment` adds a note"
+            "the break is resolved: a decision about it would wait until it opens again; only a comment is possible",
+            RefusalKind.CHANGED,
+            hint=Hint.COMMENT,
         )
     decision = at_hand.decided.decision
     if decision is not None and decision.state is DecisionState.ACCEPTED:
-        raise Refused(f"{decision.actor} has accepted it, so it is not open; {_how_to_see(at_hand)}")
+        raise Refused(
+            f"{decision.actor} has accepted it, so it is not open", RefusalKind.CHANGED, hint=Hint.SEE_DECISIONS
+        )
 
 
 def _require_known(at_hand: BreakAtHand, decision_id: str) -> Decision:
     known = at_hand.decisions.get(decision_id)
     if known is None or known.break_id != at_hand.mismatch.break_id:
-        raise Refused(f"there is no decision {decision_id} about this break; {_how_to_see(at_hand)}")
+        raise Refused(
+            f"there is no decision {decision_id} about this break", RefusalKind.NOT_FOUND, hint=Hint.SEE_DECISIONS
+        )
     return known
 
 
@@ -277,18 +282,6 @@ def _no_longer_fits(at_hand: BreakAtHand, known: Decision) -> str:
     if now == before:
         what = f"its evidence has changed since {known.actor} accepted it"
     return f"{what}: that acceptance no longer fits. Look at the break, and accept it as it is now"
-
-
-def _how_to_see(at_hand: BreakAtHand) -> str:
-    return f"`rentmatch exceptions show {at_hand.mismatch.break_id}` shows its decisions"
-
-
-def _how_to_approve(at_hand: BreakAtHand) -> str:
-    return f"Approve it with `rentmatch exceptions approve {at_hand.mismatch.break_id}`"
-
-
-def _withdrawal(at_hand: BreakAtHand, decision_id: str) -> str:
-    return f"`rentmatch exceptions withdraw {at_hand.mismatch.break_id} --decision {decision_id}`"
 
 
 def _decided(
@@ -304,11 +297,11 @@ def _decided(
     refers_to: str | None = None,
 ) -> BreakDecided:
     return BreakDecided(
-        event_id=new_id(),
+        event_id=author.record_id,
         # After all that is decided already, even where clocks differ or stand still: the latest decision holds, and a
         # withdrawal takes back only what is before it.
         occurred_at=after_all(at_hand.now, (one.occurred_at for one in at_hand.decisions.values())),
-        decision_id=new_id(),
+        decision_id=author.record_id,
         key_kind=at_hand.key_kind,
         key=at_hand.key,
         break_id=at_hand.mismatch.break_id,
@@ -322,11 +315,6 @@ def _decided(
         until=until,
         refers_to=refers_to,
     )
-
-
-def new_id() -> str:
-    """Make an id that nothing else has."""
-    return uuid.uuid4().hex
 
 
 def after_all(now: Micros, instants: Iterable[Micros]) -> Micros:

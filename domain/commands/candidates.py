@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable
 
+from domain.commands.naming import names
+from domain.commands.proposals import PaymentSought, Proposal
 from domain.formatting import amount_text, instant_text, listed
 from domain.payments.breaks import settlement_deadline
 from domain.payments.state import Initiation, PaymentState, outcomes
 from domain.policy import Policy
 from domain.time import DAY
-from ops.breaks.naming import names
-from ops.breaks.source import Json, PaymentSought, Proposal
 
 SHOWN_MAX = 5
 WINDOW = 60 * DAY
@@ -59,24 +59,3 @@ def _proposed(payment_id: str, initiation: Initiation, sought: PaymentSought, po
     if initiation.processor_reference not in (None, sought.processor_reference):
         doubts.append(f"it names reference {initiation.processor_reference}")
     return Proposal("payment", payment_id, tuple(reasons), tuple(doubts))
-
-
-def of_missing_settlements(alerts: Iterable[Json], sought: PaymentSought) -> list[Proposal]:
-    """Give the payments of that amount whose settlement is missing, by their breaks; the latest deadline first."""
-    matching = [
-        alert
-        for alert in alerts
-        if alert["class"] == "settlement_missing"
-        and (alert["expected_minor"], alert["currency"]) == (sought.amount_minor, sought.currency)
-    ]
-    matching.sort(key=lambda alert: (alert["due_at"] or "", alert["key"]), reverse=True)
-    amount = amount_text(sought.amount_minor, sought.currency)
-    return [
-        Proposal(
-            "payment",
-            alert["key"],
-            (f"{amount}, whose settlement is missing since {alert['due_at']}",),
-            ("its processor is not known here; --from-topics also knows that, and payments that are still in time",),
-        )
-        for alert in matching[:SHOWN_MAX]
-    ]

@@ -3,13 +3,13 @@
 from collections.abc import Iterable
 
 from domain.bank_entries.state import Booking
+from domain.commands.naming import names
+from domain.commands.proposals import Proposal
 from domain.formatting import amount_text
 from domain.ids import parts_of_key
 from domain.payouts.state import PayoutState
 from domain.payouts.totals import PayoutTotals, add_up, open_to
 from domain.time import Day, iso_date
-from ops.breaks.naming import names
-from ops.breaks.source import Json, Proposal
 
 SHOWN_MAX = 5
 DAYS_BEFORE, DAYS_AFTER = 5, 45
@@ -33,37 +33,6 @@ def of_payouts(states: Iterable[PayoutState], account_id: str, booking: Booking)
     found = [found for state in states if (found := _proposal(state, account_id, booking)) is not None]
     found.sort(key=lambda each: (len(each[1].doubts), -len(each[1].reasons), each[0], each[1].key))
     return [proposal for _, proposal in found[:SHOWN_MAX]]
-
-
-def of_missing_deposits(alerts: Iterable[Json], entry_alert: Json) -> list[Proposal]:
-    """Give the payouts that fit an entry as its break names them, and those of its amount that are missing.
-
-    Args:
-        alerts: breaks of the class deposit_missing.
-        entry_alert: the break of the entry.
-
-    """
-    amount = amount_text(entry_alert["actual_minor"], entry_alert["currency"])
-    found = {
-        key: Proposal("payout", key, (f"{amount}, on that account and at that time",))
-        for key in entry_alert.get("candidates", ())
-    }
-    matching = [
-        alert
-        for alert in alerts
-        if (alert["expected_minor"], alert["currency"]) == (entry_alert["actual_minor"], entry_alert["currency"])
-    ]
-    for alert in sorted(matching, key=lambda alert: (alert["due_at"] or "", alert["key"]), reverse=True):
-        found.setdefault(
-            alert["key"],
-            Proposal(
-                "payout",
-                alert["key"],
-                (f"{amount}, whose bank entry is missing since {alert['due_at']}",),
-                ("its account and the texts are not known here; --from-topics also knows those",),
-            ),
-        )
-    return list(found.values())[:SHOWN_MAX]
 
 
 def _proposal(state: PayoutState, account_id: str, booking: Booking) -> tuple[int, Proposal] | None:

@@ -4,16 +4,15 @@ What these make are `ReferenceAssigned` and `PaymentReassigned` (contract sectio
 that workers have committed, with what they will change.
 """
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
-from urllib.parse import unquote
 
 import msgspec
 
 from domain.breaks.model import Break
-from domain.currencies import EXPONENTS
+from domain.commands.decisions import after_all
+from domain.commands.refusal import Author, RefusalKind, Refused
 from domain.facts import Allocation, PaymentReassigned, ReferenceAssigned
 from domain.formatting import amount_text, counted, listed
 from domain.ids import parts_of_key
@@ -25,11 +24,8 @@ from domain.records import AllocationView
 from domain.references import view as reference
 from domain.references.view import ReferenceState
 from domain.time import Micros
-from ops.breaks.decisions import Author, Refused, after_all, new_id
 
 S = TypeVar("S", bound=msgspec.Struct)
-
-_AMOUNT = re.compile(r"([0-9]+)(?:\.([0-9]+))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,42 +36,6 @@ class Target:
     installment_id: str | None
     amount_minor: int | None
     """None: the rest."""
-
-
-def target_of(text: str, currency: str) -> Target:
-    """Parse `OBLIGATION`, `OBLIGATION/INSTALLMENT`, either followed by `=AMOUNT` in the currency's units (`500.00`).
-
-    Ids with `/`, `=` or `%` are percent-encoded (`%2F`, `%3D`, `%25`).
-
-    Raises:
-        Refused: the text is something else.
-
-    """
-    place, equals, amount = text.partition("=")
-    obligation_id, slash, installment_id = place.partition("/")
-    if not obligation_id or (slash and not installment_id):
-        raise Refused(f"--to {text!r} is not OBLIGATION[/INSTALLMENT][=AMOUNT], as in O-17 or O-17/first=500.00")
-    return Target(
-        unquote(obligation_id), unquote(installment_id) or None, minor_of(amount, currency) if equals else None
-    )
-
-
-def minor_of(text: str, currency: str) -> int:
-    """Read an amount above 0 as people write it, with at most the currency's decimals: `500`, `500.00`.
-
-    Raises:
-        Refused: it is not such an amount.
-
-    """
-    digits = EXPONENTS[currency]
-    match = _AMOUNT.fullmatch(text)
-    if match is None or len(match[2] or "") > digits:
-        decimals = f"at most {counted(digits, 'decimal')}" if digits else "no decimals"
-        raise Refused(f"{text!r} is not an amount in {currency}: digits and {decimals}, without separators")
-    minor = int(match[1] + (match[2] or "").ljust(digits, "0"))
-    if not minor:
-        raise Refused("an amount has to be above 0")
-    return minor
 
 
 def give_reference(
@@ -97,10 +57,10 @@ def give_reference(
     assigned = None if state is None else state.assigned
     if assigned is not None and assigned.payment_id == payment_id:
         who = "somebody" if assigned.actor is None else assigned.actor
-        raise Refused(f"{who} has given reference {key} to payment {payment_id} already")
+        raise Refused(f"{who} has given reference {key} to payment {payment_id} already", RefusalKind.CHANGED)
     processor, processor_reference = parts_of_key(key)
     return ReferenceAssigned(
-        event_id=new_id(),
+        event_id=author.record_id,
         occurred_at=after_all(now, () if assigned is None else (assigned.occurred_at,)),
         payment_id=payment_id,
         processor=processor,
@@ -144,12 +104,12 @@ def forecast_of_reference(
     return said + changes_of_breaks(old.breaks, new.breaks)
 
 
-def move_payment(state: PaymentState, targets: Sequence[str], author: Author, now: Micros) -> PaymentReassigned:
+def move_payment(state: PaymentState, targets: Sequence[Target], author: Author, now: Micros) -> PaymentReassigned:
     """Give a payment's money to other obligations.
 
     Args:
         state: the payment.
-        targets: where it goes, as `target_of` reads it; at most one without an amount, which takes the rest.
+        targets: where it goes, in that order; at most one without an amount, which takes the rest.
         author: who decides.
         now: the instant of the decision.
 
@@ -160,13 +120,12 @@ def move_payment(state: PaymentState, targets: Sequence[str], author: Author, no
     initiation = state.initiation
     if initiation is None:
         raise Refused(f"payment {state.payment_id} is not initiated, so there is no amount to move yet")
-    parsed = [target_of(text, initiation.currency) for text in targets]
-    allocations = _allocations(parsed, initiation.amount_minor, initiation.currency)
+    allocations = _allocations(targets, initiation.amount_minor, initiation.currency)
     # To reassign what is in force confirms an initiation (property_mismatch); after that, it changes nothing.
     if state.assignments and state.assignments[max(state.assignments)].allocations == allocations:
-        raise Refused(f"payment {state.payment_id} is assigned so already")
+        raise Refused(f"payment {state.payment_id} is assigned so already", RefusalKind.CHANGED)
     return PaymentReassigned(
-        event_id=new_id(),
+        event_id=author.record_id,
         occurred_at=now,
         payment_id=state.payment_id,
         assignment_version=max(state.assignments, default=0) + 1,
@@ -182,7 +141,7 @@ def _allocations(targets: Sequence[Target], amount_minor: int, currency: str) ->
         raise Refused("an obligation, or an installment of it, is named twice")
     open_ended = [target for target in targets if target.amount_minor is None]
     if len(open_ended) > 1:
-        raise Refused("at most one --to may be without an amount: it takes the rest")
+        raise Refused("at most one may be without an amount: it takes the rest")
     given = sum(target.amount_minor or 0 for target in targets)
     rest = amount_minor - given
     if (rest < 1) if open_ended else rest:
