@@ -102,10 +102,14 @@ def add_worker_pages(app: Any, metrics: Metrics) -> None:
     def vitals() -> Vitals:
         return vitals_of(app.worker, app.tables.recovery)
 
+    def details() -> dict[str, Any]:
+        partitions = 0 if app.worker is None else len(app.worker.engine.expected)
+        return {"caught_up_to_micros": vitals().caught_up_to, "partitions": partitions}
+
     add_pages(
         app.web.web_app,
         live=lambda: live(vitals()),
         ready=lambda: ready(vitals()),
         families=lambda: metrics.families(tallies_of(app.worker), machinery_of(app.worker, app.tables.recovery)),
-        details=lambda: {"caught_up_to_micros": vitals().caught_up_to},
+        details=details,
     )

@@ -63,6 +63,8 @@ class KeySnapshot(NamedTuple):
 
     state: PaymentState | ObligationState | ReferenceState | PayoutState | BankEntryState
     """The caller owns it."""
+    packed: bytes
+    """The value of the key in the changelog, as `tables.packing.Unpacker` reads it."""
     published: Published
     partition: int
     watermark: Micros
@@ -182,7 +184,7 @@ class CommittedReader:
         if packed is None:
             return None
         state, published = unpack(packed)
-        return render(KeySnapshot(state, published, partition, watermark, self._policy, self._engine.clock()))
+        return render(KeySnapshot(state, packed, published, partition, watermark, self._policy, self._engine.clock()))
 
     def close(self) -> None:
         """Wait until no thread reads the store any more."""

@@ -82,6 +82,21 @@ class Live(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     facts: Annotated[int, Meta(ge=0, description="the number of facts in the state of the key")]
 
 
+class StateJson(msgspec.Struct, frozen=True):
+    """The committed state of a key, for programs of the same version of rentmatch."""
+
+    type: Literal["State"]
+    key_kind: KeyKind
+    key: str
+    packed: Annotated[
+        str,
+        Meta(
+            description="base64 of the key's value in the changelog: its facts, and what was last published of it. "
+            "Its form belongs to no contract and changes with the version; tables/packing.py reads it"
+        ),
+    ]
+
+
 class TimelineEntryJson(msgspec.Struct, frozen=True):
     """An event of a key's timeline."""
 

@@ -17,7 +17,7 @@ from domain.records import (
     PayoutReconciliation,
     ReferenceReconciliation,
 )
-from gateway.rest.answers import ExplanationJson, LiveAnswer, OpenApi, ResultPage, encode, live_answer
+from gateway.rest.answers import ExplanationJson, LiveAnswer, OpenApi, ResultPage, StateJson, encode, live_answer
 from gateway.rest.errors import ApiError
 from gateway.rest.live_queries import LiveQueries
 from gateway.rest.live_state import LiveState
@@ -275,6 +275,14 @@ class ReconciliationApi:
         if kind is None:
             raise ApiError("no_owner", f"workers of this version have no keys of the kind {alert.key_kind}")
         return live_answer(await self._owners.explanation(request, kind, alert.key, break_id))
+
+    @OPERATIONS.get("/v1/states/{key_kind}/{key}", "state")
+    async def get_state(self, request: web.Request, key_kind: KeyKind, key: Key) -> LiveAnswer[StateJson] | None:
+        """The committed state of a key, live: all its facts, and what was last published of it.
+
+        For programs of the same version, such as the gateway, which says with it what a decision would change.
+        """
+        return live_answer(await self._owners.state(request, key_kind, key))
 
     @OPERATIONS.get("/v1/late-alerts", "late_alerts")
     async def list_late_alerts(

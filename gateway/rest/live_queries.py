@@ -37,6 +37,10 @@ class LiveQueries:
             request, kind, key, lambda reader: self._state.record(reader, kind, key), {"live": "true"}
         )
 
+    async def state(self, request: web.Request, kind: KeyKind, key: str) -> bytes | None:
+        """The committed state of a key."""
+        return await self._query(request, kind, key, lambda reader: self._state.state(reader, kind, key), {})
+
     async def explanation(self, request: web.Request, kind: KeyKind, key: str, break_id: str) -> bytes | None:
         """The explanation of an open break of a key."""
         return await self._query(

@@ -1,5 +1,6 @@
 """The committed state of this worker's keys as JSON, and the owners of all other keys: what `live=true` reads."""
 
+import base64
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -62,6 +63,21 @@ class LiveState:
         def render(found: KeySnapshot) -> bytes | None:
             record = found.reconciliation()
             return None if record is None else _answer(output_to_json(record), found, worker)
+
+        return await reader.read(kind, key, render)
+
+    async def state(self, reader: CommittedReader, kind: KeyKind, key: str) -> bytes | None:
+        """The JSON of a key's committed state with `live`; None if nothing is known of the key.
+
+        Raises:
+            NotOwned: this worker does not own the key, or lost it meanwhile.
+
+        """
+        worker = self._worker.worker_name()
+
+        def render(found: KeySnapshot) -> bytes:
+            packed = base64.b64encode(found.packed).decode("ascii")
+            return _answer({"type": "State", "key_kind": kind, "key": key, "packed": packed}, found, worker)
 
         return await reader.read(kind, key, render)
 

@@ -6,7 +6,7 @@ from typing import Any, Union, get_args, get_origin
 
 import msgspec
 
-from gateway.rest.answers import ExplanationJson, Live, LiveAnswer, OpenApi, ResultPage
+from gateway.rest.answers import ExplanationJson, Live, LiveAnswer, OpenApi, ResultPage, StateJson
 from gateway.rest.errors import CODES, HEADERS_OF, ErrorBody
 from gateway.rest.operations import Json, Operation
 from read_model.documents import RECORD_OF
@@ -19,6 +19,7 @@ _LIVE_NAMES = {
     "ReferenceReconciliation": "Reference",
     "PayoutReconciliation": "Payout",
     "ExplanationJson": "Explanation",
+    "StateJson": "State",
 }
 """The schemas of records with `live`, by that of the record."""
 _REFERENCE = "#/components/schemas/{name}"
@@ -53,7 +54,7 @@ def describe(operations: Iterable[Operation], version: str) -> OpenApi:
 
 def _schemas() -> dict[str, Json]:
     _, schemas = msgspec.json.schema_components(
-        [AgeingRow, ErrorBody, ExplanationJson, Live, OpenApi], ref_template=_REFERENCE
+        [AgeingRow, ErrorBody, ExplanationJson, Live, OpenApi, StateJson], ref_template=_REFERENCE
     )
     for name, schema in output_schemas(RECORD_OF.values()).items():
         if "currency" in schema["properties"]:
@@ -66,8 +67,9 @@ def _schemas() -> dict[str, Json]:
         schema = schemas[record]
         live = {"live": {"$ref": _REFERENCE.format(name="Live")}}
         schemas[name] = schema | {"properties": schema["properties"] | live}
-    del schemas["ExplanationJson"]
-    schemas["Explanation"]["required"].append("live")
+    for made in (ExplanationJson, StateJson):
+        del schemas[made.__name__]
+        schemas[_LIVE_NAMES[made.__name__]]["required"].append("live")
     return schemas
 
 
