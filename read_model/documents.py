@@ -16,6 +16,7 @@ from typing import Any, Literal, NamedTuple, TypeVar, assert_never, get_args, ge
 
 import msgspec
 
+from domain.ids import two_part_key
 from domain.records import (
     BreakLifecycle,
     LatePaymentAlert,
@@ -26,6 +27,7 @@ from domain.records import (
     PayoutReconciliation,
     ReferenceReconciliation,
 )
+from domain.time import FAR_FUTURE
 from read_model.mongo import Document, Index
 from streams import topics
 from streams.topics import Topic
@@ -80,12 +82,20 @@ POISONED = "poisoned"
 REBUILDS = "rebuilds"
 """The collection of the rebuild's lease."""
 
+_PRESSING = (("priority", 1), ("opened_at", 1), ("break_id", 1))
 INDEXES: dict[DocumentKind, tuple[Index, ...]] = {
-    "payments": (Index("by_obligation", (("obligation_ids", 1),)),),
+    "payments": (
+        Index("latest_of_obligation", (("obligation_ids", 1), ("rests_on", -1), ("payment_id", -1))),
+        Index("latest", (("rests_on", -1), ("payment_id", -1))),
+        Index("by_property", (("property_ids", 1), ("rests_on", -1), ("payment_id", -1))),
+        Index("by_tenant", (("tenant_ids", 1), ("rests_on", -1), ("payment_id", -1))),
+        Index("by_status", (("status", 1), ("rests_on", -1), ("payment_id", -1))),
+    ),
     "obligations": (
         Index("by_id", (("obligation_id", 1),)),
         Index("by_tenant", (("tenant_id", 1), ("obligation_id", 1))),
         Index("by_property", (("property_id", 1), ("obligation_id", 1))),
+        Index("by_lease", (("lease_id", 1), ("obligation_id", 1))),
         Index("by_period", (("period", 1), ("obligation_id", 1))),
         Index("by_status", (("status", 1), ("obligation_id", 1))),
     ),
@@ -94,6 +104,7 @@ INDEXES: dict[DocumentKind, tuple[Index, ...]] = {
         Index("by_status", (("status", 1), ("reference_key", 1))),
         Index("by_processor", (("processor", 1), ("reference_key", 1))),
         Index("by_payment", (("payment_id", 1), ("reference_key", 1))),
+        Index("by_property", (("property_ids", 1), ("reference_key", 1))),
     ),
     "payouts": (
         Index("by_key", (("payout_key", 1),)),
@@ -101,21 +112,26 @@ INDEXES: dict[DocumentKind, tuple[Index, ...]] = {
         Index("by_processor", (("processor", 1), ("payout_key", 1))),
         Index("by_currency", (("currency", 1), ("payout_key", 1))),
         Index("by_account", (("entries.account_id", 1), ("payout_key", 1))),
+        Index("by_entry", (("entry_keys", 1),)),
     ),
     "breaks": (
-        Index("open_by_priority", (("open", 1), ("priority", 1), ("opened_at", 1), ("break_id", 1))),
-        Index("by_priority", (("priority", 1), ("opened_at", 1), ("break_id", 1))),
-        Index("by_class", (("class", 1), ("open", 1), ("priority", 1), ("opened_at", 1), ("break_id", 1))),
+        Index("open_by_priority", (("open", 1), *_PRESSING)),
+        Index("open_by_due", (("open", 1), ("due_order", 1), ("break_id", 1))),
+        Index("open_by_age", (("open", 1), ("opened_at", 1), ("break_id", 1))),
+        Index("open_by_amount", (("open", 1), ("gross_drift_minor", -1), ("break_id", 1))),
+        Index("by_priority", _PRESSING),
+        Index("by_class", (("class", 1), ("open", 1), *_PRESSING)),
+        Index("by_property", (("property_ids", 1), ("open", 1), *_PRESSING)),
+        Index("by_tenant", (("tenant_ids", 1), ("open", 1), *_PRESSING)),
         Index("by_key", (("key", 1), ("key_kind", 1))),
-        Index("by_lifecycle", (("lifecycle", 1), ("priority", 1), ("opened_at", 1), ("break_id", 1))),
-        Index("by_decision", (("decision.state", 1), ("open", 1), ("priority", 1), ("opened_at", 1), ("break_id", 1))),
-        Index(
-            "by_assignee", (("decision.assignee", 1), ("open", 1), ("priority", 1), ("opened_at", 1), ("break_id", 1))
-        ),
+        Index("by_lifecycle", (("lifecycle", 1), *_PRESSING)),
+        Index("by_decision", (("decision.state", 1), ("open", 1), *_PRESSING)),
+        Index("by_assignee", (("decision.assignee", 1), ("open", 1), *_PRESSING)),
     ),
     "alerts": (
         Index("live_by_due_date", (("live", 1), ("due_date", 1), ("alert_id", 1))),
         Index("by_due_date", (("due_date", 1), ("alert_id", 1))),
+        Index("by_obligation", (("obligation_id", 1), ("live", 1))),
         Index("by_tenant", (("tenant_id", 1), ("due_date", 1), ("alert_id", 1))),
         Index("by_property", (("property_id", 1), ("due_date", 1), ("alert_id", 1))),
     ),
@@ -152,14 +168,19 @@ def document_of(record: Output) -> Document:
             initiated = () if record.initiated is None else (record.initiated.obligation_id,)
             allocated = (allocation.obligation_id for allocation in record.allocations)
             document["obligation_ids"] = sorted({*initiated, *allocated, *record.posted.by_obligation})
+            started = record.initiated
+            document["size_minor"] = record.settled.gross_minor if started is None else started.amount_minor
         case MismatchAlert():
             document["open"] = record.lifecycle not in _ENDED
+            document["due_order"] = FAR_FUTURE if record.due_at is None else record.due_at
+            document["gross_drift_minor"] = abs(record.drift_minor)
         case LatePaymentAlert():
             document["live"] = record.ended_at is None
         case ReferenceReconciliation():
             document["reference_key"] = record.reference_key
         case PayoutReconciliation():
             document["payout_key"] = record.payout_key
+            document["entry_keys"] = sorted(two_part_key(one.account_id, one.entry_id) for one in record.entries)
         case ObligationReconciliation():
             pass
         case _:

@@ -18,7 +18,7 @@ from bson import Int64
 from bson import encode as bson_encode
 from bson.raw_bson import RawBSONDocument
 from motor.motor_asyncio import AsyncIOMotorClient
-from pymongo import AsyncMongoClient, IndexModel, InsertOne, ReadPreference, ReplaceOne
+from pymongo import AsyncMongoClient, IndexModel, InsertOne, ReadPreference, ReplaceOne, UpdateOne
 from pymongo.errors import (
     BulkWriteError,
     ConfigurationError,
@@ -37,7 +37,7 @@ from streams.settings import Settings
 Document = dict[str, Any]
 Sort = Sequence[tuple[str, int]]
 """Fields and directions: 1 ascending, -1 descending."""
-_Operation = ReplaceOne[Any] | InsertOne[Any]
+_Operation = ReplaceOne[Any] | InsertOne[Any] | UpdateOne
 
 Driver = Literal["motor", "pymongo"]
 _CLIENTS: Mapping[Driver, Any] = {"motor": AsyncIOMotorClient, "pymongo": AsyncMongoClient}
@@ -206,6 +206,16 @@ class Mongo:
         found = await self.find(collection, {"_id": key}, limit=1)
         return found[0] if found else None
 
+    async def count(self, collection: str, where: Document, *, limit: int) -> int:
+        """How many documents match; counting stops at the limit.
+
+        Raises:
+            MongoUnavailable: as `find`, or a rebuild replaced the collection meanwhile; retry.
+
+        """
+        with _translated_errors():
+            return int(await self._reading[collection].count_documents(where, limit=limit))
+
     async def collections(self) -> set[str]:
         """The names of all collections.
 
@@ -285,6 +295,20 @@ class Mongo:
         with _translated_errors():
             done = await self._writing[collection].update_one(where, {"$set": sized(fields)})
             return bool(done.matched_count)
+
+    async def update_each(self, collection: str, updates: Sequence[tuple[Document, Document]]) -> int:
+        """For each filter, which names an `_id`, set fields of the document that matches. How many matched.
+
+        Raises:
+            MongoUnavailable: some documents may not be updated; retry all.
+
+        """
+        result = WriteResult()
+        operations = {at: UpdateOne(where, {"$set": sized(fields)}) for at, (where, fields) in enumerate(updates)}
+        await self._bulk(collection, operations, result)
+        for refused in result.refused:
+            raise MongoUnavailable(f"{collection} refuses an update: {refused.reason}")
+        return result.written
 
     async def delete(self, collection: str, where: Document) -> None:
         """Delete the documents that match.

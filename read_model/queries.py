@@ -25,8 +25,11 @@ from domain.records import (
     ReferenceReconciliation,
     ReferenceStatus,
 )
-from read_model.documents import KIND_OF, STANDING, R, history_of, record_of
+from read_model.documents import KIND_OF, R, history_of, record_of
+from read_model.finding import ReadModelUnavailable, find_standing
 from read_model.mongo import Document, Mongo, MongoUnavailable, Sort
+from read_model.scope import Scope
+from read_model.scoped import ScopedReadModel
 
 KEYS_PER_QUERY = 1_000
 """Ids in one `$in`: an id has up to 512 bytes, and a query must stay below 16 MiB."""
@@ -154,10 +157,6 @@ class AgeingRow(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     ]
 
 
-class ReadModelUnavailable(Exception):
-    """MongoDB did not answer in time. Retry."""
-
-
 def break_cursor(alert: MismatchAlert) -> str:
     """The cursor of a break in `list_breaks`."""
     return f"{alert.priority}.{alert.opened_at}.{alert.break_id}"
@@ -176,6 +175,10 @@ class ReadModel:
 
     def __init__(self, mongo: Mongo) -> None:
         self._mongo = mongo
+
+    def scoped(self, scope: Scope) -> ScopedReadModel:
+        """The read model as a reader with this scope sees it."""
+        return ScopedReadModel(self._mongo, scope)
 
     async def close(self) -> None:
         """Close the connections to MongoDB."""
@@ -344,10 +347,7 @@ class ReadModel:
         limit: int | None = None,
         fields: Sequence[str] | None = None,
     ) -> list[Document]:
-        try:
-            return await self._mongo.find(collection, where | STANDING, sort=sort, limit=limit, fields=fields)
-        except MongoUnavailable as error:
-            raise ReadModelUnavailable(str(error)) from error
+        return await find_standing(self._mongo, collection, where, sort=sort, limit=limit, fields=fields)
 
 
 def _where(only: msgspec.Struct) -> Document:

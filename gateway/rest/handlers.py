@@ -25,6 +25,7 @@ from gateway.rest.openapi import describe
 from gateway.rest.operations import Operation, OperationTable
 from gateway.rest.request_limits import json_response
 from read_model.documents import R
+from read_model.finding import ReadModelUnavailable
 from read_model.queries import (
     KEY_KINDS,
     AgeingRow,
@@ -38,7 +39,6 @@ from read_model.queries import (
     ObligationQuery,
     PayoutQuery,
     ReadModel,
-    ReadModelUnavailable,
     ReferenceQuery,
     VersionCursor,
     break_cursor,

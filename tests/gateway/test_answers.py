@@ -23,7 +23,7 @@ from gateway.rest.answers import ResultPage
 from gateway.rest.errors import CODES
 from gateway.rest.handlers import OPERATIONS, ReconciliationApi
 from gateway.rest.openapi import describe
-from read_model.queries import ReadModelUnavailable
+from read_model.finding import ReadModelUnavailable
 from streams import topics
 from streams.codec.json_form import output_to_json
 from streams.settings import Settings

@@ -46,6 +46,8 @@ MAPS = frozenset({"by_obligation", "paid", "pending"})
 """The contract's maps."""
 PLACE = frozenset({"partition", "offset"})
 """What a current document has of the place of its record."""
+FOR_QUERIES = frozenset({"due_order", "entry_keys", "gross_drift_minor", "size_minor"})
+"""What a document has besides its record, for filters and orders."""
 
 
 def key_of(kind: str, row: Mapping[str, Any]) -> str:
@@ -93,7 +95,7 @@ def _arrived(driver: Driver) -> Iterable[ReceivedRecord]:
 
 def row_of(document: Document) -> Row:
     """Convert a document to the contract's record: pairs become maps, and fields for queries are dropped."""
-    extra = {"_id", "open", "live", "obligation_ids", "reference_key", "payout_key", *PLACE}
+    extra = {"_id", "open", "live", "obligation_ids", "reference_key", "payout_key", *PLACE, *FOR_QUERIES}
     return {name: _plain(name, value) for name, value in document.items() if name not in extra}
 
 

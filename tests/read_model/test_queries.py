@@ -14,6 +14,7 @@ import pytest
 
 import read_model.queries
 from domain.records import MismatchAlert, Output, PaymentReconciliation
+from read_model.finding import ReadModelUnavailable
 from read_model.mongo import Driver, Mongo
 from read_model.queries import (
     QUERY_TIMEOUT_S,
@@ -21,7 +22,6 @@ from read_model.queries import (
     LateAlertQuery,
     ObligationQuery,
     ReadModel,
-    ReadModelUnavailable,
     ReferenceQuery,
     break_cursor,
     late_alert_cursor,
