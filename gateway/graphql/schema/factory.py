@@ -1,0 +1,39 @@
+"""The schema of the process. Strawberry's types belong to one schema, so there is one a process."""
+
+from functools import cache
+from typing import Any
+
+import strawberry
+from strawberry.schema.config import StrawberryConfig
+from strawberry.schema.name_converter import NameConverter
+
+from gateway.graphql.schema.mutation import Mutation
+from gateway.graphql.schema.query import Query
+from gateway.graphql.schema.scalars import SCALARS
+from gateway.graphql.schema.subscription import Subscription
+
+
+_HEADING = "# The GraphQL schema of the gateway. `python -m gateway.graphql` prints it."
+
+
+class _Names(NameConverter):
+    """A counted connection of payments is a PaymentConnection, as an uncounted one would be."""
+
+    def from_generic(self, *args: Any, **kwargs: Any) -> str:
+        return super().from_generic(*args, **kwargs).replace("Counted", "")
+
+
+@cache
+def gateway_schema() -> strawberry.Schema:
+    """Give the schema."""
+    return strawberry.Schema(
+        query=Query,
+        mutation=Mutation,
+        subscription=Subscription,
+        config=StrawberryConfig(scalar_map=SCALARS, name_converter=_Names(), disable_field_suggestions=True),
+    )
+
+
+def schema_text() -> str:
+    """Give the schema in GraphQL's language, as docs/schema.graphql has it."""
+    return f"{_HEADING}\n\n{gateway_schema().as_str()}\n"
