@@ -37,6 +37,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LINES_MAX = 500
 FORMATS_OF_TEXT = frozenset(
     {".py", ".md", ".toml", ".lock", ".avsc", ".json", ".jsonl", ".yml", ".yaml", ".txt", ".sh", ""}
+    | {".css", ".graphql", ".html", ".ts", ".tsx"}
 )
 
 INDEX_OPTIONS = re.compile(r"^\s*--?(?:index-url|extra-index-url|find-links|trusted-host|i|f)\b", re.MULTILINE)
@@ -58,7 +59,9 @@ def our_files() -> list[Path]:
 
 
 FILES = our_files()
-TEXTS = {path.relative_to(ROOT): path.read_text(encoding="utf-8") for path in FILES if path.suffix != ".so"}
+TEXTS = {
+    path.relative_to(ROOT): path.read_text(encoding="utf-8") for path in FILES if path.suffix not in {".png", ".so"}
+}
 SOURCES = {path.relative_to(ROOT): path for path in FILES if path.suffix == ".py"}
 
 

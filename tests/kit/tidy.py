@@ -21,6 +21,7 @@ ROOMS = frozenset(
         "ops",
         "read_model",
         "schemas",
+        "setup",
         "simulator",
         "sinks",
         "streams",
@@ -34,6 +35,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     # A room may always import itself. A dotted name allows that module alone.
     "domain": frozenset(),
     "schemas": frozenset(),
+    "setup": frozenset(),
     "streams": frozenset({"domain", "schemas"}),
     # Pure mappings: what is read and sent is the business of ops.
     "connectors": frozenset({"domain", "streams"}),
@@ -95,6 +97,22 @@ READ_AS_FOLDER = {
     "tests/ops/explanations": "tests/ops/test_exceptions.py",
 }
 """Folders whose files are read without being named, and the file that reads them."""
+
+READ_BY_ENDING = {
+    ("console/src", ".graphql"): "console/codegen.ts",
+    ("console/src", ".test.ts"): "console/vite.config.ts",
+    ("console/src", ".test.tsx"): "console/vite.config.ts",
+}
+"""Files of the console that are found by their ending, and the file that finds them."""
+
+READ_BY_TOOLS = {
+    "setup.py": "setuptools",
+    "console/.npmrc": "npm",
+    "console/package.json": "npm",
+    "console/tsconfig.json": "tsc and Vite",
+    "console/biome.json": "Biome",
+}
+"""Files that a tool reads under a name of its own, and the tool."""
 
 # Put together from parts, so that this file does not find itself.
 HOME_PATHS = re.compile(r"(?<![\w.:/*$}-])/(?:" + "|".join(("work", "root", "home", "Users")) + r")/")
@@ -262,7 +280,8 @@ def unused_modules(trees: Mapping[Path, ast.Module], texts: Mapping[Path, str]) 
                 importers.setdefault(name, set()).add(path)
     for path in trees:
         is_of_tests = room_of(path) == "tests"
-        if path.name == "__init__.py" or (is_of_tests and path.name.startswith(("test_", "conftest"))):
+        is_test = is_of_tests and path.name.startswith(("test_", "conftest"))
+        if is_test or path.name == "__init__.py" or path.as_posix() in READ_BY_TOOLS:
             continue
         module = module_of(path).removesuffix(".__main__")
         pattern = re.compile(rf"(?<![\w.]){re.escape(module)}(?![\w.])")
@@ -279,6 +298,11 @@ def unused_modules(trees: Mapping[Path, ast.Module], texts: Mapping[Path, str]) 
 def unused_data(paths: Iterable[Path], texts: Mapping[Path, str]) -> Iterator[Path]:
     """Files that are no Python, and whose name no other file gives; READ_AS_FOLDER lists those read by folder."""
     for path in paths:
+        name = path.as_posix()
+        if name in READ_BY_TOOLS:
+            continue
+        if any(name.startswith(f"{folder}/") and name.endswith(ending) for folder, ending in READ_BY_ENDING):
+            continue
         reader = READ_AS_FOLDER.get(path.parent.as_posix())
         if reader and path.parent.name in texts[Path(reader)]:
             continue

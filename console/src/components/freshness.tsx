@@ -1,0 +1,37 @@
+import { freshness, stream } from "../client/changes.ts";
+import { useStore } from "../client/store.ts";
+import { durationText, instantText } from "./instant.tsx";
+
+/** Up to when every input has been read: what the page shows is as of then. */
+export function Freshness() {
+  const known = useStore(freshness);
+  const state = useStore(stream);
+  if (!known) return null;
+  const { caughtUpTo, lag, asOf } = known;
+  const behind = caughtUpTo ? Date.parse(asOf) - Date.parse(caughtUpTo) : null;
+  const late = behind === null || behind > 5 * 60_000 || lag > 10_000;
+  const title = [
+    caughtUpTo
+      ? `Every input has been read up to ${caughtUpTo}.`
+      : "It is not known how far the inputs have been read.",
+    lag > 0 ? `${lag.toLocaleString("en-US")} records are not on these pages yet.` : "These pages have all records.",
+    state === "live" ? "Changes are shown as they come." : "Changes are not coming in at the moment.",
+  ].join(" ");
+  return (
+    <p className={late ? "freshness freshness-late" : "freshness"} title={title}>
+      <span className={state === "live" ? "dot dot-live" : "dot"} aria-hidden="true" />
+      <span className="freshness-words">
+        {caughtUpTo ? (
+          <>
+            Caught up to <time dateTime={caughtUpTo}>{instantText(caughtUpTo)}</time>
+            {late && behind !== null && <> ({durationText(behind)} behind)</>}
+          </>
+        ) : (
+          "Caught-up time not known"
+        )}
+        {lag > 0 && <>, {lag.toLocaleString("en-US")} to come</>}
+      </span>
+      <span className="hidden-text">{title}</span>
+    </p>
+  );
+}

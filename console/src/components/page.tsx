@@ -1,0 +1,60 @@
+import { type ReactNode, useEffect, useRef } from "react";
+
+/** A page: its title is the document's too, and takes the focus when the page is opened, so that readers hear it. */
+export function Page({
+  title,
+  summary,
+  actions,
+  fill,
+  children,
+}: {
+  title: string;
+  summary?: ReactNode;
+  actions?: ReactNode;
+  /** The page is as high as the window, and a table in it scrolls. */
+  fill?: boolean;
+  children: ReactNode;
+}) {
+  const heading = useRef<HTMLHeadingElement>(null);
+  useEffect(() => {
+    document.title = `${title} \u00b7 rentmatch`;
+  }, [title]);
+  return (
+    <main id="main" className={fill ? "page page-fill" : "page"} tabIndex={-1}>
+      <header className="page-head">
+        <div className="page-titles">
+          <h1 ref={heading}>{title}</h1>
+          {summary && <div className="page-summary muted">{summary}</div>}
+        </div>
+        {actions && <div className="page-actions">{actions}</div>}
+      </header>
+      {children}
+    </main>
+  );
+}
+
+/** A part of a page with a heading. */
+export function Section({
+  title,
+  note,
+  actions,
+  children,
+  className,
+}: {
+  title: string;
+  note?: ReactNode;
+  actions?: ReactNode;
+  children: ReactNode;
+  className?: string;
+}) {
+  return (
+    <section className={className ? `section ${className}` : "section"} aria-label={title}>
+      <header className="section-head">
+        <h2>{title}</h2>
+        {note && <div className="muted section-note">{note}</div>}
+        {actions && <div className="page-actions">{actions}</div>}
+      </header>
+      {children}
+    </section>
+  );
+}

@@ -1,0 +1,1 @@
+export { NotBuilt as Late } from "../../app/fallbacks.tsx";

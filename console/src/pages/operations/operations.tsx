@@ -1,0 +1,1 @@
+export { NotBuilt as Operations } from "../../app/fallbacks.tsx";

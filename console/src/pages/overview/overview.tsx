@@ -1,0 +1,1 @@
+export { NotBuilt as Overview } from "../../app/fallbacks.tsx";

@@ -1,0 +1,1 @@
+export { NotBuilt as Payments } from "../../app/fallbacks.tsx";

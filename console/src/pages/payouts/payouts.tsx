@@ -1,0 +1,1 @@
+export { NotBuilt as Payouts } from "../../app/fallbacks.tsx";

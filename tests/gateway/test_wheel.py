@@ -1,0 +1,58 @@
+"""A wheel carries the built console, and is not built without it."""
+
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+FILES = ("pyproject.toml", "setup.py", "README.md", "app.py")
+BUILT = {
+    "index.html": "<!doctype html>",
+    "manifest.json": "{}",
+    "persisted-documents.json": "{}",
+    "assets/index-3f2a.js": "export {}",
+}
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """What decides whether the console is in a wheel, without the packages that do not matter to it."""
+    folder = tmp_path / "tree"
+    (folder / "gateway").mkdir(parents=True)
+    for name in FILES:
+        shutil.copy(ROOT / name, folder / name)
+    text = (folder / "pyproject.toml").read_text(encoding="utf-8")
+    (folder / "pyproject.toml").write_text(
+        "\n".join(line for line in text.splitlines() if not line.startswith("ext-modules")), encoding="utf-8"
+    )
+    shutil.copy(ROOT / "gateway" / "__init__.py", folder / "gateway" / "__init__.py")
+    return folder
+
+
+def build(tree: Path) -> subprocess.CompletedProcess[str]:
+    code = "from setuptools.build_meta import build_wheel; build_wheel('dist')"
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=tree, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def test_a_wheel_has_all_of_the_built_console(tree: Path) -> None:
+    for name, text in BUILT.items():
+        path = tree / "gateway" / "console" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    done = build(tree)
+    assert done.returncode == 0, done.stderr
+    with zipfile.ZipFile(next((tree / "dist").glob("*.whl"))) as wheel:
+        assert set(wheel.namelist()) >= {f"gateway/console/{name}" for name in BUILT}
+
+
+def test_no_wheel_is_built_without_the_console(tree: Path) -> None:
+    done = build(tree)
+    assert done.returncode != 0
+    assert "gateway/console/index.html is missing" in done.stderr
+    assert not list(tree.glob("dist/*.whl"))
