@@ -12,7 +12,6 @@ from gateway.graphql.schema.query import Query
 from gateway.graphql.schema.scalars import SCALARS
 from gateway.graphql.schema.subscription import Subscription
 
-
 _HEADING = "# The GraphQL schema of the gateway. `python -m gateway.graphql` prints it."
 
 
