@@ -31,6 +31,7 @@ class Context:
     changes: ChangesPort
     now: Micros
     """The instant of the request."""
+    may_introspect: bool = False
 
     def require(self, permission: Permission) -> None:
         """Check that the viewer has a permission.

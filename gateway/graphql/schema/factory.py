@@ -4,9 +4,12 @@ from functools import cache
 from typing import Any
 
 import strawberry
+from graphql import GraphQLError
 from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.name_converter import NameConverter
+from strawberry.types import ExecutionContext
 
+from gateway.graphql.checks import Checks
 from gateway.graphql.schema.mutation import Mutation
 from gateway.graphql.schema.query import Query
 from gateway.graphql.schema.scalars import SCALARS
@@ -22,13 +25,19 @@ class _Names(NameConverter):
         return super().from_generic(*args, **kwargs).replace("Counted", "")
 
 
+class _Schema(strawberry.Schema):
+    def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
+        """Log nothing: strawberry would log the text of the document. gateway/graphql/answers.py logs bugs."""
+
+
 @cache
 def gateway_schema() -> strawberry.Schema:
     """Give the schema."""
-    return strawberry.Schema(
+    return _Schema(
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
+        extensions=[Checks],
         config=StrawberryConfig(scalar_map=SCALARS, name_converter=_Names(), disable_field_suggestions=True),
     )
 

@@ -29,6 +29,10 @@ _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
+class NoScalar(ValueError):
+    """A value that is none of its scalar; the message says what is."""
+
+
 def instant(at: Micros | None) -> Instant | None:
     """Give an instant; None for None, and for one outside of the years 1 to 9999, which means "never"."""
     if at is None or not FIRST_DAY <= at // time.DAY <= LAST_DAY:
@@ -43,10 +47,10 @@ def day(number: time.Day | None) -> Day | None:
 
 def _parse_integer(value: object) -> int:
     if not isinstance(value, str) or not _INTEGER.fullmatch(value):
-        raise ValueError('a decimal string is needed, as in "1250"')
+        raise NoScalar('a decimal string is needed, as in "1250"')
     number = int(value)
     if not -_INT64 <= number < _INT64:
-        raise ValueError("it does not fit into 64 bits")
+        raise NoScalar("it does not fit into 64 bits")
     return number
 
 
@@ -54,18 +58,24 @@ def parse_instant(value: object) -> Instant:
     """Read an instant.
 
     Raises:
-        ValueError: it is no RFC 3339 text with an offset.
+        NoScalar: it is no RFC 3339 text with an offset.
 
     """
     if not isinstance(value, str) or not _INSTANT.fullmatch(value):
-        raise ValueError('an instant in RFC 3339 is needed, as in "2026-07-03T12:00:00Z"')
-    return Instant(time.micros_of(datetime.fromisoformat(value)))
+        raise NoScalar('an instant in RFC 3339 is needed, as in "2026-07-03T12:00:00Z"')
+    try:
+        return Instant(time.micros_of(datetime.fromisoformat(value)))
+    except ValueError as error:
+        raise NoScalar(f"it is no instant: {error}") from None
 
 
 def _parse_day(value: object) -> Day:
     if not isinstance(value, str) or not _DAY.fullmatch(value):
-        raise ValueError('a day is needed, as in "2026-07-03"')
-    return Day(date.fromisoformat(value).toordinal() - time.EPOCH_ORDINAL)
+        raise NoScalar('a day is needed, as in "2026-07-03"')
+    try:
+        return Day(date.fromisoformat(value).toordinal() - time.EPOCH_ORDINAL)
+    except ValueError as error:
+        raise NoScalar(f"it is no day: {error}") from None
 
 
 SCALARS: Mapping[object, ScalarDefinition] = {
