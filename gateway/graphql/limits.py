@@ -288,7 +288,7 @@ class _Walk:
         if is_list:
             size = next((each for each in (first, page) if each is not None), ASSUMED)
             return cost + size * (1 + inner)
-        return cost + inner + (1 if _is_resolved(definition) else 0)
+        return cost + inner + (1 if is_resolved(definition) else 0)
 
     def _first(self, node: FieldNode, definition: GraphQLField) -> int | None:
         """Give the `first` of a field; None if it takes none."""
@@ -307,7 +307,7 @@ class _Walk:
         return max(0, min(value, FIRST_MAX)) if isinstance(value, int) else FIRST_MAX
 
 
-def _is_resolved(definition: GraphQLField) -> bool:
+def is_resolved(definition: GraphQLField) -> bool:
     """Whether an object is read for itself; if not, it is a part of the object that has it, as an amount is."""
     found = definition.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
     return isinstance(found, StrawberryField) and found.base_resolver is not None

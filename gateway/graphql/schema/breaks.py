@@ -119,7 +119,7 @@ class Break:
         Null if the break is not open, or if the worker does not answer: then `explanationError` says why.
         """
         found = await info.context.loaders.explanations.load(_address(self.row.alert))
-        return None if found.value is None else explanation_of(found.value)
+        return None if found.value is None else explanation_of(found.value, await self._obligation_id(info))
 
     @field
     async def explanation_error(self, info: Info) -> str | None:
@@ -145,6 +145,15 @@ class Break:
             MismatchAlert, self.id, after=after or None, limit=checked_first(first)
         )
         return connection(page, _version_of)
+
+    async def _obligation_id(self, info: Info) -> str | None:
+        """Give the obligation that it is about, be it through its payment."""
+        obligation_id = _named(self.row.alert, "obligation")
+        payment_id = _named(self.row.alert, "payment")
+        if obligation_id is not None or payment_id is None:
+            return obligation_id
+        payment = await info.context.loaders.payments.load(payment_id)
+        return None if payment is None or payment.initiated is None else payment.initiated.obligation_id
 
 
 def title_of(break_class: str) -> str:

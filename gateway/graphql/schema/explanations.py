@@ -6,7 +6,9 @@ from typing import Any
 import msgspec
 import strawberry
 
+from gateway.graphql.context import Info
 from gateway.graphql.schema.enums import BreakClass, KeyKind
+from gateway.graphql.schema.fields import field
 from gateway.graphql.schema.scalars import Instant, parse_instant
 
 
@@ -73,7 +75,7 @@ class Resolution:
 class Explanation:
     """An open break explained to people, by the worker that holds its key."""
 
-    time_zone: str | None = strawberry.field(description="IANA zone of the property; null where none is known.")
+    obligation_id: strawberry.Private[str | None]
     expected: str
     missing: str
     contract: str
@@ -86,6 +88,11 @@ class Explanation:
     worker: str
     caught_up_to: Instant | None
 
+    @field
+    async def time_zone(self, info: Info) -> str | None:
+        """IANA zone of the property; null where none is known."""
+        return None if self.obligation_id is None else (await info.context.live.time_zone(self.obligation_id)).value
+
 
 @strawberry.type
 class Proposal:
@@ -97,11 +104,17 @@ class Proposal:
     doubts: list[str]
 
 
-def explanation_of(found: Mapping[str, Any]) -> Explanation:
-    """Give the explanation that a worker answered as JSON (`ExplanationJson` of the worker's API, with `live`)."""
+def explanation_of(found: Mapping[str, Any], obligation_id: str | None) -> Explanation:
+    """Give an explanation.
+
+    Args:
+        found: what a worker answered: `ExplanationJson` of its API, with `live`.
+        obligation_id: the obligation whose property's zone the deadlines are in; None if there is none.
+
+    """
     live = found["live"]
     return Explanation(
-        time_zone=found.get("time_zone"),
+        obligation_id=obligation_id,
         expected=found["expected"],
         missing=found["missing"],
         contract=found["contract"],

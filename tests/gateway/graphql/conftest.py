@@ -24,7 +24,6 @@ from gateway.people.viewer import Role, Viewer
 from gateway.workers import Answer, PayoutLineItem
 from read_model.mongo import Mongo
 from read_model.queries import ReadModel
-from read_model.scope import Scope
 from read_model.writer import ReadModelWriter
 from tests.kit.driver import Driver
 from tests.kit.mongo import MongoServer
@@ -78,3 +77,113 @@ class InProcessLive:
             return None
         reader: Any = self._state.reader
         return await reader.read(kind, key, lambda found: found.state)
+
+
+class StillOperations:
+    """Processes that are well and do nothing."""
+
+    async def freshness(self) -> Freshness:
+        return Freshness(caught_up_to=None, lag=0, as_of=Instant(0))
+
+    async def health(self) -> Health:
+        return Health(
+            freshness=await self.freshness(),
+            workers=[],
+            topics=[],
+            feeds=[],
+            read_model=ReadModelHealth(up=True, lag=0),
+            dead_letters=Count(value=0, at_least=False),
+        )
+
+
+class QuietPeople:
+    """Nobody has saved anything."""
+
+    def four_eyes(self) -> Mapping[str, int]:
+        return {"USD": 100_000, "*": 50_000}
+
+    async def saved_views(self, viewer: Viewer) -> list[Any]:
+        return []
+
+    async def api_tokens(self) -> list[Any]:
+        return []
+
+
+class NoProposals:
+    """Commands that nobody gives."""
+
+    async def proposals(self, alert: Any) -> list[Any]:
+        return []
+
+
+class CountedReads:
+    """A scoped read model that counts its calls."""
+
+    def __init__(self, inner: Any, calls: Counter[str]) -> None:
+        self._inner = inner
+        self._calls = calls
+
+    def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
+        found = getattr(self._inner, name)
+
+        async def counted(*arguments: Any, **named: Any) -> Any:
+            self._calls[name] += 1
+            return await found(*arguments, **named)
+
+        return counted
+
+
+@dataclass
+class Gateway:
+    """Asks the schema, as a viewer."""
+
+    month: Driver
+    runner: asyncio.Runner
+    surroundings: Surroundings
+    live: InProcessLive
+    calls: Counter[str] = field(default_factory=Counter)
+
+    def context(self, viewer: Viewer = ANA) -> Context:
+        made = self.surroundings.context(viewer)
+        read: Any = CountedReads(made.read, self.calls)
+        return replace(made, read=read, loaders=Loaders(read, made.live))
+
+    def execute(self, document: str, variables: dict[str, Any] | None = None, viewer: Viewer = ANA) -> ExecutionResult:
+        async def run() -> ExecutionResult:
+            return await gateway_schema().execute(
+                document, variable_values=variables, context_value=self.context(viewer)
+            )
+
+        self.calls.clear()
+        self.live.asked.clear()
+        return self.runner.run(run())
+
+    def data(self, document: str, variables: dict[str, Any] | None = None, viewer: Viewer = ANA) -> dict[str, Any]:
+        """The data of an answer without errors."""
+        result = self.execute(document, variables, viewer)
+        assert result.errors is None, result.errors
+        assert result.data is not None
+        return result.data
+
+
+@pytest.fixture(scope="module")
+def gateway(mongo_server: MongoServer, month: Driver) -> Iterator[Gateway]:
+    """The schema over a month. The clients of MongoDB belong to the runner's loop."""
+    with asyncio.Runner() as runner:
+        mongo = Mongo(mongo_server.url, "graphql", timeout_s=20)
+
+        async def write() -> None:
+            writer = ReadModelWriter(mongo, lambda: 0)
+            await writer.prepare()
+            arrived = list(_arrived(month))
+            for start in range(0, len(arrived), 400):
+                await writer.write(arrived[start : start + 400])
+
+        runner.run(write())
+        live = InProcessLive(month)
+        ports: dict[str, Any] = {
+            "operations": StillOperations(), "commands": NoProposals(), "people": QuietPeople(), "changes": None,
+        }  # fmt: skip
+        now: Micros = month.world.now
+        yield Gateway(month, runner, Surroundings(ReadModel(mongo), live, clock=lambda: now, **ports), live)
+        runner.run(mongo.close())
