@@ -10,8 +10,8 @@ import msgspec
 from aiohttp import web
 from graphql import OperationType
 from strawberry import Schema
+from strawberry.schema.exceptions import CannotGetOperationTypeError
 from strawberry.types import ExecutionResult
-from strawberry.types.execution import PreExecutionError
 
 from gateway.graphql.answers import bug, code_of, described, error_body
 from gateway.graphql.checks import operation_of
@@ -58,7 +58,8 @@ class GraphqlRequest(msgspec.Struct, rename="camel"):
     document_id: str | None = None
     query: str | None = None
     operation_name: str | None = None
-    variables: msgspec.Raw | None = None
+    variables: msgspec.Raw = msgspec.Raw(b"null")
+    """Not decoded yet, since their length has a limit."""
 
 
 class GraphqlView:
@@ -126,9 +127,14 @@ class GraphqlView:
     ) -> ExecutionResult:
         variables = _variables(wanted)
         async with self._turn(COMMAND_TIMEOUT_S if is_command else ANSWER_TIMEOUT_S):
-            return await self._schema.execute(
-                text, variable_values=variables, context_value=context, operation_name=wanted.operation_name
-            )
+            try:
+                return await self._schema.execute(
+                    text, variable_values=variables, context_value=context, operation_name=wanted.operation_name
+                )
+            except CannotGetOperationTypeError:
+                raise GatewayError(
+                    ErrorCode.INVALID_DOCUMENT, "the document's operation is not the one of `operationName`"
+                ) from None
 
     @asynccontextmanager
     async def _turn(self, timeout_s: float) -> AsyncIterator[None]:
@@ -195,7 +201,7 @@ def _body_of(result: ExecutionResult) -> Answer:
     body: dict[str, Any] = {"data": result.data}
     if result.errors:
         body["errors"] = described(result.errors)
-    if not isinstance(result, PreExecutionError):
+    if result.data is not None or any(error.path for error in result.errors or ()):
         return body, 200, {}
     del body["data"]  # nothing was executed
     return body, _STATUS.get(ErrorCode(code_of(body)), 400), {}
@@ -230,9 +236,7 @@ def _decoded(body: bytes) -> GraphqlRequest:
 
 def _variables(wanted: GraphqlRequest) -> dict[str, Any] | None:
     raw = wanted.variables
-    if raw is None:
-        return None
-    if len(raw) > VARIABLES_BYTES_MAX:
+    if len(bytes(raw)) > VARIABLES_BYTES_MAX:
         raise GatewayError(
             ErrorCode.LIMIT_EXCEEDED, f"the variables are longer than {VARIABLES_BYTES_MAX} bytes", limit="variables"
         )

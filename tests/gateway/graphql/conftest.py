@@ -166,7 +166,7 @@ class Gateway:
         return result.data
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def gateway(mongo_server: MongoServer, month: Driver) -> Iterator[Gateway]:
     """The schema over a month. The clients of MongoDB belong to the runner's loop."""
     with asyncio.Runner() as runner:
