@@ -11,9 +11,9 @@ import pytest
 
 from domain.facts import PostingReversed
 from ops.cli import COMMANDS, cli
-from ops.commands.publish import topic_of
 from streams import topics
 from streams.codec.json_form import fact_from_json, instant_from_text, output_to_json
+from streams.routing import topic_of
 from streams.settings import Settings, described
 from streams.transport.commit_loop import BACKLOG_INTERVALS
 from tests.kit.documents import example_input, example_instant, example_output, slug

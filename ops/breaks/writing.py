@@ -8,13 +8,13 @@ import click
 
 from domain.commands.refusal import Author
 from domain.facts import InputFact
-from ops.commands.publish import key_of, topic_of
 from ops.console import fail, misuse, put_json, say
 from ops.producing import BulkProducer
 from streams.codec.codec import codec_of
 from streams.codec.dead_letters import BadInput
 from streams.codec.json_form import fact_to_json
 from streams.codec.validation import check
+from streams.routing import key_of, topic_of
 from streams.settings import Settings
 
 

@@ -9,75 +9,42 @@ from typing import Any
 
 import click
 
+from gateway.commands.letters import Letter, find, input_of, letter_of, plan
 from ops.console import Command, Group, fail, json_text, misuse, put_json, put_line, put_table, say
 from ops.describing import headers_to_json, text_or_hex
 from ops.importing.door import FILE_HEADER, SOURCE_PREFIX
 from ops.producing import BulkProducer
 from streams import topics
 from streams.broker import reading
-from streams.broker.reading import ConsumedRecord
 from streams.codec.codec import codec_of
-from streams.codec.dead_letters import BadInput, DeadLetter, DeadLetterClass
+from streams.codec.dead_letters import BadInput, DeadLetterClass
 from streams.codec.json_form import fact_to_json
-from streams.headers import Header
 from streams.settings import Settings, load
-from streams.topics import Topic
-
-REFED_FROM = "rentmatch.refed.from"
-"""The last header of a re-fed record: `topic:partition:offset` of the dead letter that it was."""
 
 HEX_BYTES_SHOWN_MAX = 4096
 UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """A record of the dead-letter topic, and its headers; None if they are not a dead letter's."""
-
-    record: ConsumedRecord
-    headers: DeadLetter | None
-
-    @property
-    def id(self) -> str:
-        """Its name on the command line: partition and offset on the dead-letter topic."""
-        return f"{self.record.partition}:{self.record.offset}"
-
-    def as_json(self) -> dict[str, Any]:
-        """The JSON object that `list --json` prints."""
-        row: dict[str, Any] = {"id": self.id, "written_at": None}
-        if self.record.timestamp_ms is not None:
-            row["written_at"] = reading.timestamp_text(self.record.timestamp_ms)
-        if self.headers is None:
-            row["class"] = None
-        else:
-            row |= {
-                "class": self.headers.error_class.value,
-                "message": self.headers.message,
-                "source_topic": self.headers.source_topic,
-                "source_partition": self.headers.source_partition,
-                "source_offset": self.headers.source_offset,
-                "service_version": self.headers.service_version,
-            }
-        row |= {"key": text_or_hex(self.record.key), "bytes": len(self.record.value or b"")}
-        if self.original_headers:
-            row["original_headers"] = headers_to_json(self.original_headers)
-        return row
-
-    @property
-    def original_headers(self) -> tuple[Header, ...]:
-        """The headers of the record that became this dead letter."""
-        return () if self.headers is None else self.headers.original_headers
-
-    def headers_to_refeed(self) -> tuple[Header, ...]:
-        """The original headers, without the one that an earlier `refeed` added.
-
-        Otherwise a record that is still bad would gain a header each time.
-        """
-        headers = self.original_headers
-        mark = re.compile(re.escape(self.record.name.encode()) + rb":[0-9]+:[0-9]+")
-        if headers and headers[-1][0] == REFED_FROM and mark.fullmatch(headers[-1][1] or b""):
-            return headers[:-1]
-        return headers
+def letter_as_json(letter: Letter) -> dict[str, Any]:
+    """The JSON object that `list --json` prints."""
+    row: dict[str, Any] = {"id": letter.id, "written_at": None}
+    if letter.record.timestamp_ms is not None:
+        row["written_at"] = reading.timestamp_text(letter.record.timestamp_ms)
+    if letter.headers is None:
+        row["class"] = None
+    else:
+        row |= {
+            "class": letter.headers.error_class.value,
+            "message": letter.headers.message,
+            "source_topic": letter.headers.source_topic,
+            "source_partition": letter.headers.source_partition,
+            "source_offset": letter.headers.source_offset,
+            "service_version": letter.headers.service_version,
+        }
+    row |= {"key": text_or_hex(letter.record.key), "bytes": len(letter.record.value or b"")}
+    if letter.original_headers:
+        row["original_headers"] = headers_to_json(letter.original_headers)
+    return row
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,15 +70,8 @@ class Filters:
         return (self.error_class, self.source_topic, self.since_ms) != (None, None, None)
 
 
-def _letter(record: ConsumedRecord) -> Letter:
-    try:
-        return Letter(record, DeadLetter.parse(record.headers))
-    except ValueError:
-        return Letter(record, None)
-
-
 def _letters(settings: Settings, filters: Filters) -> Iterator[Letter]:
-    found = (_letter(record) for record in reading.records(settings, topics.DEAD_LETTER))
+    found = (letter_of(record) for record in reading.records(settings, topics.DEAD_LETTER))
     return (letter for letter in found if filters.select(letter))
 
 
@@ -150,15 +110,13 @@ def _find(settings: Settings, letter_id: str) -> Letter:
         click.ClickException: the id is malformed or there is no such record.
 
     """
-    match = re.fullmatch(r"(\d{1,9}):(\d{1,18})", letter_id)
-    if match is None:
-        misuse(
-            f"{letter_id!r} is not the id of a dead letter: partition:offset, as `rentmatch dead-letters list` shows it"
-        )
-    record = reading.record_at(settings, topics.DEAD_LETTER, int(match[1]), int(match[2]))
-    if record is None:
+    try:
+        letter = find(settings, letter_id)
+    except ValueError as error:
+        misuse(f"{error}, as `rentmatch dead-letters list` shows it")
+    if letter is None:
         fail(f"there is no dead letter {letter_id}; it may have expired. See `rentmatch dead-letters list`.")
-    return _letter(record)
+    return letter
 
 
 def _filter_options(command: Any) -> Any:
@@ -203,11 +161,11 @@ def list_letters(error_class: str | None, topic: str | None, since: str | None, 
     found = _letters(settings, _filters(settings, error_class, topic, since))
     if as_json:
         for letter in found:
-            put_json(letter.as_json())
+            put_json(letter_as_json(letter))
         return
     rows = []
     for letter in found:
-        row = letter.as_json()
+        row = letter_as_json(letter)
         source = f"{row['source_topic']} {row['source_partition']}:{row['source_offset']}" if letter.headers else "-"
         cells = (letter.id, row["written_at"], row["class"], source, row["key"], row["bytes"], row.get("message"))
         rows.append(["-" if cell is None else str(cell) for cell in cells])
@@ -231,7 +189,7 @@ def show(letter_id: str) -> None:
     settings = load()
     letter = _find(settings, letter_id)
     put_line(f"dead letter {letter.id}")
-    for name, value in letter.as_json().items():
+    for name, value in letter_as_json(letter).items():
         if name not in {"id", "original_headers"}:
             put_line(f"  {name.replace('_', ' ')}: {'-' if value is None else value}")
     for name, raw in letter.record.headers if letter.headers is None else letter.original_headers:
@@ -254,7 +212,7 @@ def hex_dump(value: bytes) -> Iterator[str]:
 
 def verdict(settings: Settings, letter: Letter) -> list[str]:
     """Whether this version can read a dead letter, and what to do with it: lines for the operator."""
-    source = _source(settings, letter)
+    source = input_of(settings, letter)
     if source is None and letter.headers is not None and letter.headers.source_topic.startswith(SOURCE_PREFIX):
         name = dict(letter.original_headers).get(FILE_HEADER) or b"a file"
         return [
@@ -280,13 +238,6 @@ def verdict(settings: Settings, letter: Letter) -> list[str]:
         f"It can be read now: {json_text(fact_to_json(fact))}",
         f"Re-feed it: rentmatch dead-letters refeed {letter.id}",
     ]
-
-
-def _source(settings: Settings, letter: Letter) -> Topic | None:
-    """The input topic of this installation that a dead letter came from; None if there is none."""
-    if letter.headers is None:
-        return None
-    return next((topic for topic in topics.INPUTS if settings.topic(topic) == letter.headers.source_topic), None)
 
 
 @command.command(cls=Command, name="refeed")
@@ -322,27 +273,20 @@ def refeed(
 
 def _refeed(settings: Settings, chosen: Iterable[Letter]) -> None:
     producer = BulkProducer(settings)
-    dead_letter_topic = settings.topic(topics.DEAD_LETTER)
-    first_of: dict[tuple[str, bytes | None, bytes | None, tuple[Header, ...]], str] = {}
     sent, homeless = [], 0
-    for letter in chosen:
-        source = _source(settings, letter)
-        if source is None:
+    for planned in plan(settings, chosen):
+        if planned.topic is None:
             homeless += 1
-            say(f"{letter.id}: left out: it names no input topic of this installation")
+            say(f"{planned.letter.id}: left out: it names no input topic of this installation")
             continue
-        name = settings.topic(source)
-        headers = letter.headers_to_refeed()
-        same = (name, letter.record.key, letter.record.value, headers)
-        if same in first_of:
-            # A bad record that is re-fed becomes one more dead letter: otherwise their number would double each time.
-            say(f"{letter.id}: the same record as {first_of[same]}, which is re-fed for both")
+        if planned.same_as is not None:
+            say(f"{planned.letter.id}: the same record as {planned.same_as}, which is re-fed for both")
             continue
-        first_of[same] = letter.id
+        name = settings.topic(planned.topic)
+        record = planned.letter.record
         producer.require(name)
-        mark = (REFED_FROM, f"{dead_letter_topic}:{letter.id}".encode())
-        producer.send(name, letter.record.key, letter.record.value, label=letter.id, headers=[*headers, mark])
-        sent.append((letter.id, name))
+        producer.send(name, record.key, record.value, label=planned.letter.id, headers=planned.headers)
+        sent.append((planned.letter.id, name))
     producer.finish()
     lost = {undelivered.label: undelivered.reason for undelivered in producer.undelivered}
     for letter_id, name in sent:

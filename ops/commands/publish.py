@@ -10,7 +10,6 @@ from typing import Any
 
 import click
 
-from domain.facts import InputFact, ProcessorSettled
 from ops.console import Command, fail, meter, say
 from ops.producing import BulkProducer, Undelivered
 from streams import topics
@@ -20,6 +19,7 @@ from streams.codec.dead_letters import BadInput, quoted
 from streams.codec.json_form import fact_from_json
 from streams.codec.registry import RegistryError
 from streams.headers import Header
+from streams.routing import key_of, topic_of
 from streams.settings import Settings, load
 from streams.topics import Topic
 
@@ -38,24 +38,6 @@ class Ready:
     key: bytes | None
     value: bytes
     headers: list[Header] | None = None
-
-
-_TOPIC_OF = {record: topic for topic in topics.INPUTS for record in topic.records}
-
-
-def topic_of(fact: InputFact) -> Topic:
-    """The input topic of a fact."""
-    return _TOPIC_OF[type(fact)]
-
-
-def key_of(fact: InputFact) -> bytes:
-    """The record key of a fact: the field that its topic is keyed by.
-
-    A settlement record that names no payment has the key of its reference, `processor/reference`.
-    """
-    if isinstance(fact, ProcessorSettled) and fact.payment_id is None:
-        return fact.reference_key.encode()
-    return str(getattr(fact, topic_of(fact).key)).encode()
 
 
 class LineReader:

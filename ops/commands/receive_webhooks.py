@@ -13,11 +13,11 @@ from ops.commands.worker import choose_port
 from ops.console import Command, fail, log_level_option, misuse
 from ops.webhooks.metrics import WebhookMetrics
 from ops.webhooks.receiver import PATH, Receiver
-from ops.webhooks.sending import AcknowledgedProducer
 from sinks import logs
 from sinks.pages import add_pages
 from sinks.serving import PortUnavailable, served
 from streams import topics
+from streams.broker.sending import AcknowledgedProducer
 from streams.codec.codec import codec_of
 from streams.settings import Settings, load
 

@@ -19,7 +19,6 @@ from connectors.formats import Format
 from connectors.identity import content_id
 from connectors.model import BrokenFile, Found, NotUnderstood
 from domain.facts import InputFact
-from ops.commands.publish import key_of, topic_of
 from ops.producing import BulkProducer, Undelivered
 from streams import topics
 from streams.broker import reading
@@ -29,6 +28,7 @@ from streams.codec.dead_letters import BadInput, DeadLetter, DeadLetterClass
 from streams.codec.json_form import fact_to_json
 from streams.codec.validation import check
 from streams.headers import Header
+from streams.routing import key_of, topic_of
 from streams.settings import Settings
 
 FILE_BYTES_MAX = 512 * 1024 * 1024

@@ -10,15 +10,15 @@ from aiohttp import web
 
 from connectors.identity import content_id
 from connectors.stripe_webhooks import EventNotUnderstood, SignatureRefused, StripeEvents, records_of, verify
-from ops.commands.publish import key_of, topic_of
 from ops.webhooks.metrics import WebhookMetrics
-from ops.webhooks.sending import NotAcknowledged
 from sinks.health import HealthVerdict
 from streams import topics
+from streams.broker.sending import NotAcknowledged
 from streams.codec.codec import Codec
 from streams.codec.dead_letters import BadInput, DeadLetter, DeadLetterClass
 from streams.codec.registry import RegistryError
 from streams.headers import Header
+from streams.routing import key_of, topic_of
 from streams.settings import Settings
 
 log = logging.getLogger(__name__)

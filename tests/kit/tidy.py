@@ -60,7 +60,7 @@ APART: dict[str, frozenset[str]] = {
     "streams.transport": frozenset({"streams.codec"}),
     **{
         f"streams.{root}": frozenset({"streams.broker", "streams.codec", "streams.transport"})
-        for root in ("clocks", "partitioning", "settings", "topics", "topology")
+        for root in ("clocks", "partitioning", "routing", "settings", "topics", "topology")
     },
     "domain.payments": frozenset({"domain.explain", "domain.obligations"}),
     "domain.obligations": frozenset({"domain.explain"}),

@@ -14,11 +14,11 @@ from confluent_kafka import Producer
 
 from domain.records import PaymentReconciliation, PaymentStatus, Posted, Settled
 from ops.commands import read
-from ops.commands.publish import key_of
 from streams import topics
 from streams.broker import cluster
 from streams.codec.codec import Codec
 from streams.codec.json_form import fact_to_json
+from streams.routing import key_of
 from tests.kit import avro_samples as samples
 from tests.kit.command_line import Run
 from tests.kit.reading import read_all

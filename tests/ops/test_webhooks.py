@@ -17,8 +17,8 @@ from aiohttp.test_utils import TestClient, TestServer
 from connectors.stripe_webhooks import StripeEvents
 from ops.webhooks.metrics import WebhookMetrics
 from ops.webhooks.receiver import BODY_BYTES_MAX, Receiver
-from ops.webhooks.sending import AcknowledgedProducer, NotAcknowledged
 from streams.broker.cluster import BrokerError
+from streams.broker.sending import AcknowledgedProducer, NotAcknowledged
 from streams.codec.codec import Codec
 from streams.headers import Header
 from streams.settings import load

@@ -21,7 +21,7 @@ class NotAcknowledged(Exception):
 
 
 class AcknowledgedProducer:
-    """An idempotent producer for an event loop. As in ops/producing.py one request is in flight (KAFKA-15591).
+    """An idempotent producer for an event loop. One request is in flight at a time (KAFKA-15591).
 
     Args:
         settings: where.
@@ -55,7 +55,9 @@ class AcknowledgedProducer:
         while not self._stopped.is_set():
             self._producer.poll(0.1)
 
-    async def send(self, topic_name: str, key: bytes, value: bytes, headers: list[Header] | None = None) -> None:
+    async def send(
+        self, topic_name: str, key: bytes | None, value: bytes | None, headers: list[Header] | None = None
+    ) -> None:
         """Send a record, and return once the broker has it.
 
         Raises:
