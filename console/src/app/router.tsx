@@ -1,6 +1,7 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
 import { exceptionsSearch } from "../pages/exceptions/search.ts";
 import { lateSearch } from "../pages/late/search.ts";
+import { operationsSearch } from "../pages/operations/search.ts";
 import { paymentsSearch } from "../pages/payments/search.ts";
 import { payoutsSearch } from "../pages/payouts/search.ts";
 import { Failed, NotBuilt, NotFound } from "./fallbacks.tsx";
@@ -41,6 +42,7 @@ const payouts = createRoute({
 const operations = createRoute({
   getParentRoute: () => root,
   path: "/operations",
+  validateSearch: reader(operationsSearch),
   component: lazyRouteComponent(() => import("../pages/operations/operations.tsx"), "Operations"),
 });
 const exception = createRoute({ getParentRoute: () => root, path: "/exceptions/$id", component: NotBuilt });

@@ -15,21 +15,29 @@ export function problemOf(error: CombinedError): Problem {
   const first = error.graphQLErrors[0];
   const code = String(first?.extensions?.code ?? "").toUpperCase();
   const incident = typeof first?.extensions?.incident === "string" ? first.extensions.incident : undefined;
-  if (status === 401 || code === "UNAUTHENTICATED") {
+  if (status === 401) {
     return { kind: "signed-out", title: "Your session has ended.", advice: "Sign in again to continue." };
   }
   if (code === "STALE_DOCUMENT") {
     return { kind: "stale", title: "The console was updated.", advice: "Reload the page to use the new version." };
   }
-  if (status === 403 || code === "FORBIDDEN" || code === "NOT_ALLOWED") {
+  if (status === 403 || code === "NOT_ALLOWED") {
     return {
       kind: "refused",
       title: "You may not see this.",
       advice: first?.message ?? "Ask an administrator for the role that allows it.",
     };
   }
-  if (status === 429 || code === "RATE_LIMITED" || code === "BUSY") {
+  if (status === 429 || code === "BUSY") {
     return { kind: "busy", title: "Too many requests at once.", advice: "Wait a moment, then try again." };
+  }
+  if (code === "UNAVAILABLE" || code === "TIMEOUT" || status === 503) {
+    return {
+      kind: "busy",
+      title: "The answer could not be had.",
+      advice: first?.message ?? "Try again in a moment.",
+      incident,
+    };
   }
   if (error.networkError && status === undefined) {
     return {

@@ -144,7 +144,7 @@ export function DataTable<Row>(props: Props<Row>) {
   };
 
   const template = useMemo(
-    () => [selection && "34px", ...columns.map((column) => column.width)].filter(Boolean).join(" "),
+    () => [selection && "24px", ...columns.map((column) => column.width)].filter(Boolean).join(" "),
     [selection, columns],
   );
   const exact = count && !count.atLeast ? count.value : null;

@@ -1,11 +1,59 @@
 import { type ReactNode, useEffect, useId, useState } from "react";
+import { currency } from "../app/search.ts";
+import { useNarrow } from "../app/width.ts";
 import { Button } from "./button.tsx";
+import { digits, minorOf } from "./money.tsx";
 
-/** The filters of a page. They live in the URL, so that the link is the view. */
-export function Filters({ children, onClear }: { children: ReactNode; onClear?: () => void }) {
+/**
+ * The filters of a page. They live in the URL, so that the link is the view.
+ *
+ * @param more - filters that are rarely needed, shown on request, or while one of them is set
+ * @param active - how many filters are set
+ */
+export function Filters({
+  children,
+  more,
+  moreActive = false,
+  active = 0,
+  onClear,
+}: {
+  children: ReactNode;
+  more?: ReactNode;
+  moreActive?: boolean;
+  active?: number;
+  onClear?: () => void;
+}) {
+  const narrow = useNarrow();
+  const [open, setOpen] = useState(false);
+  const [all, setAll] = useState(false);
+  if (narrow && !open) {
+    return (
+      <search className="filters">
+        <Button small icon="filter" aria-expanded={false} onClick={() => setOpen(true)}>
+          {active > 0 ? `Filters: ${active} set` : "Filters"}
+        </Button>
+        {active > 0 && onClear && (
+          <Button tone="quiet" small icon="close" onClick={onClear}>
+            Clear filters
+          </Button>
+        )}
+      </search>
+    );
+  }
   return (
     <search className="filters">
+      {narrow && (
+        <Button small icon="filter" aria-expanded onClick={() => setOpen(false)}>
+          Hide filters
+        </Button>
+      )}
       {children}
+      {more && (all || moreActive || narrow) && more}
+      {more && !moreActive && !narrow && (
+        <Button tone="quiet" small icon="filter" aria-expanded={all} onClick={() => setAll(!all)}>
+          {all ? "Fewer filters" : "More filters"}
+        </Button>
+      )}
       {onClear && (
         <Button tone="quiet" small icon="close" onClick={onClear}>
           Clear filters
@@ -26,7 +74,7 @@ export function FilterText({
   label: string;
   value: string | undefined;
   onChange: (value: string | undefined) => void;
-  /** In characters. */
+  /** Of the field, in characters. */
   width?: number;
   /** What is wrong with a text, or null. */
   check?: (text: string) => string | null;
@@ -47,7 +95,7 @@ export function FilterText({
       <input
         id={id}
         value={text}
-        size={width}
+        style={{ width: `${width}ch` }}
         autoComplete="off"
         spellCheck={false}
         aria-invalid={problem ? true : undefined}
@@ -61,6 +109,54 @@ export function FilterText({
       />
       {problem && <span className="filter-problem">{problem}</span>}
     </span>
+  );
+}
+
+/** The decimals of a currency (ISO 4217). */
+export function decimalsOf(currency: string): number {
+  return new Intl.NumberFormat("en", { style: "currency", currency }).resolvedOptions().maximumFractionDigits ?? 2;
+}
+
+/** A filter by an amount of one currency; the URL has its minor units. */
+export function FilterAmount({
+  label,
+  currency,
+  value,
+  onChange,
+}: {
+  label: string;
+  currency: string;
+  value: string | undefined;
+  onChange: (minor: string | undefined) => void;
+}) {
+  const decimals = decimalsOf(currency);
+  return (
+    <FilterText
+      label={`${label} ${currency}`}
+      width={9}
+      value={value && digits(value, decimals)}
+      check={(text) => (minorOf(text, decimals) === null ? `An amount with at most ${decimals} decimals` : null)}
+      onChange={(text) => onChange((text && minorOf(text, decimals)) ?? undefined)}
+    />
+  );
+}
+
+/** A filter by a currency. */
+export function FilterCurrency({
+  value,
+  onChange,
+}: {
+  value: string | undefined;
+  onChange: (currency: string | undefined) => void;
+}) {
+  return (
+    <FilterText
+      label="Currency"
+      width={4}
+      value={value}
+      check={(text) => (currency.read(text) ? null : "Three letters, such as USD")}
+      onChange={(text) => onChange(text?.toUpperCase())}
+    />
   );
 }
 

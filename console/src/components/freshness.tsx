@@ -23,7 +23,11 @@ export function Freshness() {
       <span className="freshness-words">
         {caughtUpTo ? (
           <>
-            Caught up to <time dateTime={caughtUpTo}>{instantText(caughtUpTo)}</time>
+            <span className="freshness-prefix">Caught up to </span>
+            <time dateTime={caughtUpTo}>
+              <span className="freshness-day">{instantText(caughtUpTo).slice(0, 11)}</span>
+              {instantText(caughtUpTo).slice(11)}
+            </time>
             {late && behind !== null && <> ({durationText(behind)} behind)</>}
           </>
         ) : (

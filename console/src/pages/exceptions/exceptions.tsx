@@ -96,7 +96,7 @@ export function Exceptions() {
       actions={
         <>
           <SavedViews page="/exceptions" />
-          <ExportMenu list="breaks" query={filter} selected={selected.size} selection={{ ids: [...selected] }} />
+          <ExportMenu list="breaks" filter={filter} order={upper(order)} selected={selected} />
           <Button icon="refresh" tone="plain" onClick={reload} aria-label="Load the list again" title="r" />
         </>
       }
@@ -197,7 +197,7 @@ function columnsOf(order: Order, choose: (order: Order) => void, onWay: OnWay): 
     {
       id: "title",
       title: "Exception",
-      width: "minmax(230px, 2.2fr)",
+      width: "minmax(190px, 2.2fr)",
       cell: (row) => (
         <Link to="/exceptions/$id" params={{ id: row.id }} className="row-link" tabIndex={-1}>
           {row.title}
@@ -214,7 +214,7 @@ function columnsOf(order: Order, choose: (order: Order) => void, onWay: OnWay): 
     {
       id: "key",
       title: "Concerns",
-      width: "minmax(150px, 1.2fr)",
+      width: "minmax(146px, 1.2fr)",
       cell: (row) => (
         <>
           <span className="muted">{KEY_KIND[row.keyKind]} </span>
@@ -225,7 +225,7 @@ function columnsOf(order: Order, choose: (order: Order) => void, onWay: OnWay): 
     {
       id: "property",
       title: "Property",
-      width: "minmax(90px, 0.7fr)",
+      width: "minmax(62px, 0.7fr)",
       cell: (row) =>
         row.properties.length > 0 ? (
           <span className="id" title={row.properties.join(", ")}>
@@ -239,7 +239,7 @@ function columnsOf(order: Order, choose: (order: Order) => void, onWay: OnWay): 
     {
       id: "drift",
       title: "Difference",
-      width: "minmax(118px, 0.8fr)",
+      width: "minmax(112px, 0.8fr)",
       align: "end",
       sort: sort("amount", "descending"),
       cell: (row) => <Money value={row.drift} signed />,
@@ -247,7 +247,7 @@ function columnsOf(order: Order, choose: (order: Order) => void, onWay: OnWay): 
     {
       id: "age",
       title: "Age",
-      width: "58px",
+      width: "46px",
       align: "end",
       sort: {
         order: order === "oldest" ? "descending" : order === "newest" ? "ascending" : undefined,
@@ -258,14 +258,14 @@ function columnsOf(order: Order, choose: (order: Order) => void, onWay: OnWay): 
     {
       id: "due",
       title: "Deadline",
-      width: "76px",
+      width: "70px",
       sort: sort("due", "ascending"),
       cell: (row) => <Due at={row.dueAt} />,
     },
     {
       id: "decision",
       title: "Decision",
-      width: "minmax(150px, 1fr)",
+      width: "minmax(164px, 1.3fr)",
       cell: (row) => <Decision row={row} onWay={onWay.get(row.id)?.text} />,
     },
   ];

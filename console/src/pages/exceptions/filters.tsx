@@ -1,12 +1,13 @@
 import { getRouteApi } from "@tanstack/react-router";
-import { lower, minor } from "../../app/search.ts";
-import { FilterDay, Filters, FilterText } from "../../components/filters.tsx";
+import { lower } from "../../app/search.ts";
+import { FilterAmount, FilterCurrency, FilterDay, Filters, FilterText } from "../../components/filters.tsx";
 import { SelectOne, SelectSome } from "../../components/select.tsx";
 import type { BreakClass } from "../../gql/graphql.ts";
 import { CLASS_TITLES } from "../../labels/classes.ts";
 import { AGE_BUCKET, KEY_KIND } from "../../labels/labels.ts";
 import type { ExceptionsSearch } from "./filter.ts";
 
+const MORE = ["kind", "tenant", "min", "opened_after", "opened_before"] as const;
 const route = getRouteApi("/exceptions");
 
 const STATES = [
@@ -48,8 +49,32 @@ const KINDS = [
 export function ExceptionFilters({ search, filtered }: { search: ExceptionsSearch; filtered: boolean }) {
   const navigate = route.useNavigate();
   const set = (patch: Partial<ExceptionsSearch>) => void navigate({ search: (before) => ({ ...before, ...patch }) });
+  const more = (
+    <>
+      <SelectOne label="Concerns" options={KINDS} value={search.kind} onChange={(kind) => set({ kind })} />
+      <FilterText label="Tenant" width={9} value={search.tenant} onChange={(tenant) => set({ tenant })} />
+      {search.currency && (
+        <FilterAmount label="At least" currency={search.currency} value={search.min} onChange={(min) => set({ min })} />
+      )}
+      {!search.age && (
+        <>
+          <FilterDay
+            label="Opened from"
+            value={search.opened_after}
+            onChange={(opened_after) => set({ opened_after })}
+          />
+          <FilterDay label="to" value={search.opened_before} onChange={(opened_before) => set({ opened_before })} />
+        </>
+      )}
+    </>
+  );
   return (
-    <Filters onClear={filtered ? () => void navigate({ search: ({ order }) => ({ order }) }) : undefined}>
+    <Filters
+      active={Object.keys(search).filter((name) => name !== "order").length}
+      moreActive={MORE.some((name) => search[name] !== undefined)}
+      more={more}
+      onClear={filtered ? () => void navigate({ search: ({ order }) => ({ order }) }) : undefined}
+    >
       <SelectOne
         label="State"
         any={null}
@@ -76,36 +101,12 @@ export function ExceptionFilters({ search, filtered }: { search: ExceptionsSearc
         value={search.decision}
         onChange={(decision) => set({ decision })}
       />
-      <SelectOne label="Concerns" options={KINDS} value={search.kind} onChange={(kind) => set({ kind })} />
       <FilterText label="Assignee" width={9} value={search.assignee} onChange={(assignee) => set({ assignee })} />
       <FilterText label="Property" width={9} value={search.property} onChange={(property) => set({ property })} />
-      <FilterText label="Tenant" width={9} value={search.tenant} onChange={(tenant) => set({ tenant })} />
-      <FilterText
-        label="Currency"
-        width={4}
+      <FilterCurrency
         value={search.currency}
-        check={(text) => (/^[a-zA-Z]{3}$/.test(text) ? null : "Three letters, such as USD")}
-        onChange={(currency) => set({ currency: currency?.toUpperCase(), ...(currency ? {} : { min: undefined }) })}
+        onChange={(currency) => set({ currency, min: currency ? search.min : undefined })}
       />
-      {search.currency && (
-        <FilterText
-          label="At least (minor units)"
-          width={9}
-          value={search.min}
-          check={(text) => (minor.read(text) ? null : "Whole minor units, such as 85000 for USD 850.00")}
-          onChange={(min) => set({ min })}
-        />
-      )}
-      {!search.age && (
-        <>
-          <FilterDay
-            label="Opened from"
-            value={search.opened_after}
-            onChange={(opened_after) => set({ opened_after })}
-          />
-          <FilterDay label="to" value={search.opened_before} onChange={(opened_before) => set({ opened_before })} />
-        </>
-      )}
     </Filters>
   );
 }

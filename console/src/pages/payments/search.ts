@@ -1,4 +1,4 @@
-import { currency, day, lower, minor, oneOf, text } from "../../app/search.ts";
+import { currency, lower, minor, oneOf, text } from "../../app/search.ts";
 import type { Method, PaymentStatus } from "../../gql/enums.ts";
 import { METHOD, PAYMENT_STATUS } from "../../labels/labels.ts";
 
@@ -17,6 +17,4 @@ export const paymentsSearch = {
   obligation: text,
   min: minor,
   max: minor,
-  after: day,
-  before: day,
 };

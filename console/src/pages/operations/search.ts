@@ -1,0 +1,3 @@
+import { oneOf } from "../../app/search.ts";
+
+export const operationsSearch = { view: oneOf(["dead-letters"] as const) };
