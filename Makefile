@@ -61,6 +61,10 @@ format: $(DEV) ## format the code and apply safe fixes
 soak: $(DEV) ## run the soak tests: long fault scenarios [PYTEST_ARGS='-k name']
 	@$(BIN)/python -m pytest -m soak $(PYTEST_ARGS)
 
+.PHONY: explore
+explore: $(DEV) ## run the property tests with 20 times as many random examples [PYTEST_ARGS='-k name']
+	@$(BIN)/python -m pytest -m "hypothesis and not soak" --hypothesis-profile explore -n 2 --dist load $(PYTEST_ARGS)
+
 .PHONY: bench
 bench: $(DEV) ## run the benchmarks
 	@$(BIN)/python -m benchmarks

@@ -4,12 +4,13 @@ import re
 from datetime import date
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.model import BrokenFile, Found
 from domain.facts import BankEntryBooked
 from domain.time import EPOCH_ORDINAL, rfc3339
+from tests.kit.examples import examples
 from tests.kit.statements import ACCOUNT, RENDERED, Booked, found_in
 
 FORMATS = sorted(RENDERED)
@@ -40,7 +41,7 @@ def content_of(found: Found) -> list[tuple[object, ...]]:
 
 
 @pytest.mark.parametrize("name", FORMATS)
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(entries=ENTRIES, data=st.data())
 def test_ids_do_not_depend_on_cut_order_or_encoding(name: str, entries: list[Booked], data: st.DataObject) -> None:
     render = RENDERED[name]

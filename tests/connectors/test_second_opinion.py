@@ -11,11 +11,12 @@ import mt940 as mt940_library
 import pytest
 from bai2 import bai2 as bai2_library
 from bai2.exceptions import NotSupportedYetException
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.facts import BankEntryBooked
 from domain.time import EPOCH_ORDINAL
+from tests.kit.examples import examples
 from tests.kit.statements import Booked, bai2, found_in, mt940
 
 DAYS = [date(2026, 12, 31), date(2027, 1, 1), date(2027, 1, 4)]
@@ -46,7 +47,7 @@ def number(day: date) -> int:
     return day.toordinal() - EPOCH_ORDINAL
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(ENTRIES)
 def test_bai2(entries: list[Booked]) -> None:
     text = bai2(entries)
@@ -64,7 +65,7 @@ def test_bai2(entries: list[Booked]) -> None:
     assert ours("bai2", text) == sorted(theirs)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(ENTRIES)
 def test_mt940(entries: list[Booked]) -> None:
     text = mt940(entries)

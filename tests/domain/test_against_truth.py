@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import msgspec
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.ids import evidence_of
@@ -12,6 +12,7 @@ from domain.publishing import View
 from domain.records import DecisionState
 from simulator.truth import truth_of_facts
 from tests.kit.domain_world import Fact, World
+from tests.kit.examples import examples
 from tests.kit.fact_strategies import (
     histories,
     initiations,
@@ -77,7 +78,7 @@ def of_one_payment(draw: st.DrawFn) -> list[Fact]:
     return told
 
 
-@settings(deadline=None, max_examples=500)
+@examples(500)
 @given(facts=st.one_of(of_one_payment(), of_one_payment(), histories), now=instants_to_look_at)
 def test_payments_and_references_are_those_of_the_truth(facts: list[Fact], now: int) -> None:
     world = World()

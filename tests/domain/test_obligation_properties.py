@@ -3,7 +3,7 @@
 from collections import Counter
 
 import msgspec
-from hypothesis import event, given, settings
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 from domain.facts import ObligationFact, PaymentApplication, Share
@@ -13,9 +13,10 @@ from domain.obligations.view import ObligationState
 from domain.policy import Policy
 from domain.records import InstallmentView, ObligationReconciliation
 from domain.time import DAY, HOUR, NOT_CAUGHT_UP, Micros
+from tests.kit.examples import examples
 from tests.kit.fact_strategies import START, amounts, currencies, facts_of_obligations, instants, instants_to_look_at
 
-LITTLE_TIME = settings(deadline=None, max_examples=400)
+LITTLE_TIME = examples(400)
 NAMES = ["A1", "A2", "D1", "O1", "Z"]
 
 

@@ -3,7 +3,7 @@
 import random
 
 import msgspec
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.facts import PaymentFact, ProcessorSettled, ReferenceResolution
@@ -12,9 +12,10 @@ from domain.payments.state import PaymentState, SettlementOutcome, identities, o
 from domain.payments.view import PaymentView
 from domain.policy import Policy
 from domain.time import NOT_CAUGHT_UP
+from tests.kit.examples import examples
 from tests.kit.fact_strategies import instants_to_look_at, payment_facts, settlements
 
-EXAMPLES = settings(deadline=None, max_examples=300)
+EXAMPLES = examples(300)
 
 of_one_payment: st.SearchStrategy[PaymentFact] = payment_facts.map(
     lambda fact: msgspec.structs.replace(fact, payment_id="P1") if hasattr(fact, "payment_id") else fact

@@ -5,7 +5,7 @@ from itertools import permutations
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.bank_entries.view import BankEntryState
@@ -32,6 +32,7 @@ from domain.snapshots import (
 from domain.tally import Tally, count_bank_entry, count_payout, recounted
 from domain.time import DAY
 from tests.kit.domain_world import Fact, World
+from tests.kit.examples import examples
 from tests.kit.payout_strategies import instants_to_look_at, payout_histories
 
 KINDS = {"payout", "bank_entry"}
@@ -54,7 +55,7 @@ def at_once(facts: list[Fact], now: int) -> dict[tuple[str, str], View]:
     return views(world)
 
 
-@settings(deadline=None, max_examples=300)
+@examples(300)
 @given(facts=payout_histories, now=instants_to_look_at, dice=st.randoms(use_true_random=False))
 def test_order_repetitions_and_publications_on_the_way_do_not_matter(
     facts: list[Fact], now: int, dice: random.Random
@@ -71,7 +72,7 @@ def test_order_repetitions_and_publications_on_the_way_do_not_matter(
     assert views(world) == at_once(facts, now)
 
 
-@settings(deadline=None, max_examples=150)
+@examples(150)
 @given(facts=payout_histories, now=instants_to_look_at)
 def test_states_survive_packing_at_any_moment(facts: list[Fact], now: int) -> None:
     world = World()
@@ -90,7 +91,7 @@ def test_states_survive_packing_at_any_moment(facts: list[Fact], now: int) -> No
     assert views(world) == at_once(facts, now)
 
 
-@settings(deadline=None, max_examples=200)
+@examples(200)
 @given(facts=payout_histories, now=instants_to_look_at, publishes=st.sets(st.integers(0, 25)))
 def test_a_deadline_changes_a_view_at_its_very_instant(facts: list[Fact], now: int, publishes: set[int]) -> None:
     world = World()
@@ -110,7 +111,7 @@ def test_a_deadline_changes_a_view_at_its_very_instant(facts: list[Fact], now: i
         world.publish(now)
 
 
-@settings(deadline=None, max_examples=200)
+@examples(200)
 @given(facts=payout_histories, now=instants_to_look_at, publishes=st.sets(st.integers(0, 25)))
 def test_an_incremental_tally_equals_a_recomputed_one(facts: list[Fact], now: int, publishes: set[int]) -> None:
     world = Counted()

@@ -3,7 +3,7 @@
 from typing import Any
 
 import msgspec
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import publishing
@@ -16,6 +16,7 @@ from domain.tally import Tally, count_bank_entry, count_payout, recounted
 from domain.time import DAY, HOUR, NOT_CAUGHT_UP, Micros
 from tables.tallies import pack_tally, unpack_tally
 from tests.kit.domain_world import Fact, World
+from tests.kit.examples import examples
 from tests.kit.payout_strategies import ARRIVAL, START, instants_to_look_at, payout_histories
 
 
@@ -47,7 +48,7 @@ class Counted:
         return [published for (of, _), published in self.published.items() if of == kind]
 
 
-@settings(deadline=None, max_examples=200)
+@examples(200)
 @given(facts=payout_histories, now=instants_to_look_at, publishes=st.sets(st.integers(0, 12), max_size=5))
 def test_an_incremental_tally_equals_a_recomputed_one(facts: list[Fact], now: Micros, publishes: set[int]) -> None:
     counted, at_once = Counted(), Counted()

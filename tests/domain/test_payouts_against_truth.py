@@ -1,16 +1,17 @@
 """Payouts and bank entries of random facts are those of the simulator's truth, which reads the contract on its own."""
 
-from hypothesis import given, settings
+from hypothesis import given
 
 from simulator.truth import truth_of_facts
 from tests.domain.test_against_truth import broken, records
 from tests.kit.domain_world import Fact, World
+from tests.kit.examples import examples
 from tests.kit.payout_strategies import instants_to_look_at, payout_histories
 
 KINDS = ("payout", "bank_entry")
 
 
-@settings(deadline=None, max_examples=600)
+@examples(600)
 @given(facts=payout_histories, now=instants_to_look_at)
 def test_payouts_and_bank_entries_are_those_of_the_truth(facts: list[Fact], now: int) -> None:
     world = World()

@@ -5,7 +5,7 @@ import random
 from typing import Any
 
 import msgspec
-from hypothesis import event, example, given, settings
+from hypothesis import event, example, given
 from hypothesis import strategies as st
 
 from domain.facts import (
@@ -28,11 +28,12 @@ from domain.references import view as reference
 from domain.references.view import ReferenceState
 from domain.time import HOUR, NOT_CAUGHT_UP, Micros
 from tests.kit.domain_world import Fact, World
+from tests.kit.examples import examples
 from tests.kit.fact_strategies import START, histories, instants_to_look_at
 
 FAR: Micros = START + 1000 * 24 * HOUR
 OF_OBLIGATIONS = ObligationCharged | PlanChanged | ObligationAdjusted | ObligationCancelled | ObligationReinstated
-LITTLE_TIME = settings(deadline=None, max_examples=200)
+LITTLE_TIME = examples(200)
 
 
 def repacked(world: World) -> None:

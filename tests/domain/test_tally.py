@@ -1,7 +1,7 @@
 """A tally that is updated key by key equals one that is recomputed from all keys."""
 
 import msgspec
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import publishing
@@ -18,6 +18,7 @@ from domain.tally import Tally, count_obligation, count_payment, count_reference
 from domain.time import DAY, NOT_CAUGHT_UP, Micros
 from tables.tallies import pack_tally, unpack_tally
 from tests.kit.domain_world import Fact, World
+from tests.kit.examples import examples
 from tests.kit.fact_strategies import START, histories, instants_to_look_at
 from tests.kit.scenario_tables import read_facts
 from tests.kit.scenario_words import day, instant
@@ -61,7 +62,7 @@ def packed_and_unpacked(tally: Tally) -> Tally:
     return unpack_tally(pack_tally(tally))
 
 
-@settings(deadline=None, max_examples=200)
+@examples(200)
 @given(facts=histories, now=instants_to_look_at, publishes=st.sets(st.integers(0, 12), max_size=5))
 def test_an_incremental_tally_equals_a_recomputed_one(facts: list[Fact], now: Micros, publishes: set[int]) -> None:
     counted = Counted()

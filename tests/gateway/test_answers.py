@@ -11,7 +11,7 @@ from urllib.parse import quote
 import jsonschema
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from openapi_spec_validator import validate
 
@@ -28,6 +28,7 @@ from streams import topics
 from streams.codec.json_form import output_to_json
 from streams.settings import Settings
 from tests.kit.driver import Driver
+from tests.kit.examples import examples
 from tests.kit.serving import DESCRIPTION, Answer, InProcessLiveState, MemoryReadModel, Served
 
 OPEN = ("opened", "updated")
@@ -369,7 +370,7 @@ def test_a_cursor_matches_its_pattern_and_every_match_is_a_cursor(month, served,
     if "memory" not in served.name:
         matches = st.from_regex(pattern, fullmatch=True).filter(lambda text: not text.endswith("\n"))
 
-        @settings(max_examples=30, deadline=None)
+        @examples(30)
         @given(matches)
         def every_match_is_taken(after: str) -> None:
             assert served.ask(f"{path}&after={quote(after)}").status == 200

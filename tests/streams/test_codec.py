@@ -6,7 +6,7 @@ from typing import Any
 import fastavro
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from streams import topics
 from streams.codec.avro_plain import ENCODE
@@ -19,6 +19,7 @@ from tests.kit import avro_samples as samples
 from tests.kit import avro_strategies as strategies
 from tests.kit.avro_bodies import BOTH
 from tests.kit.avro_samples import number, written
+from tests.kit.examples import examples
 from tests.streams.test_validation import BROKEN
 
 
@@ -115,7 +116,7 @@ def test_outputs_are_what_fastavro_reads_and_writes(bodies: Any, record: Any) ->
 
 
 @BOTH
-@settings(max_examples=500)
+@examples(500)
 @given(value=strategies.longs | strategies.instants)
 def test_numbers_of_every_length_are_fastavro_s(bodies: Any, value: int) -> None:
     fact = msgspec.structs.replace(samples.ADJUSTED, occurred_at=value, amount_delta_minor=value)
