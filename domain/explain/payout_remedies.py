@@ -4,7 +4,7 @@ A payout knows the entries that belong to it, and no others; an entry knows whic
 event about another entry or payout leaves open which one that is.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from domain.explain.context import BankEntryContext, PayoutContext
@@ -19,6 +19,9 @@ from domain.records import MatchedBy
 
 LISTED_MAX = 5
 """Remedies name at most this many lines, entries or payouts: people do not correct more one by one."""
+
+IF_NO_OTHER_FITS = "if no other entry fits this one"
+"""Once no entry names a payout, its match group may match another entry to it, and the payout does not know which."""
 
 _CONFIRMED = (MatchedBy.NAMED, MatchedBy.PERSON)
 
@@ -108,6 +111,17 @@ def _elsewhere_text(entries: Iterable[EntryLine]) -> str:
     return f"a person matches {'entry' if len(names) == 1 else 'entries'} {listed(names)} to another payout"
 
 
+def _group_currency_without(context: PayoutContext, moved: Collection[EntryLine]) -> str | None:
+    """Give the currency of the entry that the match group may find once these entries are moved; None: it finds none.
+
+    Only a payout that no entry names, and of whose PAID the account is known, is in a group.
+    """
+    paid = context.state.reports.get("PAID")
+    if paid is None or paid.account_id is None or len(moved) < len(_totals(context).entries):
+        return None
+    return paid.currency
+
+
 # What may resolve a break
 
 
@@ -192,7 +206,10 @@ def deposit_goes_back(context: PayoutContext) -> Iterator[Candidate]:
     yield _booked(context, -amount)
     yield _matched(context, -amount)
     if len(totals.entries) <= LISTED_MAX:
-        yield Candidate(_elsewhere_text(totals.entries), "a person", _matched_elsewhere(totals.entries))
+        action = _elsewhere_text(totals.entries)
+        if _group_currency_without(context, totals.entries) == totals.currency:
+            action += f", {IF_NO_OTHER_FITS}"
+        yield Candidate(action, "a person", _matched_elsewhere(totals.entries))
     if "PAID" not in context.state.reports and totals.report is not None:
         fields = _report(context, "PAID", totals.report, amount_minor=amount)
         action = f"{context.processor} reports that the payout was paid after all"
@@ -214,6 +231,8 @@ def currencies_agree(context: PayoutContext) -> Iterator[Candidate]:
     if events:
         what = listed([event.fields["processor_reference"] for event in events])
         actions.insert(0, f"{processor} reports {what} again, with fee and net in {totals.currency}")
+    if entries and _group_currency_without(context, entries) not in {None, totals.currency}:
+        actions[-1] += f", {IF_NO_OTHER_FITS}"
     by = processor if events else "a person"
     yield Candidate(" and ".join(actions), by, [*events, *_matched_elsewhere(entries)])
 

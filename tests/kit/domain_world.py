@@ -7,6 +7,7 @@ match groups send each other. It also replays the outputs as a consumer would, a
 
 from collections.abc import Iterator
 from copy import deepcopy
+from typing import Any
 
 import msgspec
 
@@ -192,16 +193,6 @@ class World:
         self.settle_payouts(now)
         self.check_consumer()
 
-    def copy_of_the_bank(self) -> "World":
-        """Copy payouts, bank entries and match groups, with what was published of them; they know of no payments."""
-        copied = World(self.policy)
-        copied.payouts, copied.bank_entries = deepcopy(self.payouts), deepcopy(self.bank_entries)
-        copied.groups = deepcopy(self.groups)
-        kinds = ("payout", "bank_entry", "match")
-        copied.histories = {key: deepcopy(known) for key, known in self.histories.items() if key[0] in kinds}
-        copied.version, copied._consumed = self.version, dict(self._consumed)
-        return copied
-
     def settle_payouts(self, now: Micros) -> None:
         """Publish bank entries, payouts and their match groups, until what the groups find has arrived."""
         self.version += 1
@@ -274,3 +265,37 @@ class World:
             else:
                 assert record is not None
                 assert msgspec.structs.replace(record, version=0) == view.reconciliation
+
+
+class BankOf(World):
+    """Payouts, bank entries and match groups of another world that does not change, with what was published of them.
+
+    Of a large world only what is asked for and what is sent something is copied, and so settled: the others send
+    nothing new, since no clock changes what payouts, entries and groups send.
+    """
+
+    def __init__(self, original: World) -> None:
+        super().__init__(original.policy)
+        self.version = original.version
+        self._consumed = dict(original._consumed)
+        self._original = original
+
+    def payout_state(self, payout_key: str) -> payout.PayoutState:
+        self._copy(self.payouts, self._original.payouts, "payout", payout_key)
+        return super().payout_state(payout_key)
+
+    def bank_entry_state(self, bank_entry_key: str) -> bank_entry.BankEntryState:
+        self._copy(self.bank_entries, self._original.bank_entries, "bank_entry", bank_entry_key)
+        return super().bank_entry_state(bank_entry_key)
+
+    def group_state(self, match_key: str) -> matching.MatchState:
+        self._copy(self.groups, self._original.groups, "match", match_key)
+        return super().group_state(match_key)
+
+    def _copy(self, own: dict[str, Any], originals: dict[str, Any], kind: str, key: str) -> None:
+        if key in own or key not in originals:
+            return
+        own[key] = deepcopy(originals[key])
+        history = self._original.histories.get((kind, key))
+        if history is not None:
+            self.histories[kind, key] = deepcopy(history)
