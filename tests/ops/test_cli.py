@@ -92,13 +92,13 @@ def test_a_bug_keeps_its_traceback(bare_run: Run, monkeypatch: pytest.MonkeyPatc
         bare_run("worker")
 
 
-def test_a_worker_without_a_broker_says_so_in_one_line(bare_run: Run) -> None:
+def test_a_worker_without_a_broker_says_so_in_one_line(bare_run: Run, impatient: None) -> None:
     result = bare_run("worker", env={"RENTMATCH_BROKER": "127.0.0.1:1"})
     assert result.exit_code == 1
     assert "no Kafka broker answers at 127.0.0.1:1" in result.stderr
 
 
-def test_a_worker_without_a_token_does_not_listen_to_other_machines(bare_run: Run) -> None:
+def test_a_worker_without_a_token_does_not_listen_to_other_machines(bare_run: Run, impatient: None) -> None:
     result = bare_run("worker", env={"RENTMATCH_BROKER": "127.0.0.1:1", "RENTMATCH_HTTP_HOST": "0.0.0.0"})
     assert result.exit_code == 2
     assert "RENTMATCH_HTTP_TOKEN is not set" in result.stderr

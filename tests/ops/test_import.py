@@ -123,7 +123,7 @@ def test_a_wrong_option_is_named(bare_run: Run, month: Path, words: tuple[str, .
     assert (result.exit_code, says in result.stderr) == (2, True), result.stderr
 
 
-def test_without_a_broker_nothing_is_done(bare_run: Run, month: Path) -> None:
+def test_without_a_broker_nothing_is_done(bare_run: Run, month: Path, impatient: None) -> None:
     result = bare_run("import", "stripe-payouts", str(month), env={"RENTMATCH_BROKER": "127.0.0.1:1"})
     assert result.exit_code == 1
     assert "127.0.0.1:1" in result.stderr

@@ -226,7 +226,7 @@ def test_a_file_of_no_feed_stays_and_is_counted(bench: Bench) -> None:
     assert bench.value("rentmatch_watch_unmatched_files") == 1
 
 
-def test_without_a_broker_files_stay(bench: Bench, monkeypatch: pytest.MonkeyPatch, mock_broker: str) -> None:
+def test_without_a_broker_files_stay(bench: Bench, mock_broker: str, impatient: None) -> None:
     there = bench.settings
     bench.settings = load({"RENTMATCH_BROKER": "127.0.0.1:1"})
     bench.restart()
