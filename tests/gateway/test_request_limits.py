@@ -280,7 +280,7 @@ def test_slow_readers_are_disconnected_and_block_nobody():
         model.text = "x"
         started = time.monotonic()
         assert served.ask("/v1/payments/P").status == 200  # slow readers do not count as requests in progress
-        assert time.monotonic() - started < 0.5
+        assert time.monotonic() - started < 1.5  # before any of them is disconnected
         # The unread bytes are bounded, too: six answers would be more than 64 MiB.
         model.text = "x" * (12 << 20)
         slow += [unread(served, "/v1/payments/P")]

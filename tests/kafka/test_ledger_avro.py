@@ -81,7 +81,7 @@ def test_avro_by_the_registry(kafka: str, topic_prefix: str, schema_registry_url
     codec = Codec(registry)
     try:
         reader.start()
-        wait_until(lambda: len(reader.facts(codec)) == 2, 40, "both facts", process=reader)
+        wait_until(lambda: len(reader.facts(codec)) == 2, 60, "both facts", process=reader)
     finally:
         reader.kill()
     found = {fact.payment_id: fact.amount_minor for fact in reader.facts(codec) if isinstance(fact, PaymentPosted)}

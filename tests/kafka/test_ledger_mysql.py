@@ -107,7 +107,7 @@ def test_a_ledger_in_mariadb(kafka: str, topic_prefix: str, database: MariaDb, t
         reader.wait_for(books.posted())
         # A second process takes over, and the first ends.
         other.start()
-        wait_until(lambda: "following" in other.tail(), 30, "the other to follow", process=other)
+        wait_until(lambda: "following" in other.tail(), 60, "the other to follow", process=other)
         database.run(*books.changes(10), database="books")
         assert reader.wait(30) == 1
         assert "another process writes as" in reader.tail()

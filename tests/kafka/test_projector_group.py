@@ -24,7 +24,7 @@ def test_partitions_paused_before_a_rebalance_are_read_after_it(kafka: str, topi
         kafka, topic_prefix, tmp_path, clock=0, partitions=PARTITIONS, session_timeout_ms=3_000
     ) as deployment:
         first = OutputConsumer(deployment.settings)
-        wait_until(lambda: first.fetch() == [] and len(first._assigned) == ALL, 30, "all partitions")
+        wait_until(lambda: first.fetch() == [] and len(first._assigned) == ALL, 60, "all partitions")
         first.keep_alive()  # as while MongoDB is down
 
         second, stop = OutputConsumer(deployment.settings), threading.Event()
@@ -39,9 +39,9 @@ def test_partitions_paused_before_a_rebalance_are_read_after_it(kafka: str, topi
         joining.start()
         try:
             # Its partitions are revoked while it is paused, …
-            wait_until(lambda: (first.keep_alive(), first._assigned)[1] == set(), 30, "the first to let go")
+            wait_until(lambda: (first.keep_alive(), first._assigned)[1] == set(), 60, "the first to let go")
             # … and some are assigned again when it already continues.
-            wait_until(lambda: first.fetch() == [] and 0 < len(first._assigned) < ALL, 30, "a share")
+            wait_until(lambda: first.fetch() == [] and 0 < len(first._assigned) < ALL, 60, "a share")
             producer = Producer({"bootstrap.servers": kafka})
             for partition in range(PARTITIONS):
                 producer.produce(deployment.name(TOPIC), b"", f"P-{partition}".encode(), partition)
@@ -52,7 +52,7 @@ def test_partitions_paused_before_a_rebalance_are_read_after_it(kafka: str, topi
                 mine.extend(message.key().decode() for message in first.fetch())
                 return sorted(mine + taken) == ["P-0", "P-1", "P-2", "P-3"]
 
-            wait_until(all_are_read, 20, f"all records; of its share {sorted(first._assigned)}")
+            wait_until(all_are_read, 60, f"all records; of its share {sorted(first._assigned)}")
             assert mine != []
         finally:
             stop.set()

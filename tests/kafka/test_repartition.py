@@ -32,8 +32,9 @@ def repartition(deployment: AuditedDeployment, *words: str) -> subprocess.Comple
 def test_repartition_in_the_middle_of_a_month(kafka: str, topic_prefix: str, tmp_path: Path, partitions: int) -> None:
     scenario = simulate(partitions, 250)
     half = len(scenario.deliveries) // 2
+    # The session is long enough for a to read what is published while b is frozen and still a member.
     with AuditedDeployment(
-        kafka, topic_prefix, tmp_path, clock=scenario.closes_at, partitions=3, session_timeout_ms=2_500
+        kafka, topic_prefix, tmp_path, clock=scenario.closes_at, partitions=3, session_timeout_ms=6_000
     ) as deployment:
         deployment.worker("a")
         deployment.worker("b")
@@ -48,7 +49,7 @@ def test_repartition_in_the_middle_of_a_month(kafka: str, topic_prefix: str, tmp
         deployment.publish(scenario.deliveries[half : half + 300])
         # What a routes to its own partitions does not go through the topic.
         wait_until(
-            lambda: deployment.monitor.ends(["payment-facts"], stable=True) != ends, 10, "facts that b does not read"
+            lambda: deployment.monitor.ends(["payment-facts"], stable=True) != ends, 30, "facts that b does not read"
         )
         for worker_id in "ab":
             deployment.workers[worker_id].kill()

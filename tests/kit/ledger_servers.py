@@ -57,7 +57,7 @@ class MariaDb(Process):
             if installing.wait(60) != 0:
                 raise RuntimeError(f"MariaDB's data folder could not be made\n{installing.tail()}")
         super().start()
-        wait_until(self._answers, 30, "MariaDB to answer", process=self)
+        wait_until(self._answers, 60, "MariaDB to answer", process=self)
 
     def _answers(self) -> bool:
         try:
@@ -116,7 +116,7 @@ class Postgres(Process):
             line = [str(self._programs / "initdb"), "-D", "data", "-U", "ledger", "--auth=trust", "--no-sync"]
             self._finish([*line, "-E", "UTF8", "--locale=C"])
         super().start()
-        wait_until(lambda: self._query("select 1", check=False) == 0, 30, "PostgreSQL to answer", process=self)
+        wait_until(lambda: self._query("select 1", check=False) == 0, 60, "PostgreSQL to answer", process=self)
 
     def run(self, *statements: str) -> None:
         """Run statements; each text is one transaction."""

@@ -30,7 +30,7 @@ class MongoServer:
     def start(self) -> None:
         """Start it, or restart it on its data, and wait until it listens."""
         self.process.start()
-        wait_until(self._listens, 30, "MongoDB to listen", process=self.process)
+        wait_until(self._listens, 60, "MongoDB to listen", process=self.process)
 
     def kill(self) -> None:
         """SIGKILL."""

@@ -82,7 +82,7 @@ class Topology:
         return dict(found)
 
     def wait_well(self) -> None:
-        wait_until(lambda: bool(self.status()["is_well"]), 90, "all to be well", process=self.runner)
+        wait_until(lambda: bool(self.status()["is_well"]), 180, "all to be well", process=self.runner)
 
     def variables(self) -> dict[str, str]:
         """Return the variables that `source …/env` sets."""
@@ -174,7 +174,7 @@ def kill_in_the_middle(topology: Topology, deployment: Attached, name: str) -> N
     before = topology.part(name)
     deployment.wait_progress(1)
     os.kill(before["pid"], signal.SIGKILL)
-    wait_until(lambda: topology.part(name)["starts"] == before["starts"] + 1, 20, f"{name} to be started again")
+    wait_until(lambda: topology.part(name)["starts"] == before["starts"] + 1, 60, f"{name} to be started again")
     assert f"{name} was killed by signal 9; it restarts in 1 s" in topology.runner.log.read_text()
     assert topology.part(name)["pid"] != before["pid"]
 
@@ -202,7 +202,7 @@ def check_answers(topology: Topology, settings: Settings, scenario: Scenario) ->
     workers = [str(topology.part(name)["address"]) for name in ("worker-1", "worker-2")]
     token = settings.http_tokens[0].decode()
     first, second = (Questions(url, token) for url in workers)
-    wait_until(lambda: not read_model_is_behind(first, truth), 30, "the read model to have the month")
+    wait_until(lambda: not read_model_is_behind(first, truth), 60, "the read model to have the month")
     check_lists(second, truth)
     check_explanations(first, truth)
     assert faults_of_items(second, truth, live=True) == []
@@ -217,7 +217,7 @@ def check_prometheus(topology: Topology) -> None:
         targets = json_of(f"{url}/api/v1/targets")["data"]["activeTargets"]
         return {target["scrapeUrl"]: target["health"] for target in targets}
 
-    wait_until(lambda: scraped() == dict.fromkeys(expected, "up"), 20, f"Prometheus to have all of {expected}")
+    wait_until(lambda: scraped() == dict.fromkeys(expected, "up"), 60, f"Prometheus to have all of {expected}")
     rules = json_of(f"{url}/api/v1/rules")["data"]["groups"]
     assert {group["name"] for group in rules} >= {"rentmatch-money-alerts", "rentmatch-machinery-alerts"}, rules
     assert [rule["lastError"] for group in rules for rule in group["rules"] if rule.get("lastError")] == []

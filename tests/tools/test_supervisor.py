@@ -75,7 +75,7 @@ def test_a_part_starts_after_its_dependencies_and_stops_before_them(part: MakePa
     gate["open"] = True
     run_until(supervisor, lambda: supervisor.is_well)
     assert supervisor.parts["task"].state is State.DONE
-    wait_until(lambda: all("ready" in one.log.read_text() for one in (base, user)), 10, "both to listen to signals")
+    wait_until(lambda: all("ready" in one.log.read_text() for one in (base, user)), 60, "both to listen to signals")
     supervisor.stop()
     assert events[-2:] == ["user has exited with status 0", "base has exited with status 0"]
     assert {one.state for one in supervisor.parts.values()} == {State.STOPPED}
@@ -185,8 +185,8 @@ def test_parts_die_with_a_killed_supervisor(tmp_path: Path) -> None:
     parent = Process([sys.executable, "-c", code, str(tmp_path)], tmp_path / "parent.log", cwd=Path.cwd())
     parent.start()
     pid_file = tmp_path / "pid"
-    wait_until(lambda: pid_file.exists() and pid_file.read_text().endswith("\n"), 20, "the pid", process=parent)
+    wait_until(lambda: pid_file.exists() and pid_file.read_text().endswith("\n"), 60, "the pid", process=parent)
     status = Path("/proc", pid_file.read_text().strip(), "status")
     assert status.exists()
     parent.kill()
-    wait_until(lambda: not status.exists() or "\nState:\tZ" in status.read_text(), 10, "the part's end")
+    wait_until(lambda: not status.exists() or "\nState:\tZ" in status.read_text(), 60, "the part's end")

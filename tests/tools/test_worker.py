@@ -73,8 +73,8 @@ def test_a_worker_dies_with_the_tests_that_started_it(tmp_path: Path) -> None:
     parent = WorkerProcess(tmp_path / "parent", {}, command=(sys.executable, "-c", code, str(tmp_path)))
     parent.start()
     pid_file = tmp_path / "pid"
-    wait_until(lambda: pid_file.exists() and pid_file.read_text().endswith("\n"), 20, "the pid")
+    wait_until(lambda: pid_file.exists() and pid_file.read_text().endswith("\n"), 60, "the pid")
     status = Path("/proc", pid_file.read_text().strip())
     assert status.exists()
     parent.kill()
-    wait_until(lambda: not status.exists() or "\nState:\tZ" in (status / "status").read_text(), 10, "the worker's end")
+    wait_until(lambda: not status.exists() or "\nState:\tZ" in (status / "status").read_text(), 60, "the worker's end")
