@@ -4,6 +4,7 @@ import shutil
 import sys
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
@@ -33,7 +34,7 @@ _MISSING = pytest.StashKey[dict[str, str]]()
 
 
 class MakeCluster(Protocol):
-    """Starts a Kafka cluster for one test; it is killed after the test."""
+    """Starts a Kafka cluster for a test or a module; it is killed afterwards."""
 
     def __call__(
         self,
@@ -68,10 +69,19 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the tests that measure reaction times in one process, one after the other (pytest-xdist)."""
+    """Share the tests out to the processes of pytest-xdist: faults in one of them, and each module of tests/kafka.
+
+    The faults, which measure how soon workers react, never run beside each other. The other modules keep their
+    fixtures together, and fill the time of whichever process has less to do. Quick tests come last, so that all
+    processes end at about the same time.
+    """
+    items.sort(key=lambda item: item.get_closest_marker("kafka") is None)
     for item in items:
-        if {"kafka", "faults", "soak"} & set(item.path.relative_to(TESTS).parts):
-            item.add_marker(pytest.mark.xdist_group("kafka"))
+        folders = set(item.path.relative_to(TESTS).parts)
+        if {"faults", "soak"} & folders:
+            item.add_marker(pytest.mark.xdist_group("faults"))
+        elif "kafka" in folders:
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -131,7 +141,20 @@ def topic_prefix() -> str:
 def kafka_cluster_factory(
     pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[MakeCluster]:
-    """Starts clusters of the test's own, for tests that kill brokers or need settings of their own."""
+    """Starts clusters of the test's own, for tests that need settings of their own or may leave a broker broken."""
+    with _making_clusters(pytestconfig, tmp_path_factory) as make:
+        yield make
+
+
+@pytest.fixture(scope="module")
+def expendable_cluster(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaCluster]:
+    """A cluster of one node that a module's tests kill, freeze and start again, one after the other."""
+    with _making_clusters(pytestconfig, tmp_path_factory) as make:
+        yield make()
+
+
+@contextmanager
+def _making_clusters(config: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeCluster]:
     made: list[tuple[KafkaCluster, Path]] = []
 
     def make(
@@ -145,14 +168,16 @@ def kafka_cluster_factory(
                 directory, nodes=nodes, extra_properties=extra_properties, format_arguments=format_arguments
             )
         except MissingToolError as error:
-            go_without(pytestconfig, "a real Kafka", error)
+            go_without(config, "a real Kafka", error)
         made.append((cluster, directory))
         cluster.start()
         return cluster
 
-    yield make
-    for cluster, directory in made:
-        _discard(cluster, directory)
+    try:
+        yield make
+    finally:
+        for cluster, directory in made:
+            _discard(cluster, directory)
 
 
 def _discard(cluster: KafkaCluster, directory: Path) -> None:

@@ -172,7 +172,7 @@ def disk_full(bench: FaultBench) -> None:
             assert "no space left" in worker.tail(400).lower()
             filler.unlink()
             deployment.worker()
-            feed.finish()
+            feed.finish(hurry=True)
             deployment.wait_settled()
             deployment.check()
             assert deployment.workers["a"].terminate() == 0
@@ -213,7 +213,7 @@ def changelog_compaction(bench: FaultBench) -> None:
     with bench.deployment(scenario) as deployment:
         feed = bench.feed(deployment, scenario, 4)
         deployment.worker()
-        feed.finish()
+        feed.finish(hurry=True)
         deployment.wait_settled()
         assert deployment.workers["a"].terminate() == 0
 

@@ -74,7 +74,7 @@ def kill_any_worker_at_any_moment(bench: FaultBench) -> None:
         for _ in range(kills):
             deployment.watch(bench.rng.uniform(0.3, 5.5))
             deployment.workers[bench.rng.choice("ab")].kill()
-        feed.finish()
+        feed.finish(hurry=True)
         deployment.wait_settled()
         deployment.check()
         assert [status for _, status in deployment.deaths].count(-9) == kills
@@ -91,7 +91,7 @@ def die_between_the_steps_of_a_transaction(bench: FaultBench) -> None:
             worker = deployment.worker(fault=f"kill:{step}:{bench.rng.randint(1, 3)}")
             assert worker.wait(60) == -9, worker.tail()
         deployment.worker()
-        feed.finish()
+        feed.finish(hurry=True)
         deployment.wait_settled()
         deployment.check()
 
@@ -107,7 +107,7 @@ def die_for_good_with_a_transaction_open(bench: FaultBench) -> None:
             assert worker.wait(90) == -9, worker.tail()
             deployment.dismiss(f"w{number}")
         deployment.worker("last")
-        feed.finish()
+        feed.finish(hurry=True)
         deployment.wait_settled()
         deployment.check()
 
@@ -128,7 +128,7 @@ def two_takeovers_after_an_open_transaction(bench: FaultBench) -> None:
             assert first.wait(60) == -9, first.tail()
             deployment.dismiss("first")
             deployment.worker("second")
-            feed.finish()
+            feed.finish(hurry=True)
             deployment.wait_progress(half)
             deployment.workers["second"].kill()
             deployment.dismiss("second")
@@ -182,7 +182,7 @@ def _one_zombie(bench: FaultBench, turn: int, step: str | None, **settings: int)
         # From here on it may end with an error and be started again, or rejoin; but it has to be of use again.
         deployment.supervised.add("zombie")
         zombie_.thaw()
-        feed.finish()
+        feed.finish(hurry=True)
         deployment.wait_members(2)
         deployment.wait_settled()
         assert deployment.workers["other"].terminate() == 0
@@ -246,9 +246,9 @@ def term_in_the_middle_of_a_batch(bench: FaultBench) -> None:
             deployment.watch(bench.rng.uniform(0, 2))
             leaver = "ab"[turn % 2]
             assert deployment.workers[leaver].terminate() == 0
-            deployment.wait_members(1, timeout_s=3)
+            deployment.wait_members(1, timeout_s=10)
             deployment.worker(leaver)
-        feed.finish()
+        feed.finish(hurry=True)
         deployment.wait_settled()
         deployment.check()
 
@@ -268,7 +268,7 @@ def workers_join_and_leave(bench: FaultBench) -> None:
             deployment.watch(bench.rng.uniform(0, 3))
             assert deployment.workers["b"].terminate() == 0
             assert deployment.workers["c"].terminate() == 0
-        feed.finish()
+        feed.finish(hurry=True)
         deployment.wait_settled()
         deployment.check()
 
@@ -286,7 +286,7 @@ def recovery_from_zero(bench: FaultBench) -> None:
             deployment.workers["a"].kill()
             shutil.rmtree(state)
         deployment.worker()
-        feed.finish()
+        feed.finish(hurry=True)
         deployment.wait_settled()
         deployment.check()
 
@@ -303,7 +303,7 @@ def broker_restart(bench: FaultBench, cluster: KafkaCluster) -> None:
             deployment.watch(bench.rng.uniform(0, 3))
             cluster.kill()
             cluster.restart()
-        feed.finish()
+        feed.finish(hurry=True)
         deployment.wait_settled(180)
         deployment.check()
 
@@ -321,6 +321,6 @@ def broker_away(bench: FaultBench, cluster: KafkaCluster, seconds: float) -> Non
             cluster.pause()
             time.sleep(seconds)
             cluster.resume()
-        feed.finish()
+        feed.finish(hurry=True)
         deployment.wait_settled(180)
         deployment.check()

@@ -52,7 +52,7 @@ def standby_takes_over(bench: FaultBench) -> None:
             _starts_and_warms(deployment, first, second)
             _dies_and_is_succeeded(deployment, second, first)
 
-            feed.finish()
+            feed.finish(hurry=True)
             feed = Feed(deployment, parts.pop(0), 30, bench.rng)  # for as many commits as it may take
             # From its second commit on, with records at the broker that will be aborted; the standby follows them.
             dying = deployment.worker(second, fault=f"kill:flushed:{bench.rng.randint(2, 12)}")
@@ -148,7 +148,7 @@ def rolling_restart(bench: FaultBench) -> None:
         for _ in range(bench.strikes):
             for worker_id in bench.rng.sample("abc", 3):
                 assert deployment.workers[worker_id].terminate() == 0
-                deployment.wait_members(2, timeout_s=3)
+                deployment.wait_members(2, timeout_s=10)
                 deployment.watch(bench.rng.uniform(0, 1))
                 deployment.worker(worker_id)
                 deployment.wait_members(3)

@@ -16,6 +16,7 @@ from tests.faults import (
 )
 from tests.faults.fault_scenarios import FaultBench, FaultScenario
 from tests.kit.environment import TEST_SEED
+from tools.local.kafka import KafkaCluster
 
 pytestmark = pytest.mark.kafka
 
@@ -62,14 +63,14 @@ def test_a_worker_fault(fault: FaultScenario, kafka: str, topic_prefix: str, tmp
         fault(FaultBench(kafka, topic_prefix, tmp_path, SEED))
 
 
-def test_broker_restart(kafka_cluster_factory: MakeCluster, topic_prefix: str, tmp_path: Path) -> None:
-    cluster = kafka_cluster_factory()
+def test_broker_restart(expendable_cluster: KafkaCluster, topic_prefix: str, tmp_path: Path) -> None:
+    cluster = expendable_cluster
     with reporting_seed(SEED):
         fault_scenarios.broker_restart(FaultBench(cluster.bootstrap, topic_prefix, tmp_path, SEED), cluster)
 
 
-def test_broker_away(kafka_cluster_factory: MakeCluster, topic_prefix: str, tmp_path: Path) -> None:
-    cluster = kafka_cluster_factory()
+def test_broker_away(expendable_cluster: KafkaCluster, topic_prefix: str, tmp_path: Path) -> None:
+    cluster = expendable_cluster
     with reporting_seed(SEED):
         fault_scenarios.broker_away(FaultBench(cluster.bootstrap, topic_prefix, tmp_path, SEED), cluster, seconds=15)
 
@@ -80,11 +81,18 @@ def test_changelog_compaction(kafka_cluster_factory: MakeCluster, topic_prefix: 
         environment_scenarios.changelog_compaction(FaultBench(cluster.bootstrap, topic_prefix, tmp_path, SEED))
 
 
-@pytest.mark.parametrize("nodes", [1, 3])
-def test_group_coordinator_dies(
-    nodes: int, kafka_cluster_factory: MakeCluster, topic_prefix: str, tmp_path: Path
+def test_group_coordinator_dies(expendable_cluster: KafkaCluster, topic_prefix: str, tmp_path: Path) -> None:
+    cluster = expendable_cluster
+    with reporting_seed(SEED):
+        coordinator_scenarios.group_coordinator_dies(
+            FaultBench(cluster.bootstrap, topic_prefix, tmp_path, SEED), cluster
+        )
+
+
+def test_group_coordinator_of_three_nodes_dies(
+    kafka_cluster_factory: MakeCluster, topic_prefix: str, tmp_path: Path
 ) -> None:
-    cluster = kafka_cluster_factory(nodes=nodes)
+    cluster = kafka_cluster_factory(nodes=3)
     with reporting_seed(SEED):
         coordinator_scenarios.group_coordinator_dies(
             FaultBench(cluster.bootstrap, topic_prefix, tmp_path, SEED), cluster
