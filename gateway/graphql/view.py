@@ -166,7 +166,7 @@ class GraphqlView:
             async with asyncio.timeout(READ_TIMEOUT_S):
                 await response.prepare(request)
                 await response.write_eof()
-        except TimeoutError:
+        except (TimeoutError, ConnectionError):  # the client does not read, or it went
             if request.transport is not None:
                 request.transport.abort()
         finally:
@@ -182,13 +182,17 @@ class GraphqlView:
             text, variable_values=variables, context_value=context, operation_name=wanted.operation_name
         )
         response = web.StreamResponse(headers={"Content-Type": EVENT_STREAM, "X-Accel-Buffering": "no"})
-        await response.prepare(request)
-        async with aclosing(results):
-            async for result in results:
-                body, _, _ = _body_of(result)
-                await response.write(b"event: next\ndata: " + msgspec.json.encode(body) + b"\n\n")
-        await response.write(b"event: complete\ndata:\n\n")
-        await response.write_eof()
+        try:
+            await response.prepare(request)
+            async with aclosing(results):
+                async for result in results:
+                    body, _, _ = _body_of(result)
+                    await response.write(b"event: next\ndata: " + msgspec.json.encode(body) + b"\n\n")
+            await response.write(b"event: complete\ndata:\n\n")
+            await response.write_eof()
+        except ConnectionError:
+            if request.transport is not None:  # the client went
+                request.transport.abort()
         return response
 
 

@@ -343,6 +343,20 @@ class Twice:
             )
 
 
+class Endless:
+    ended = False
+
+    async def changes(self, viewer: Viewer) -> AsyncIterator[Change]:
+        try:
+            while True:
+                yield Change(
+                    resync=False, items=[], freshness=Freshness(caught_up_to=None, lag=0, as_of=Instant(Micros(0)))
+                )
+                await asyncio.sleep(0.01)
+        finally:
+            self.ended = True
+
+
 class Refused:
     async def changes(self, viewer: Viewer) -> AsyncIterator[Change]:
         raise GatewayError(ErrorCode.BUSY, "too many streams")
@@ -370,6 +384,26 @@ def test_a_stream_that_is_refused(http: Http, monkeypatch: pytest.MonkeyPatch):
     first, _, _ = http.post(CHANGES, EVENTS).text.split("\n\n")
     (error,) = json.loads(first.removeprefix("event: next\ndata: "))["errors"]
     assert error["extensions"]["code"] == "busy"
+
+
+def test_a_client_that_goes_ends_its_stream_and_is_no_bug(
+    http: Http, gateway: Gateway, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    made, endless = http._context, Endless()
+    monkeypatch.setattr(http, "_context", lambda: replace(made(), changes=endless))
+
+    async def go() -> None:
+        answer = await http._client.post("/graphql", data=json.dumps(CHANGES), headers=EVENTS)
+        await answer.content.readline()
+        answer.close()
+        for _ in range(500):
+            if endless.ended:
+                return
+            await asyncio.sleep(0.01)
+
+    gateway.runner.run(go())
+    assert endless.ended
+    assert "incident" not in caplog.text
 
 
 def test_a_query_is_answered_whatever_else_the_client_accepts(http: Http):
