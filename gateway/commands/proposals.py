@@ -43,9 +43,9 @@ class Proposals:
             ReadModelUnavailable: the read model does not answer.
 
         """
-        if alert.break_class is BreakClass.REFERENCE_UNKNOWN:
+        if alert.break_class == BreakClass.REFERENCE_UNKNOWN:
             return await self._payments(alert)
-        if alert.break_class is BreakClass.BANK_ENTRY_UNEXPLAINED:
+        if alert.break_class == BreakClass.BANK_ENTRY_UNEXPLAINED:
             return await self._payouts(alert)
         return []
 

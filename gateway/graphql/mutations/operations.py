@@ -84,6 +84,7 @@ class LastAnswer(Generic[T]):
         """Stop asking."""
         if self._asking is not None:
             self._asking.cancel()
+            await asyncio.wait([self._asking])
 
 
 class GraphqlOperations:

@@ -1,1 +1,0 @@
-"""The console with a month of simulated rent on this machine: `make console`."""
