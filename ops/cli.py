@@ -28,6 +28,7 @@ COMMANDS = {
     "exceptions": "ops.commands.exceptions",
     "payouts": "ops.commands.payouts",
     "dead-letters": "ops.commands.dead_letters",
+    "gateway": "ops.commands.gateway",
     "simulate": "ops.commands.simulate",
     "project-read-model": "ops.commands.project_read_model",
     "rebuild-read-model": "ops.commands.rebuild_read_model",

@@ -36,7 +36,7 @@ from tests.kit.tidy import (
         ("simulator", "from domain.payments.view import view"),
         ("simulator", "import domain"),
         ("app", "import tests.kit.driver"),
-        ("gateway.rest.server", "from sinks.logs import log"),
+        ("gateway.rest.server", "from ops.console import say"),
         ("tools.local.up", "import read_model"),
         ("streams.codec.codec", "from streams.transport.batch import Batch"),
         ("streams.codec.codec", "from streams import broker"),

@@ -14,13 +14,15 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from domain.time import Micros
-from read_model.mongo import Document, Mongo, MongoUnavailable
+from read_model.mongo import Document, Index, Mongo, MongoUnavailable
 
 log = logging.getLogger(__name__)
 
 COLLECTION = "gateway_audit"
+INDEXES = (Index("number", (("number", -1),)), Index("actor", (("actor", 1), ("number", -1))))
 FIRST_HASH = "0" * 64
 """The hash before the first entry."""
+_NEWEST = (("number", -1),)  # not `_id`, by which the tests' server sorts as text
 WAITING_MAX = 10_000
 """Entries that wait in memory for MongoDB. Beyond it the gateway answers no request that needs an entry."""
 TEXT_MAX = 2_000
@@ -133,7 +135,7 @@ class AuditLog:
         """The newest entries that match, the newest first.
 
         Args:
-            where: a filter of MongoDB over the fields of AuditRecord (`number` is `_id`).
+            where: a filter of MongoDB over the fields of AuditRecord.
             before: only entries with a lower number.
             limit: the most entries.
 
@@ -141,8 +143,8 @@ class AuditLog:
             MongoUnavailable: there is no answer in time.
 
         """
-        query = where if before is None else {**where, "_id": {"$lt": before}}
-        return [_entry(found) for found in await self._mongo.find(COLLECTION, query, sort=[("_id", -1)], limit=limit)]
+        query = where if before is None else {**where, "number": {"$lt": before}}
+        return [_entry(found) for found in await self._mongo.find(COLLECTION, query, sort=_NEWEST, limit=limit)]
 
     async def _write(self) -> None:
         """Write the waiting entries in order; those that cannot be written stay."""
@@ -163,7 +165,7 @@ class AuditLog:
                 return
         while True:
             if self._last is None:
-                newest = await self._mongo.find(COLLECTION, {}, sort=[("_id", -1)], limit=1)
+                newest = await self._mongo.find(COLLECTION, {}, sort=_NEWEST, limit=1)
                 self._last = _entry(newest[0]) if newest else AuditRecord(0, 0, "", "", "", "", "", FIRST_HASH)
             numbered = entry._replace(number=self._last.number + 1)
             numbered = numbered._replace(hash=hash_of(self._last.hash, numbered))
@@ -179,9 +181,8 @@ class AuditLog:
 
 
 def _document(entry: AuditRecord) -> Document:
-    return {"_id": entry.number, **{name: value for name, value in entry._asdict().items() if name != "number"}}
+    return {"_id": entry.number, **entry._asdict()}
 
 
 def _entry(document: Document) -> AuditRecord:
-    fields = {name: value for name, value in document.items() if name != "_id"}
-    return AuditRecord(number=document["_id"], **fields)
+    return AuditRecord(**{name: document[name] for name in AuditRecord._fields})

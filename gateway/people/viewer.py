@@ -59,6 +59,9 @@ def _permissions() -> dict[Role, frozenset[Permission]]:
     return found
 
 
+PERSONAL = frozenset({Permission.ACCEPT, Permission.APPROVE, Permission.WITHDRAW, Permission.ADMINISTER})
+"""What only people may do, whatever the role of a token. Otherwise one person with a token would be two."""
+
 PERMISSIONS: dict[Role, frozenset[Permission]] = _permissions()
 """All that each role may do."""
 
@@ -89,8 +92,9 @@ class Viewer:
     @property
     def permissions(self) -> frozenset[Permission]:
         """All that it may do."""
-        return PERMISSIONS[self.role]
+        held = PERMISSIONS[self.role]
+        return held if self.token_id is None else held - PERSONAL
 
     def may(self, permission: Permission) -> bool:
         """Whether it may do this."""
-        return permission in PERMISSIONS[self.role]
+        return permission in self.permissions

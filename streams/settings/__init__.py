@@ -14,6 +14,7 @@ from pydantic import ConfigDict, SecretStr, ValidationError
 from streams.settings.deadlines import DeadlineSettings
 from streams.settings.decisions import DecisionSettings
 from streams.settings.errors import SettingsError
+from streams.settings.gateway import GatewaySettings
 from streams.settings.http import NO_WEB_SERVER, HttpSettings, is_loopback
 from streams.settings.kafka import KafkaSettings
 from streams.settings.ledger import LedgerSettings
@@ -35,6 +36,7 @@ class Settings(
     LedgerSettings,
     ReadModelSettings,
     WebhookSettings,
+    GatewaySettings,
     HttpSettings,
     WorkerSettings,
     KafkaSettings,

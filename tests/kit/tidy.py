@@ -43,7 +43,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "agents": frozenset({"domain", "streams", "tables"}),
     "sinks": frozenset({"domain", "streams", "tables"}),
     "read_model": frozenset({"domain", "sinks", "streams"}),
-    "gateway": frozenset({"domain", "read_model", "streams", "tables"}),
+    "gateway": frozenset({"domain", "read_model", "sinks", "streams", "tables"}),
     # Only the vocabulary and the numbers of the contract: an auditor must derive the results by itself.
     "simulator": frozenset({"domain.facts", "domain.records", "domain.policy", "domain.time"}),
     "app": frozenset({"agents", "domain", "gateway", "read_model", "sinks", "streams", "tables"}),

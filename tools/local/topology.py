@@ -91,7 +91,7 @@ def require_tools() -> None:
         lambda: maven.jars(maven.KAFKA),
         lambda: maven.unpacked(maven.APICURIO),
         lambda: debian.find(debian.PROMETHEUS),
-        _mongo_server,
+        mongo_server,
     ]
     for find in finds:
         try:
@@ -102,7 +102,13 @@ def require_tools() -> None:
         raise MissingToolError("\n".join(dict.fromkeys(missing)))
 
 
-def _mongo_server() -> str:
+def mongo_server() -> str:
+    """The program of the server in MongoDB's protocol.
+
+    Raises:
+        MissingToolError: it is not installed.
+
+    """
     beside = Path(sys.executable).with_name("nx-27017")
     found = str(beside) if beside.exists() else shutil.which("nx-27017")
     if found is None:
@@ -155,7 +161,7 @@ def _kafka(local: LocalDeployment) -> list[Part]:
 def _stores(local: LocalDeployment) -> list[Part]:
     data, logs = local.folder.data, local.folder.logs
     registry_url, port = apicurio.url_of(local.ports["registry"]), str(local.ports["mongo"])
-    mongo = [_mongo_server(), "--data-dir", str(data / "mongo"), "--port", port]
+    mongo = [mongo_server(), "--data-dir", str(data / "mongo"), "--port", port]
     mongo += ["--log-file", str(logs / "mongo-server.log"), "--pid-file", str(data / "mongo.pid")]
     return [
         _part(

@@ -1,0 +1,1 @@
+"""The console with a month of simulated rent on this machine: `make console`."""
