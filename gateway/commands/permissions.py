@@ -1,8 +1,8 @@
-"""Who may do what. Four eyes are those of two people, so an API token neither accepts nor approves."""
+"""Who may do what: the permission of each command."""
 
 from domain.commands.refusal import RefusalKind, Refused
-from gateway.commands.wanted import NEEDED, AcceptBreak, ApproveBreak, Wanted
-from gateway.people.viewer import PERMISSIONS, Role, Viewer
+from gateway.commands.wanted import NEEDED, Wanted
+from gateway.people.viewer import PERMISSIONS, PERSONAL, Role, Viewer
 
 
 def check_permission(viewer: Viewer, wanted: Wanted) -> None:
@@ -13,16 +13,14 @@ def check_permission(viewer: Viewer, wanted: Wanted) -> None:
 
     """
     needed = NEEDED[type(wanted)]
-    if not viewer.may(needed):
-        least = next(role for role in Role if needed in PERMISSIONS[role])
+    if viewer.may(needed):
+        return
+    if viewer.token_id is not None and needed in PERSONAL:
         raise Refused(
-            f"your role, {viewer.role}, may not {needed}: that needs the role {least}", RefusalKind.NOT_ALLOWED
+            f"an API token is no person: to {needed} takes somebody who is signed in", RefusalKind.NOT_ALLOWED
         )
-    if viewer.token_id is not None and isinstance(wanted, AcceptBreak | ApproveBreak):
-        raise Refused(
-            "an API token is no person: to accept and to approve takes somebody who is signed in",
-            RefusalKind.NOT_ALLOWED,
-        )
+    least = next(role for role in Role if needed in PERMISSIONS[role])
+    raise Refused(f"your role, {viewer.role}, may not {needed}: that needs the role {least}", RefusalKind.NOT_ALLOWED)
 
 
 def checked_reason(text: str) -> str:
