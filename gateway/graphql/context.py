@@ -1,7 +1,7 @@
 """What a request is answered with: who asks, what may be read, and the other parts of the gateway."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 import strawberry
 
@@ -33,15 +33,29 @@ class Context:
     """The instant of the request."""
     may_introspect: bool = False
 
-    def require(self, permission: Permission) -> None:
-        """Check that the viewer has a permission.
+    async def require(self, permission: Permission, field: str) -> None:
+        """Check that the viewer has a permission. A refusal goes to the audit log.
+
+        Args:
+            permission: what is needed.
+            field: the name of the field that needs it.
 
         Raises:
-            GatewayError: it has not.
+            GatewayError: the viewer has it not.
 
         """
         if not self.viewer.may(permission):
-            raise GatewayError(ErrorCode.NOT_ALLOWED, f"this needs the permission {permission.name}")
+            await self.refuse(field, f"this needs the permission {permission.name}")
+
+    async def refuse(self, field: str, why: str) -> NoReturn:
+        """Refuse a field to the viewer, and say so in the audit log.
+
+        Raises:
+            GatewayError: always.
+
+        """
+        await self.people.refused(self.viewer, action=f"graphql.{field}", reason=why)
+        raise GatewayError(ErrorCode.NOT_ALLOWED, why)
 
 
 Info: TypeAlias = strawberry.Info[Context, None]

@@ -123,6 +123,9 @@ class PeoplePort(Protocol):
     async def revoke_api_token(self, viewer: Viewer, token_id: str) -> bool:
         """Revoke an API token; whether there was a valid one."""
 
+    async def refused(self, viewer: Viewer, *, action: str, reason: str) -> None:
+        """Put a refusal into the audit log."""
+
     async def sign_out(self, viewer: Viewer) -> bool:
         """End the viewer's session; whether there was one."""
 

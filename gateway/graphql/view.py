@@ -116,10 +116,9 @@ class GraphqlView:
         if not wanted.query:
             raise GatewayError(ErrorCode.BAD_REQUEST, "there is neither `documentId` nor `query`")
         if not context.viewer.may_query_freely:
-            raise GatewayError(
-                ErrorCode.DOCUMENT_REQUIRED,
-                "sessions send the ids of the console's documents; an API token with the right sends its own",
-            )
+            why = "sessions send the ids of the console's documents; an API token with the right sends its own"
+            await context.people.refused(context.viewer, action="graphql.query", reason=why)
+            raise GatewayError(ErrorCode.DOCUMENT_REQUIRED, why)
         return wanted.query, wanted
 
     async def _executed(

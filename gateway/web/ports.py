@@ -117,6 +117,10 @@ class GatewayPeople:
         await self._audit.record(actor=viewer.name, action="token.revoke", outcome=outcome, about=token_id)
         return revoked
 
+    async def refused(self, viewer: Viewer, *, action: str, reason: str) -> None:
+        """Put a refusal into the audit log."""
+        await self._audit.record(actor=viewer.name, action=action, outcome="refused.not_allowed", reason=reason)
+
     async def sign_out(self, viewer: Viewer) -> bool:
         """End the viewer's session; whether there was one."""
         if viewer.session_id_hash is None:

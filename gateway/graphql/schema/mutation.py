@@ -63,7 +63,7 @@ class Mutation:
     @mutation
     async def refeed_dead_letters(self, info: Info, request_id: ID, ids: list[ID]) -> RefeedResult:
         """Needs REFEED."""
-        info.context.require(Permission.REFEED)
+        await info.context.require(Permission.REFEED, info.field_name)
         return await info.context.commands.refeed(info.context.viewer, request_id, _checked(ids))
 
     @mutation
@@ -77,7 +77,7 @@ class Mutation:
         free_queries: bool = False,
     ) -> CreatedApiToken:
         """Needs ADMINISTER. The secret is shown once."""
-        info.context.require(Permission.ADMINISTER)
+        await info.context.require(Permission.ADMINISTER, info.field_name)
         return await info.context.people.create_api_token(
             info.context.viewer,
             name=name,
@@ -91,7 +91,7 @@ class Mutation:
     @mutation
     async def revoke_api_token(self, info: Info, id: ID) -> bool:
         """Needs ADMINISTER."""
-        info.context.require(Permission.ADMINISTER)
+        await info.context.require(Permission.ADMINISTER, info.field_name)
         return await info.context.people.revoke_api_token(info.context.viewer, id)
 
     @mutation

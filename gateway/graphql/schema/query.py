@@ -5,7 +5,7 @@ from strawberry import ID
 
 from domain.ids import parts_of_key
 from gateway.graphql.context import Info
-from gateway.graphql.errors import ErrorCode, GatewayError, bad_argument
+from gateway.graphql.errors import bad_argument
 from gateway.graphql.pages import checked_first, counted
 from gateway.graphql.schema.breaks import Break
 from gateway.graphql.schema.commands import CommandInput, Forecast
@@ -261,7 +261,7 @@ class Query:
     ) -> Connection[DeadLetter]:
         """The latest first. Not in a property scope: nobody knows whose they are."""
         if info.context.viewer.properties is not None:
-            raise GatewayError(ErrorCode.NOT_ALLOWED, "dead letters need a viewer of all properties")
+            await info.context.refuse(info.field_name, "dead letters need a viewer of all properties")
         return await info.context.operations.dead_letters(first=checked_first(first), after=after or None)
 
     @field
@@ -273,7 +273,7 @@ class Query:
         after: str | None = strawberry.UNSET,
     ) -> Connection[AuditEntry]:
         """Needs AUDIT. The newest first."""
-        info.context.require(Permission.AUDIT)
+        await info.context.require(Permission.AUDIT, info.field_name)
         return await info.context.people.audit_log(
             filter or AuditFilter(), first=checked_first(first), after=after or None
         )
@@ -281,5 +281,5 @@ class Query:
     @field
     async def api_tokens(self, info: Info) -> list[ApiToken]:
         """Needs ADMINISTER."""
-        info.context.require(Permission.ADMINISTER)
+        await info.context.require(Permission.ADMINISTER, info.field_name)
         return await info.context.people.api_tokens()

@@ -99,6 +99,12 @@ class StillOperations:
 class QuietPeople:
     """Nobody has saved anything."""
 
+    def __init__(self) -> None:
+        self.refusals: list[tuple[str, str]] = []
+
+    async def refused(self, viewer: Viewer, *, action: str, reason: str) -> None:
+        self.refusals.append((viewer.name, action))
+
     def four_eyes(self) -> Mapping[str, int]:
         return {"USD": 100_000, "*": 50_000}
 

@@ -270,7 +270,9 @@ def test_an_argument_that_cannot_be(http: Http, document: str, code: str):
     assert http.post({"query": document}).code == code
 
 
-def test_what_a_role_does_not_allow(http: Http):
+def test_what_a_role_does_not_allow(http: Http, gateway: Gateway):
+    refusals: list[tuple[str, str]] = gateway.surroundings.people.refusals  # type: ignore[attr-defined]
+    refusals.clear()
     http.viewer = Viewer("ben", Role.APPROVER, None, may_query_freely=True)
     for document in (
         "{ apiTokens { id } }",
@@ -282,6 +284,8 @@ def test_what_a_role_does_not_allow(http: Http):
         assert (sent.status, sent.code) == (200, "not_allowed"), document
     http.viewer = Viewer("ben", Role.ADMIN, frozenset({"H"}), may_query_freely=True)
     assert http.post({"query": "{ deadLetters(first: 1) { edges { cursor } } }"}).code == "not_allowed"
+    fields = ("apiTokens", "auditLog", "revokeApiToken", "refeedDeadLetters", "deadLetters")
+    assert refusals == [("ben", f"graphql.{field}") for field in fields]
 
 
 # Load
