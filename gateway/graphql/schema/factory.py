@@ -1,5 +1,6 @@
 """The schema of the process. Strawberry's types belong to one schema, so there is one a process."""
 
+import sys
 from functools import cache
 from typing import Any
 
@@ -30,9 +31,19 @@ class _Schema(strawberry.Schema):
         """Log nothing: strawberry would log the text of the document. gateway/graphql/answers.py logs bugs."""
 
 
+def _describe_types() -> None:
+    """Make the docstring of each type its description, where it has no other."""
+    for module in [each for name, each in sys.modules.items() if name.startswith("gateway.graphql.schema.")]:
+        for each in vars(module).values():
+            definition = getattr(each, "__strawberry_definition__", None)
+            if isinstance(each, type) and definition is not None and definition.description is None:
+                definition.description = " ".join((each.__doc__ or "").split()) or None
+
+
 @cache
 def gateway_schema() -> strawberry.Schema:
     """Give the schema."""
+    _describe_types()
     return _Schema(
         query=Query,
         mutation=Mutation,

@@ -35,7 +35,7 @@ class BreakFilter:
     property: ID | None = strawberry.UNSET
     tenant: ID | None = strawberry.UNSET
     opened_before: Instant | None = strawberry.UNSET
-    opened_after: Instant | None = strawberry.UNSET
+    opened_after: Instant | None = strawberry.field(default=strawberry.UNSET, description="At or after.")
     min_gross: Minor | None = strawberry.field(default=strawberry.UNSET, description="Least |drift|; needs `currency`.")
 
 
@@ -114,7 +114,7 @@ class PayoutFilter:
     processor: str | None = strawberry.UNSET
     currency: str | None = strawberry.UNSET
     account: str | None = strawberry.UNSET
-    arrival_after: Day | None = strawberry.UNSET
+    arrival_after: Day | None = strawberry.field(default=strawberry.UNSET, description="On or after.")
     arrival_before: Day | None = strawberry.UNSET
 
 
@@ -126,7 +126,7 @@ class DecisionFilter:
     action: DecisionAction | None = strawberry.UNSET
     key: str | None = strawberry.UNSET
     break_id: ID | None = strawberry.UNSET
-    after: Instant | None = strawberry.UNSET
+    after: Instant | None = strawberry.field(default=strawberry.UNSET, description="At or after.")
     before: Instant | None = strawberry.UNSET
     waiting_for_me: bool | None = strawberry.field(
         default=False, description="Accepted by others, and waiting for an approval that the viewer may give."
@@ -139,6 +139,6 @@ class AuditFilter:
 
     actor: str | None = strawberry.UNSET
     action: str | None = strawberry.UNSET
-    after: Instant | None = strawberry.UNSET
+    after: Instant | None = strawberry.field(default=strawberry.UNSET, description="At or after.")
     before: Instant | None = strawberry.UNSET
     refused_only: bool | None = False

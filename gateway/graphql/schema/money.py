@@ -47,7 +47,7 @@ class PageInfo:
     end_cursor: str | None
 
 
-@strawberry.type
+@strawberry.type(description="An item of a page.")
 class Edge(Generic[T]):
     """An item of a page."""
 
@@ -55,7 +55,7 @@ class Edge(Generic[T]):
     cursor: str
 
 
-@strawberry.type
+@strawberry.type(description="A page of a list.")
 class Connection(Generic[T]):
     """A page of a list."""
 
@@ -63,7 +63,7 @@ class Connection(Generic[T]):
     page_info: PageInfo
 
 
-@strawberry.type
+@strawberry.type(description="A page of a list, with the number of records that match.")
 class CountedConnection(Generic[T]):
     """A page of a list, with the number of records that match."""
 
