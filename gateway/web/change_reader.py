@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 BATCH_RECORDS = 1_000
 WAIT_S = 0.2
 RETRY_S = 5.0
+CLOSING_S = 1.0
 PARTITIONS_EVERY_S = 60.0
 """New partitions are looked for this often."""
 
@@ -94,9 +95,9 @@ class ChangeReader:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop, and wait for it."""
+        """Stop, and wait for it, but not for a broker that does not answer: nothing is lost."""
         self._stop.set()
-        self._thread.join()
+        self._thread.join(CLOSING_S)
 
     def _run(self) -> None:
         while not self._stop.is_set():

@@ -7,6 +7,7 @@ stream holds more than a thousand items for a slow client; then it says `resync`
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -134,7 +135,8 @@ class ChangeHub:
 
     def take(self, changes: Sequence[ChangedRecord] | None) -> None:
         """Take changes, from any thread; None: something may have been missed."""
-        self._loop.call_soon_threadsafe(self._note, changes)
+        with suppress(RuntimeError):  # the loop is closed: the process ends
+            self._loop.call_soon_threadsafe(self._note, changes)
 
     async def run(self) -> None:
         """Pass changes on, until it is cancelled."""

@@ -153,7 +153,7 @@ class Exports:
             )
             if not isinstance(given, dict) or given.keys() - {"filter", "order", "ids"}:
                 raise ValueError("give `filter` and `order`, or `ids`")
-            ids, only = given.get("ids"), given.get("filter") or {}
+            ids, only = given.get("ids"), given.get("filter", {})
             if ids is not None and not (
                 isinstance(ids, list) and 0 < len(ids) <= IDS_MAX and all(isinstance(one, str) for one in ids)
             ):

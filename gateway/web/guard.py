@@ -27,8 +27,10 @@ TARGET_BYTES_MAX = 8_192
 """Of path and query together."""
 REQUESTS = Rate(burst=100, per_second=20)
 """Of a session or a token."""
-STRANGERS = Rate(burst=20, per_second=1 / 6)
-"""Sign-ins, and tokens that are not valid, of an address."""
+GUESSES = Rate(burst=20, per_second=1 / 6)
+"""Links, sign-ins and tokens of an address that were refused."""
+SIGN_INS = Rate(burst=60, per_second=1)
+"""Sign-ins that an address begins."""
 EVENT_STREAM = "text/event-stream"
 UNMATCHED = "unmatched"
 
@@ -85,7 +87,8 @@ class Guard:
         self._audit = audit
         self._metrics = metrics
         self._viewers = RateLimit(REQUESTS)
-        self._strangers = RateLimit(STRANGERS)
+        self._guesses = RateLimit(GUESSES)
+        self._sign_ins = RateLimit(SIGN_INS)
         self._running: set[asyncio.Task[web.StreamResponse]] = set()
         self._headers = HEADERS | (SECURE_HEADERS if origin.is_secure else {})
 
@@ -128,16 +131,32 @@ class Guard:
 
         return protected
 
-    def limit_stranger(self, request: web.Request) -> None:
-        """Count a sign-in of an address.
+    def limit_sign_in(self, request: web.Request) -> None:
+        """Count a sign-in that begins.
 
         Raises:
-            WebError: there were too many.
+            WebError: there were too many from this address.
 
         """
-        wait_s = self._strangers.wait_s(self.origin.client_of(request))
+        self.limit_guesses(request)
+        wait_s = self._sign_ins.wait_s(self.origin.client_of(request))
         if wait_s:
             raise WebError("too_often", "too many attempts; wait a moment", retry_after_s=wait_s)
+
+    def limit_guesses(self, request: web.Request) -> None:
+        """Refuse an address from which too much was refused.
+
+        Raises:
+            WebError: it has to wait.
+
+        """
+        wait_s = self._guesses.is_exhausted(self.origin.client_of(request))
+        if wait_s:
+            raise WebError("too_often", "too many attempts that were refused; wait a moment", retry_after_s=wait_s)
+
+    def count_guess(self, request: web.Request) -> None:
+        """Count a link, a sign-in or a token that was refused."""
+        self._guesses.wait_s(self.origin.client_of(request))
 
     async def refused(self, viewer: Viewer | None, request: web.Request, why: str) -> None:
         """Put a refusal into the audit log."""
@@ -181,14 +200,11 @@ class Guard:
         return viewer
 
     async def _program(self, request: web.Request, authorization: str) -> Viewer:
-        client = self.origin.client_of(request)
-        wait_s = self._strangers.is_exhausted(client)
-        if wait_s:
-            raise WebError("too_often", "too many tokens that are not valid; wait", retry_after_s=wait_s)
+        self.limit_guesses(request)
         scheme, _, token = authorization.partition(" ")
         viewer = await self._tokens.viewer(token.strip()) if scheme.lower() == "bearer" else None
         if viewer is None:
-            self._strangers.wait_s(client)
+            self.count_guess(request)
             await self.refused(None, request, "a token that is not valid")
             raise WebError("signed_out", "send `Authorization: Bearer rmt_…` with a token that is valid")
         return viewer

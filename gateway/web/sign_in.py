@@ -2,6 +2,7 @@
 
 import html
 import logging
+from collections.abc import Callable
 from urllib.parse import urlencode
 
 from aiohttp import web
@@ -20,6 +21,8 @@ from gateway.web.origin import PublicOrigin
 log = logging.getLogger(__name__)
 
 CALLBACK_PATH = "/sign-in/callback"
+REFUSED = 403
+"""The status of a sign-in that is refused."""
 SIGN_IN_COOKIE_S = 600
 RETURN_MAX = 2_000
 VALUE_MAX = 8_000
@@ -94,17 +97,20 @@ class SignIn:
     def add_to(self, application: web.Application, guard: Guard) -> None:
         """Add the routes."""
 
-        def limited(handler: Handler) -> Handler:
-            async def limit(request: web.Request) -> web.StreamResponse:
-                guard.limit_stranger(request)
-                return await handler(request)
+        def limited(handler: Handler, limit: Callable[[web.Request], None]) -> Handler:
+            async def guarded(request: web.Request) -> web.StreamResponse:
+                limit(request)
+                response = await handler(request)
+                if response.status == REFUSED:
+                    guard.count_guess(request)
+                return response
 
-            return limit
+            return guarded
 
-        application.router.add_get("/sign-in", limited(self.begin))
+        application.router.add_get("/sign-in", limited(self.begin, guard.limit_sign_in))
         application.router.add_get("/sign-in/style.css", self.style)
-        application.router.add_get(CALLBACK_PATH, limited(self.finish))
-        application.router.add_get(LINK_PATH, limited(self.use_link))
+        application.router.add_get(CALLBACK_PATH, limited(self.finish, guard.limit_guesses))
+        application.router.add_get(LINK_PATH, limited(self.use_link, guard.limit_guesses))
         application.router.add_post("/sign-out", guard.protect(self.sign_out))
 
     async def style(self, _: web.Request) -> web.Response:
@@ -184,7 +190,7 @@ class SignIn:
     async def _refuse(self, why: str) -> web.Response:
         self._metrics.sign_ins.labels("refused").inc()
         await self._audit.record(actor="", action="sign_in", outcome="refused", reason=why)
-        return _page("You are not signed in", f"<p>{html.escape(_sentence(why))}</p>{_AGAIN}", status=403)
+        return _page("You are not signed in", f"<p>{html.escape(_sentence(why))}</p>{_AGAIN}", status=REFUSED)
 
     def _provider_unavailable(self, error: ProviderUnavailable) -> web.Response:
         self._metrics.sign_ins.labels("unavailable").inc()
