@@ -5,20 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from domain.time import Micros
 from read_model.mongo import Mongo
-from streams.codec.json_form import instant_from_text
+from tests.kit.clocks import Clock
 from tests.kit.mongo import MongoServer
-
-
-class Clock:
-    """Stands still until a test moves it."""
-
-    def __init__(self) -> None:
-        self.now: Micros = instant_from_text("2026-07-10T12:00:00Z")
-
-    def __call__(self) -> Micros:
-        return self.now
 
 
 @pytest.fixture

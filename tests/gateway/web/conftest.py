@@ -18,10 +18,11 @@ from tests.kit.projected import _arrived
 DOCUMENTS = {
     "sha256:me": "query Me { viewer { name role permissions properties } }",
     "sha256:out": "mutation Out { signOut }",
+    "sha256:changes": "subscription Changes { changes { resync items { kind id version } freshness { lag } } }",
 }
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def console(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("console")
     (folder / "assets").mkdir()
@@ -31,7 +32,7 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def gateway(mongo_server: MongoServer, month: Driver, console: Path) -> Iterator[RunningGateway]:
     """For tests that leave it as it is."""
     database = f"t{uuid.uuid4().hex[:12]}"
