@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from domain.bank_entries import view as bank_entry
@@ -114,18 +114,26 @@ class WrittenFacts:
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
-        self._facts: deque[tuple[float, InputFact]] = deque()
+        self._in_order: deque[tuple[float, KeyOf]] = deque()
+        self._of_key: dict[KeyOf, deque[InputFact]] = {}
 
     def add(self, fact: InputFact) -> None:
-        """Keep a fact for a while."""
+        """Keep a person's fact for a while."""
+        key = key_of_fact(fact)
+        if key is None:
+            raise TypeError(f"a {type(fact).__name__} is no fact of a person")
         now = self._monotonic()
-        while self._facts and self._facts[0][0] < now - KEPT_S:
-            self._facts.popleft()
-        self._facts.append((now, fact))
+        while self._in_order and self._in_order[0][0] < now - KEPT_S:
+            _, old = self._in_order.popleft()
+            self._of_key[old].popleft()
+            if not self._of_key[old]:
+                del self._of_key[old]
+        self._in_order.append((now, key))
+        self._of_key.setdefault(key, deque()).append(fact)
 
-    def of(self, key: KeyOf) -> Iterator[InputFact]:
-        """The kept facts of a key."""
-        return (fact for _, fact in self._facts if key_of_fact(fact) == key)
+    def of(self, key: KeyOf) -> Sequence[InputFact]:
+        """The kept facts of a key, in the order in which they were written."""
+        return tuple(self._of_key.get(key, ()))
 
 
 class KnownKey(NamedTuple):

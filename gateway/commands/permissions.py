@@ -1,5 +1,7 @@
 """Who may do what: the permission of each command."""
 
+import msgspec
+
 from domain.commands.refusal import RefusalKind, Refused
 from gateway.commands.wanted import NEEDED, Wanted
 from gateway.people.viewer import PERMISSIONS, PERSONAL, Role, Viewer
@@ -21,6 +23,19 @@ def check_permission(viewer: Viewer, wanted: Wanted) -> None:
         )
     least = next(role for role in Role if needed in PERMISSIONS[role])
     raise Refused(f"your role, {viewer.role}, may not {needed}: that needs the role {least}", RefusalKind.NOT_ALLOWED)
+
+
+def check_texts(wanted: object) -> None:
+    """Check that every text can be written. JSON can say half of a surrogate pair, which no other form has.
+
+    Raises:
+        Refused: one cannot.
+
+    """
+    try:
+        msgspec.json.encode(wanted)
+    except UnicodeEncodeError:
+        raise Refused("a text has half of a surrogate pair, which is no character") from None
 
 
 def checked_reason(text: str) -> str:

@@ -16,7 +16,7 @@ from domain.commands.refusal import Author, RefusalKind, Refused
 from domain.time import Micros
 from gateway.commands.checking import Checker, Prepared, Subject, no_such_break, subject_of
 from gateway.commands.known import INPUT_OF, KeyOf, KnownKeys, WrittenFacts, apply
-from gateway.commands.permissions import check_permission, checked_reason
+from gateway.commands.permissions import check_permission, check_texts, checked_reason
 from gateway.commands.requests import CarriedOut, Request, RequestLog, request_of, reused
 from gateway.commands.wanted import (
     AcknowledgeBreak,
@@ -128,6 +128,7 @@ class CommandService:
 
         """
         check_permission(viewer, wanted)
+        check_texts(wanted)
         author = Author(viewer.name, checked_reason(wanted.reason), "forecast")
         with _read_model_answers():
             read = self._scoped(viewer)
@@ -148,6 +149,7 @@ class CommandService:
         """
         async with self._audited(viewer, name_of(wanted), about(wanted)):
             check_permission(viewer, wanted)
+            check_texts(wanted)
             checked_reason(wanted.reason)
             request = request_of(viewer.name, request_id, wanted)
             running = self._running_of(request, lambda: self._carry_out(viewer, request, wanted))
@@ -170,6 +172,7 @@ class CommandService:
         first = decisions[0]
         async with self._audited(viewer, name_of(first), ",".join(map(about, decisions))):
             check_permission(viewer, first)
+            check_texts(decisions)
             checked_reason(first.reason)
             if not isinstance(first, AcknowledgeBreak | AssignBreak | CommentOnBreak):
                 raise Refused("many breaks can be acknowledged, assigned or commented on at once, and nothing else")

@@ -98,6 +98,8 @@ class GraphqlCommands:
         """Feed dead letters again. A letter that is fed twice counts once, so a request may be repeated."""
         about = ",".join(ids)
         try:
+            if viewer.properties is not None:
+                raise Refused("there is no such dead letter in your properties", Kind.NOT_FOUND)
             await self._audit.check()
             found = await self._dead_letters.refeed(ids)
         except AuditUnavailable as error:

@@ -63,7 +63,7 @@ class WithdrawInput:
     """Take a decision back."""
 
     break_id: ID
-    decision_id: ID | None = strawberry.field(default=strawberry.UNSET, description="Null: the viewer's latest.")
+    decision_id: ID | None = strawberry.field(default=strawberry.UNSET, description="Null: the only one that counts.")
     reason: str
 
 

@@ -57,7 +57,7 @@ class Office:
     """A driver whose worker is served, a read model of its outputs, and the gateway's commands."""
 
     def __init__(self, url: str, database: str, facts: str = FACTS) -> None:
-        self.loop = asyncio.new_event_loop()
+        self.runner = asyncio.Runner()
         self.driver = Driver(now=AT)
         self.driver.pipe(*read_facts(facts))
         self.driver.run()
@@ -91,13 +91,13 @@ class Office:
         )
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        return self.loop.run_until_complete(work)
+        return self.runner.run(work)
 
     def close(self) -> None:
         self.run(self.workers.close())
         self.run(self.mongo.close())
         self.served.__exit__()
-        self.loop.close()
+        self.runner.close()
 
     # The broker, in memory
 

@@ -283,6 +283,8 @@ def test_texts_are_checked_as_publish_checks_them(office: Office) -> None:
     assert "assignee" in refused(office, ANA, AssignBreak(break_id, "", "x")).message
     assert "reason" in refused(office, ANA, CommentOnBreak(break_id, "x" * 9_000)).message
     assert "requestId has to be a UUID" in refused(office, ANA, CommentOnBreak(break_id, "x"), "17").message
+    for half in (CommentOnBreak(break_id, "\ud800"), CommentOnBreak("\udfff", "x")):
+        assert "half of a surrogate pair" in refused(office, ANA, half).message
     past = refused(office, ANA, AcknowledgeBreak(break_id, None, AT, "x"))
     assert "is in the past" in past.message
 

@@ -15,8 +15,8 @@ from read_model.scope import EVERYTHING
 from read_model.scoped import ScopedReadModel
 from streams.broker.cluster import BrokerError
 from streams.codec.codec import Codec
-from tests.gateway.commands.office import ANA, AT, BEN, EVE, Office
-from tests.kit.commanding import BREAK, DECIDE_MANY, FORECAST, HEALTH, Desk, new_request
+from tests.gateway.commands.office import ANA, AT, BEN, EVE, PAT, Office
+from tests.kit.commanding import BREAK, DECIDE_MANY, FORECAST, HEALTH, REFEED, Desk, new_request
 
 LAGS = [PartitionLag("rentmatch-read-model", "mismatch-alerts", 0, 3), PartitionLag("rentmatch", "decisions", 0, 0)]
 
@@ -116,6 +116,16 @@ def test_many_breaks(page: Page) -> None:
         assert all(one["decisionId"] for one in found)
     found = page.ask(DECIDE_MANY, EVE, requestId=new_request(), action="COMMENT", breakIds=ids, reason="seen")
     assert {one["refusal"]["kind"] for one in found} == {"NOT_ALLOWED"}
+
+
+def test_dead_letters_belong_to_no_property(page: Page) -> None:
+    found = page.ask(REFEED, PAT, requestId=new_request(), ids=["0:1", "0:2"])
+    assert (found["refed"], [one["id"] for one in found["refused"]]) == ([], ["0:1", "0:2"])
+    assert all("no such dead letter in your properties" in one["reason"] for one in found["refused"])
+    (entry,) = page.office.entries()
+    assert (entry.actor, entry.action, entry.outcome, entry.about) == (
+        "pat", "refeed", "refused.not_found", "0:1,0:2",
+    )  # fmt: skip
 
 
 def test_money_in_suspense_has_proposals(page: Page) -> None:
