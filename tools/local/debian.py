@@ -6,6 +6,7 @@ that of the machine's apt configuration, so no host is named here.
 
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -75,6 +76,26 @@ def unpacked(packages: Sequence[str]) -> Path:
     return cached("debian", " ".join(packages), fill)
 
 
+def missing_packages(*packages: str) -> list[str]:
+    """Return what apt would install for `packages` on this machine: themselves and what they depend on, as they lack.
+
+    Raises:
+        MissingToolError: apt is missing, or does not know them.
+
+    """
+    if shutil.which("apt-get") is None:
+        raise MissingToolError(f"no apt-get to find out what {', '.join(packages)} need: install them")
+    line = ["--simulate", "-o", "Debug::NoLocking=1", "install", "--no-install-recommends", *packages]
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            output = _run(["apt-get", *line], Path(folder))
+        except MissingToolError:
+            own = _own_lists(Path(folder))
+            _run(["apt-get", *own, "update"], Path(folder))
+            output = _run(["apt-get", *own, *line], Path(folder))
+    return sorted(row.split()[1] for row in output.splitlines() if row.startswith("Inst "))
+
+
 def libraries_of(folder: Path) -> str:
     """Return the LD_LIBRARY_PATH for programs in a folder of `unpacked`."""
     places = [*folder.glob("usr/lib/*-linux-*"), *folder.glob("lib/*-linux-*")]
@@ -102,14 +123,7 @@ def _download_and_unpack(packages: Sequence[str], target: Path) -> None:
 
 def _download(packages: Sequence[str], folder: Path) -> list[Path]:
     """Download the packages' archives into `folder`, with package lists of our own if the machine's are unusable."""
-    own = []
-    for name in ("Dir::State", "Dir::Cache"):
-        place = folder / name.removeprefix("Dir::").lower()
-        (place / "lists" / "partial").mkdir(parents=True)
-        (place / "archives" / "partial").mkdir(parents=True)
-        own += ["-o", f"{name}={place}"]
-    # dpkg's status file must stay the machine's, which Dir::State would move; root's sandbox user cannot enter here.
-    own += ["-o", "Dir::State::status=/var/lib/dpkg/status", "-o", "APT::Sandbox::User=root"]
+    own = _own_lists(folder)
     try:
         _run(["apt-get", "download", *packages], folder)
     except MissingToolError:
@@ -118,8 +132,20 @@ def _download(packages: Sequence[str], folder: Path) -> list[Path]:
     return sorted(folder.glob("*.deb"))
 
 
-def _run(line: list[str], folder: Path) -> None:
-    """Run a command in `folder`.
+def _own_lists(folder: Path) -> list[str]:
+    """Options with which apt keeps its lists and archives in `folder`."""
+    own = []
+    for name in ("Dir::State", "Dir::Cache"):
+        place = folder / name.removeprefix("Dir::").lower()
+        (place / "lists" / "partial").mkdir(parents=True)
+        (place / "archives" / "partial").mkdir(parents=True)
+        own += ["-o", f"{name}={place}"]
+    # dpkg's status file must stay the machine's, which Dir::State would move; root's sandbox user cannot enter here.
+    return [*own, "-o", "Dir::State::status=/var/lib/dpkg/status", "-o", "APT::Sandbox::User=root"]
+
+
+def _run(line: list[str], folder: Path) -> str:
+    """Run a command in `folder`, and return its output.
 
     Raises:
         MissingToolError: it failed or timed out; the message ends with its output.
@@ -131,3 +157,4 @@ def _run(line: list[str], folder: Path) -> None:
         raise MissingToolError(f"{line[0]} did not finish within {TIMEOUT_S} s: {' '.join(line)}") from None
     if done.returncode != 0:
         raise MissingToolError(f"{' '.join(line)} failed:\n{(done.stdout + done.stderr)[-2000:]}")
+    return done.stdout

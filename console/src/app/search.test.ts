@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { exceptionsSearch } from "../pages/exceptions/search.ts";
-import { parseSearch, reader, stringifySearch } from "./search.ts";
+import { given, parseSearch, reader, stringifySearch } from "./search.ts";
 
 const read = reader(exceptionsSearch);
 
@@ -23,10 +23,14 @@ test("the text of a filter may contain a comma, an equals sign or a plus", () =>
 });
 
 test("what a page does not understand is kept and named, not guessed", () => {
-  expect(read(parseSearch("?class=posting_missing,nonsense&colour=red&currency=dollars&state=open"))).toEqual({
+  const search = read(parseSearch("?class=posting_missing,nonsense&colour=red&currency=dollars&state=open"));
+  expect(search).toEqual({
     state: "open",
     ignored: "class=posting_missing,nonsense; colour=red; currency=dollars",
   });
+  // The router puts back the raw value of what is absent.
+  expect(Object.keys(search)).toEqual(["class", "colour", "currency", "state", "ignored"]);
+  expect(given(search)).toEqual(["state", "ignored"]);
   expect(read({ ignored: "colour=red" })).toEqual({ ignored: "colour=red" });
 });
 

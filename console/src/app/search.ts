@@ -55,12 +55,18 @@ export function reader<P extends Parameters>(
     for (const [name, value] of Object.entries(raw)) {
       const written = Array.isArray(value) ? value.join(",") : String(value ?? "");
       const read = written && Object.hasOwn(parameters, name) ? parameters[name]?.read(written) : undefined;
-      if (read !== undefined) found[name] = read;
-      else if (written) ignored.push(name === "ignored" ? written : `${name}=${written}`);
+      // What is not read is undefined rather than absent: the router would put the raw value back.
+      found[name] = read;
+      if (read === undefined && written) ignored.push(name === "ignored" ? written : `${name}=${written}`);
     }
     if (ignored.length > 0) found.ignored = ignored.join("; ");
     return found as SearchOf<P> & { ignored?: string };
   };
+}
+
+/** The names of the filters that are set. */
+export function given<Search extends object>(search: Search): (keyof Search)[] {
+  return (Object.keys(search) as (keyof Search)[]).filter((name) => search[name] !== undefined);
 }
 
 export function parseSearch(query: string): RawSearch {

@@ -44,9 +44,12 @@ interface Options {
   bare?: boolean;
 }
 
+/** Where a break has no amount, as when two payments claim one reference. */
+const NO_CURRENCY = "XXX";
+
 /** An amount in its currency; columns of amounts align right. */
 export function Money({ value, missing = "\u2013", signed, bare }: Options) {
-  if (!value) return <span className="muted">{missing}</span>;
+  if (!value || value.currency === NO_CURRENCY) return <span className="muted">{missing}</span>;
   const zero = BigInt(value.minor) === 0n;
   const plus = signed && !zero && !value.minor.startsWith("-") ? "+" : "";
   return (

@@ -1,147 +1,147 @@
 import { useRouter } from "@tanstack/react-router";
-import { useState } from "react";
+import { useId, useState } from "react";
 import { useMutation, useQuery } from "urql";
 import { useViewer } from "../app/session.tsx";
 import { persisted } from "../client/documents.ts";
 import { Button } from "../components/button.tsx";
 import { Dialog } from "../components/dialog.tsx";
-import { Menu, MenuItem, MenuLabel, MenuLine } from "../components/menu.tsx";
-import { ProblemNotice } from "../components/states.tsx";
-import { DeleteViewDocument, SavedViewsDocument, SaveViewDocument } from "../gql/graphql.ts";
+import { Loading, ProblemNotice } from "../components/states.tsx";
+import {
+  DeleteViewDocument,
+  type SavedViewPartsFragment,
+  SavedViewsDocument,
+  SaveViewDocument,
+} from "../gql/graphql.ts";
 
-const OF_VIEWS = { additionalTypenames: ["SavedView"] };
-
-/** The saved views of a page, and "save this view". A view is the page's address: its filters and its order. */
+/** The saved views of a page, and saving the present one. A view is the page's address: its filters and its order. */
 export function SavedViews({ page }: { page: string }) {
-  const [saving, setSaving] = useState(false);
-  const [managing, setManaging] = useState(false);
+  const [open, setOpen] = useState(false);
   return (
     <>
-      <Menu
-        end
-        trigger={
-          <Button icon="bookmark" tone="plain">
-            Views
-          </Button>
-        }
-      >
-        <Items page={page} onSave={() => setSaving(true)} onManage={() => setManaging(true)} />
-      </Menu>
-      {saving && <SaveDialog onClose={() => setSaving(false)} />}
-      {managing && <ManageDialog page={page} onClose={() => setManaging(false)} />}
+      <Button icon="bookmark" aria-haspopup="dialog" onClick={() => setOpen(true)}>
+        Views
+      </Button>
+      <Dialog open={open} onClose={() => setOpen(false)} title="Saved views">
+        <Views page={page} onChoose={() => setOpen(false)} />
+      </Dialog>
     </>
   );
 }
 
-function useViews(page: string) {
-  const [result] = useQuery({ query: persisted(SavedViewsDocument), context: OF_VIEWS });
-  const views = (result.data?.savedViews ?? []).filter((view) => view.path.split("?")[0] === page);
-  return { ...result, views };
-}
-
-/** Asked for when the menu opens, not before. */
-function Items({ page, onSave, onManage }: { page: string; onSave: () => void; onManage: () => void }) {
+/** Asked for when the dialog opens, not before. */
+function Views({ page, onChoose }: { page: string; onChoose: () => void }) {
   const router = useRouter();
-  const { views, data, error } = useViews(page);
+  const [{ data, error }, ask] = useQuery({ query: persisted(SavedViewsDocument), requestPolicy: "network-only" });
+  const again = () => ask({ requestPolicy: "network-only" });
+  const views = data?.savedViews.filter((view) => view.path.split("?")[0] === page);
   return (
     <>
-      <MenuLabel>
-        {error
-          ? "The saved views could not be loaded."
-          : data
-            ? views.length > 0
-              ? "Saved views"
-              : "No view of this page is saved yet."
-            : "Loading"}
-      </MenuLabel>
-      {views.map((view) => (
-        <MenuItem key={view.id} onClick={() => router.history.push(view.path)}>
-          {view.name}
-          {view.shared && <span className="muted"> of {view.owner}</span>}
-        </MenuItem>
-      ))}
-      <MenuLine />
-      <MenuItem onClick={onSave}>Save this view</MenuItem>
-      {views.length > 0 && <MenuItem onClick={onManage}>Delete a view</MenuItem>}
+      {error && <ProblemNotice error={error} retry={again} />}
+      {!data && !error && <Loading />}
+      {views?.length === 0 && <p className="muted">No view of this page is saved yet.</p>}
+      {views && views.length > 0 && (
+        <ul className="rows">
+          {views.map((view) => (
+            <View
+              key={view.id}
+              view={view}
+              onDeleted={again}
+              onOpen={() => {
+                router.history.push(view.path);
+                onChoose();
+              }}
+            />
+          ))}
+        </ul>
+      )}
+      {data && <SaveForm onSaved={again} />}
     </>
   );
 }
 
-function SaveDialog({ onClose }: { onClose: () => void }) {
+function View({
+  view,
+  onOpen,
+  onDeleted,
+}: {
+  view: SavedViewPartsFragment;
+  onOpen: () => void;
+  onDeleted: () => void;
+}) {
+  const viewer = useViewer();
+  const [{ fetching, error }, remove] = useMutation(persisted(DeleteViewDocument));
+  const submit = async () => {
+    const done = await remove({ id: view.id });
+    if (!done.error) onDeleted();
+  };
+  return (
+    <li className="rows-row">
+      <span className="truncate">
+        <a
+          href={view.path}
+          onClick={(event) => {
+            event.preventDefault();
+            onOpen();
+          }}
+        >
+          {view.name}
+        </a>
+        {view.owner !== viewer.name && <span className="muted"> of {view.owner}</span>}
+        {view.owner === viewer.name && view.shared && <span className="muted"> shared</span>}
+      </span>
+      {view.owner === viewer.name && (
+        <Button small disabled={fetching} aria-label={`Delete ${view.name}`} onClick={() => void submit()}>
+          Delete
+        </Button>
+      )}
+      {error && <ProblemNotice error={error} />}
+    </li>
+  );
+}
+
+function SaveForm({ onSaved }: { onSaved: () => void }) {
+  const id = useId();
   const [{ fetching, error }, save] = useMutation(persisted(SaveViewDocument));
   const [name, setName] = useState("");
   const [shared, setShared] = useState(false);
+  const ready = name.trim() !== "" && !fetching;
   const submit = async () => {
     const path = window.location.pathname + window.location.search;
-    const done = await save({ name: name.trim(), path, shared }, OF_VIEWS);
-    if (!done.error) onClose();
+    const done = await save({ name: name.trim(), path, shared });
+    if (done.error) return;
+    setName("");
+    onSaved();
   };
   return (
-    <Dialog
-      open
-      onClose={onClose}
-      title="Save this view"
-      closeLabel="Cancel"
-      actions={
-        <Button tone="primary" disabled={!name.trim() || fetching} onClick={() => void submit()}>
-          Save
-        </Button>
-      }
+    <form
+      className="save-form"
+      onSubmit={(event) => {
+        event.preventDefault();
+        if (ready) void submit();
+      }}
     >
       {error && <ProblemNotice error={error} />}
-      <form
-        className="field"
-        onSubmit={(event) => {
-          event.preventDefault();
-          if (name.trim() && !fetching) void submit();
-        }}
-      >
-        <label htmlFor="view-name">Name</label>
+      <div className="field">
+        <label htmlFor={id}>Save this view as</label>
         <input
-          id="view-name"
+          id={id}
           className="input"
           value={name}
           maxLength={80}
           autoComplete="off"
           onChange={(event) => setName(event.target.value)}
         />
-        <span className="field-note">The view keeps the filters and the order of this page, not its rows.</span>
-      </form>
-      <label className="check">
-        <input type="checkbox" checked={shared} onChange={(event) => setShared(event.target.checked)} />
-        Everybody sees it
-      </label>
-    </Dialog>
-  );
-}
-
-function ManageDialog({ page, onClose }: { page: string; onClose: () => void }) {
-  const viewer = useViewer();
-  const { views } = useViews(page);
-  const [{ fetching, error }, remove] = useMutation(persisted(DeleteViewDocument));
-  const own = views.filter((view) => view.owner === viewer.name);
-  return (
-    <Dialog open onClose={onClose} title="Delete a view">
-      {error && <ProblemNotice error={error} />}
-      {own.length === 0 && <p>None of these views is yours. Only its owner can delete a view.</p>}
-      <ul className="rows">
-        {own.map((view) => (
-          <li key={view.id} className="rows-row">
-            <span>
-              {view.name}
-              {view.shared && <span className="muted">, shared</span>}
-            </span>
-            <Button
-              small
-              disabled={fetching}
-              aria-label={`Delete ${view.name}`}
-              onClick={() => void remove({ id: view.id }, OF_VIEWS)}
-            >
-              Delete
-            </Button>
-          </li>
-        ))}
-      </ul>
-    </Dialog>
+        <span className="field-note">A view keeps the filters and the order of this page, not its rows.</span>
+      </div>
+      <div className="page-actions">
+        <Button type="submit" tone="primary" disabled={!ready}>
+          Save
+        </Button>
+        <label className="check">
+          <input type="checkbox" checked={shared} onChange={(event) => setShared(event.target.checked)} />
+          Everybody sees it
+        </label>
+      </div>
+    </form>
   );
 }

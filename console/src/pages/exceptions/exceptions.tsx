@@ -1,6 +1,6 @@
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { useEffect, useMemo, useRef, useState } from "react";
-import { upper } from "../../app/search.ts";
+import { given, upper } from "../../app/search.ts";
 import { useMay } from "../../app/session.tsx";
 import { useShortcuts } from "../../app/shortcuts.ts";
 import { useChanges } from "../../client/changes.ts";
@@ -16,7 +16,7 @@ import { Chip, Priority, Status } from "../../components/status.tsx";
 import { type BreakRowFragment, ExceptionsDocument } from "../../gql/graphql.ts";
 import { DECISION_STATE, KEY_KIND } from "../../labels/labels.ts";
 import { Count } from "../../views/count.tsx";
-import { ExportMenu } from "../../views/export-menu.tsx";
+import { ExportButton } from "../../views/export-button.tsx";
 import { Ignored } from "../../views/ignored.tsx";
 import { KeyLink } from "../../views/key-link.tsx";
 import { SavedViews } from "../../views/saved-views.tsx";
@@ -82,7 +82,7 @@ export function Exceptions() {
     () => columnsOf(order, (next) => void navigate({ search: (before) => ({ ...before, order: next }) }), onWay),
     [order, navigate, onWay],
   );
-  const filtered = Object.keys(search).some((name) => name !== "order");
+  const filtered = given(search).some((name) => name !== "order");
 
   return (
     <Page
@@ -96,7 +96,7 @@ export function Exceptions() {
       actions={
         <>
           <SavedViews page="/exceptions" />
-          <ExportMenu list="breaks" filter={filter} order={upper(order)} selected={selected} />
+          <ExportButton list="breaks" filter={filter} order={upper(order)} selected={selected} />
           <Button icon="refresh" tone="plain" onClick={reload} aria-label="Load the list again" title="r" />
         </>
       }
@@ -217,7 +217,7 @@ function columnsOf(order: Order, choose: (order: Order) => void, onWay: OnWay): 
       width: "minmax(146px, 1.2fr)",
       cell: (row) => (
         <>
-          <span className="muted">{KEY_KIND[row.keyKind]} </span>
+          <span className="hidden-text">{KEY_KIND[row.keyKind]} </span>
           <KeyLink kind={row.keyKind} id={row.key} inGrid />
         </>
       ),
@@ -247,7 +247,7 @@ function columnsOf(order: Order, choose: (order: Order) => void, onWay: OnWay): 
     {
       id: "age",
       title: "Age",
-      width: "46px",
+      width: "62px",
       align: "end",
       sort: {
         order: order === "oldest" ? "descending" : order === "newest" ? "ascending" : undefined,

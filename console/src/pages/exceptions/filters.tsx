@@ -1,5 +1,5 @@
 import { getRouteApi } from "@tanstack/react-router";
-import { lower } from "../../app/search.ts";
+import { given, lower } from "../../app/search.ts";
 import { FilterAmount, FilterCurrency, FilterDay, Filters, FilterText } from "../../components/filters.tsx";
 import { SelectOne, SelectSome } from "../../components/select.tsx";
 import type { BreakClass } from "../../gql/graphql.ts";
@@ -70,7 +70,7 @@ export function ExceptionFilters({ search, filtered }: { search: ExceptionsSearc
   );
   return (
     <Filters
-      active={Object.keys(search).filter((name) => name !== "order").length}
+      active={given(search).filter((name) => name !== "order").length}
       moreActive={MORE.some((name) => search[name] !== undefined)}
       more={more}
       onClear={filtered ? () => void navigate({ search: ({ order }) => ({ order }) }) : undefined}

@@ -11,7 +11,7 @@ import { Status } from "../../components/status.tsx";
 import { LateInstallmentsDocument, type LateRowFragment } from "../../gql/graphql.ts";
 import { LATE_LIFECYCLE, LATE_STAGE } from "../../labels/labels.ts";
 import { Count } from "../../views/count.tsx";
-import { ExportMenu } from "../../views/export-menu.tsx";
+import { ExportButton } from "../../views/export-button.tsx";
 import { KeyLink } from "../../views/key-link.tsx";
 import { ListRefresh } from "../../views/list-refresh.tsx";
 import { type lateSearch, STAGES } from "./search.ts";
@@ -66,7 +66,7 @@ export function Installments({ search }: { search: Search }) {
           </span>
         </Filters>
         <div className="page-actions">
-          <ExportMenu list="late" filter={filter} />
+          <ExportButton list="late" filter={filter} />
           <ListRefresh pages={pages} kind="OBLIGATION" />
         </div>
       </div>
@@ -89,6 +89,18 @@ export function Installments({ search }: { search: Search }) {
         }
       />
     </>
+  );
+}
+
+/** Many ledgers begin the id of an installment with that of its obligation, which stands beside it. */
+function Installment({ row }: { row: LateRowFragment }) {
+  const rest = row.installmentId.startsWith(row.obligationId)
+    ? row.installmentId.slice(row.obligationId.length).replace(/^[^\p{L}\p{N}]+/u, "")
+    : row.installmentId;
+  return (
+    <span className="id muted" title={row.installmentId}>
+      {rest || row.installmentId}
+    </span>
   );
 }
 
@@ -122,14 +134,14 @@ function columnsOf(): Column<LateRowFragment>[] {
     {
       id: "obligation",
       title: "Obligation",
-      width: "minmax(90px, 1fr)",
+      width: "minmax(130px, 1.5fr)",
       cell: (row) => <KeyLink kind="OBLIGATION" id={row.obligationId} inGrid />,
     },
     {
       id: "installment",
       title: "Installment",
-      width: "minmax(76px, 0.8fr)",
-      cell: (row) => <span className="id">{row.installmentId}</span>,
+      width: "minmax(70px, 0.7fr)",
+      cell: (row) => <Installment row={row} />,
     },
     { id: "due", title: "Due day", width: "82px", cell: (row) => <span className="nowrap">{row.dueDate}</span> },
     { id: "stage", title: "Stage", width: "minmax(128px, 1fr)", cell: (row) => <Stage row={row} /> },
@@ -169,7 +181,7 @@ function Narrow({ row }: { row: LateRowFragment }) {
     <>
       <div className="table-card-line">
         <span className="truncate">
-          <KeyLink kind="OBLIGATION" id={row.obligationId} inGrid /> <span className="muted">{row.installmentId}</span>
+          <KeyLink kind="OBLIGATION" id={row.obligationId} inGrid /> <Installment row={row} />
         </span>
         <Money value={row.outstanding} />
       </div>

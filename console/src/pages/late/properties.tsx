@@ -9,7 +9,7 @@ import { Empty } from "../../components/states.tsx";
 import type { AgeingBucket } from "../../gql/enums.ts";
 import { AgeingDocument, type AgeingPartsFragment } from "../../gql/graphql.ts";
 import { AGEING_BUCKET } from "../../labels/labels.ts";
-import { ExportMenu } from "../../views/export-menu.tsx";
+import { ExportButton } from "../../views/export-button.tsx";
 import { ListRefresh } from "../../views/list-refresh.tsx";
 import type { lateSearch } from "./search.ts";
 
@@ -43,7 +43,7 @@ export function Properties({ search }: { search: Search }) {
           <FilterCurrency value={search.currency} onChange={(currency) => set({ currency })} />
         </Filters>
         <div className="page-actions">
-          <ExportMenu list="obligations" filter={filter} />
+          <ExportButton list="obligations" filter={filter} />
           <ListRefresh pages={pages} kind="OBLIGATION" />
         </div>
       </div>

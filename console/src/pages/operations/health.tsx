@@ -168,7 +168,9 @@ function Feeds({ feeds }: { feeds: Health["feeds"] }) {
           <tr key={`${feed.source} ${feed.topic}`}>
             <th scope="row">{feed.source}</th>
             <td className="id">{feed.topic}</td>
-            <td>{feed.silent ? <Chip tone="warning">Silent</Chip> : <Chip tone="success">Reports</Chip>}</td>
+            <td>
+              <FeedState feed={feed} />
+            </td>
             <td>
               <Instant value={feed.lastAt} />
             </td>
@@ -180,6 +182,11 @@ function Feeds({ feeds }: { feeds: Health["feeds"] }) {
       </tbody>
     </TableCard>
   );
+}
+
+function FeedState({ feed }: { feed: Health["feeds"][number] }) {
+  if (feed.silent) return <Chip tone="warning">Silent</Chip>;
+  return feed.lastAt ? <Chip tone="success">Reports</Chip> : <Chip>Nothing known</Chip>;
 }
 
 interface TopicRow {

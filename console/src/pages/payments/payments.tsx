@@ -1,6 +1,6 @@
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { useMemo } from "react";
-import { type SearchOf, upper } from "../../app/search.ts";
+import { given, type SearchOf, upper } from "../../app/search.ts";
 import { useConnection } from "../../client/connection.ts";
 import { type Column, DataTable } from "../../components/data-table.tsx";
 import { FilterAmount, FilterCurrency, Filters, FilterText } from "../../components/filters.tsx";
@@ -12,7 +12,7 @@ import { Status } from "../../components/status.tsx";
 import { type PaymentFilter, type PaymentRowFragment, PaymentsDocument } from "../../gql/graphql.ts";
 import { METHOD, PAYMENT_STATUS } from "../../labels/labels.ts";
 import { Count } from "../../views/count.tsx";
-import { ExportMenu } from "../../views/export-menu.tsx";
+import { ExportButton } from "../../views/export-button.tsx";
 import { Ignored } from "../../views/ignored.tsx";
 import { KeyLink } from "../../views/key-link.tsx";
 import { ListRefresh } from "../../views/list-refresh.tsx";
@@ -36,7 +36,7 @@ export function Payments() {
     connection: (data) => data.payments,
     first: PAGE,
   });
-  const filtered = Object.keys(search).length > 0;
+  const filtered = given(search).length > 0;
   const columns = useMemo(columnsOf, []);
   return (
     <Page
@@ -50,7 +50,7 @@ export function Payments() {
       actions={
         <>
           <SavedViews page="/payments" />
-          <ExportMenu list="payments" filter={filter} />
+          <ExportButton list="payments" filter={filter} />
           <ListRefresh pages={pages} kind="PAYMENT" />
         </>
       }
@@ -93,7 +93,7 @@ function PaymentFilters({ search, filtered }: { search: Search; filtered: boolea
   const set = (patch: Partial<Search>) => void navigate({ search: (before) => ({ ...before, ...patch }) });
   return (
     <Filters
-      active={Object.keys(search).length}
+      active={given(search).length}
       moreActive={MORE.some((name) => search[name] !== undefined)}
       onClear={filtered ? () => void navigate({ search: {} }) : undefined}
       more={

@@ -1,6 +1,6 @@
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { useMemo } from "react";
-import { type SearchOf, upper } from "../../app/search.ts";
+import { given, type SearchOf, upper } from "../../app/search.ts";
 import { useViewer } from "../../app/session.tsx";
 import { useConnection } from "../../client/connection.ts";
 import { type Column, DataTable } from "../../components/data-table.tsx";
@@ -13,7 +13,7 @@ import { Status } from "../../components/status.tsx";
 import { type PayoutFilter, type PayoutRowFragment, PayoutsDocument } from "../../gql/graphql.ts";
 import { PAYOUT_STATUS } from "../../labels/labels.ts";
 import { Count } from "../../views/count.tsx";
-import { ExportMenu } from "../../views/export-menu.tsx";
+import { ExportButton } from "../../views/export-button.tsx";
 import { Ignored } from "../../views/ignored.tsx";
 import { ListRefresh } from "../../views/list-refresh.tsx";
 import { SavedViews } from "../../views/saved-views.tsx";
@@ -36,7 +36,7 @@ export function Payouts() {
     connection: (data) => data.payouts,
     first: PAGE,
   });
-  const filtered = Object.keys(search).length > 0;
+  const filtered = given(search).length > 0;
   const columns = useMemo(columnsOf, []);
   const nothing = viewer.properties
     ? "Payouts have money of many properties; who sees only some of them sees no payouts."
@@ -53,7 +53,7 @@ export function Payouts() {
       actions={
         <>
           <SavedViews page="/payouts" />
-          <ExportMenu list="payouts" filter={filter} />
+          <ExportButton list="payouts" filter={filter} />
           <ListRefresh pages={pages} kind="PAYOUT" />
         </>
       }
@@ -95,7 +95,7 @@ function PayoutFilters({ search, filtered }: { search: Search; filtered: boolean
   const navigate = route.useNavigate();
   const set = (patch: Partial<Search>) => void navigate({ search: (before) => ({ ...before, ...patch }) });
   return (
-    <Filters active={Object.keys(search).length} onClear={filtered ? () => void navigate({ search: {} }) : undefined}>
+    <Filters active={given(search).length} onClear={filtered ? () => void navigate({ search: {} }) : undefined}>
       <SelectOne label="Status" options={STATUS} value={search.status} onChange={(status) => set({ status })} />
       <FilterText label="Processor" width={9} value={search.processor} onChange={(processor) => set({ processor })} />
       <FilterText label="Account" width={9} value={search.account} onChange={(account) => set({ account })} />
@@ -116,52 +116,52 @@ function PayoutLink({ row }: { row: PayoutRowFragment }) {
 
 function columnsOf(): Column<PayoutRowFragment>[] {
   return [
-    { id: "id", title: "Payout", width: "minmax(130px, 1.2fr)", cell: (row) => <PayoutLink row={row} /> },
-    { id: "processor", title: "Processor", width: "minmax(80px, 0.7fr)", cell: (row) => row.processor },
+    { id: "id", title: "Payout", width: "minmax(190px, 2.2fr)", cell: (row) => <PayoutLink row={row} /> },
+    { id: "processor", title: "Processor", width: "minmax(84px, 0.7fr)", cell: (row) => row.processor },
     {
       id: "status",
       title: "Status",
       width: "minmax(96px, 0.8fr)",
       cell: (row) => <Status label={PAYOUT_STATUS[row.status]} />,
     },
-    { id: "arrival", title: "Arrives", width: "84px", cell: (row) => row.arrivalDate ?? "\u2013" },
+    { id: "arrival", title: "Arrives", width: "80px", cell: (row) => row.arrivalDate ?? "\u2013" },
     {
       id: "lines",
       title: "Lines",
-      width: "84px",
+      width: "52px",
       align: "end",
       cell: (row) => (
-        <>
+        <span title={row.unknownLines > 0 ? `${row.unknownLines} without a net amount` : undefined}>
           {row.lines.toLocaleString("en-US")}
-          {row.unknownLines > 0 && <span className="muted"> ({row.unknownLines} unknown)</span>}
-        </>
+          {row.unknownLines > 0 && <span className="muted">*</span>}
+        </span>
       ),
     },
     {
       id: "amount",
       title: "Reported",
-      width: "minmax(108px, 0.9fr)",
+      width: "minmax(100px, 0.9fr)",
       align: "end",
       cell: (row) => <Money value={row.amount} missing="Not reported" />,
     },
     {
       id: "linesTotal",
       title: "Lines, net",
-      width: "minmax(108px, 0.9fr)",
+      width: "minmax(100px, 0.9fr)",
       align: "end",
       cell: (row) => <Money value={row.linesTotal} />,
     },
     {
       id: "remainder",
-      title: "Not in lines",
-      width: "minmax(96px, 0.8fr)",
+      title: "Remainder",
+      width: "minmax(84px, 0.7fr)",
       align: "end",
       cell: (row) => <Money value={row.remainder} signed />,
     },
     {
       id: "deposited",
       title: "On the account",
-      width: "minmax(108px, 0.9fr)",
+      width: "minmax(100px, 0.9fr)",
       align: "end",
       cell: (row) => <Money value={row.deposited} />,
     },

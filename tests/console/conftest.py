@@ -1,0 +1,110 @@
+"""One month of rent behind a real gateway for all browser tests: broker, worker, projector and read model included."""
+
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext
+
+from tests.conftest import go_without
+from tests.kit.browser import WIDTHS, Watched, browser
+from tools.local.cache import MissingToolError
+from tools.local.processes import Process, free_ports
+from tools.local.worker import REPOSITORY
+
+OBLIGATIONS = 60
+START_S = 240
+"""The first start in a fresh clone installs the console's packages and builds it."""
+
+
+class RunningConsole(NamedTuple):
+    """A console with its data, as `make console` runs it."""
+
+    url: str
+    links: dict[str, str]
+    """The one-time sign-in link of each person."""
+
+
+OpenPage = Callable[..., Watched]
+"""`open_page(path, width="desk", dark=False, person="ana")`: a page of the console in a window of its own."""
+
+
+@pytest.fixture(scope="session")
+def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningConsole]:
+    """The console, started once."""
+    (port,) = free_ports(1)
+    log = tmp_path_factory.mktemp("console") / "log"
+    command = [sys.executable, "-m", "tools.console", "--obligations", str(OBLIGATIONS), "--port", str(port)]
+    process = Process(command, log, cwd=REPOSITORY)
+    process.start()
+    try:
+        until = time.monotonic() + START_S
+        while len(links := _links(log)) < 2:
+            if not process.is_running or time.monotonic() > until:
+                pytest.fail(f"the console did not start:\n{log.read_text(encoding='utf-8')[-3000:]}", pytrace=False)
+            time.sleep(0.2)
+        yield RunningConsole(f"http://127.0.0.1:{port}", links)
+    finally:
+        process.terminate()
+
+
+def _links(log: Path) -> dict[str, str]:
+    return dict(re.findall(r"(\w+) signs in with (\S+)", log.read_text(encoding="utf-8")))
+
+
+@pytest.fixture(scope="session")
+def chromium(pytestconfig: pytest.Config) -> Iterator[Browser]:
+    """The browser, started once."""
+    try:
+        with browser() as started:
+            yield started
+    except MissingToolError as error:
+        go_without(pytestconfig, "Chromium", error)
+
+
+@pytest.fixture(scope="session")
+def sessions(console: RunningConsole, chromium: Browser) -> Callable[[str], dict[str, object]]:
+    """Sign a person in with their link, once; returns what a window needs to be theirs."""
+    known: dict[str, dict[str, object]] = {}
+
+    def state(person: str) -> dict[str, object]:
+        if person not in known:
+            context = chromium.new_context()
+            page = context.new_page()
+            page.goto(console.links[person])
+            page.get_by_role("heading", name="Overview").wait_for()
+            known[person] = dict(context.storage_state())
+            context.close()
+        return known[person]
+
+    return state
+
+
+@pytest.fixture
+def open_page(
+    console: RunningConsole, chromium: Browser, sessions: Callable[[str], dict[str, object]]
+) -> Iterator[OpenPage]:
+    """Open pages; their windows are closed afterwards."""
+    opened: list[BrowserContext] = []
+
+    def open_(path: str, *, width: str = "desk", dark: bool = False, person: str = "ana") -> Watched:
+        across, down = WIDTHS[width]
+        context = chromium.new_context(
+            base_url=console.url,
+            storage_state=sessions(person),  # type: ignore[arg-type]
+            viewport={"width": across, "height": down},
+            color_scheme="dark" if dark else "light",
+        )
+        context.set_default_timeout(10_000)
+        opened.append(context)
+        watched = Watched(context.new_page())
+        watched.page.goto(path)
+        return watched
+
+    yield open_
+    for context in opened:
+        context.close()
