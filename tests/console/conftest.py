@@ -99,7 +99,7 @@ def open_page(
             viewport={"width": across, "height": down},
             color_scheme="dark" if dark else "light",
         )
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(20_000)
         opened.append(context)
         watched = Watched(context.new_page())
         watched.page.goto(path)
