@@ -72,8 +72,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Share the tests out to the processes of pytest-xdist: faults in one of them, and each module of tests/kafka.
 
     The faults, which measure how soon workers react, never run beside each other. The browser's tests share one running
-    console. The other modules keep their fixtures together, and fill the time of whichever process has less to do. Quick tests come last, so that all
-    processes end at about the same time.
+    console. The other modules keep their fixtures together, and fill the time of whichever process has less to do.
+    Quick tests come last, so that all processes end at about the same time.
     """
     items.sort(key=lambda item: item.get_closest_marker("kafka") is None)
     for item in items:
