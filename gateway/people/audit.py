@@ -146,6 +146,16 @@ class AuditLog:
         query = where if before is None else {**where, "number": {"$lt": before}}
         return [_entry(found) for found in await self._mongo.find(COLLECTION, query, sort=_NEWEST, limit=limit)]
 
+    async def in_order(self, after: int, *, limit: int) -> list[AuditRecord]:
+        """The entries after a number, in order.
+
+        Raises:
+            MongoUnavailable: there is no answer in time.
+
+        """
+        found = await self._mongo.find(COLLECTION, {"number": {"$gt": after}}, sort=[("number", 1)], limit=limit)
+        return [_entry(one) for one in found]
+
     async def _write(self) -> None:
         """Write the waiting entries in order; those that cannot be written stay."""
         async with self._appending:

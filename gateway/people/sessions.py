@@ -135,14 +135,16 @@ class Sessions:
         await self._mongo.delete(COLLECTION, {"_id": id_hash})
         return found is not None
 
-    async def end_all_of(self, name: str) -> None:
-        """End all sessions of a person.
+    async def end_all_of(self, name: str) -> int:
+        """End all sessions of a person; how many there were.
 
         Raises:
             MongoUnavailable: some may still be there.
 
         """
+        found = await self._mongo.find(COLLECTION, {"name": name}, fields=["name"])
         await self._mongo.delete(COLLECTION, {"name": name})
+        return len(found)
 
 
 def _viewer(found: Document) -> Viewer:

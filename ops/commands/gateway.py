@@ -20,6 +20,7 @@ from gateway.workers import Workers
 from ops.commands.project_read_model import mongo_of
 from ops.console import Command, fail, log_level_option, misuse, printable
 from read_model.mongo import MongoConfigError
+from read_model.queries import QUERY_TIMEOUT_S
 from sinks import logs
 from sinks.serving import PortUnavailable
 from streams.clocks import system_clock
@@ -94,7 +95,7 @@ async def _run(settings: Settings, people: tuple[Identity, ...], *, with_console
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     console = console_files(BUILD) if with_console else None
     manifest = read_manifest(BUILD / MANIFEST) if with_console else {}
-    mongo = mongo_of(settings)
+    mongo = mongo_of(settings, QUERY_TIMEOUT_S)
     workers = Workers(settings.gateway_worker_urls, _worker_token(settings))
     audit = AuditLog(mongo, system_clock)
     codec = codec_of(settings)

@@ -28,10 +28,10 @@ WRITE_TIMEOUT_S = 30.0
 """A bulk write that takes longer is retried."""
 
 
-def mongo_of(settings: Settings) -> Mongo:
+def mongo_of(settings: Settings, timeout_s: float = WRITE_TIMEOUT_S) -> Mongo:
     """The client for the settings. It connects at the first operation."""
     try:
-        mongo = connect(settings, WRITE_TIMEOUT_S)
+        mongo = connect(settings, timeout_s)
     except MongoConfigError as error:
         misuse(f"RENTMATCH_MONGO_URL, RENTMATCH_MONGO_CA_FILE: {error}")
     if mongo is None:
