@@ -5,6 +5,8 @@ from collections.abc import Callable
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import Metric
 
+from gateway.graphql.errors import ErrorCode
+
 SIGN_INS = ("done", "refused", "unavailable")
 EXPORTS = ("breaks", "payments", "obligations", "late", "payouts")
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -34,6 +36,13 @@ class GatewayMetrics:
             ["code"],
             registry=self.registry,
         )
+        self.graphql = Counter(
+            "rentmatch_gateway_graphql_requests",
+            "GraphQL requests by outcome: `ok`, `gone` (the client did not wait), or the code of the first error; the "
+            "HTTP status does not tell, because a field that fails leaves it at 200",
+            ["outcome"],
+            registry=self.registry,
+        )
         self.sign_ins = Counter(
             "rentmatch_gateway_sign_ins", "Sign-ins by outcome", ["outcome"], registry=self.registry
         )
@@ -51,6 +60,8 @@ class GatewayMetrics:
             "Entries of the audit log that MongoDB does not have yet",
             registry=self.registry,
         )
+        for outcome in ("ok", "gone", *ErrorCode):
+            self.graphql.labels(str(outcome))
         for outcome in SIGN_INS:
             self.sign_ins.labels(outcome)
         for export in EXPORTS:

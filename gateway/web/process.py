@@ -109,7 +109,7 @@ class GatewayProcess:
         self._provider = Provider(_provider_config(settings), mongo, system_clock) if has_provider else None
         self._links = None if has_provider else LocalLinks(people, settings.gateway_url, show, system_clock)
         self._documents = Documents(manifest, mongo, system_clock)
-        self._view = GraphqlView(gateway_schema(), self._documents)
+        self._view = GraphqlView(gateway_schema(), self._documents, self._observe)
         self._hub = ChangeHub(
             lookup=lookup_in(self._read_model.scoped(EVERYTHING)),
             unavailable=(ReadModelUnavailable, MongoUnavailable),
@@ -199,6 +199,9 @@ class GatewayProcess:
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             self.failure.set_exception(error)
+
+    def _observe(self, outcome: str, _seconds: float) -> None:
+        self.metrics.graphql.labels(outcome).inc()
 
     async def _graphql(self, request: web.Request) -> web.StreamResponse:
         return await self._view.answer(request, self._surroundings.context(request[VIEWER]))

@@ -217,5 +217,6 @@ def test_without_mongodb_pages_are_served_and_data_are_unavailable(mongo_server:
 def test_metrics_have_routes_and_outcomes(gateway):
     text = gateway.browser().get("/metrics").text
     assert re.search(r'rentmatch_gateway_requests_total\{route="/graphql",status="200"\} [1-9]', text)
+    assert re.search(r'rentmatch_gateway_graphql_requests_total\{outcome="ok"\} [1-9]', text)
     assert re.search(r'rentmatch_gateway_sign_ins_total\{outcome="done"\} [1-9]', text)
     assert re.search(r'rentmatch_gateway_refused_total\{code="forbidden"\} [1-9]', text)
