@@ -45,6 +45,8 @@ class PartitionLag(NamedTuple):
     """Its name on this installation."""
     partition: int
     lag: int
+    has_offset: bool = True
+    """Whether the group has committed an offset there; otherwise everything in the partition counts."""
 
 
 class InputFeed(NamedTuple):
@@ -60,8 +62,10 @@ class InputFeed(NamedTuple):
 class BrokerView(NamedTuple):
     """What the broker says at one moment."""
 
-    lags: list[PartitionLag]
-    read_model_lag: int
+    workers: list[PartitionLag]
+    """Of the workers' group."""
+    projectors: list[PartitionLag]
+    """Of the projectors' group."""
     feeds: list[InputFeed]
 
 
@@ -89,7 +93,7 @@ def look(settings: Settings, now: Micros) -> BrokerView:
     asked = [partition for of_topic in partitions.values() for partition in of_topic]
     ends = list_offsets(admin, asked, OffsetSpec.latest(), IsolationLevel.READ_COMMITTED)
     begins = list_offsets(admin, asked, OffsetSpec.earliest(), IsolationLevel.READ_UNCOMMITTED)
-    lags = []
+    lags: dict[str, list[PartitionLag]] = {group: [] for group in read}
     for group, sources in read.items():
         places = [(one.topic, one.partition) for topic in sources for one in partitions.get(topic, ())]
         offsets = LogOffsets(settings.kafka(), group)
@@ -98,11 +102,12 @@ def look(settings: Settings, now: Micros) -> BrokerView:
         finally:
             offsets.close()
         for place in places:
-            at = max(committed.get(place, 0), begins[place].offset)
-            lags.append(PartitionLag(group, *place, max(0, ends[place].offset - at)))
+            offset = committed.get(place, 0)
+            lag = max(0, ends[place].offset - max(offset, begins[place].offset))
+            lags[group].append(PartitionLag(group, *place, lag, offset > 0))
     return BrokerView(
-        lags=lags,
-        read_model_lag=sum(one.lag for one in lags if one.group == group_of(settings)),
+        workers=lags[settings.application_id],
+        projectors=lags[group_of(settings)],
         feeds=_feeds(admin, settings, partitions, now),
     )
 

@@ -31,7 +31,7 @@ from gateway.graphql.schema.operations import (
     WorkerHealth,
 )
 from gateway.graphql.schema.scalars import Instant, instant
-from gateway.monitoring import BrokerView
+from gateway.monitoring import BrokerView, PartitionLag
 from gateway.workers import Workers, WorkerStatus
 from read_model.mongo import Mongo, MongoUnavailable
 from streams.broker.cluster import BrokerError
@@ -121,7 +121,7 @@ class GraphqlOperations:
         known = [one.caught_up_to for one in statuses if one.caught_up_to is not None]
         return Freshness(
             caught_up_to=instant(max(known, default=None)),
-            lag=0 if broker is None else broker.read_model_lag,
+            lag=_read_model_lag(broker),
             as_of=Instant(self._clock()),
         )
 
@@ -144,13 +144,13 @@ class GraphqlOperations:
             ],
             topics=[
                 TopicLag(group=one.group, topic=one.topic, partition=one.partition, lag=one.lag)
-                for one in (() if broker is None else broker.lags)
+                for one in _lags(broker, statuses)
             ],
             feeds=[
                 FeedHealth(source=one.source, topic=one.topic, last_at=instant(one.last_at), silent=one.silent)
                 for one in (() if broker is None else broker.feeds)
             ],
-            read_model=ReadModelHealth(up=is_up, lag=0 if broker is None else broker.read_model_lag),
+            read_model=ReadModelHealth(up=is_up, lag=_read_model_lag(broker)),
             dead_letters=Count(value=letters, at_least=letters >= COUNT_MAX),
         )
 
@@ -204,3 +204,19 @@ class GraphqlOperations:
                 for name, raw in (letter.record.headers if headers is None else letter.original_headers)
             ],
         )
+
+
+def _read_model_lag(broker: BrokerView | None) -> int:
+    return 0 if broker is None else sum(one.lag for one in broker.projectors)
+
+
+def _lags(broker: BrokerView | None, statuses: list[WorkerStatus]) -> list[PartitionLag]:
+    """What is not read yet, where that is known.
+
+    A worker that is ready has read everything to its end, and has committed that. If the broker has no offset of the
+    group all the same, it does not keep those that are committed with a transaction, as an embedded one.
+    """
+    if broker is None:
+        return []
+    is_ready = any(one.ready for one in statuses)
+    return [*(one for one in broker.workers if one.has_offset or not is_ready), *broker.projectors]

@@ -11,6 +11,7 @@ from gateway.commands.proposals import Proposals
 from gateway.graphql.mutations.commands import GraphqlCommands
 from gateway.graphql.mutations.operations import GraphqlOperations
 from gateway.monitoring import BrokerView, PartitionLag
+from gateway.workers import WorkerStatus
 from read_model.scope import EVERYTHING
 from read_model.scoped import ScopedReadModel
 from streams.broker.cluster import BrokerError
@@ -18,7 +19,8 @@ from streams.codec.codec import Codec
 from tests.gateway.commands.office import ANA, AT, BEN, EVE, PAT, Office
 from tests.kit.commanding import BREAK, DECIDE_MANY, FORECAST, HEALTH, REFEED, Desk, new_request
 
-LAGS = [PartitionLag("rentmatch-read-model", "mismatch-alerts", 0, 3), PartitionLag("rentmatch", "decisions", 0, 0)]
+READ_BY_WORKERS = [PartitionLag("rentmatch", "decisions", 0, 0), PartitionLag("rentmatch", "payouts", 0, 9, False)]
+PROJECTED = [PartitionLag("rentmatch-read-model", "mismatch-alerts", 0, 3)]
 
 
 class Page:
@@ -26,7 +28,7 @@ class Page:
 
     def __init__(self, office: Office) -> None:
         self.office = office
-        self.view: BrokerView | Exception = BrokerView(LAGS, 3, [])
+        self.view: BrokerView | Exception = BrokerView(READ_BY_WORKERS, PROJECTED, [])
         settings = office.driver.world.settings
         letters = DeadLetters(settings, Codec(), office)
         letters._count = lambda: 7  # type: ignore[method-assign]
@@ -147,9 +149,21 @@ def test_health_is_what_the_workers_and_the_broker_say(page: Page) -> None:
     assert health["freshness"]["lag"] == health["readModel"]["lag"] == 3
     assert health["readModel"]["up"]
     assert health["deadLetters"] == {"value": 7, "atLeast": False}
-    assert [one["lag"] for one in health["topics"]] == [3, 0]
+    assert [one["lag"] for one in health["topics"]] == [0, 9, 3]
     (worker,) = health["workers"]
     assert (worker["url"], worker["ready"]) == (page.office.served.url, False)  # it serves no /readyz
+
+
+def test_a_broker_that_keeps_no_offsets_says_nothing_about_a_worker_that_is_ready(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def ready() -> list[WorkerStatus]:
+        return [WorkerStatus("http://w", True, None, AT, 7)]
+
+    monkeypatch.setattr(page.operations._statuses, "_ask", ready)
+    health = page.ask(HEALTH)
+    assert [(one["topic"], one["lag"]) for one in health["topics"]] == [("decisions", 0), ("mismatch-alerts", 3)]
+    assert health["freshness"]["caughtUpTo"] == "2026-07-08T12:00:00.000000Z"
 
 
 def test_a_page_does_not_wait_for_a_broker_that_is_down(page: Page) -> None:
@@ -161,7 +175,7 @@ def test_a_page_does_not_wait_for_a_broker_that_is_down(page: Page) -> None:
 def test_what_is_kept_is_asked_for_again_in_the_background(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
     async def watched() -> list[int]:
         found = [(await page.operations.freshness()).lag]
-        page.view = BrokerView([], 5, [])
+        page.view = BrokerView([], [PROJECTED[0]._replace(lag=5)], [])
         found.append((await page.operations.freshness()).lag)
         monkeypatch.setattr("gateway.graphql.mutations.operations.FRESH_S", -1.0)
         found.append((await page.operations.freshness()).lag)
