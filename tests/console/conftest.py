@@ -33,7 +33,7 @@ OpenPage = Callable[..., Watched]
 """`open_page(path, width="desk", dark=False, person="ana")`: a page of the console in a window of its own."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningConsole]:
     """The console, started once."""
     (port,) = free_ports(1)
@@ -56,9 +56,9 @@ def _links(log: Path) -> dict[str, str]:
     return dict(re.findall(r"(\w+) signs in with (\S+)", log.read_text(encoding="utf-8")))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium(pytestconfig: pytest.Config) -> Iterator[Browser]:
-    """The browser, started once."""
+    """The browser, started once. Playwright has an event loop in this thread, so it ends before other tests run one."""
     try:
         with browser() as started:
             yield started
@@ -66,7 +66,7 @@ def chromium(pytestconfig: pytest.Config) -> Iterator[Browser]:
         go_without(pytestconfig, "Chromium", error)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def sessions(console: RunningConsole, chromium: Browser) -> Callable[[str], dict[str, object]]:
     """Sign a person in with their link, once; returns what a window needs to be theirs."""
     known: dict[str, dict[str, object]] = {}
