@@ -10,7 +10,7 @@ from typing import Any
 from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
-from read_model.documents import PROJECTED
+from read_model.documents import READ
 from streams.broker.cluster import ANSWER_SECONDS_MAX, BrokerError, connect
 from streams.broker.reading import missing_topic
 from streams.settings import Settings
@@ -32,7 +32,7 @@ def group_of(settings: Settings) -> str:
 
 
 class OutputConsumer:
-    """Reads the output topics as a member of the projectors' group.
+    """Reads the output topics and `decisions` as a member of the projectors' group.
 
     Raises:
         BrokerError: no broker answers, or a topic is missing.
@@ -40,7 +40,7 @@ class OutputConsumer:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self.topics: dict[str, Topic] = {settings.topic(topic): topic for topic in PROJECTED}
+        self.topics: dict[str, Topic] = {settings.topic(topic): topic for topic in READ}
         self._admin, cluster = connect(AdminClient, settings)
         for name in self.topics:
             if name not in cluster.topics:

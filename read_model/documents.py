@@ -16,6 +16,7 @@ from typing import Any, Literal, NamedTuple, TypeVar, assert_never, get_args, ge
 
 import msgspec
 
+from domain.facts import BreakDecided
 from domain.ids import two_part_key
 from domain.records import (
     BreakLifecycle,
@@ -27,7 +28,7 @@ from domain.records import (
     PayoutReconciliation,
     ReferenceReconciliation,
 )
-from domain.time import FAR_FUTURE
+from domain.time import FAR_FUTURE, Micros
 from read_model.mongo import Document, Index
 from streams import topics
 from streams.topics import Topic
@@ -47,6 +48,9 @@ DocumentKind = Literal["payments", "obligations", "processor_references", "payou
 
 KINDS: tuple[DocumentKind, ...] = get_args(DocumentKind)
 
+Kind = Literal["payments", "obligations", "processor_references", "payouts", "breaks", "alerts", "decisions"]
+"""A kind of document, or the decisions, which have no versions."""
+
 RECORD_OF: dict[DocumentKind, type[Output]] = {
     "payments": PaymentReconciliation,
     "obligations": ObligationReconciliation,
@@ -60,6 +64,8 @@ PROJECTED: dict[Topic, DocumentKind] = {
     topic: KIND_OF[record] for topic in topics.OUTPUTS for record in topic.records if record in KIND_OF
 }
 """The projected output topics: those whose records have a collection."""
+READ: dict[Topic, Kind] = {**PROJECTED, topics.DECISIONS: "decisions"}
+"""All topics that the projector reads."""
 _KEY_OF: dict[DocumentKind, str] = {
     "payments": "payment_id",
     "obligations": "obligation_id",
@@ -121,7 +127,8 @@ INDEXES: dict[DocumentKind, tuple[Index, ...]] = {
         Index("open_by_amount", (("open", 1), ("gross_drift_minor", -1), ("break_id", 1))),
         Index("by_priority", _PRESSING),
         Index("by_class", (("class", 1), ("open", 1), *_PRESSING)),
-        Index("by_property", (("property_ids", 1), ("open", 1), *_PRESSING)),
+        Index("by_group", (("groups", 1), ("open", 1), *_PRESSING)),
+        Index("latest_of_group", (("groups", 1), ("moved_at", 1))),
         Index("by_tenant", (("tenant_ids", 1), ("open", 1), *_PRESSING)),
         Index("by_key", (("key", 1), ("key_kind", 1))),
         Index("by_lifecycle", (("lifecycle", 1), *_PRESSING)),
@@ -174,6 +181,7 @@ def document_of(record: Output) -> Document:
             document["open"] = record.lifecycle not in _ENDED
             document["due_order"] = FAR_FUTURE if record.due_at is None else record.due_at
             document["gross_drift_minor"] = abs(record.drift_minor)
+            document["moved_at"] = moved_at(record)
         case LatePaymentAlert():
             document["live"] = record.ended_at is None
         case ReferenceReconciliation():
@@ -186,6 +194,13 @@ def document_of(record: Output) -> Document:
         case _:
             assert_never(record)
     return {"_id": document[_KEY_OF[kind]], **document}
+
+
+def moved_at(alert: MismatchAlert) -> Micros:
+    """When a break opened or, if it is not open, ended."""
+    if alert.lifecycle == BreakLifecycle.ACCEPTED and alert.decision is not None:
+        return max(alert.opened_at, alert.decision.at)
+    return alert.opened_at if alert.resolved_at is None else max(alert.opened_at, alert.resolved_at)
 
 
 def placed(document: Document, place: RecordPlace) -> Document:
@@ -254,6 +269,9 @@ def _struct_conversions(struct: type[msgspec.Struct]) -> tuple[_Convert, _Conver
 
     return there, back
 
+
+decision_fields, decision_of = _struct_conversions(BreakDecided)
+"""A decision as a document without its `_id`, and back."""
 
 _TO_DOCUMENT = {kind: _struct_conversions(record)[0] for kind, record in RECORD_OF.items()}
 _TO_RECORD = {record: _struct_conversions(record)[1] for record in KIND_OF}

@@ -8,7 +8,7 @@ Documents are dicts of str, int, bool, None, lists and dicts. Whole numbers are 
 and read as int. There are two errors.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -228,19 +228,23 @@ class Mongo:
 
     # Writing
 
-    async def put_newest(self, collection: str, documents: Sequence[Document]) -> WriteResult:
+    async def put_newest(
+        self, collection: str, documents: Sequence[Document], older: Callable[[Document], Document] | None = None
+    ) -> WriteResult:
         """Write each document, unless the one with its `_id` is as new or newer. Idempotent.
 
         Of two documents the one with the higher `version` is newer. Where one of them is a marker (`gone`), it is the
-        one with the higher `offset` in the same `partition`; what comes from another partition is older.
+        one with the higher `offset` in the same `partition`; what comes from another partition is older. `older`, the
+        filter of what a document replaces, may say otherwise.
 
         Raises:
             MongoUnavailable: some documents may not be written; retry all.
 
         """
+        replaced = older or _older_than
 
         def replace(document: Document, raw: RawBSONDocument, upsert: bool) -> _Operation:
-            return ReplaceOne(_older_than(document), raw, upsert=upsert)
+            return ReplaceOne(replaced(document), raw, upsert=upsert)
 
         result, encoded = WriteResult(), encode(documents)
         result.refused = encoded.refused
@@ -296,19 +300,23 @@ class Mongo:
             done = await self._writing[collection].update_one(where, {"$set": sized(fields)})
             return bool(done.matched_count)
 
-    async def update_each(self, collection: str, updates: Sequence[tuple[Document, Document]]) -> int:
-        """For each filter, which names an `_id`, set fields of the document that matches. How many matched.
+    async def update_each(
+        self, collection: str, updates: Sequence[tuple[Document, Document]], *, upsert: bool = False
+    ) -> None:
+        """For each filter, which names an `_id`, set fields of the document that matches; with `upsert` make it.
 
         Raises:
             MongoUnavailable: some documents may not be updated; retry all.
 
         """
         result = WriteResult()
-        operations = {at: UpdateOne(where, {"$set": sized(fields)}) for at, (where, fields) in enumerate(updates)}
-        await self._bulk(collection, operations, result)
+        operations: dict[int, _Operation] = {
+            at: UpdateOne(where, {"$set": sized(fields)}, upsert=upsert) for at, (where, fields) in enumerate(updates)
+        }
+        while operations := {at: operations[at] for at in await self._bulk(collection, operations, result)}:
+            pass  # another writer has just inserted it: now it can be updated
         for refused in result.refused:
             raise MongoUnavailable(f"{collection} refuses an update: {refused.reason}")
-        return result.written
 
     async def delete(self, collection: str, where: Document) -> None:
         """Delete the documents that match.

@@ -8,16 +8,19 @@ from typing import Any
 
 from confluent_kafka import KafkaException
 
+from domain.facts import BreakDecided
+from domain.records import Output
 from read_model.consumer import OutputConsumer
-from read_model.documents import PROJECTED
+from read_model.documents import READ
 from read_model.metrics import ReadModelMetrics
 from read_model.mongo import Mongo, MongoUnavailable
 from read_model.retrying import UNAVAILABLE, reason_of, retry_forever
 from read_model.writer import ReadModelWriter, ReceivedRecord
 from sinks.health import HealthVerdict
+from streams import topics
+from streams.broker.reading import ConsumedRecord, consumed
 from streams.codec.codec import Codec
 from streams.codec.dead_letters import BadInput
-from streams.topics import Topic
 
 log = logging.getLogger(__name__)
 
@@ -30,26 +33,29 @@ STALLED_AFTER_S = 300.0
 """Longer than the longest write takes to fail: without activity for this long, the projector is stuck."""
 
 
-def received(
-    codec: Codec, topic: Topic, name: str, partition: int, offset: int, key: bytes | None, value: bytes | None
-) -> ReceivedRecord:
-    """Decode a record of an output topic. Null as its value is a tombstone of its key.
+def received(codec: Codec, one: ConsumedRecord) -> ReceivedRecord:
+    """Decode a record of a topic that is read. Null as the value of an output is a tombstone of its key.
 
     Raises:
         RegistryError: the Schema Registry has to be asked for the schema and does not answer.
 
     """
-    record, reason = None, ""
+    record: Output | BreakDecided | None = None
+    reason = ""
     try:
-        if value is None and key is not None:
-            key.decode()
+        if one.topic is topics.DECISIONS:
+            fact = codec.decode_input(one.topic, one.value, one.headers)
+            assert isinstance(fact, BreakDecided)  # the topic's only record
+            record = fact
+        elif one.value is None and one.key is not None:
+            one.key.decode()
         else:
-            record = codec.decode_output(value)
+            record = codec.decode_output(one.value)
     except BadInput as error:
         reason = f"{error.error_class}: {error.message}"
     except UnicodeDecodeError:
         reason = "a tombstone whose key is not UTF-8"
-    return ReceivedRecord(PROJECTED[topic], name, partition, offset, key, value, record, reason)
+    return ReceivedRecord(READ[one.topic], one.name, one.partition, one.offset, one.key, one.value, record, reason)
 
 
 class Projector:
@@ -153,13 +159,7 @@ class Projector:
         return True
 
     def _received(self, messages: Sequence[Any]) -> list[ReceivedRecord]:
-        return [
-            received(
-                self._codec, self._source.topics[message.topic()],
-                message.topic(), message.partition(), message.offset(), message.key(), message.value(),
-            )
-            for message in messages
-        ]  # fmt: skip
+        return [received(self._codec, consumed(self._source.topics[message.topic()], message)) for message in messages]
 
     def _set_write_error(self, why: str | None) -> None:
         self._write_error = why

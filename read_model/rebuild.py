@@ -21,7 +21,8 @@ from confluent_kafka.admin import AdminClient
 
 from domain.time import MINUTE, Micros
 from read_model.consumer import BATCH_RECORDS, group_of
-from read_model.documents import KINDS, POISONED, PROJECTED, REBUILDS
+from read_model.decisions import DECISIONS
+from read_model.documents import KINDS, POISONED, READ, REBUILDS
 from read_model.mongo import Mongo, MongoUnavailable
 from read_model.projector import received
 from read_model.retrying import retry_forever
@@ -87,7 +88,8 @@ class Rebuild:
         self._collections = (
             Collections(SUFFIX, SUFFIX) if replace_history else Collections(SUFFIX, "", overwrite_history=True)
         )
-        self._fresh = [self._collections.current(kind) for kind in KINDS]
+        self._fresh = [self._collections.current(kind) for kind in (*KINDS, DECISIONS)]
+        self._fresh.append(self._collections.summaries)
         if replace_history:
             self._fresh += [self._collections.history(kind) for kind in KINDS]
         self._who = f"{socket.gethostname()} process {os.getpid()}"
@@ -145,7 +147,7 @@ class Rebuild:
 
     async def _catch_up(self, writer: ReadModelWriter) -> None:
         """Read every topic from the present position to its present end, and write the records."""
-        for topic in PROJECTED:
+        for topic in READ:
             bounds = await asyncio.to_thread(reading.bounds, self._settings, topic)
             at = self._at.setdefault(topic, {})
             for partition, (low, _) in bounds.items():
@@ -173,9 +175,7 @@ class Rebuild:
 
     async def _write(self, writer: ReadModelWriter, topic: Topic, batch: list[reading.ConsumedRecord]) -> None:
         def decoded() -> list[ReceivedRecord]:
-            return [
-                received(self._codec, topic, one.name, one.partition, one.offset, one.key, one.value) for one in batch
-            ]
+            return [received(self._codec, one) for one in batch]
 
         async def write() -> None:
             self.result.outcomes.update(await writer.write(decoded()))

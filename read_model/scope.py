@@ -12,7 +12,7 @@ from read_model.mongo import Document
 PROPERTY_FIELDS = {
     "payments": "property_ids",
     "processor_references": "property_ids",
-    "breaks": "property_ids",
+    "breaks": "groups",
     "decisions": "property_ids",
     "obligations": "property_id",
     "alerts": "property_id",

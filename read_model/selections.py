@@ -42,7 +42,7 @@ class BreakSelection(msgspec.Struct, frozen=True, kw_only=True):
                 pass
         _among(where, "class", self.classes)
         _among(where, "priority", self.priorities)
-        _equal(where, currency=self.currency, key_kind=self.key_kind, key=self.key, property_ids=self.property_id)
+        _equal(where, currency=self.currency, key_kind=self.key_kind, key=self.key, groups=self.property_id)
         _equal(where, tenant_ids=self.tenant_id)
         if self.decision is not None:
             where["decision.state"] = None if self.decision == "none" else self.decision

@@ -213,7 +213,7 @@ class _Reader:
                         continue
                     if message.offset() == end - 1:
                         del left[partition]
-                yield _record(self.topic, message)
+                yield consumed(self.topic, message)
                 received_at = time.monotonic()  # the caller may have been slow with the record
             if not follow and left and time.monotonic() - received_at > SILENCE_SECONDS_MAX:
                 raise BrokerError(
@@ -232,7 +232,8 @@ def missing_topic(settings: Settings, name: str) -> str:
     )
 
 
-def _record(topic: Topic, message: Any) -> ConsumedRecord:
+def consumed(topic: Topic, message: Any) -> ConsumedRecord:
+    """A message of confluent-kafka, without an error, as a record."""
     kind, timestamp_ms = message.timestamp()
     return ConsumedRecord(
         topic=topic,

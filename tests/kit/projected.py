@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
+from domain.facts import BreakDecided
 from domain.ids import two_part_key
 from domain.records import ObligationReconciliation, Output
 from domain.time import DAY
@@ -46,8 +47,10 @@ MAPS = frozenset({"by_obligation", "paid", "pending"})
 """The contract's maps."""
 PLACE = frozenset({"partition", "offset"})
 """What a current document has of the place of its record."""
-FOR_QUERIES = frozenset({"due_order", "entry_keys", "gross_drift_minor", "size_minor"})
+FOR_QUERIES = frozenset({"due_order", "entry_keys", "gross_drift_minor", "groups", "moved_at", "size_minor", "was_in"})
 """What a document has besides its record, for filters and orders."""
+ATTRIBUTED = ("payments", "processor_references", "breaks")
+"""The kinds whose documents have the properties and tenants of other documents."""
 
 
 def key_of(kind: str, row: Mapping[str, Any]) -> str:
@@ -96,6 +99,7 @@ def _arrived(driver: Driver) -> Iterable[ReceivedRecord]:
 def row_of(document: Document) -> Row:
     """Convert a document to the contract's record: pairs become maps, and fields for queries are dropped."""
     extra = {"_id", "open", "live", "obligation_ids", "reference_key", "payout_key", *PLACE, *FOR_QUERIES}
+    extra |= {"property_ids", "tenant_ids"}
     return {name: _plain(name, value) for name, value in document.items() if name not in extra}
 
 
@@ -130,6 +134,48 @@ def gone_of(arrived: Iterable[ReceivedRecord]) -> dict[str, set[str]]:
     return gone
 
 
+def attributions(documents: Mapping[str, Mapping[str, Document]]) -> dict[tuple[str, str], tuple[list[str], list[str]]]:
+    """The properties and tenants that documents must have, found one by one, by kind and key."""
+    obligations = documents["obligations"]
+
+    def of_payment(key: str | None) -> set[str]:
+        return set(documents["payments"].get(key or "", {"obligation_ids": ()})["obligation_ids"])
+
+    found = {}
+    for kind in ATTRIBUTED:
+        for key, document in documents[kind].items():
+            about = document.get("key_kind") or {"payments": "payment", "processor_references": "reference"}[kind]
+            asked = document.get("key", key)
+            touched: set[str] = set()
+            if about == "payment":
+                touched = of_payment(asked)
+            elif about == "reference" and asked in documents["processor_references"]:
+                touched = of_payment(documents["processor_references"][asked]["payment_id"])
+            elif about == "obligation":
+                touched = {asked}
+            rows = [obligations[one] for one in touched if one in obligations]
+            found[kind, key] = (
+                sorted({row["property_id"] for row in rows}), sorted({row["tenant_id"] for row in rows})
+            )  # fmt: skip
+    return found
+
+
+async def misattributed(mongo: Mongo) -> list[str]:
+    """Return the documents whose properties and tenants are not those of the documents that they depend on."""
+    documents = {
+        kind: {one["_id"]: one for one in await mongo.find(kind, {"gone": None})}
+        for kind in ("obligations", *ATTRIBUTED)
+    }
+    faults = []
+    for (kind, key), (property_ids, tenant_ids) in attributions(documents).items():
+        document = documents[kind][key]
+        is_right = document.get("property_ids") == property_ids and document.get("tenant_ids") == tenant_ids
+        if not is_right or (kind == "breaks" and document["groups"] != (property_ids or [""])):
+            was = {name: document.get(name) for name in ("property_ids", "tenant_ids", "groups")}
+            faults.append(f"{kind} {key}: should be of {property_ids}, {tenant_ids}, is {was}")
+    return faults
+
+
 async def faults_of(
     mongo: Mongo,
     rows: dict[str, list[Row]],
@@ -146,7 +192,7 @@ async def faults_of(
         whole_history: whether the histories have nothing but these rows.
 
     """
-    faults = []
+    faults = await misattributed(mongo)
     for kind, published in rows.items():
         ended = {} if gone is None else gone.get(kind, ())
         newest: dict[str, Row] = {}
@@ -214,7 +260,9 @@ def parts(arrived: Sequence[ReceivedRecord], rng: random.Random) -> list[list[Re
 
 def record_of_kind(arrived: Iterable[ReceivedRecord], kind: str) -> Output:
     """Any record of a kind."""
-    return next(one.record for one in arrived if one.kind == kind and one.record is not None)
+    found = next(one.record for one in arrived if one.kind == kind and one.record is not None)
+    assert not isinstance(found, BreakDecided)
+    return found
 
 
 def obligation(key: str = "O-1", version: int = 1, **changes: Any) -> ReceivedRecord:

@@ -23,6 +23,7 @@ from read_model.queries import ObligationQuery, ReadModel
 from read_model.writer import POISONED_BYTES_KEPT, ReadModelWriter, ReceivedRecord
 from simulator.compare import compare
 from streams import topics
+from streams.broker.reading import ConsumedRecord
 from streams.codec.codec import Codec
 from tests.kit.environment import TEST_SEED
 from tests.kit.mongo import MongoServer
@@ -180,7 +181,8 @@ def test_a_null_value_without_a_key_is_put_aside_and_one_with_a_key_is_a_tombsto
     codec = Codec()
 
     def arrived(key: bytes | None) -> ReceivedRecord:
-        return received(codec, topics.PAYMENT_RECONCILIATIONS, "payment-reconciliations", 0, 1, key, None)
+        topic = topics.PAYMENT_RECONCILIATIONS
+        return received(codec, ConsumedRecord(topic, topic.name, 0, 1, None, key, None, ()))
 
     assert arrived(b"P-1").is_tombstone
     for key in (None, b"\xff"):
