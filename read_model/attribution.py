@@ -21,11 +21,9 @@ from typing import NamedTuple
 
 from read_model.documents import Kind, RecordPlace
 from read_model.mongo import Document, Mongo
+from read_model.scope import NO_PROPERTY
 
 KEYS_PER_QUERY = 1_000
-
-NO_PROPERTY = ""
-"""The group of the breaks without a property; no id is empty."""
 
 _SOURCES: dict[str, Kind] = {"payment": "payments", "obligation": "obligations", "reference": "processor_references"}
 """Where the attribution of a break comes from, by the kind of its key."""
@@ -51,7 +49,7 @@ NOWHERE = Homes(frozenset(), frozenset())
 
 
 @dataclass(slots=True)
-class Known:
+class KnownHomes:
     """The attributions that those of other documents follow from."""
 
     homes: dict[Kind, dict[str, Homes]] = field(default_factory=lambda: defaultdict(dict))
@@ -132,7 +130,7 @@ class Attribution:
 
         """
         stored = await self._read(self._inputs_of(documents))
-        known = Known()
+        known = KnownHomes()
         changed: dict[Kind, set[str]] = {"obligations": set(), "payments": set(), "processor_references": set()}
         for kind in ("obligations", "alerts", *_DEPENDENT):
             known.learn(kind, stored[kind])
@@ -168,7 +166,7 @@ class Attribution:
 
     async def _correct(self, batch: Attributed, check: dict[Kind, set[str]], groups: dict[Kind, set[str]]) -> bool:
         """Read the documents to check with what they follow from, and correct them. Whether any was corrected."""
-        known, corrected = Known(), False
+        known, corrected = KnownHomes(), False
         for kind in _DEPENDENT:
             documents = await self._dependent(kind, batch.changed)
             if kind in batch.changed:
@@ -210,7 +208,7 @@ class Attribution:
             if document["key"] in changed.get(_SOURCES.get(document["key_kind"], "payouts"), ())
         }
 
-    async def _learn(self, known: Known, kind: Kind, documents: Mapping[str, Document]) -> None:
+    async def _learn(self, known: KnownHomes, kind: Kind, documents: Mapping[str, Document]) -> None:
         """Read what documents follow from, as far as it is not known."""
         needed: dict[Kind, set[str]] = defaultdict(set)
         for document in documents.values():

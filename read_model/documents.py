@@ -17,7 +17,7 @@ from typing import Any, Literal, NamedTuple, TypeVar, assert_never, get_args, ge
 import msgspec
 
 from domain.facts import BreakDecided
-from domain.ids import two_part_key
+from domain.ids import parts_of_key, two_part_key
 from domain.records import (
     BreakLifecycle,
     LatePaymentAlert,
@@ -111,6 +111,7 @@ INDEXES: dict[DocumentKind, tuple[Index, ...]] = {
         Index("by_processor", (("processor", 1), ("reference_key", 1))),
         Index("by_payment", (("payment_id", 1), ("reference_key", 1))),
         Index("by_property", (("property_ids", 1), ("reference_key", 1))),
+        Index("by_processor_reference", (("processor_reference", 1),)),
     ),
     "payouts": (
         Index("by_key", (("payout_key", 1),)),
@@ -119,6 +120,8 @@ INDEXES: dict[DocumentKind, tuple[Index, ...]] = {
         Index("by_currency", (("currency", 1), ("payout_key", 1))),
         Index("by_account", (("entries.account_id", 1), ("payout_key", 1))),
         Index("by_entry", (("entry_keys", 1),)),
+        Index("by_entry_id", (("entry_ids", 1),)),
+        Index("by_payout_id", (("payout_id", 1),)),
     ),
     "breaks": (
         Index("open_by_priority", (("open", 1), *_PRESSING)),
@@ -182,6 +185,8 @@ def document_of(record: Output) -> Document:
             document["due_order"] = FAR_FUTURE if record.due_at is None else record.due_at
             document["gross_drift_minor"] = abs(record.drift_minor)
             document["moved_at"] = moved_at(record)
+            if record.key_kind == "bank_entry":
+                document |= {"entry_key": record.key, "entry_id": parts_of_key(record.key)[1]}
         case LatePaymentAlert():
             document["live"] = record.ended_at is None
         case ReferenceReconciliation():
@@ -189,6 +194,7 @@ def document_of(record: Output) -> Document:
         case PayoutReconciliation():
             document["payout_key"] = record.payout_key
             document["entry_keys"] = sorted(two_part_key(one.account_id, one.entry_id) for one in record.entries)
+            document["entry_ids"] = sorted({one.entry_id for one in record.entries})
         case ObligationReconciliation():
             pass
         case _:

@@ -5,9 +5,11 @@ from collections.abc import Iterable
 from prometheus_client import CollectorRegistry, Counter, Gauge
 from prometheus_client.core import Metric
 
+from read_model.decisions import DECISIONS
 from read_model.documents import KINDS, history_of
 
 OUTCOMES = ("written", "older", "deleted", "poisoned")
+DECISION_OUTCOMES = ("written", "older", "poisoned", "invalid")
 
 
 class ReadModelMetrics:
@@ -28,8 +30,8 @@ class ReadModelMetrics:
         )
         self.documents = Counter(
             "rentmatch_read_model_documents",
-            "Documents by outcome: written, older (the same or a newer version exists), deleted (by a tombstone), or "
-            "poisoned (put aside)",
+            "Documents by outcome: written, older (the same or a newer version exists), deleted (by a tombstone), "
+            "poisoned (put aside), or invalid (a decision that the workers make a dead letter)",
             ["collection", "outcome"],
             registry=self.registry,
         )
@@ -41,8 +43,23 @@ class ReadModelMetrics:
             "The last write that MongoDB acknowledged, seconds since 1970; 0 if none",
             registry=self.registry,
         )
+        self.summaries = Counter(
+            "rentmatch_read_model_summaries", "Summaries that were made again", registry=self.registry
+        )
+        self.summaries_behind = Gauge(
+            "rentmatch_read_model_summaries_behind",
+            "Summaries that were marked and not made again at the last look: totals are older than the documents",
+            registry=self.registry,
+        )
+        self.outdated = Gauge(
+            "rentmatch_read_model_outdated",
+            "Whether an earlier version wrote the read model: the gateway refuses to read it until it is rebuilt",
+            registry=self.registry,
+        )
         for topic in topics:
             self.lag.labels(topic)
+        for outcome in DECISION_OUTCOMES:
+            self.documents.labels(DECISIONS, outcome)
         for kind in KINDS:
             for outcome in OUTCOMES:
                 self.documents.labels(kind, outcome)

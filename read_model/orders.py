@@ -44,6 +44,9 @@ class Order(NamedTuple):
 
         """
         place = self._place_of(cursor)
+        if len(self.fields) == 1:
+            ((name, direction),) = self.fields
+            return {name: {"$gt" if direction > 0 else "$lt": place[0]}}
         return {
             "$or": [
                 {
@@ -85,4 +88,5 @@ REFERENCES = _order(("reference_key", 1, str))
 PAYOUTS = _order(("payout_key", 1, str))
 LATE_ALERTS = _order(("due_date", 1, int), ("alert_id", 1, str))
 DECISIONS = _order(("occurred_at", -1, int), ("decision_key", -1, str))
+SUMMARIES = _order(("of", 1, str))
 VERSIONS = _order(("version", -1, int))

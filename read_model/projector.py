@@ -15,6 +15,8 @@ from read_model.documents import READ
 from read_model.metrics import ReadModelMetrics
 from read_model.mongo import Mongo, MongoUnavailable
 from read_model.retrying import UNAVAILABLE, reason_of, retry_forever
+from read_model.shape import OUTDATED, has_shape
+from read_model.summaries import SummaryKeeper
 from read_model.writer import ReadModelWriter, ReceivedRecord
 from sinks.health import HealthVerdict
 from streams import topics
@@ -26,6 +28,8 @@ log = logging.getLogger(__name__)
 
 WATCH_EVERY_S = 2.0
 """Interval of the ping to MongoDB and of the lag measurement."""
+SUMMARIES_EVERY_S = 1.0
+"""Interval in which marked summaries are made."""
 KEEP_ALIVE_EVERY_S = 0.5
 """While a write is retried: interval of polls to the group, and the longest wait for `stop`."""
 PING_TIMEOUT_S = 5.0
@@ -62,12 +66,19 @@ class Projector:
     """The work of a projector process; call `run` once."""
 
     def __init__(
-        self, source: OutputConsumer, codec: Codec, mongo: Mongo, writer: ReadModelWriter, metrics: ReadModelMetrics
+        self,
+        source: OutputConsumer,
+        codec: Codec,
+        mongo: Mongo,
+        writer: ReadModelWriter,
+        keeper: SummaryKeeper,
+        metrics: ReadModelMetrics,
     ) -> None:
         self._source = source
         self._codec = codec
         self._mongo = mongo
         self._writer = writer
+        self._keeper = keeper
         self._metrics = metrics
         self._active_at = time.monotonic()
         self._prepared = False
@@ -108,12 +119,19 @@ class Projector:
 
         """
         watching = asyncio.create_task(self._watch())
+        keeping: asyncio.Task[None] | None = None
         try:
             self._prepared = await self._retry(self._writer.prepare, stop)
+            keeping = asyncio.create_task(self._keep_summaries())
             while not stop.is_set():
                 await self._project_batch(stop)
+                if keeping.done():
+                    keeping.result()  # it ends only by a bug
         finally:
             watching.cancel()
+            if keeping is not None:
+                keeping.cancel()
+                await asyncio.wait({keeping})
             await asyncio.to_thread(self._source.close)
 
     async def _project_batch(self, stop: asyncio.Event) -> None:
@@ -167,6 +185,23 @@ class Projector:
 
     def _update_mongo_up(self) -> None:
         self._metrics.mongo_up.set(self._write_error is None and self._ping_error is None)
+
+    async def _keep_summaries(self) -> None:
+        """Make the marked summaries, and say whether lists and counts are refused."""
+        outdated: bool | None = None
+        while True:
+            try:
+                if outdated is not False:
+                    was, outdated = outdated, not await has_shape(self._mongo)
+                    self._metrics.outdated.set(outdated)
+                    if outdated and was is None:
+                        log.error("%s; until then the gateway refuses to read it", OUTDATED)
+                made, left = await self._keeper.make_marked()
+                self._metrics.summaries.inc(made)
+                self._metrics.summaries_behind.set(left)
+            except MongoUnavailable as error:
+                log.warning("summaries wait for MongoDB: %s", error)
+            await asyncio.sleep(SUMMARIES_EVERY_S)
 
     async def _watch(self) -> None:
         """Keep health and lag up to date, also while no records arrive or a write hangs."""

@@ -30,6 +30,7 @@ from read_model.finding import ReadModelUnavailable, find_standing
 from read_model.mongo import Document, Mongo, MongoUnavailable, Sort
 from read_model.scope import Scope
 from read_model.scoped import ScopedReadModel
+from read_model.shape import ShapeCheck
 
 KEYS_PER_QUERY = 1_000
 """Ids in one `$in`: an id has up to 512 bytes, and a query must stay below 16 MiB."""
@@ -175,10 +176,11 @@ class ReadModel:
 
     def __init__(self, mongo: Mongo) -> None:
         self._mongo = mongo
+        self._shape = ShapeCheck(mongo)
 
     def scoped(self, scope: Scope) -> ScopedReadModel:
         """The read model as a reader with this scope sees it."""
-        return ScopedReadModel(self._mongo, scope)
+        return ScopedReadModel(self._mongo, scope, self._shape)
 
     async def close(self) -> None:
         """Close the connections to MongoDB."""

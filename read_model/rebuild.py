@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
@@ -26,6 +27,8 @@ from read_model.documents import KINDS, POISONED, READ, REBUILDS
 from read_model.mongo import Mongo, MongoUnavailable
 from read_model.projector import received
 from read_model.retrying import retry_forever
+from read_model.shape import declare_shape
+from read_model.summaries import SummaryKeeper
 from read_model.writer import LIVE, Collections, Outcomes, ReadModelWriter, ReceivedRecord
 from streams.broker import reading
 from streams.broker.cluster import ANSWER_SECONDS_MAX, connect
@@ -121,10 +124,13 @@ class Rebuild:
         await retry_forever(building.prepare)
         await self._catch_up(building)  # may take hours, while more records arrive
         await self._catch_up(building)  # now few are left
+        await self._make_summaries(SummaryKeeper(self._mongo, self._clock, self._collections))
         for collection in self._fresh:
             await retry_forever(self._mongo.replace_collection, collection, collection.removesuffix(SUFFIX))
         # The records that projectors wrote to the replaced collections are before the present ends of the topics.
         await self._catch_up(ReadModelWriter(self._mongo, self._clock, LIVE))
+        await retry_forever(declare_shape, self._mongo)
+        await self._make_summaries(SummaryKeeper(self._mongo, self._clock, LIVE))
         # A record that still cannot be written was put aside again; the older entries of `poisoned` are obsolete.
         await retry_forever(self._mongo.delete, POISONED, {"put_aside_at": {"$lt": began_at}})
         self.result.offsets = {
@@ -169,6 +175,11 @@ class Rebuild:
                     records.close()  # type: ignore[attr-defined]
             self._done = self._total
             self._report(0)
+
+    async def _make_summaries(self, keeper: SummaryKeeper) -> None:
+        """Make the marked summaries, until nothing is marked or all that is was marked since by a projector."""
+        while (await retry_forever(partial(keeper.make_marked, rest=False)))[0]:
+            await retry_forever(self._acquire_lease)
 
     def _report(self, more: int) -> None:
         self._progress(self._done + more, self._total)

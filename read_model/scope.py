@@ -5,9 +5,13 @@ references that such a payment holds; and the breaks, and decisions about breaks
 and no bank entries: a payout has money of many properties. What is outside of the scope is not there.
 """
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 from read_model.mongo import Document
+
+NO_PROPERTY = ""
+"""Stands for no property where one is looked for; no id is empty."""
 
 PROPERTY_FIELDS = {
     "payments": "property_ids",
@@ -31,17 +35,26 @@ class Scope(NamedTuple):
 
         Args:
             collection: the collection of current documents.
-            where: the filter. It may name one property itself.
+            where: the filter. It may name one property itself, or a range.
 
         """
         if self.properties is None:
             return where
-        field = PROPERTY_FIELDS.get(collection)
-        if field is None or not self.properties:
+        field, seen = PROPERTY_FIELDS.get(collection), self.properties - {NO_PROPERTY}
+        if field is None or not seen:
             return None
-        if field in where:
-            return where if where[field] in self.properties else None
-        return {**where, field: {"$in": sorted(self.properties)}}
+        asked = where.get(field, {})
+        if isinstance(asked, str):
+            return where if asked in seen else None
+        assert "$in" not in asked, f"a filter by several properties: {asked!r}"
+        return {**where, field: {**asked, "$in": sorted(seen)}}
+
+    def chosen(self, properties: Collection[str] | None) -> frozenset[str] | None:
+        """Which of some properties, or of all (None), are in the scope; None for everything."""
+        if properties is None:
+            return None if self.properties is None else self.properties - {NO_PROPERTY}
+        asked = frozenset(properties) - {NO_PROPERTY}
+        return asked if self.properties is None else asked & self.properties
 
 
 EVERYTHING = Scope(None)

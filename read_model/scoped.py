@@ -5,8 +5,8 @@ its nested records costs a few queries and not one for each record.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Collection
+from typing import TypeVar
 
 from domain.records import (
     LatePaymentAlert,
@@ -17,12 +17,14 @@ from domain.records import (
     ReferenceReconciliation,
 )
 from read_model import orders
-from read_model.documents import KIND_OF, STANDING, R, history_of, record_of
-from read_model.finding import ReadModelUnavailable, find_standing
-from read_model.mongo import Document, Mongo, MongoUnavailable
+from read_model.decision_log import ScopedDecisions
+from read_model.documents import KIND_OF, R, history_of, record_of
+from read_model.finding import ReadModelUnavailable
+from read_model.mongo import Document, MongoUnavailable
 from read_model.orders import BREAK_ORDERS, Order
-from read_model.rows import COUNT_MAX, BreakRow, Count, PaymentRow, ReferenceRow, RowPage
-from read_model.scope import Scope
+from read_model.reader import chunks, page_of
+from read_model.rows import BreakRow, Count, PaymentRow, ReferenceRow, RowPage
+from read_model.search import ScopedSearch
 from read_model.selections import (
     BreakSelection,
     LateAlertSelection,
@@ -30,26 +32,20 @@ from read_model.selections import (
     PaymentSelection,
     PayoutSelection,
     ReferenceSelection,
-    Selection,
 )
-
-KEYS_PER_QUERY = 200
-"""Keys in one query."""
+from read_model.totals import ScopedTotals
 
 T = TypeVar("T")
 BreakKey = tuple[str, str]
 """The kind and the key of a break."""
 
 
-class ScopedReadModel:
+class ScopedReadModel(ScopedTotals, ScopedSearch, ScopedDecisions):
     """The read model in a scope. What is outside of the scope is not there.
 
-    Every call may raise ReadModelUnavailable. Lists may raise InvalidCursor. `limit` is at least 1.
+    Every call may raise ReadModelUnavailable, also where the read model is of an earlier version and has to be rebuilt.
+    Lists may raise InvalidCursor. `limit` is at least 1.
     """
-
-    def __init__(self, mongo: Mongo, scope: Scope) -> None:
-        self._mongo = mongo
-        self.scope = scope
 
     # Records by their keys; those that are not there are not in the answer
 
@@ -83,7 +79,7 @@ class ScopedReadModel:
         """The open breaks of payments, obligations, …, by (key kind, key), the most pressing first."""
         found: dict[BreakKey, list[BreakRow]] = {key: [] for key in keys}
         order = BREAK_ORDERS["pressing"]
-        for chunk in _chunks([key for _, key in keys]):
+        for chunk in chunks([key for _, key in keys]):
             for document in await self._find("breaks", {"key": {"$in": chunk}, "open": True}, order=order):
                 if (key := (document["key_kind"], document["key"])) in found:
                     found[key].append(break_row(document))
@@ -92,7 +88,7 @@ class ScopedReadModel:
     async def late_of_obligations(self, obligation_ids: Collection[str]) -> dict[str, list[LatePaymentAlert]]:
         """The live late alerts of obligations, the longest due first."""
         found: dict[str, list[LatePaymentAlert]] = {key: [] for key in obligation_ids}
-        for chunk in _chunks(obligation_ids):
+        for chunk in chunks(obligation_ids):
             where = {"obligation_id": {"$in": chunk}, "live": True}
             for document in await self._find("alerts", where, order=orders.LATE_ALERTS):
                 found[document["obligation_id"]].append(_late_alert(document))
@@ -113,7 +109,7 @@ class ScopedReadModel:
     async def payouts_of_entries(self, entry_keys: Collection[str]) -> dict[str, PayoutReconciliation]:
         """The payout of each bank entry that is matched to one, by `account_id/entry_id`."""
         found: dict[str, PayoutReconciliation] = {}
-        for chunk in _chunks(entry_keys):
+        for chunk in chunks(entry_keys):
             for document in await self._find("payouts", {"entry_keys": {"$in": chunk}}):
                 found |= {key: _payout(document) for key in document["entry_keys"] if key in chunk}
         return found
@@ -124,25 +120,33 @@ class ScopedReadModel:
         self, only: BreakSelection, *, order: str = "pressing", after: str | None = None, limit: int
     ) -> RowPage[BreakRow]:
         """Breaks in one of `BREAK_ORDERS`: pressing, due, oldest, newest, amount."""
-        return await self._page("breaks", only.where(), BREAK_ORDERS[order], after, limit, break_row)
+        return await self._page(
+            "breaks", only.where(), order=BREAK_ORDERS[order], after=after, limit=limit, made=break_row
+        )
 
     async def list_payments(
         self, only: PaymentSelection, *, after: str | None = None, limit: int
     ) -> RowPage[PaymentRow]:
         """Payments, those with the latest instant of what they rest on first."""
-        return await self._page("payments", only.where(), orders.PAYMENTS, after, limit, payment_row)
+        return await self._page(
+            "payments", only.where(), order=orders.PAYMENTS, after=after, limit=limit, made=payment_row
+        )
 
     async def list_obligations(
         self, only: ObligationSelection, *, after: str | None = None, limit: int
     ) -> RowPage[ObligationReconciliation]:
         """Obligations by obligation_id."""
-        return await self._page("obligations", only.where(), orders.OBLIGATIONS, after, limit, _obligation)
+        return await self._page(
+            "obligations", only.where(), order=orders.OBLIGATIONS, after=after, limit=limit, made=_obligation
+        )
 
     async def list_references(
         self, only: ReferenceSelection, *, after: str | None = None, limit: int
     ) -> RowPage[ReferenceRow]:
         """References by `processor/reference`."""
-        return await self._page("processor_references", only.where(), orders.REFERENCES, after, limit, reference_row)
+        return await self._page(
+            "processor_references", only.where(), order=orders.REFERENCES, after=after, limit=limit, made=reference_row
+        )
 
     async def list_payouts(
         self, only: PayoutSelection, *, after: str | None = None, limit: int
@@ -154,11 +158,14 @@ class ScopedReadModel:
         self, only: LateAlertSelection, *, after: str | None = None, limit: int
     ) -> RowPage[LatePaymentAlert]:
         """Late alerts, the longest due first."""
-        return await self._page("alerts", only.where(), orders.LATE_ALERTS, after, limit, _late_alert)
+        return await self._page(
+            "alerts", only.where(), order=orders.LATE_ALERTS, after=after, limit=limit, made=_late_alert
+        )
 
     async def list_versions(self, record: type[R], key: str, *, after: str | None = None, limit: int) -> RowPage[R]:
         """The stored versions of a key's record, the newest first; in a scope only while the record is in it."""
         kind = KIND_OF[record]
+        await self._shape()
         if self.scope.properties is not None and not await self._find(kind, {"_id": key}, limit=1):
             return RowPage([], [], False)
         where: Document = {"key": key}
@@ -168,39 +175,39 @@ class ScopedReadModel:
             found = await self._mongo.find(history_of(kind), where, sort=orders.VERSIONS.sort, limit=limit + 1)
         except MongoUnavailable as error:
             raise ReadModelUnavailable(str(error)) from error
-        return _page(found, orders.VERSIONS, limit, lambda document: record_of(record, document["record"]))
+        return page_of(found, orders.VERSIONS, limit, lambda document: record_of(record, document["record"]))
 
     # Counts
 
     async def count_breaks(self, only: BreakSelection) -> Count:
         """How many breaks."""
-        return await self._count("breaks", only)
+        return await self._count("breaks", only.where())
 
     async def count_payments(self, only: PaymentSelection) -> Count:
         """How many payments."""
-        return await self._count("payments", only)
+        return await self._count("payments", only.where())
 
     async def count_obligations(self, only: ObligationSelection) -> Count:
         """How many obligations."""
-        return await self._count("obligations", only)
+        return await self._count("obligations", only.where())
 
     async def count_references(self, only: ReferenceSelection) -> Count:
         """How many references."""
-        return await self._count("processor_references", only)
+        return await self._count("processor_references", only.where())
 
     async def count_payouts(self, only: PayoutSelection) -> Count:
         """How many payouts."""
-        return await self._count("payouts", only)
+        return await self._count("payouts", only.where())
 
     async def count_late_alerts(self, only: LateAlertSelection) -> Count:
         """How many late alerts."""
-        return await self._count("alerts", only)
+        return await self._count("alerts", only.where())
 
     # Queries
 
     async def _by_ids(self, kind: str, ids: Collection[str], made: Callable[[Document], T]) -> dict[str, T]:
         found: dict[str, T] = {}
-        for chunk in _chunks(ids):
+        for chunk in chunks(ids):
             for document in await self._find(kind, {"_id": {"$in": chunk}}):
                 found[document["_id"]] = made(document)
         return found
@@ -210,7 +217,7 @@ class ScopedReadModel:
     ) -> dict[str, list[T]]:
         """The first documents of each key, by a field that holds the key or a list of keys."""
         found: dict[str, list[T]] = defaultdict(list, {key: [] for key in keys})
-        for chunk in _chunks(keys):
+        for chunk in chunks(keys):
             limit = first * len(chunk) + 1
             documents = await self._find(kind, {field: {"$in": chunk}}, order=order, limit=limit)
             if len(documents) == limit and len(chunk) > 1:
@@ -225,31 +232,6 @@ class ScopedReadModel:
                     if len(found[key]) < first:
                         found[key].append(made(document))
         return dict(found)
-
-    async def _page(
-        self, kind: str, where: Document, order: Order, after: str | None, limit: int, made: Callable[[Document], T]
-    ) -> RowPage[T]:
-        if after is not None:
-            where = where | order.after(after)
-        return _page(await self._find(kind, where, order=order, limit=limit + 1), order, limit, made)
-
-    async def _find(
-        self, kind: str, where: Document, *, order: Order | None = None, limit: int | None = None
-    ) -> list[Document]:
-        restricted = self.scope.restricted(kind, where)
-        if restricted is None:
-            return []
-        return await find_standing(self._mongo, kind, restricted, sort=() if order is None else order.sort, limit=limit)
-
-    async def _count(self, kind: str, only: Selection) -> Count:
-        restricted = self.scope.restricted(kind, only.where())
-        if restricted is None:
-            return Count(0, False)
-        try:
-            value = await self._mongo.count(kind, restricted | STANDING, limit=COUNT_MAX)
-        except MongoUnavailable as error:
-            raise ReadModelUnavailable(str(error)) from error
-        return Count(value, value >= COUNT_MAX)
 
 
 def payment_row(document: Document) -> PaymentRow:
@@ -281,14 +263,3 @@ def _payout(document: Document) -> PayoutReconciliation:
 
 def _late_alert(document: Document) -> LatePaymentAlert:
     return record_of(LatePaymentAlert, document)
-
-
-def _page(found: list[Document], order: Order, limit: int, made: Callable[[Document], T]) -> RowPage[T]:
-    shown = found[:limit]
-    return RowPage([made(one) for one in shown], [order.cursor_of(one) for one in shown], len(found) > limit)
-
-
-def _chunks(keys: Collection[str]) -> Iterator[list[str]]:
-    unique: Sequence[Any] = sorted(set(keys))
-    for start in range(0, len(unique), KEYS_PER_QUERY):
-        yield list(unique[start : start + KEYS_PER_QUERY])

@@ -153,6 +153,27 @@ class LateAlertSelection(msgspec.Struct, frozen=True, kw_only=True):
         return where
 
 
+class DecisionSelection(msgspec.Struct, frozen=True, kw_only=True):
+    """Which decisions."""
+
+    actor: str | None = None
+    action: str | None = None
+    """As in the contract: `ACCEPT`."""
+    key: str | None = None
+    break_id: str | None = None
+    at_from: Micros | None = None
+    at_before: Micros | None = None
+    waiting_for: str | None = None
+    """Only what this person may approve: the requests of others, of open breaks that wait for a second person."""
+
+    def where(self) -> Document:
+        """The filter of MongoDB, but for `waiting_for`."""
+        where: Document = {}
+        _equal(where, actor=self.actor, action=self.action, key=self.key, break_id=self.break_id)
+        _between(where, "occurred_at", self.at_from, self.at_before)
+        return where
+
+
 Selection = (
     BreakSelection | PaymentSelection | ObligationSelection | ReferenceSelection | PayoutSelection | LateAlertSelection
 )

@@ -39,6 +39,7 @@ from read_model.documents import (
     placed,
 )
 from read_model.mongo import Document, Mongo, MongoUnavailable
+from read_model.shape import declare_if_new
 
 log = logging.getLogger(__name__)
 
@@ -159,6 +160,8 @@ class ReadModelWriter:
             await self._mongo.ensure_indexes(self._collections.history(kind), HISTORY_INDEXES)
         await self._mongo.ensure_indexes(self._collections.current("decisions"), decisions.INDEXES)
         await self._mongo.ensure_indexes(self._collections.summaries, marks.INDEXES)
+        if self._collections is LIVE:
+            await declare_if_new(self._mongo)
 
     async def write(self, arrived: Sequence[ReceivedRecord]) -> Outcomes:
         """Write records in any order. On return, a majority of the servers has acknowledged them.

@@ -12,10 +12,11 @@ from confluent_kafka import KafkaException
 from ops.commands.worker import choose_port
 from ops.console import Command, fail, log_level_option, misuse
 from read_model.consumer import OutputConsumer
-from read_model.documents import PROJECTED
+from read_model.documents import READ
 from read_model.metrics import ReadModelMetrics
 from read_model.mongo import Mongo, MongoConfigError, connect
 from read_model.projector import Projector
+from read_model.summaries import SummaryKeeper
 from read_model.writer import ReadModelWriter
 from sinks import logs
 from sinks.pages import add_pages
@@ -46,13 +47,13 @@ def mongo_of(settings: Settings, timeout_s: float = WRITE_TIMEOUT_S) -> Mongo:
 @click.option("--without-web", is_flag=True, help="No web server: no metrics, no health endpoints.")
 @log_level_option
 def command(without_web: bool, log_level: str | None) -> None:
-    """Project the output topics into MongoDB, until SIGTERM or Ctrl-C.
+    """Project the output topics and the decisions into MongoDB, until SIGTERM or Ctrl-C.
 
-    The projector is a process of its own, so a slow or unavailable MongoDB never slows the workers. It reads the four
-    output topics in the consumer group `<application id>-read-model`, and commits the offset of a record only after a
-    majority of MongoDB's servers has acknowledged its document. You may start several: documents have versions, so
-    duplicates and late or reordered records change nothing. While MongoDB is unavailable the projector retries, and
-    /readyz has the reason. Nothing is lost.
+    The projector is a process of its own, so a slow or unavailable MongoDB never slows the workers. It reads them in
+    the consumer group `<application id>-read-model`, and commits the offset of a record only after a majority of
+    MongoDB's servers has acknowledged its document. You may start several: documents have versions, so duplicates and
+    late or reordered records change nothing. While MongoDB is unavailable the projector retries, and /readyz has the
+    reason. Nothing is lost. Totals follow about a second after the documents.
 
     A record that cannot be decoded, or whose document MongoDB refuses (one larger than 16 MiB), is put aside in the
     collection `poisoned`. docs/read-model.md describes the collections and the guarantees.
@@ -73,8 +74,9 @@ def command(without_web: bool, log_level: str | None) -> None:
     port = 0 if without_web or settings.http_port == 0 else choose_port(settings)
     mongo = mongo_of(settings)
     source = OutputConsumer(settings)
-    metrics = ReadModelMetrics(topic.name for topic in PROJECTED)
-    projector = Projector(source, codec_of(settings), mongo, ReadModelWriter(mongo, system_clock), metrics)
+    metrics = ReadModelMetrics(topic.name for topic in READ)
+    writer, keeper = ReadModelWriter(mongo, system_clock), SummaryKeeper(mongo, system_clock)
+    projector = Projector(source, codec_of(settings), mongo, writer, keeper, metrics)
     try:
         asyncio.run(_run(projector, mongo, metrics, settings.http_host, port))
     except PortUnavailable as error:

@@ -25,11 +25,11 @@ from streams.settings import Settings, load
 def command(*, yes: bool, history_anew: bool) -> None:
     """Rebuild the read model from the output topics, and replace the present one.
 
-    Use it if the read model was lost or changed by hand, or after the cause of documents in `poisoned` is fixed. The
+    Use it after an upgrade, if the projector logs that an earlier version wrote the read model; if the read model was
+    lost or changed by hand; or after the cause of documents in `poisoned` is fixed. The
     command fills new collections (`payments_rebuild`, …) from the first records of the topics to their ends, renames
     each to its final name in one step, and then reads the records that arrived meanwhile. A reader sees the old
-    documents or the new ones, never a mixture. The four collections are renamed one after the other, milliseconds
-    apart.
+    documents or the new ones, never a mixture. The collections are renamed one after the other, milliseconds apart.
 
     Projectors may run meanwhile. If none runs, their group is set to the end of the rebuild, so that the next one
     continues there. While MongoDB is unavailable the rebuild retries. A rebuild that was killed leaves the live

@@ -5,13 +5,9 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from domain.formatting import amount_text
-from domain.records import BreakClass, PayoutStatus
+from domain.payouts.whereabouts import payout_money
+from domain.records import BreakClass
 from simulator.truth_facts import Row
-
-KNOWN_TO_BE_ELSEWHERE = frozenset(
-    (PayoutStatus.COLLECTING, PayoutStatus.IN_TRANSIT, PayoutStatus.FAILED, PayoutStatus.CANCELLED)
-)
-"""The statuses of payouts whose money is with the processor or between the banks, in time and without a break."""
 
 
 class Whereabouts(NamedTuple):
@@ -57,13 +53,17 @@ def whereabouts(payouts: Iterable[Row], open_breaks: Iterable[Row]) -> Whereabou
     for row in rows:
         if row["currency"] != currency:
             continue
-        of_payout = row["lines_minor"] + row["other_minor"]
-        if row["status"] == PayoutStatus.RECONCILED and row["deposited_minor"] != of_payout:
-            continue  # its report names no account: by the contract it is reconciled without a deposit
-        collected += of_payout
-        on_account += row["deposited_minor"]
-        if row["status"] in KNOWN_TO_BE_ELSEWHERE:
-            under_way += of_payout - row["deposited_minor"]
+        money = payout_money(
+            status=row["status"],
+            lines_minor=row["lines_minor"],
+            other_minor=row["other_minor"],
+            deposited_minor=row["deposited_minor"],
+        )
+        if money is None:
+            continue
+        collected += money.collected_minor
+        on_account += money.on_account_minor
+        under_way += money.under_way_minor
     entries = sum(
         row["actual_minor"]
         for row in open_breaks

@@ -7,15 +7,15 @@ import pytest
 from confluent_kafka import Producer
 
 from read_model.consumer import OutputConsumer
+from read_model.documents import READ
 from tests.kit.deployment import AuditedDeployment
-from tests.kit.verifier import KEYS
 from tools.local.processes import wait_until
 
 pytestmark = pytest.mark.kafka
 
 TOPIC = "payment-reconciliations"
 PARTITIONS = 4
-ALL = PARTITIONS * len(KEYS)
+ALL = PARTITIONS * len(READ)
 """The partitions of all topics that are projected."""
 
 

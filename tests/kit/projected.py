@@ -47,7 +47,10 @@ MAPS = frozenset({"by_obligation", "paid", "pending"})
 """The contract's maps."""
 PLACE = frozenset({"partition", "offset"})
 """What a current document has of the place of its record."""
-FOR_QUERIES = frozenset({"due_order", "entry_keys", "gross_drift_minor", "groups", "moved_at", "size_minor", "was_in"})
+FOR_QUERIES = frozenset(
+    ("due_order", "entry_id", "entry_ids", "entry_key", "entry_keys", "gross_drift_minor", "groups", "moved_at",
+     "size_minor", "was_in")
+)  # fmt: skip
 """What a document has besides its record, for filters and orders."""
 ATTRIBUTED = ("payments", "processor_references", "breaks")
 """The kinds whose documents have the properties and tenants of other documents."""
@@ -68,6 +71,7 @@ class Month:
 
     arrived: tuple[ReceivedRecord, ...]
     truth: Truth
+    closes_at: int
 
 
 @cache
@@ -80,7 +84,9 @@ def month(seed: int, obligations: int, looks: int) -> Month:
     for look in range(looks):
         driver.pipe(*(d.fact for d in deliveries[look::looks] if d.fact is not None))
         driver.advance(opens_at + (scenario.closes_at - opens_at) * (look + 1) // looks)
-    return Month(tuple(_arrived(driver)), truth(replace_deliveries(scenario, deliveries), scenario.closes_at))
+    return Month(
+        tuple(_arrived(driver)), truth(replace_deliveries(scenario, deliveries), scenario.closes_at), scenario.closes_at
+    )
 
 
 def replace_deliveries(scenario: Any, deliveries: Sequence[Any]) -> Any:
@@ -244,6 +250,35 @@ async def found_in(mongo: Mongo) -> FinalState:
         for document in await mongo.find(kind, {"gone": None}):
             found.take(row_of(document))
     return found
+
+
+def obligations_of_break(truth: Truth, row: Mapping[str, Any]) -> set[str]:
+    """Return the obligations that an open break is about, as the contract defines them."""
+    touched = {row["key"]} if row["key_kind"] == "obligation" else set()
+    payment_id = row["key"] if row["key_kind"] == "payment" else None
+    if row["key_kind"] == "reference":
+        payment_id = truth.references[row["key"]]["payment_id"]
+    if payment_id in truth.payments:
+        payment = truth.payments[payment_id]
+        touched = {*payment["posted"]["by_obligation"], *(each["obligation_id"] for each in payment["allocations"])}
+        if payment["initiated"] is not None:
+            touched.add(payment["initiated"]["obligation_id"])
+    return touched
+
+
+def about(truth: Truth, obligations: Collection[str]) -> dict[str, Row]:
+    """Return the open breaks about these obligations, found one by one."""
+    found = {key: obligations_of_break(truth, row) for key, row in truth.open_breaks.items()}
+    return {key: truth.open_breaks[key] for key, touched in found.items() if touched & set(obligations)}
+
+
+def properties_of_breaks(truth: Truth) -> dict[str, set[str]]:
+    """Return the properties of each open break."""
+    rows = truth.obligations
+    return {
+        key: {rows[one]["property_id"] for one in obligations_of_break(truth, row) if one in rows}
+        for key, row in truth.open_breaks.items()
+    }
 
 
 def parts(arrived: Sequence[ReceivedRecord], rng: random.Random) -> list[list[ReceivedRecord]]:

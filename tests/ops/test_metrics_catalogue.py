@@ -19,8 +19,9 @@ from domain.records import (
 from domain.tally import WAITING_FOR
 from ops.watching.metrics import FILE_OUTCOMES, LINE_OUTCOMES
 from ops.webhooks.metrics import OUTCOMES as WEBHOOK_OUTCOMES
+from read_model.decisions import DECISIONS
 from read_model.documents import KINDS
-from read_model.metrics import OUTCOMES
+from read_model.metrics import DECISION_OUTCOMES, OUTCOMES
 from streams.topology import TOPOLOGY
 from tests.kit.metrics_catalogue import CATALOGUE, VALUES
 
@@ -38,8 +39,8 @@ def test_closed_lists_are_those_of_the_domain() -> None:
         ("rentmatch_waiting_since_timestamp_seconds", "what", WAITING_FOR),
         ("rentmatch_decisions_total", "action", get_args(DecisionAction)),
         ("rentmatch_facts_total", "table", [table.name for table in TOPOLOGY.tables]),
-        ("rentmatch_read_model_documents_total", "collection", KINDS),
-        ("rentmatch_read_model_documents_total", "outcome", OUTCOMES),
+        ("rentmatch_read_model_documents_total", "collection", (*KINDS, DECISIONS)),
+        ("rentmatch_read_model_documents_total", "outcome", dict.fromkeys((*OUTCOMES, *DECISION_OUTCOMES))),
         ("rentmatch_webhook_requests_total", "outcome", WEBHOOK_OUTCOMES),
         ("rentmatch_watch_files_total", "outcome", FILE_OUTCOMES),
         ("rentmatch_watch_lines_total", "outcome", LINE_OUTCOMES),

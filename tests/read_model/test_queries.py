@@ -32,7 +32,7 @@ from simulator.truth import Truth
 from streams.codec.json_form import output_to_json
 from tests.kit.environment import TEST_SEED
 from tests.kit.mongo import MongoServer
-from tests.kit.projected import KEYS, Month, key_of, month
+from tests.kit.projected import KEYS, Month, about, key_of, month
 
 SEED = TEST_SEED or 1
 
@@ -93,24 +93,6 @@ def properties(truth: Truth) -> dict[str, set[str]]:
     found = defaultdict(set)
     for key, row in truth.obligations.items():
         found[row["property_id"]].add(key)
-    return found
-
-
-def about(truth: Truth, obligations: set[str]) -> dict[str, dict]:
-    """The open breaks about these obligations, as the contract defines them, found one by one."""
-    found = {}
-    for break_id, row in truth.open_breaks.items():
-        touched = {row["key"]}
-        payment_id = row["key"] if row["key_kind"] == "payment" else None
-        if row["key_kind"] == "reference":
-            touched, payment_id = set(), truth.references[row["key"]]["payment_id"]
-        if payment_id in truth.payments:
-            payment = truth.payments[payment_id]
-            touched = {*payment["posted"]["by_obligation"], *(each["obligation_id"] for each in payment["allocations"])}
-            if payment["initiated"] is not None:
-                touched.add(payment["initiated"]["obligation_id"])
-        if touched & obligations:
-            found[break_id] = row
     return found
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-import read_model.scoped
+import read_model.reader
 from domain.records import (
     AllocationView,
     BreakClass,
@@ -159,6 +159,8 @@ def test_records_are_read_by_their_keys_in_one_query(
     monkeypatch.setattr(Mongo, "find", counted)
 
     async def run() -> None:
+        await everything.count_breaks(BreakSelection())  # the shape of the read model is asked for once
+        asked.clear()
         payments = await everything.payments_by_ids(["P-3", "P-1", "nobody", "P-1"])
         assert {key: row.payment for key, row in payments.items()} == {"P-1": PAYMENTS[0], "P-3": PAYMENTS[2]}
         assert (await everything.obligations_by_ids(["O-2"])) == {"O-2": OBLIGATIONS[1].record}
@@ -170,7 +172,7 @@ def test_records_are_read_by_their_keys_in_one_query(
         assert await everything.payments_by_ids([]) == {}
         assert asked == ["payments", "obligations", "processor_references", "payouts", "breaks", "alerts"]
         asked.clear()
-        monkeypatch.setattr(read_model.scoped, "KEYS_PER_QUERY", 2)
+        monkeypatch.setattr(read_model.reader, "KEYS_PER_QUERY", 2)
         assert len(await everything.payments_by_ids([one.payment_id for one in PAYMENTS])) == 5
         assert asked == ["payments"] * 3
 
@@ -339,7 +341,7 @@ def test_other_lists_by_each_filter(loop: asyncio.Runner, everything: ScopedRead
 def test_counting_stops_at_the_limit(
     loop: asyncio.Runner, everything: ScopedReadModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(read_model.scoped, "COUNT_MAX", 3)
+    monkeypatch.setattr(read_model.reader, "COUNT_MAX", 3)
     assert loop.run(everything.count_breaks(BreakSelection())) == Count(3, True)
     assert loop.run(everything.count_payouts(PayoutSelection(status="exception"))) == Count(1, False)
 
