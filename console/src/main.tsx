@@ -3,6 +3,7 @@ import "./styles/base.css";
 import "./styles/shell.css";
 import "./styles/controls.css";
 import "./styles/table.css";
+import "./styles/record.css";
 import "./app/theme.ts";
 import { RouterProvider } from "@tanstack/react-router";
 import { StrictMode } from "react";

@@ -13,17 +13,6 @@ export function NotFound() {
   );
 }
 
-/** A page of the console that is not written yet. */
-export function NotBuilt() {
-  return (
-    <Page title="Not built yet">
-      <Empty title="This page is not built yet.">
-        <Link to="/">Go to the overview</Link>
-      </Empty>
-    </Page>
-  );
-}
-
 /** A bug of the console, or a part of it that could not be loaded. */
 export function Failed({ error, reset }: ErrorComponentProps) {
   return (

@@ -31,10 +31,7 @@ const KEYS: [string, string][] = [
 export function PersonMenu() {
   const viewer = useViewer();
   const [open, setOpen] = useState(false);
-  useShortcuts({
-    "?": () => setOpen(true),
-    "/": () => document.getElementById("search")?.focus(),
-  });
+  useShortcuts({ "?": () => setOpen(true) });
   return (
     <>
       <Button

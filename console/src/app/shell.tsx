@@ -10,6 +10,7 @@ import { Icon, type IconName } from "../components/icon.tsx";
 import { Notice } from "../components/states.tsx";
 import type { Permission } from "../gql/graphql.ts";
 import { PersonMenu } from "./person-menu.tsx";
+import { SearchBox } from "./search-box.tsx";
 import { Session, useViewer } from "./session.tsx";
 import { SessionEnded } from "./sign-in.tsx";
 
@@ -60,7 +61,9 @@ function Frame() {
           <span className="brand-mark" aria-hidden="true" />
           rentmatch
         </Link>
-        <div className="bar-middle" />
+        <div className="bar-middle">
+          <SearchBox />
+        </div>
         <Freshness />
         <PersonMenu />
       </header>

@@ -1,21 +1,26 @@
-import { type ReactNode, useEffect, useRef } from "react";
+import { type ReactNode, useEffect } from "react";
 
 /** A page: its title is the document's too, and takes the focus when the page is opened, so that readers hear it. */
 export function Page({
   title,
+  heading,
+  beside,
   summary,
   actions,
   fill,
   children,
 }: {
   title: string;
+  /** In the page instead of the title, where it is more than text. */
+  heading?: ReactNode;
+  /** On the line of the heading. */
+  beside?: ReactNode;
   summary?: ReactNode;
   actions?: ReactNode;
   /** The page is as high as the window, and a table in it scrolls. */
   fill?: boolean;
   children: ReactNode;
 }) {
-  const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => {
     document.title = `${title} \u00b7 rentmatch`;
   }, [title]);
@@ -23,7 +28,10 @@ export function Page({
     <main id="main" className={fill ? "page page-fill" : "page"} tabIndex={-1}>
       <header className="page-head">
         <div className="page-titles">
-          <h1 ref={heading}>{title}</h1>
+          <div className="page-heading">
+            <h1>{heading ?? title}</h1>
+            {beside}
+          </div>
           {summary && <div className="page-summary muted">{summary}</div>}
         </div>
         {actions && <div className="page-actions">{actions}</div>}

@@ -1,6 +1,7 @@
 import type {
   AgeBucket,
   AgeingBucket,
+  BreakLifecycle,
   DecisionAction,
   DecisionState,
   KeyKind,
@@ -64,6 +65,14 @@ export const REFERENCE_STATUS: Record<ReferenceStatus, Label> = {
   SUSPENSE: label("In suspense", "warning"),
   CLAIMED_TWICE: label("Claimed twice", "danger"),
   UNKNOWN,
+};
+
+export const BREAK_LIFECYCLE: Record<BreakLifecycle, string> = {
+  OPENED: "Open",
+  UPDATED: "Open, changed",
+  RESOLVED: "Resolved",
+  ACCEPTED: "Accepted",
+  UNKNOWN: UNKNOWN.text,
 };
 
 export const DECISION_STATE: Record<DecisionState, Label> = {

@@ -1,0 +1,74 @@
+import { useMay, useViewer } from "../../app/session.tsx";
+import { useShortcuts } from "../../app/shortcuts.ts";
+import { Button } from "../../components/button.tsx";
+import { Menu, MenuItem } from "../../components/menu.tsx";
+import type { Doing, Exception } from "./exception.tsx";
+
+/** What the viewer may do about the exception as it is: the next step first, the rest in a menu. */
+export function ActionBar({ found, onChoose }: { found: Exception; onChoose: (doing: Doing) => void }) {
+  const viewer = useViewer();
+  const may = {
+    acknowledge: useMay("ACKNOWLEDGE"),
+    assign: useMay("ASSIGN"),
+    comment: useMay("COMMENT"),
+    accept: useMay("ACCEPT"),
+    approve: useMay("APPROVE"),
+    withdraw: useMay("WITHDRAW"),
+    match: useMay("MATCH"),
+  };
+  const open = found.lifecycle !== "RESOLVED";
+  const state = found.decision?.state;
+  const requested = state === "ACCEPT_REQUESTED";
+  const own = requested && found.decision?.actor === viewer.name;
+  const undecided = open && state !== "ACCEPTED";
+  const matchable = open && may.match && (found.keyKind === "REFERENCE" || found.keyKind === "BANK_ENTRY");
+  const offers = {
+    approve: undecided && requested && !own && may.approve,
+    accept: undecided && !requested && may.accept,
+    acknowledge: undecided && may.acknowledge,
+    assign: undecided && may.assign,
+    comment: may.comment,
+    withdraw: state !== undefined && may.withdraw,
+  };
+  useShortcuts({
+    ...(offers.acknowledge && { a: () => onChoose({ action: "acknowledge" }) }),
+    ...(offers.assign && { s: () => onChoose({ action: "assign" }) }),
+  });
+  if (!Object.values(offers).some(Boolean) && !matchable) return null;
+  return (
+    <>
+      {matchable && (
+        <Button tone="primary" onClick={() => onChoose({ action: "match" })}>
+          Match
+        </Button>
+      )}
+      {offers.approve && (
+        <Button tone="primary" onClick={() => onChoose({ action: "approve" })}>
+          Approve
+        </Button>
+      )}
+      {offers.accept && (
+        <Button tone={matchable ? "plain" : "primary"} onClick={() => onChoose({ action: "accept" })}>
+          Accept
+        </Button>
+      )}
+      {offers.acknowledge && <Button onClick={() => onChoose({ action: "acknowledge" })}>Acknowledge</Button>}
+      {offers.assign && <Button onClick={() => onChoose({ action: "assign" })}>Assign</Button>}
+      {(offers.comment || offers.withdraw) && (
+        <Menu
+          end
+          trigger={
+            <Button icon="down" aria-label="More decisions">
+              More
+            </Button>
+          }
+        >
+          {offers.comment && <MenuItem onClick={() => onChoose({ action: "comment" })}>Comment</MenuItem>}
+          {offers.withdraw && (
+            <MenuItem onClick={() => onChoose({ action: "withdraw" })}>Withdraw the decision</MenuItem>
+          )}
+        </Menu>
+      )}
+    </>
+  );
+}

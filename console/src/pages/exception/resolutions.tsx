@@ -1,0 +1,170 @@
+import { useId, useState } from "react";
+import { useMay } from "../../app/session.tsx";
+import { Button } from "../../components/button.tsx";
+import { CopyButton } from "../../components/copy-button.tsx";
+import { Instant } from "../../components/instant.tsx";
+import { Section } from "../../components/page.tsx";
+import { Chip } from "../../components/status.tsx";
+import type { KeyKind } from "../../gql/graphql.ts";
+import { CLASS_TITLES } from "../../labels/classes.ts";
+import type { Explanation } from "./exception.tsx";
+
+type Resolution = Explanation["resolutions"][number];
+type Event = Resolution["events"][number];
+
+/** What would resolve it: remedies of which each alone is enough, and the deadlines that bear on it. */
+export function Resolutions({
+  explanation,
+  keyKind,
+  onMatch,
+}: {
+  explanation: Explanation;
+  keyKind: KeyKind;
+  onMatch: (target?: string) => void;
+}) {
+  const { resolutions, deadlines, timeZone, stays } = explanation;
+  return (
+    <Section
+      title="What would resolve it"
+      note={
+        resolutions.length > 1
+          ? "Any one of these. Have the system that it names send the record; rentmatch does not make money move."
+          : "Have the system that it names send the record; rentmatch does not make money move."
+      }
+    >
+      {resolutions.length === 0 && (
+        <p className="card card-pad">
+          {stays
+            ? "Nothing: it stays as a record of what happened, until people accept it as it is."
+            : "No single record would. Accept the difference as it is, or wait for what is missing."}
+        </p>
+      )}
+      <ol className="remedies">
+        {resolutions.map((one, at) => (
+          <li key={`${one.by} ${one.what}`} className="card remedy">
+            <span className="remedy-number" aria-hidden="true">
+              {at + 1}
+            </span>
+            <Remedy resolution={one} zone={timeZone} keyKind={keyKind} onMatch={onMatch} />
+          </li>
+        ))}
+      </ol>
+      {deadlines.length > 0 && (
+        <ul className="deadlines">
+          {deadlines.map((one) => (
+            <li key={one.what}>
+              <Chip tone={one.passed ? "warning" : "neutral"}>{one.passed ? "Passed" : "Deadline"}</Chip>{" "}
+              {one.at && <Instant value={one.at} zone={timeZone} />} {one.what}
+            </li>
+          ))}
+        </ul>
+      )}
+      <details className="rule">
+        <summary>The rule</summary>
+        <p className="muted">{explanation.contract}</p>
+      </details>
+    </Section>
+  );
+}
+
+function Remedy({
+  resolution,
+  zone,
+  keyKind,
+  onMatch,
+}: {
+  resolution: Resolution;
+  zone: string | null;
+  keyKind: KeyKind;
+  onMatch: (target?: string) => void;
+}) {
+  const may = useMay("MATCH");
+  const sentence = resolution.what.charAt(0).toUpperCase() + resolution.what.slice(1);
+  const isMatch = resolution.events.some(
+    (event) => event.type === "ReferenceAssigned" || event.type === "EntryMatched",
+  );
+  return (
+    <div className="remedy-body">
+      <h3>{sentence}</h3>
+      <ul className="remedy-events">
+        {resolution.events.map((event) => (
+          <li key={event.text + event.fields}>
+            <Record event={event} zone={zone} />
+          </li>
+        ))}
+      </ul>
+      {resolution.then.length > 0 && (
+        <p className="muted">
+          {"Then, unless more comes: "}
+          {resolution.then.map((next, at) => (
+            <span key={next.class}>
+              {at > 0 && ", "}
+              {CLASS_TITLES[next.class].toLowerCase()}
+              {next.dueAt && (
+                <>
+                  {" by "}
+                  <Instant value={next.dueAt} zone={zone} />
+                </>
+              )}
+            </span>
+          ))}
+          .
+        </p>
+      )}
+      {isMatch && may && (keyKind === "REFERENCE" || keyKind === "BANK_ENTRY") && (
+        <Button small onClick={() => onMatch()}>
+          Match it here
+        </Button>
+      )}
+    </div>
+  );
+}
+
+function Record({ event, zone }: { event: Event; zone: string | null }) {
+  const [shown, setShown] = useState(false);
+  const id = useId();
+  const fields = pretty(event.fields);
+  return (
+    <>
+      <p>
+        {event.text}
+        {event.before && (
+          <>
+            {", before "}
+            <Instant value={event.before} zone={zone} />
+          </>
+        )}{" "}
+        <Button
+          small
+          tone="quiet"
+          icon={shown ? "down" : "right"}
+          aria-expanded={shown}
+          aria-controls={id}
+          onClick={() => setShown(!shown)}
+        >
+          The record
+        </Button>
+      </p>
+      {shown && (
+        <div id={id} className="record-fields">
+          {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, so the keyboard has to reach it. */}
+          <pre className="code" tabIndex={0}>
+            {fields}
+          </pre>
+          <div className="record-foot">
+            {event.free.length > 0 && (
+              <p className="muted">
+                Left to the sender: {event.free.map((field) => `${field.name} (${field.what})`).join(", ")}.
+              </p>
+            )}
+            <CopyButton text={fields} label="Copy the record" />
+          </div>
+        </div>
+      )}
+    </>
+  );
+}
+
+function pretty(json: string): string {
+  return JSON.stringify(JSON.parse(json), null, 2);
+}
