@@ -8,8 +8,12 @@ export function digits(minor: string | bigint, decimals: number): string {
   return `${value < 0n ? "\u2212" : ""}${whole}${decimals > 0 ? `.${text.slice(-decimals)}` : ""}`;
 }
 
+/** Where a break has no amount, as when two payments claim one reference. */
+const NO_CURRENCY = "XXX";
+
 /** An amount as text, for titles and sentences: `USD 1,234.50`. */
 export function amount(money: MoneyPartsFragment): string {
+  if (money.currency === NO_CURRENCY) return "no amount";
   return `${money.currency} ${digits(money.minor, money.decimals)}`;
 }
 
@@ -43,9 +47,6 @@ interface Options {
   /** Without the currency, where a heading names it. */
   bare?: boolean;
 }
-
-/** Where a break has no amount, as when two payments claim one reference. */
-const NO_CURRENCY = "XXX";
 
 /** An amount in its currency; columns of amounts align right. */
 export function Money({ value, missing = "\u2013", signed, bare }: Options) {

@@ -47,13 +47,9 @@ export function ActionBar({ found, onChoose }: { found: Exception; onChoose: (do
           Approve
         </Button>
       )}
-      {offers.accept && (
-        <Button tone={matchable ? "plain" : "primary"} onClick={() => onChoose({ action: "accept" })}>
-          Accept
-        </Button>
-      )}
       {offers.acknowledge && <Button onClick={() => onChoose({ action: "acknowledge" })}>Acknowledge</Button>}
       {offers.assign && <Button onClick={() => onChoose({ action: "assign" })}>Assign</Button>}
+      {offers.accept && <Button onClick={() => onChoose({ action: "accept" })}>Accept</Button>}
       {(offers.comment || offers.withdraw) && (
         <Menu
           end

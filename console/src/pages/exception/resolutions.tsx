@@ -28,8 +28,8 @@ export function Resolutions({
       title="What would resolve it"
       note={
         resolutions.length > 1
-          ? "Any one of these. Have the system that it names send the record; rentmatch does not make money move."
-          : "Have the system that it names send the record; rentmatch does not make money move."
+          ? "Any one of these, once the system that it names reports it."
+          : "Once the system that it names reports it."
       }
     >
       {resolutions.length === 0 && (
@@ -79,13 +79,12 @@ function Remedy({
   onMatch: (target?: string) => void;
 }) {
   const may = useMay("MATCH");
-  const sentence = resolution.what.charAt(0).toUpperCase() + resolution.what.slice(1);
   const isMatch = resolution.events.some(
     (event) => event.type === "ReferenceAssigned" || event.type === "EntryMatched",
   );
   return (
     <div className="remedy-body">
-      <h3>{sentence}</h3>
+      <h3>{capital(resolution.what)}</h3>
       <ul className="remedy-events">
         {resolution.events.map((event) => (
           <li key={event.text + event.fields}>
@@ -127,13 +126,15 @@ function Record({ event, zone }: { event: Event; zone: string | null }) {
   return (
     <>
       <p>
-        {event.text}
+        {capital(event.text)}
         {event.before && (
           <>
             {", before "}
             <Instant value={event.before} zone={zone} />
           </>
-        )}{" "}
+        )}
+      </p>
+      <div className="record-toggle">
         <Button
           small
           tone="quiet"
@@ -142,9 +143,9 @@ function Record({ event, zone }: { event: Event; zone: string | null }) {
           aria-controls={id}
           onClick={() => setShown(!shown)}
         >
-          The record
+          {shown ? "Hide the record" : "Show the record"}
         </Button>
-      </p>
+      </div>
       {shown && (
         <div id={id} className="record-fields">
           {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, so the keyboard has to reach it. */}
@@ -163,6 +164,10 @@ function Record({ event, zone }: { event: Event; zone: string | null }) {
       )}
     </>
   );
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 function pretty(json: string): string {

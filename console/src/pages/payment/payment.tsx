@@ -240,6 +240,8 @@ function References({ payment }: { payment: Payment }) {
 }
 
 function Belongs({ payment }: { payment: Payment }) {
+  const tenants = [...new Set([...payment.tenants, ...payment.obligations.map((one) => one.tenantId)])];
+  const properties = [...new Set([...payment.properties, ...payment.obligations.map((one) => one.propertyId)])];
   return (
     <Card title="What it belongs to">
       <Facts rows>
@@ -251,11 +253,11 @@ function Belongs({ payment }: { payment: Payment }) {
             </div>
           </Fact>
         ))}
-        <Fact name={payment.tenants.length > 1 ? "Tenants" : "Tenant"}>
-          <PartyLinks of="tenant" ids={payment.tenants} />
+        <Fact name={tenants.length > 1 ? "Tenants" : "Tenant"}>
+          <PartyLinks of="tenant" ids={tenants} />
         </Fact>
-        <Fact name={payment.properties.length > 1 ? "Properties" : "Property"}>
-          <PartyLinks of="property" ids={payment.properties} />
+        <Fact name={properties.length > 1 ? "Properties" : "Property"}>
+          <PartyLinks of="property" ids={properties} />
         </Fact>
       </Facts>
     </Card>
