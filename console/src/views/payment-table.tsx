@@ -5,8 +5,16 @@ import type { PaymentRowFragment } from "../gql/graphql.ts";
 import { METHOD, PAYMENT_STATUS } from "../labels/labels.ts";
 import { KeyLink } from "./key-link.tsx";
 
-/** Payments in a page of something else. */
-export function PaymentTable({ rows, label = "Payments" }: { rows: readonly PaymentRowFragment[]; label?: string }) {
+/** Payments in a page of something else; on that of an obligation it is not repeated. */
+export function PaymentTable({
+  rows,
+  label = "Payments",
+  withObligation = true,
+}: {
+  rows: readonly PaymentRowFragment[];
+  label?: string;
+  withObligation?: boolean;
+}) {
   if (rows.length === 0) return <p className="card card-pad muted">None.</p>;
   return (
     <TableCard label={label}>
@@ -15,7 +23,7 @@ export function PaymentTable({ rows, label = "Payments" }: { rows: readonly Paym
           <th scope="col">Payment</th>
           <th scope="col">Status</th>
           <th scope="col">Method</th>
-          <th scope="col">Obligation</th>
+          {withObligation && <th scope="col">Obligation</th>}
           <th scope="col" className="number">
             Initiated
           </th>
@@ -42,13 +50,15 @@ export function PaymentTable({ rows, label = "Payments" }: { rows: readonly Paym
             <td className="nowrap">
               {row.initiated ? METHOD[row.initiated.method] : <span className="muted">{"\u2013"}</span>}
             </td>
-            <td>
-              {row.initiated ? (
-                <KeyLink kind="OBLIGATION" id={row.initiated.obligationId} />
-              ) : (
-                <span className="muted">Not initiated</span>
-              )}
-            </td>
+            {withObligation && (
+              <td>
+                {row.initiated ? (
+                  <KeyLink kind="OBLIGATION" id={row.initiated.obligationId} />
+                ) : (
+                  <span className="muted">Not initiated</span>
+                )}
+              </td>
+            )}
             <td className="number">
               <Money value={row.initiated?.amount} />
             </td>

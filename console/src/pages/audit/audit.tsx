@@ -100,7 +100,7 @@ function Outcome({ outcome }: { outcome: string }) {
 }
 
 const COLUMNS: Column<AuditRowFragment>[] = [
-  { id: "at", title: "When", width: "140px", cell: (row) => <Instant value={row.at} /> },
+  { id: "at", title: "When", width: "152px", cell: (row) => <Instant value={row.at} /> },
   { id: "actor", title: "Who", width: "minmax(80px, 0.7fr)", cell: (row) => row.actor },
   {
     id: "action",

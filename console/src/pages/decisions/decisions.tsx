@@ -133,7 +133,7 @@ function What({ row }: { row: DecisionRowFragment }) {
 }
 
 const COLUMNS: Column<DecisionRowFragment>[] = [
-  { id: "at", title: "When", width: "140px", cell: (row) => <Instant value={row.at} /> },
+  { id: "at", title: "When", width: "152px", cell: (row) => <Instant value={row.at} /> },
   { id: "actor", title: "Who", width: "minmax(70px, 0.6fr)", cell: (row) => row.actor },
   { id: "action", title: "Decision", width: "minmax(120px, 1fr)", cell: (row) => <What row={row} /> },
   {

@@ -1,10 +1,9 @@
 import { useMay, useViewer } from "../../app/session.tsx";
 import { useShortcuts } from "../../app/shortcuts.ts";
 import { Button } from "../../components/button.tsx";
-import { Menu, MenuItem } from "../../components/menu.tsx";
 import type { Doing, Exception } from "./exception.tsx";
 
-/** What the viewer may do about the exception as it is: the next step first, the rest in a menu. */
+/** What the viewer may do about the exception as it is: what is urged first. */
 export function ActionBar({ found, onChoose }: { found: Exception; onChoose: (doing: Doing) => void }) {
   const viewer = useViewer();
   const may = {
@@ -13,7 +12,6 @@ export function ActionBar({ found, onChoose }: { found: Exception; onChoose: (do
     comment: useMay("COMMENT"),
     accept: useMay("ACCEPT"),
     approve: useMay("APPROVE"),
-    withdraw: useMay("WITHDRAW"),
     match: useMay("MATCH"),
   };
   const open = found.lifecycle !== "RESOLVED";
@@ -28,7 +26,6 @@ export function ActionBar({ found, onChoose }: { found: Exception; onChoose: (do
     acknowledge: undecided && may.acknowledge,
     assign: undecided && may.assign,
     comment: may.comment,
-    withdraw: state !== undefined && may.withdraw,
   };
   useShortcuts({
     ...(offers.acknowledge && { a: () => onChoose({ action: "acknowledge" }) }),
@@ -50,21 +47,7 @@ export function ActionBar({ found, onChoose }: { found: Exception; onChoose: (do
       {offers.acknowledge && <Button onClick={() => onChoose({ action: "acknowledge" })}>Acknowledge</Button>}
       {offers.assign && <Button onClick={() => onChoose({ action: "assign" })}>Assign</Button>}
       {offers.accept && <Button onClick={() => onChoose({ action: "accept" })}>Accept</Button>}
-      {(offers.comment || offers.withdraw) && (
-        <Menu
-          end
-          trigger={
-            <Button icon="down" aria-label="More decisions">
-              More
-            </Button>
-          }
-        >
-          {offers.comment && <MenuItem onClick={() => onChoose({ action: "comment" })}>Comment</MenuItem>}
-          {offers.withdraw && (
-            <MenuItem onClick={() => onChoose({ action: "withdraw" })}>Withdraw the decision</MenuItem>
-          )}
-        </Menu>
-      )}
+      {offers.comment && <Button onClick={() => onChoose({ action: "comment" })}>Comment</Button>}
     </>
   );
 }

@@ -27,13 +27,21 @@ export function DecisionList({
 }: {
   found: Exception;
   loaded: Loaded<ExceptionDecisionsQuery>;
-  onWithdraw: (decisionId: string) => void;
+  /** None: the only one there is. */
+  onWithdraw: (decisionId?: string) => void;
 }) {
   const may = useMay("WITHDRAW");
   const decisions = loaded.data?.break?.decisions ?? [];
   return (
     <Card title="Decisions">
       <Holds found={found} />
+      {found.decision && may && decisions.length === 0 && (
+        <div>
+          <Button small onClick={() => onWithdraw(undefined)}>
+            Withdraw the decision
+          </Button>
+        </div>
+      )}
       {loaded.error && <ProblemNotice error={loaded.error} retry={loaded.reload} />}
       {decisions.length > 0 && (
         <ol className="decisions">

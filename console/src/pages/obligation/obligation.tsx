@@ -198,7 +198,7 @@ function Payments({ id }: { id: string }) {
     >
       {loaded.error && <ProblemNotice error={loaded.error} retry={loaded.reload} />}
       {!found && loaded.loading && <Loading />}
-      {found && <PaymentTable rows={found.payments} />}
+      {found && <PaymentTable rows={found.payments} withObligation={false} />}
     </Section>
   );
 }

@@ -61,7 +61,9 @@ function ReferenceOf({ id }: { id: string }) {
               </p>
             ) : (
               <p className="card card-pad muted">
-                None. The money is in suspense; its exception proposes what it may be of.
+                {one.status === "SUSPENSE"
+                  ? "None. The money is in suspense; its exception proposes what it may be of."
+                  : "None."}
               </p>
             )}
           </Section>
