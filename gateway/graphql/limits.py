@@ -61,7 +61,6 @@ WEIGHTS: Mapping[tuple[str, str], int] = {
     # Each asks a worker, or MongoDB, for its own object alone.
     ("Break", "explanation"): 50,
     ("Break", "proposals"): 50,
-    ("Break", "decisions"): 50,
     ("Break", "history"): 50,
     ("Payment", "history"): 50,
     ("Obligation", "history"): 50,

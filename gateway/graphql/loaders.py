@@ -15,6 +15,7 @@ from domain.ids import parts_of_key
 from domain.records import PayoutReconciliation
 from gateway.graphql.ports import LivePort
 from gateway.graphql.schema.breaks import Break, break_of
+from gateway.graphql.schema.decisions import Decision, decision_of
 from gateway.graphql.schema.enums import MatchedBy
 from gateway.graphql.schema.money import money
 from gateway.graphql.schema.obligations import LateInstallment, Obligation, late_installment_of, obligation_of
@@ -59,6 +60,9 @@ class Loaders:
         )
         self.references_of_payments: DataLoader[KeyAndFirst, list[Reference]] = _some_of(
             read.references_of_payments, reference_of
+        )
+        self.decisions_of_breaks: DataLoader[KeyAndFirst, list[Decision]] = _some_of(
+            read.decisions_of_breaks, decision_of
         )
         self.bank_entries: DataLoader[str, BankEntry | None] = DataLoader(self._bank_entries, KEYS_MAX)
         self.booked_entries: DataLoader[str, BookedEntry | None] = DataLoader(self._booked_entries, KEYS_MAX)

@@ -9,7 +9,6 @@ from domain.breaks.catalogue import CATALOGUE
 from domain.records import BreakClass as ClassOfBreak
 from domain.records import MismatchAlert
 from gateway.graphql.context import Info
-from gateway.graphql.errors import ErrorCode, GatewayError
 from gateway.graphql.pages import checked_first, connection
 from gateway.graphql.schema.decisions import Decision, DecisionOnBreak, decision_on
 from gateway.graphql.schema.enums import BreakClass, BreakLifecycle, KeyKind
@@ -136,7 +135,7 @@ class Break:
     @field
     async def decisions(self, info: Info, first: int) -> list[Decision]:
         """The latest first."""
-        raise GatewayError(ErrorCode.UNAVAILABLE, "this is not answered yet")
+        return await info.context.loaders.decisions_of_breaks.load((self.id, checked_first(first)))
 
     @field
     async def history(self, info: Info, first: int, after: str | None = strawberry.UNSET) -> Connection[BreakVersion]:

@@ -1,98 +1,49 @@
-"""The overview: what is open, what is past due, and where the collected money is."""
+"""The overview: what finance looks at first. Each part is added up only if it is asked for."""
+
+from collections.abc import Sequence
 
 import strawberry
-from strawberry import ID
 
+from gateway.graphql.context import Info
+from gateway.graphql.schema.cells import AgeingCell, BreakCell, Collected, LateCell, TrendDay
 from gateway.graphql.schema.changes import Freshness
-from gateway.graphql.schema.enums import AgeBucket, AgeingBucket, BreakClass, DecisionState, LateStage
-from gateway.graphql.schema.money import Money
-from gateway.graphql.schema.scalars import Day
-
-
-@strawberry.type
-class BreakCell:
-    """The open breaks of a class, priority, currency, age and decision."""
-
-    break_class: BreakClass = strawberry.field(name="class")
-    title: str
-    priority: int
-    currency: str
-    age: AgeBucket
-    decision: DecisionState | None
-    count: int
-    gross: Money = strawberry.field(description="The sum of |drift|.")
-    net: Money = strawberry.field(description="The sum of drift.")
-
-
-@strawberry.type
-class AgeingCell:
-    """The obligations of a currency and ageing bucket."""
-
-    currency: str
-    bucket: AgeingBucket
-    obligations: int
-    balance: Money
-    paid: Money
-    pending: Money
-    outstanding: Money = strawberry.field(
-        description="The sum of what each still owes: an overpaid obligation does not pay another."
-    )
-
-
-@strawberry.type
-class LateCell:
-    """The live late installments of a stage and currency."""
-
-    stage: LateStage
-    currency: str
-    installments: int
-    outstanding: Money
-    pending: Money
-
-
-@strawberry.type(description="collected = onAccount + underWay + unexplained.")
-class Collected:
-    """Where the money is that was collected in a currency."""
-
-    currency: str
-    collected: Money
-    on_account: Money
-    under_way: Money
-    unexplained: Money
-    entries: Money = strawberry.field(description="Entries on the account that belong to no payout.")
-
-
-@strawberry.type
-class TrendDay:
-    """What became of breaks on a UTC day."""
-
-    day: Day
-    opened: int
-    resolved: int
-    accepted: int
+from gateway.graphql.schema.fields import field
+from gateway.graphql.schema.totals import ageing_cells, break_cells, collected_cells, late_cells, trend_days
 
 
 @strawberry.type
 class Overview:
     """What finance looks at first."""
 
-    freshness: Freshness
-    breaks: list[BreakCell] = strawberry.field(description="Open breaks: one cell for each combination that occurs.")
-    ageing: list[AgeingCell] = strawberry.field(description="Open obligations by currency and ageing bucket.")
-    late: list[LateCell] = strawberry.field(description="Live late installments by stage and currency.")
-    collected: list[Collected] | None = strawberry.field(
-        description="One a currency; null in a property scope, since a payout has money of many properties."
-    )
-    trend: list[TrendDay] = strawberry.field(description="The last 30 UTC days, the oldest first.")
+    properties: strawberry.Private[Sequence[str] | None]
 
+    @field
+    async def freshness(self, info: Info) -> Freshness:
+        """How current it is."""
+        return await info.context.operations.freshness()
 
-@strawberry.type
-class AgeingRow:
-    """The ageing of a property in a currency."""
+    @field
+    async def breaks(self, info: Info) -> list[BreakCell]:
+        """Open breaks: one cell for each combination that occurs."""
+        return await break_cells(info, properties=self.properties)
 
-    property_id: ID
-    currency: str
-    cells: list[AgeingCell]
-    outstanding: Money
-    open_breaks: int
-    late_installments: int
+    @field
+    async def ageing(self, info: Info) -> list[AgeingCell]:
+        """Open obligations by currency and ageing bucket."""
+        return await ageing_cells(info, properties=self.properties)
+
+    @field
+    async def late(self, info: Info) -> list[LateCell]:
+        """Live late installments by stage and currency."""
+        return await late_cells(info, properties=self.properties)
+
+    @field
+    async def collected(self, info: Info) -> list[Collected] | None:
+        """One for each currency; null for some properties only, since a payout has money of many."""
+        is_whole = info.context.viewer.properties is None and self.properties is None
+        return await collected_cells(info) if is_whole else None
+
+    @field
+    async def trend(self, info: Info) -> list[TrendDay]:
+        """The last 30 UTC days, the oldest first."""
+        return await trend_days(info, properties=self.properties)

@@ -6,10 +6,10 @@ from strawberry import ID
 from gateway.graphql.context import Info
 from gateway.graphql.pages import checked_first, counted
 from gateway.graphql.schema.breaks import Break, break_of
+from gateway.graphql.schema.cells import AgeingCell, LateCell
 from gateway.graphql.schema.fields import field
 from gateway.graphql.schema.money import CountedConnection
 from gateway.graphql.schema.obligations import LateInstallment, Obligation, late_installment_of, obligation_of
-from gateway.graphql.schema.overview import AgeingCell, LateCell
 from gateway.graphql.schema.payments import Payment, payment_of
 from gateway.graphql.schema.totals import ageing_cells, late_cells
 from read_model.selections import BreakSelection, LateAlertSelection, ObligationSelection, PaymentSelection

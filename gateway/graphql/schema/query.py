@@ -6,11 +6,12 @@ from strawberry import ID
 from domain.ids import parts_of_key
 from gateway.graphql.context import Info
 from gateway.graphql.errors import bad_argument
-from gateway.graphql.pages import checked_first, counted
+from gateway.graphql.pages import checked_first, connection, counted
 from gateway.graphql.schema.breaks import Break
+from gateway.graphql.schema.cells import AgeingRow
 from gateway.graphql.schema.commands import CommandInput, Forecast
-from gateway.graphql.schema.decisions import Decision
-from gateway.graphql.schema.enums import BreakOrder
+from gateway.graphql.schema.decisions import Decision, decision_of
+from gateway.graphql.schema.enums import BreakOrder, SearchKind
 from gateway.graphql.schema.fields import field, field_named
 from gateway.graphql.schema.inputs import (
     AgeingFilter,
@@ -27,7 +28,7 @@ from gateway.graphql.schema.lists import BreakConnection, break_connection
 from gateway.graphql.schema.money import Connection, CountedConnection
 from gateway.graphql.schema.obligations import LateInstallment, Obligation, late_installment_of, obligation_of
 from gateway.graphql.schema.operations import ApiToken, AuditEntry, DeadLetter, Health, SavedView
-from gateway.graphql.schema.overview import AgeingRow, Overview
+from gateway.graphql.schema.overview import Overview
 from gateway.graphql.schema.parties import Lease, Property, Tenant
 from gateway.graphql.schema.payments import Payment, payment_of
 from gateway.graphql.schema.payouts import BankEntry, Payout, payout_of
@@ -35,15 +36,17 @@ from gateway.graphql.schema.references import Reference, reference_of
 from gateway.graphql.schema.scalars import Minor, instant
 from gateway.graphql.schema.selections import (
     break_selection,
+    decision_selection,
     late_selection,
     obligation_selection,
     payment_selection,
     payout_selection,
     reference_selection,
 )
-from gateway.graphql.schema.totals import ageing_rows, decisions_of, hits, overview_of
+from gateway.graphql.schema.totals import ageing_rows
 from gateway.graphql.schema.who import FourEyesLimit, SearchHit, ViewerObject
 from gateway.people.viewer import Permission
+from read_model.rows import RowPage
 
 SEARCH_MAX = 50
 SEARCH_CHARACTERS_MAX = 512
@@ -70,7 +73,7 @@ class Query:
     @field
     async def overview(self, info: Info, properties: list[ID] | None = strawberry.UNSET) -> Overview:
         """`properties` narrows it to these."""
-        return await overview_of(info, None if properties is strawberry.UNSET else properties)
+        return Overview(properties=None if properties is strawberry.UNSET else properties)
 
     @field
     async def breaks(
@@ -227,7 +230,8 @@ class Query:
             raise bad_argument(f"`first` is {first}; it must be from 1 to {SEARCH_MAX}")
         if len(text) > SEARCH_CHARACTERS_MAX:
             raise bad_argument(f"the text has {len(text)} characters; {SEARCH_CHARACTERS_MAX} is the most")
-        return await hits(info, text, first=first)
+        hits = await info.context.read.search(text.strip(), first) if text.strip() else []
+        return [SearchHit(kind=SearchKind(each.kind), id=ID(each.id), text=each.text) for each in hits]
 
     @field
     async def saved_views(self, info: Info) -> list[SavedView]:
@@ -243,7 +247,11 @@ class Query:
         after: str | None = strawberry.UNSET,
     ) -> Connection[Decision]:
         """Decisions about breaks, the latest first."""
-        return await decisions_of(info, filter or DecisionFilter(), first=checked_first(first), after=after or None)
+        only = decision_selection(filter or None, info.context.viewer)
+        if only.waiting_for is not None and not info.context.viewer.may(Permission.APPROVE):
+            return connection(RowPage([], [], False), decision_of)
+        page = await info.context.read.list_decisions(only, after=after or None, limit=checked_first(first))
+        return connection(page, decision_of)
 
     @field
     async def forecast(self, info: Info, command: CommandInput) -> Forecast:

@@ -8,9 +8,11 @@ import strawberry
 from gateway.graphql.errors import bad_argument
 from gateway.graphql.schema import inputs
 from gateway.graphql.schema.enums import BreakState
+from gateway.people.viewer import Viewer
 from read_model import selections
 from read_model.selections import (
     BreakSelection,
+    DecisionSelection,
     LateAlertSelection,
     ObligationSelection,
     PaymentSelection,
@@ -130,6 +132,21 @@ def payout_selection(only: inputs.PayoutFilter | None) -> PayoutSelection:
         account_id=_text(only.account),
         arrival_from=_given(only.arrival_after),
         arrival_before=_given(only.arrival_before),
+    )
+
+
+def decision_selection(only: inputs.DecisionFilter | None, viewer: Viewer) -> DecisionSelection:
+    """Give the read model's filter of decisions, with those that wait for this viewer; errors as `break_selection`."""
+    if only is None:
+        return DecisionSelection()
+    return DecisionSelection(
+        actor=_text(only.actor),
+        action=None if not only.action else _symbol(only.action),
+        key=_text(only.key),
+        break_id=_text(only.break_id),
+        at_from=_given(only.after),
+        at_before=_given(only.before),
+        waiting_for=viewer.name if only.waiting_for_me else None,
     )
 
 

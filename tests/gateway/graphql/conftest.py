@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from read_model.summaries import SummaryKeeper
 from strawberry.types import ExecutionResult
 
 from domain.bank_entries.state import Booking
@@ -24,7 +25,8 @@ from gateway.people.viewer import Role, Viewer
 from gateway.workers import Answer, PayoutLineItem
 from read_model.mongo import Mongo
 from read_model.queries import ReadModel
-from read_model.writer import ReadModelWriter
+from read_model.writer import ReadModelWriter, ReceivedRecord
+from streams import topics
 from tests.kit.driver import Driver
 from tests.kit.mongo import MongoServer
 from tests.kit.projected import _arrived
@@ -172,6 +174,15 @@ class Gateway:
         return result.data
 
 
+def decided(month: Driver) -> Iterator[ReceivedRecord]:
+    """The records of the topic `decisions`."""
+    broker, name = month.world.broker, topics.DECISIONS.name
+    for number in range(broker.partitions[topics.DECISIONS]):
+        for offset, record in enumerate(broker.logs[topics.DECISIONS, number]):
+            fact: Any = month.world.codec.decode_input(topics.DECISIONS, record.value)
+            yield ReceivedRecord("decisions", name, number, offset, record.key, record.value, fact)
+
+
 @pytest.fixture(scope="session")
 def gateway(mongo_server: MongoServer, month: Driver) -> Iterator[Gateway]:
     """The schema over a month. The clients of MongoDB belong to the runner's loop."""
@@ -181,9 +192,12 @@ def gateway(mongo_server: MongoServer, month: Driver) -> Iterator[Gateway]:
         async def write() -> None:
             writer = ReadModelWriter(mongo, lambda: 0)
             await writer.prepare()
-            arrived = list(_arrived(month))
+            arrived = [*_arrived(month), *decided(month)]
             for start in range(0, len(arrived), 400):
                 await writer.write(arrived[start : start + 400])
+            keeper = SummaryKeeper(mongo, lambda: month.world.now)
+            while (await keeper.make_marked(rest=False))[0]:
+                pass
 
         runner.run(write())
         live = InProcessLive(month)

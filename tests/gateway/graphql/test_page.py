@@ -40,7 +40,7 @@ def test_the_codes():
 
 def test_the_weights():
     dear = {field for (_, field), weight in limits.WEIGHTS.items() if weight == 50}
-    assert {"explanation", "proposals", "history", "decisions", "timeZone", "lineItems", "booked"} <= dear
+    assert {"explanation", "proposals", "history", "timeZone", "lineItems", "booked"} <= dear
     assert f"A `count` costs {limits.COUNT_COST}" in PAGE
     assert f"a mutation {limits.MUTATION_COST}" in PAGE
     assert f"counts as {limits.ASSUMED}" in PAGE

@@ -18,7 +18,7 @@ LAST = {
     "break": (topics.MISMATCH_ALERTS, "break_id"),
 }
 
-NOT_OF_THE_READ_MODEL = ("auditLog", "deadLetters", "ageing", "decisions")
+NOT_OF_THE_READ_MODEL = ("auditLog", "deadLetters")
 
 
 def published(gateway: Gateway, kind: str) -> dict[str, dict[str, Any]]:
