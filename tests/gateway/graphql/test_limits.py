@@ -4,10 +4,13 @@ The bounds of time are wide, because the machine is shared; what was measured is
 """
 
 import time
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from graphql import OperationType, parse
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.graphql import limits
 from gateway.graphql.checks import Checks, operation_of
@@ -287,6 +290,40 @@ def test_introspection_is_off_but_for_some(document: str):
 
 def test_the_names_of_types_may_be_asked():
     assert refused("{ __typename break(id: 1) { __typename } }") == ""
+
+
+# Anything
+
+WORDS = [
+    "{", "}", "(", ")", "[", "]", "...", "...F", "query", "mutation", "edges", "node", "id", "payment", "obligations",
+    "$n", ":", "=", "!", "1", "null", "__schema", "__typename", "on", "|", "&", "... on Break", "fragment F on Break",
+    "@skip(if: $v)", "break(id: 1)", "breaks(first: $n)", "a: id", "first: 5", '"x"', "{a: 1}",
+    "query ($n: Int = 3)", "type T",
+]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(WORDS), max_size=60))
+def test_whatever_is_sent_is_measured_or_refused(words: list[str]):
+    text = " ".join(words)
+    with suppress(GatewayError):  # and no other error
+        operation_of(text)
+        found = limits.measure(parse(text), gateway_schema()._schema, {"n": 7})
+        assert found.steps <= limits.STEPS_MAX
+
+
+@given(depth=st.integers(1, 4), sizes=st.lists(st.integers(1, 200), min_size=4, max_size=4), spread=st.booleans())
+def test_the_cost_is_the_same_however_it_is_written(depth: int, sizes: list[int], spread: bool):
+    """Fields in fragments cost what they cost in place."""
+    inner, fragments = "id", []
+    for level in range(depth):
+        body = f"obligations {{ payments(first: {sizes[level]}) {{ {inner} }} }}"
+        fragments.append(f"fragment F{level} on Payment {{ {body} }}")
+        inner = f"...F{level}" if spread else body
+    plain = measured(f"{{ payment(id: 1) {{ {inner} }} }} {' '.join(fragments) if spread else ''}")
+    cost = 0
+    for size in sizes[:depth]:
+        cost = limits.ASSUMED * (1 + size * (1 + cost))
+    assert plain.cost == 1 + cost
 
 
 # In the schema
