@@ -8,7 +8,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from read_model.summaries import SummaryKeeper
 from strawberry.types import ExecutionResult
 
 from domain.bank_entries.state import Booking
@@ -25,6 +24,7 @@ from gateway.people.viewer import Role, Viewer
 from gateway.workers import Answer, PayoutLineItem
 from read_model.mongo import Mongo
 from read_model.queries import ReadModel
+from read_model.summaries import SummaryKeeper
 from read_model.writer import ReadModelWriter, ReceivedRecord
 from streams import topics
 from tests.kit.driver import Driver
