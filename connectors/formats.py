@@ -5,13 +5,14 @@ that annotation.
 """
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_type_hints
 
 import msgspec
 
 from connectors.model import Found
+from connectors.payout_parts import Completed, PayoutParts
 
 MODULES = {
     "adyen-settlement": "connectors.adyen_settlement",
@@ -24,9 +25,25 @@ MODULES = {
 }
 """Each format and its module, which is imported when the format is used."""
 
+IN_PARTS = {"stripe-payouts": "connectors.stripe_payout_reports"}
+"""Formats of which several files may be about one payout, and the module with `report_payouts` and `complete`. The
+format's own module has `read_part` for them, which is `read` without the reports of payouts.
+"""
+
 
 class OptionsError(ValueError):
     """The options of a format cannot be used; the message names the option."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartsOfPayouts:
+    """How a format puts together payouts that are in several files."""
+
+    read_part: Callable[[bytes, Any], Found]
+    report_payouts: Callable[[Sequence[Found], Any], None]
+    """For files that are imported together."""
+    complete: Callable[[Iterable[PayoutParts], Any], Completed]
+    """For payouts that waited."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +53,8 @@ class Format:
     name: str
     read: Callable[[bytes, Any], Found]
     options: type[msgspec.Struct]
+    parts: PartsOfPayouts | None = None
+    """None: each file is read by itself."""
 
     @property
     def option_names(self) -> tuple[str, ...]:
@@ -63,4 +82,8 @@ def format_of(name: str) -> Format:
     """A format by its name in MODULES."""
     module = importlib.import_module(MODULES[name])
     options = get_type_hints(module.read)["options"]
-    return Format(name, module.read, options)
+    parts = None
+    if name in IN_PARTS:
+        reports = importlib.import_module(IN_PARTS[name])
+        parts = PartsOfPayouts(module.read_part, reports.report_payouts, reports.complete)
+    return Format(name, module.read, options, parts)

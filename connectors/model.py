@@ -7,6 +7,7 @@ that was re-cut, changes nothing; `occurred_at` comes from the data, never from 
 
 import msgspec
 
+from connectors.payout_parts import PayoutParts
 from domain.facts import InputFact
 
 
@@ -43,6 +44,14 @@ class Found(msgspec.Struct):
     not_understood: list[NotUnderstood]
     controls: list[Control]
     notes: list[str]
+    payouts: list[PayoutParts] = []
+    """What the file says of payouts, for formats that have a payout in several files."""
+    stated_in: dict[str, tuple[int, bytes]] = {}
+    """By payout_id: the line and the bytes of the payout's own row."""
+    doubtful_payouts: set[str | None] = set()
+    """Payouts with a line that is not understood; None: such a line may be of any payout."""
+    waiting: list[PayoutParts] = []
+    """What has to be kept until other files are imported."""
 
 
 class BrokenFile(ValueError):

@@ -15,23 +15,24 @@ One row is one balance transaction. Its `reporting_category` decides (docs.strip
 | `payout`, `payout_reversal` | PayoutReported PAID, FAILED |
 | the others | belong to the payout and to no payment: `other_minor` |
 
-`net` is what a row adds to the payout, as Stripe states it; it is not recomputed.
+`net` is what a row adds to the payout, as Stripe states it; it is not recomputed. A payout may be in several files
+(connectors/stripe_payout_reports.py).
 """  # noqa: E501
 
 from collections.abc import Callable
 from datetime import UTC, datetime, tzinfo
 from functools import cache
 
-import msgspec
-
 from connectors.amounts import exponent_of, minor_units
 from connectors.identity import content_id
-from connectors.model import BrokenFile, Control, Found, NotUnderstood, Skipped
+from connectors.model import BrokenFile, Found, NotUnderstood, Skipped
+from connectors.payout_parts import PayoutPart, PayoutParts, PayoutStatement
 from connectors.rows import DelimitedText, RowError, TextRow, require_text
-from connectors.stripe import ACH_METHODS, FORMAT, PROCESSOR
-from connectors.stripe_settled import PayoutLines, Settlement
+from connectors.stripe import ACH_METHODS, FORMAT
+from connectors.stripe_payout_reports import StripePayouts, came_back, report_payouts
+from connectors.stripe_settled import Settlement
 from connectors.zones import zone_of
-from domain.facts import InputFact, Outcome, PayoutOutcome, PayoutReported, ProcessorSettled
+from domain.facts import Outcome, PayoutOutcome, ProcessorSettled
 from domain.time import DAY, Day, Micros, micros_of
 from streams.codec.dead_letters import BadInput
 from streams.codec.validation import check
@@ -50,26 +51,23 @@ OTHER_CATEGORIES = frozenset(_OTHER_CATEGORIES.split())
 PAYOUT_STATUS: dict[str, PayoutOutcome] = {"paid": "PAID", "failed": "FAILED", "canceled": "CANCELLED"}
 
 
-class StripePayouts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The options of `stripe-payouts`."""
-
-    payment_id_column: str | None = None
-    """The column of our payment id, such as `payment_metadata[rent_payment]`; without, the references are resolved."""
-    report_zone: str = "UTC"
-    """The zone that the report was requested in: of columns without a twin in `_utc`."""
-    account_id: str | None = None
-    """The bank account that receives the payouts, as the bank's files name it."""
-    payouts_from_lines: bool = False
-    """The report has every line of its payouts: a payout that the file does not state is the sum of its lines."""
-    processor: str = PROCESSOR
-    """The processor's name in the records."""
-
-
 def read(content: bytes, options: StripePayouts) -> Found:
-    """Read a report.
+    """Read a report, with the payouts that it has whole.
 
     Raises:
         BrokenFile: it is none of these reports, or cannot be divided into rows.
+
+    """
+    found = read_part(content, options)
+    report_payouts([found], options)
+    return found
+
+
+def read_part(content: bytes, options: StripePayouts) -> Found:
+    """Read a report that may have a part of a payout: `report_payouts` comes next.
+
+    Raises:
+        BrokenFile: as in `read`.
 
     """
     return _Report(DelimitedText(content), options).found()
@@ -116,22 +114,20 @@ class _Report:
         used = (self._id, self._source, self._charge, self._payout, self._reason, self._trace[0], self._payment)
         self._used = [at for at in used if at is not None]
         self._instant_of: Callable[[str, tzinfo], Micros] = cache(_instant)
-        self._payouts: dict[tuple[str, str], PayoutLines] = {}
+        self._payouts: dict[tuple[str, str], PayoutParts] = {}
         self._charges: dict[str, Settlement] = {}
-        self._incomplete: set[str | None] = set()
-        """Payouts with a row whose net nobody knows; None: such a row may be of any payout."""
         self._seen: dict[str, tuple[int, list[str]]] = {}
 
     def found(self) -> Found:
-        """Read every row, then what takes all of them: charges with their partial captures, payouts."""
+        """Read every row, then what takes all of them: charges with their partial captures."""
         for row in self._text.rows():
             try:
                 self._row(row)
             except (RowError, ValueError) as error:
                 self._not_understood(row, str(error))
-                self._incomplete.add(self._payout_of(row))
+                self._found.doubtful_payouts.add(self._payout_of(row))
         self._settle_charges()
-        self._report_payouts()
+        self._found.payouts = list(self._payouts.values())
         if self._text.ends_in_mid_line:
             self._found.notes.append("the last line has no end of line: is the file complete?")
         return self._found
@@ -244,7 +240,7 @@ class _Report:
                 reason = f"the charge {charge}, a part of which this row takes back, is not in this file"
                 for row in settlement.rows:
                     self._not_understood(row, reason)
-                self._in_payout(settlement.fact, "other", settlement.fact.net_minor or 0)
+                self._in_payout(settlement, is_payment=False)
             elif settlement.gross < 1:
                 for row in settlement.rows:
                     self._not_understood(row, f"the charge {charge} and its reversals come to {settlement.gross}")
@@ -258,7 +254,7 @@ class _Report:
         except BadInput as error:
             for row in settlement.rows:
                 self._not_understood(row, str(error))
-            self._in_payout(settlement.fact, "other", settlement.fact.net_minor or 0)
+            self._in_payout(settlement, is_payment=False)
             return
         assert fact.fee_minor is not None
         assert fact.net_minor is not None
@@ -267,23 +263,27 @@ class _Report:
                 f"line {settlement.row.line}: gross less fee is not net: net counts, as Stripe states it"
             )
         self._found.facts.append(fact)
-        self._in_payout(fact, "lines", fact.net_minor)
+        self._in_payout(settlement, is_payment=True)
 
     # Payouts
 
-    def _in_payout(self, fact: ProcessorSettled, what: str, net: int) -> None:
+    def _in_payout(self, settlement: Settlement, *, is_payment: bool) -> None:
+        fact = settlement.fact
         if fact.payout_id is not None:
-            self._lines_of(fact.payout_id, fact.settlement_currency or fact.currency).add(
-                what, net, fact.value_date, fact.occurred_at
-            )
+            part = PayoutPart(settlement.row.cells[self._id], fact.net_minor or 0, is_payment, fact.value_date)
+            self._payout_parts(fact.payout_id, fact.settlement_currency or fact.currency).lines[part.part_id] = part
 
-    def _lines_of(self, payout_id: str, currency: str) -> PayoutLines:
-        return self._payouts.setdefault((payout_id, currency), PayoutLines())
+    def _payout_parts(self, payout_id: str, currency: str) -> PayoutParts:
+        key = payout_id, currency
+        found = self._payouts.get(key)
+        if found is None:
+            found = self._payouts[key] = PayoutParts(self._options.processor, payout_id, currency)
+        return found
 
     def _other(self, row: TextRow, cells: list[str], category: str, currency: str, amounts: list[int]) -> None:
         """A row that is about no payment: the payout itself, or what else is in one."""
         payout_id = self._cell(cells, self._payout)
-        occurred_at = self._instant_of(cells[self._created], self._created_zone)
+        self._instant_of(cells[self._created], self._created_zone)  # a row without a time is not understood
         if category == "payout":
             self._stated(row, cells, payout_id or self._cell(cells, self._source), currency, amounts)
             return
@@ -294,7 +294,8 @@ class _Report:
         else:
             self._not_understood(row, f"the category {category!r} is unknown: counted as part of the payout")
         if payout_id:
-            self._lines_of(payout_id, currency).add("other", amounts[2], self._value_date(cells), occurred_at)
+            part = PayoutPart(cells[self._id], amounts[2], False, self._value_date(cells))
+            self._payout_parts(payout_id, currency).lines[part.part_id] = part
 
     def _stated(self, row: TextRow, cells: list[str], payout_id: str, currency: str, amounts: list[int]) -> None:
         if not payout_id:
@@ -307,16 +308,25 @@ class _Report:
         if not net:
             self._skip(row, "a payout of nothing")
             return
-        lines = self._lines_of(payout_id, currency)
-        if lines.stated is not None:
-            raise RowError(f"the payout {payout_id} is also stated in line {lines.stated.line}")
+        if payout_id in self._found.stated_in:
+            raise RowError(f"the payout {payout_id} is also stated in line {self._found.stated_in[payout_id][0]}")
         at = self._cell(cells, self._reversed_at) if status != "PAID" else ""
-        zone = self._reversed_zone if at else self._created_zone
-        lines.state(
-            row, status, gross, fee, net, self._instant_of(at or cells[self._created], zone), self._arrival_of(cells)
-        )
+        instant = self._instant_of(at or cells[self._created], self._reversed_zone if at else self._created_zone)
+        arrival = self._arrival_of(cells)
         trace, trace_status = (self._cell(cells, at) for at in self._trace)
-        lines.bank_reference = trace if trace and trace_status in ("", "supported") else None
+        self._payout_parts(payout_id, currency).statements.append(
+            PayoutStatement(
+                status=status,
+                gross_minor=gross,
+                fee_minor=fee,
+                net_minor=net,
+                at=instant,
+                arrival=instant // DAY if arrival is None else arrival,
+                account_id=self._options.account_id,
+                bank_reference=trace if trace and trace_status in ("", "supported") else None,
+            )
+        )
+        self._found.stated_in[payout_id] = row.line, self._text.raw(row)
 
     def _reversed(self, row: TextRow, cells: list[str], currency: str, amounts: list[int]) -> None:
         """A payout came back: it failed. The money is part of the payout that carries it next."""
@@ -325,105 +335,10 @@ class _Report:
             raise RowError("it does not name the payout that came back: request the report with source_id")
         gross, _, net = amounts
         at = self._instant_of(cells[self._created], self._created_zone)
-        self._emit_payout(
-            row, source, status="FAILED", currency=currency, amount=gross or net, occurred_at=at, arrival=at // DAY
-        )
-
-    def _report_payouts(self) -> None:
-        currencies: dict[str, int] = {}
-        for payout_id, _ in self._payouts:
-            currencies[payout_id] = currencies.get(payout_id, 0) + 1
-        for (payout_id, currency), lines in self._payouts.items():
-            if currencies[payout_id] > 1:
-                self._found.notes.append(f"payout {payout_id}: its lines are in several currencies; {currency} apart")
-            total = lines.lines_minor + lines.other_minor
-            if lines.stated is not None:
-                amount, fee = lines.amount()
-                if amount is None:
-                    self._not_understood(
-                        lines.stated, f"nothing says whether the payout {payout_id} is paid to us or taken: no lines"
-                    )
-                    continue
-                if lines.has_lines:
-                    name = f"payout {payout_id}"
-                    self._found.controls.append(Control(name, amount, total - fee, currency))
-                status = lines.status
-                other = lines.other_minor - fee if status == "PAID" else 0
-                if status == "PAID" and not lines.has_lines:
-                    self._found.notes.append(
-                        f"payout {payout_id}: this file has none of its lines, so what belongs to no payment is not "
-                        "known; it is reported with other_minor 0"
-                    )
-                self._emit_payout(
-                    lines.stated,
-                    payout_id,
-                    status=status,
-                    currency=currency,
-                    amount=amount,
-                    other=other,
-                    occurred_at=lines.stated_at,
-                    arrival=lines.arrival or lines.stated_at // DAY,
-                    bank_reference=lines.bank_reference,
-                )
-            elif not self._options.payouts_from_lines:
-                self._found.notes.append(
-                    f"payout {payout_id}: {lines.count} lines, and the file does not state it. If the report has all "
-                    "of its lines, use payouts_from_lines; else import the report payouts.itemized"
-                )
-            elif self._incomplete & {payout_id, None}:
-                self._found.notes.append(
-                    f"payout {payout_id}: not reported from its lines: one of them is not understood, so their sum is "
-                    "not its amount"
-                )
-            elif lines.value_date is None or currencies[payout_id] > 1:
-                why = "several currencies" if currencies[payout_id] > 1 else "no date of the payout"
-                self._found.notes.append(f"payout {payout_id}: not reported from its lines: {why}")
-            elif total:
-                self._emit_payout(
-                    TextRow(0, [], 0),
-                    payout_id,
-                    status="PAID",
-                    currency=currency,
-                    amount=total,
-                    other=lines.other_minor,
-                    occurred_at=lines.value_date * DAY,
-                    arrival=lines.value_date,
-                )
-
-    def _emit_payout(
-        self,
-        row: TextRow,
-        payout_id: str,
-        *,
-        status: PayoutOutcome,
-        currency: str,
-        amount: int,
-        other: int = 0,
-        occurred_at: Micros,
-        arrival: Day,
-        bank_reference: str | None = None,
-    ) -> None:
-        """Take a payout's report, if it keeps the contract."""
         try:
-            fact: InputFact = check(
-                PayoutReported(
-                    event_id=content_id(FORMAT, self._options.processor, payout_id, status),
-                    occurred_at=occurred_at,
-                    processor=self._options.processor,
-                    payout_id=payout_id,
-                    status=status,
-                    amount_minor=amount,
-                    other_minor=other,
-                    currency=currency,
-                    arrival_date=arrival,
-                    account_id=self._options.account_id,
-                    bank_reference=bank_reference,
-                )
-            )
+            self._found.facts.append(came_back(self._options, source, currency, gross or net, at))
         except BadInput as error:
             self._not_understood(row, str(error))
-            return
-        self._found.facts.append(fact)
 
     # Cells
 

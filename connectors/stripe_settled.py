@@ -1,12 +1,9 @@
-"""Rows of a Stripe report that belong together: a charge and its partial capture, a payout and its lines."""
-
-from dataclasses import dataclass, field
+"""Rows of a Stripe report that belong together: a charge and its partial capture."""
 
 from msgspec.structs import replace
 
 from connectors.rows import TextRow
-from domain.facts import PayoutOutcome, ProcessorSettled
-from domain.time import Day, Micros
+from domain.facts import ProcessorSettled
 
 
 class Settlement:
@@ -50,66 +47,3 @@ class Settlement:
 
     def _signed(self) -> int:
         return self.fact.gross_minor if self.captured else -abs(self.fact.gross_minor)
-
-
-@dataclass(slots=True)
-class PayoutLines:
-    """What a file has of a payout, in one currency."""
-
-    lines_minor: int = 0
-    """Σ net of the settlement records."""
-    other_minor: int = 0
-    """Σ net of what belongs to no payment."""
-    count: int = 0
-    value_date: Day | None = None
-    latest: Micros = 0
-    stated: TextRow | None = None
-    status: PayoutOutcome = "PAID"
-    stated_at: Micros = 0
-    arrival: Day | None = None
-    bank_reference: str | None = None
-    _amounts: tuple[int, int, int] = field(default=(0, 0, 0))
-
-    @property
-    def has_lines(self) -> bool:
-        """The file has lines of it."""
-        return self.count > 0
-
-    def add(self, what: str, net: int, value_date: Day | None, occurred_at: Micros) -> None:
-        """Add a line: of a payment ("lines"), or not ("other")."""
-        if what == "lines":
-            self.lines_minor += net
-        else:
-            self.other_minor += net
-        self.count += 1
-        self.latest = max(self.latest, occurred_at)
-        if self.value_date is None:
-            self.value_date = value_date
-
-    def state(
-        self, row: TextRow, status: PayoutOutcome, gross: int, fee: int, net: int, at: Micros, arrival: Day | None
-    ) -> None:
-        """Take the row of the payout itself."""
-        self.stated, self.status, self.stated_at, self.arrival = row, status, at, arrival
-        self._amounts = gross, fee, net
-
-    def amount(self) -> tuple[int | None, int]:
-        """The money that the bank gets, and the fee of the payout itself.
-
-        A payout leaves the balance, so Stripe writes it below 0, and one that is taken from us above; some exports
-        write it as the bank sees it. The lines decide; without any, Stripe's way holds for what is below 0, and of
-        what is above nobody knows. Where gross and fee make up net, the fee is that of an instant payout: the bank gets
-        the gross. Otherwise the net counts.
-        """
-        gross, fee, net = self._amounts
-        money = net
-        if fee and gross - fee == net:
-            money = gross
-        else:
-            fee = 0
-        total = self.lines_minor + self.other_minor
-        if money < 0 and (not total or total > 0):
-            return -money, fee
-        if not total:
-            return None, fee
-        return (abs(money) if total > 0 else -abs(money)), fee

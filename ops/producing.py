@@ -78,13 +78,24 @@ class BulkProducer:
         *,
         label: str,
         headers: list[Header] | None = None,
+        partition: int = -1,
     ) -> None:
-        """Queue a record; returns before it is delivered. `label` names it in `undelivered`."""
+        """Queue a record; returns before it is delivered.
+
+        Args:
+            topic_name: the topic.
+            key: decides on the partition.
+            value: the record.
+            label: names it in `undelivered`.
+            headers: of the record.
+            partition: of a topic that is not partitioned by key.
+
+        """
         on_delivery = partial(self._delivery_failed, label)
         self.sent += 1
         while True:
             try:
-                self._producer.produce(topic_name, value, key, on_delivery=on_delivery, headers=headers)
+                self._producer.produce(topic_name, value, key, partition, on_delivery=on_delivery, headers=headers)
                 break
             except BufferError:
                 self._producer.poll(0.1)  # the queue is full: wait for acknowledgements

@@ -11,12 +11,13 @@ from collections.abc import Iterator, MutableMapping, Sequence
 from typing import Any
 
 import msgspec
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
+from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from connectors.ledger.row_state import LedgerFact, RowState
-from streams.broker.cluster import ANSWER_SECONDS_MAX, BrokerError, connect, is_mock
+from streams.broker.cluster import BrokerError, connect
 from streams.broker.reading import missing_topic
+from streams.broker.state_topic import ensure_topic, read_state
 from streams.codec.codec import Codec
 from streams.codec.dead_letters import DeadLetter
 from streams.settings import Settings
@@ -24,7 +25,6 @@ from streams.topics import DEAD_LETTER, LEDGER_EVENTS
 
 STEP_S = 30.0
 """The timeout of one step of a transaction."""
-SILENCE_S = 30.0
 TRANSACTION_MS = 60_000
 
 _CHECKPOINT = b"checkpoint"
@@ -127,33 +127,13 @@ class LedgerOutput:
 
     def _prepare(self) -> None:
         """Check that the topics exist, and create that of the state."""
-        admin, cluster = connect(AdminClient, self._settings)
+        _, cluster = connect(AdminClient, self._settings)
         known = {name for name, topic in cluster.topics.items() if topic.error is None}
         for name in (self._events, self._dead_letters):
             if name not in known:
                 raise BrokerError(missing_topic(self._settings, name))
-        if is_mock(cluster):
-            admin.list_topics(self._state_topic, timeout=ANSWER_SECONDS_MAX)
-            return
-        if self._state_topic not in known:
-            replication = self._settings.replication_factor or min(3, len(cluster.brokers))
-            config = {"cleanup.policy": "compact", "min.insync.replicas": "2" if replication >= 3 else "1"}
-            new = NewTopic(self._state_topic, 1, replication, config=config)
-            try:
-                admin.create_topics([new])[self._state_topic].result(3 * ANSWER_SECONDS_MAX)
-            except KafkaException as error:
-                if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                    raise BrokerError(
-                        f"{self._state_topic} cannot be created: {error.args[0].str()}; create it with one partition "
-                        "and cleanup.policy=compact"
-                    ) from None
-        resource = ConfigResource(ResourceType.TOPIC, self._state_topic)
-        policy = str(admin.describe_configs([resource])[resource].result(ANSWER_SECONDS_MAX)["cleanup.policy"].value)
-        if policy != "compact":
-            raise BrokerError(
-                f"{self._state_topic} has cleanup.policy={policy}: the broker would delete what was reported of old "
-                "rows, and report them twice; set it to compact"
-            )
+        lost = "the broker would delete what was reported of old rows, and report them twice"
+        ensure_topic(self._settings, self._state_topic, lost)
 
     def _fence(self) -> Any:
         """Open the producer: a process before this one can commit nothing more."""
@@ -175,38 +155,11 @@ class LedgerOutput:
 
     def _load(self) -> None:
         """Read the committed state to its end."""
-        consumer, _ = connect(
-            Consumer,
-            self._settings,
-            group_id=f"{self.group}-state",  # the client requires one; nothing is committed to it
-            enable_auto_commit=False,
-            enable_partition_eof=True,
-            isolation_level="read_committed",
-        )
-        try:
-            consumer.assign([TopicPartition(self._state_topic, 0, OFFSET_BEGINNING)])
-            heard_at, at_end = time.monotonic(), False
-            while not at_end:
-                for message in consumer.consume(10_000, timeout=0.5):
-                    heard_at, error = time.monotonic(), message.error()
-                    if error is None:
-                        self._take_over(message.key(), message.value())
-                    elif error.code() == KafkaError._PARTITION_EOF:
-                        at_end = True
-                    else:
-                        raise BrokerError(f"{self._state_topic} cannot be read: {error.str()}")
-                if time.monotonic() - heard_at > SILENCE_S:
-                    raise BrokerError(f"{self._settings.broker} has been silent for {SILENCE_S:.0f} s; is it still up?")
-        finally:
-            consumer.close()
-
-    def _take_over(self, key: bytes | None, value: bytes | None) -> None:
-        if key is None or value is None:
-            return
-        if key == _CHECKPOINT:
-            self.checkpoint = msgspec.json.decode(value, type=Checkpoint)
-        elif key.startswith(_ROW):
-            self.states.load(key.removeprefix(_ROW).decode(), value)
+        for key, value in read_state(self._settings, self._state_topic, f"{self.group}-state"):
+            if key == _CHECKPOINT:
+                self.checkpoint = msgspec.json.decode(value, type=Checkpoint)
+            elif key.startswith(_ROW):
+                self.states.load(key.removeprefix(_ROW).decode(), value)
 
     def commit(
         self,

@@ -10,7 +10,7 @@ from connectors.formats import MODULES, Format, OptionsError, format_of
 from connectors.model import BrokenFile
 from ops.console import Command, fail, meter, misuse, put_json, say
 from ops.importing import report
-from ops.importing.door import PreparedFile, prepare, publish, read_content
+from ops.importing.door import PreparedFile, complete_payouts, encode_together, publish, read, read_content
 from streams.codec.codec import Codec, codec_of
 from streams.settings import load
 
@@ -100,14 +100,16 @@ def command(
     with meter("reading", len(files)) as progress:
         for number, path in enumerate(files, start=1):
             try:
-                prepared.append(prepare(settings, codec, read_content(path), format_, options))
+                prepared.append(read(read_content(path), format_, options))
             except BrokenFile as error:
                 fail(f"{path.name}: {error}. Nothing was sent.")
             progress.reach(number, len(files))
+    encode_together(settings, codec, prepared, format_, options)
     unclear = sum(len(file.found.not_understood) for file in prepared)
     off = [file.file.name for file in prepared if not file.adds_up]
     refused = strict and bool(unclear or off)
     if not (dry_run or refused):
+        complete_payouts(settings, codec, prepared, format_, options)
         total = sum(len(file.records) + len(file.letters) for file in prepared)
         with meter("publishing", total) as progress:
             publish(settings, prepared, progress.step)

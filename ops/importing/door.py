@@ -18,7 +18,8 @@ import msgspec
 from connectors.formats import Format
 from connectors.identity import content_id
 from connectors.model import BrokenFile, Found, NotUnderstood
-from domain.facts import InputFact
+from domain.facts import InputFact, PayoutReported
+from ops.importing import waiting
 from ops.producing import BulkProducer, Undelivered
 from streams import topics
 from streams.broker import reading
@@ -122,23 +123,78 @@ def prepare(settings: Settings, codec: Codec, file: FileContent, format_: Format
         RegistryError: the Schema Registry does not take a schema.
 
     """
-    found = format_.read(file.content, options)
-    prepared = PreparedFile(file, format_.name, found)
-    kept: list[InputFact] = []
-    for fact in found.facts:
-        try:
-            checked = check(fact)
-            topic_name = settings.topic(topic_of(checked))
-            record = ReadyRecord(topic_name, key_of(checked), codec.encode(checked, topic_name))
-        except (BadInput, UnicodeEncodeError, OverflowError) as error:
-            found.not_understood.append(NotUnderstood(0, f"the record breaks the contract: {error}", _as_bytes(fact)))
-            continue
-        kept.append(checked)
-        prepared.records.append(record)
-        prepared.by_type[_type_of(checked)] += 1
-    found.facts = kept
-    prepared.letters = _letters(prepared)
+    prepared = read(file, format_, options)
+    encode_together(settings, codec, [prepared], format_, options)
     return prepared
+
+
+def read(file: FileContent, format_: Format, options: Any) -> PreparedFile:
+    """Read a file; `encode_together` comes next.
+
+    Raises:
+        BrokenFile: the file cannot be used at all; the message has the line.
+
+    """
+    return PreparedFile(
+        file, format_.name, (format_.read if format_.parts is None else format_.parts.read_part)(file.content, options)
+    )
+
+
+def encode_together(
+    settings: Settings, codec: Codec, files: Sequence[PreparedFile], format_: Format, options: Any
+) -> None:
+    """Check and encode files that are imported together; payouts that are in several of them are put together.
+
+    Raises:
+        RegistryError: the Schema Registry does not take a schema.
+
+    """
+    if format_.parts is not None:
+        format_.parts.report_payouts([file.found for file in files], options)
+    for file in files:
+        facts, file.found.facts = file.found.facts, []
+        for fact in facts:
+            _encode(settings, codec, file, fact)
+        file.letters = _letters(file)
+
+
+def _encode(settings: Settings, codec: Codec, file: PreparedFile, fact: InputFact) -> None:
+    try:
+        checked = check(fact)
+        topic_name = settings.topic(topic_of(checked))
+        record = ReadyRecord(topic_name, key_of(checked), codec.encode(checked, topic_name))
+    except (BadInput, UnicodeEncodeError, OverflowError) as error:
+        reason = f"the record breaks the contract: {error}"
+        file.found.not_understood.append(NotUnderstood(0, reason, _as_bytes(fact)))
+        return
+    file.found.facts.append(checked)
+    file.records.append(record)
+    file.by_type[_type_of(checked)] += 1
+
+
+def complete_payouts(
+    settings: Settings, codec: Codec, files: Sequence[PreparedFile], format_: Format, options: Any
+) -> None:
+    """Keep what files say of payouts that wait for others, and report those that now add up: before `publish`.
+
+    Raises:
+        BrokerError: no broker answers, or what waits cannot be kept.
+        RegistryError: the Schema Registry does not take a schema.
+
+    """
+    home = {payout.key: file for file in files for payout in file.found.waiting}
+    if format_.parts is None or not home:
+        return
+    payouts = [payout for file in files for payout in file.found.waiting]
+    done = format_.parts.complete(waiting.keep(settings, format_.name, payouts), options)
+    sent = {fact for file in files for fact in file.found.facts if isinstance(fact, PayoutReported)}
+    for fact in done.facts:
+        if fact not in sent:
+            file = home[fact.processor, fact.payout_id, fact.currency]
+            _encode(settings, codec, file, fact)
+            file.found.notes.append(f"payout {fact.payout_id}: reported with what earlier imports have of it")
+            file.letters = _letters(file)
+    files[-1].found.notes += done.notes
 
 
 def _type_of(fact: Any) -> str:

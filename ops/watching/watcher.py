@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from connectors.model import BrokenFile
 from domain.time import SECOND, Micros, rfc3339
 from ops.importing import report
-from ops.importing.door import PreparedFile, prepare, publish, read_content
+from ops.importing.door import PreparedFile, complete_payouts, prepare, publish, read_content
 from ops.watching.feeds import Feed, seconds_overdue
 from ops.watching.inbox import DONE, FAILED, Arrival, Inbox
 from ops.watching.metrics import WatchMetrics
@@ -123,6 +123,7 @@ class Watcher:
         if not self._inbox.is_unchanged(arrival):
             return False
         try:
+            complete_payouts(self._settings, self._codec, [file], feed.format, feed.options)
             publish(self._settings, [file])
         except (BrokerError, RegistryError) as error:
             return self._wait(name, error)

@@ -185,9 +185,10 @@ def test_a_payout_that_is_taken_from_us() -> None:
 
 
 def test_of_a_payout_alone_only_what_is_below_zero_is_clear() -> None:
-    (payout,) = payouts(found_in(report(row("txn_2", "payout", "-50.00", source_id="po_1"))))
+    alone = {"incomplete_payouts": "report"}
+    (payout,) = payouts(found_in(report(row("txn_2", "payout", "-50.00", source_id="po_1")), **alone))
     assert payout.amount_minor == 5_000
-    unclear = found_in(report(row("txn_2", "payout", "50.00", source_id="po_1")))
+    unclear = found_in(report(row("txn_2", "payout", "50.00", source_id="po_1")), **alone)
     assert (payouts(unclear), [one.line for one in unclear.not_understood]) == ([], [2])
 
 
@@ -204,7 +205,7 @@ def test_the_report_of_payouts() -> None:
                   "trace_id_status": "supported", "payout_reversed_at_utc": "2026-07-08 00:00:00"}
         for n, status in enumerate(("paid", "failed", "canceled", "in_transit"))
     ]  # fmt: skip
-    found = found_in(report(*rows, columns=columns))
+    found = found_in(report(*rows, columns=columns), incomplete_payouts="report")
     assert [(one.payout_id, one.status, one.amount_minor, one.other_minor) for one in payouts(found)] == [
         ("po_0", "PAID", 900, 0), ("po_1", "FAILED", 900, 0), ("po_2", "CANCELLED", 900, 0),
     ]  # fmt: skip
@@ -212,6 +213,10 @@ def test_the_report_of_payouts() -> None:
     assert {one.bank_reference for one in payouts(found)} == {"0210"}
     assert [rfc3339(one.occurred_at)[:10] for one in payouts(found)] == ["2026-07-03", "2026-07-08", "2026-07-08"]
     assert [one.line for one in found.skipped] == [5]
+    waiting = found_in(report(*rows, columns=columns))
+    assert [one.status for one in payouts(waiting)] == ["FAILED", "CANCELLED"]
+    assert [one.line for one in waiting.skipped] == [5, 2]
+    assert "waits for the report with its lines" in waiting.notes[0]
 
 
 def test_a_payout_that_the_file_does_not_state_is_reported_on_request() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.kit.command_line import Run
 from tests.kit.reading import read_all
-from tests.kit.stripe_report import MONTH, charge, report
+from tests.kit.stripe_report import MONTH, charge, report, row
 
 MAPPING = """
 record = "ObligationCancelled"
@@ -49,6 +49,25 @@ def test_again_the_same_records_are_sent(run: Run, month: Path) -> None:
     found = records(run, "processor-settled")
     assert len(found) == 12
     assert len({json.dumps(record, sort_keys=True) for record in found}) == 6
+
+
+@pytest.mark.parametrize("order", [("list", "lines"), ("lines", "list"), ("list", "lines", "list")])
+def test_a_payout_in_two_files_comes_to_one_record_in_any_order(
+    run: Run, tmp_path: Path, order: tuple[str, ...]
+) -> None:
+    (tmp_path / "lines").write_bytes(report(charge(1, "50.00", "1.00"), row("txn_2", "fee", "-0.25")))
+    (tmp_path / "list").write_bytes(report(row("txn_3", "payout", "-48.75", source_id="po_1")))
+    for number, name in enumerate(order):
+        result = run("import", "stripe-payouts", str(tmp_path / name), "--account", "chk", "--strict")
+        assert result.exit_code == 0, result.output
+        assert ("reported with what earlier imports have of it" in result.stdout) == (number > 0)
+    sent = {json.dumps(record, sort_keys=True) for record in records(run, "payouts")}
+    together = run(
+        "import", "stripe-payouts", *(str(tmp_path / name) for name in ("list", "lines")), "--account", "chk"
+    )
+    assert together.exit_code == 0, together.output
+    assert {json.dumps(record, sort_keys=True) for record in records(run, "payouts")} == sent
+    assert [json.loads(each)["other_minor"] for each in sent] == [-25]
 
 
 def test_a_line_that_is_not_understood_is_a_dead_letter_once(run: Run, mock_broker: str, tmp_path: Path) -> None:
