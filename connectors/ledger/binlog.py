@@ -38,6 +38,7 @@ from pymysqlreplication.row_event import (
 
 from connectors.ledger.changes import Change, RowOperation, Values
 from connectors.ledger.gtid import MariaDbPosition, MySqlPosition, Position
+from domain.time import Micros
 
 HEARTBEAT_S = 2
 SILENCE_S = 15
@@ -70,6 +71,12 @@ class End(msgspec.Struct, frozen=True):
 
     position: str
     """Everything up to it is read."""
+    committed_at: Micros
+    """By the server's clock, to the second."""
+
+
+class Idle(msgspec.Struct, frozen=True):
+    """The server has sent everything that it has."""
 
 
 class Statement(msgspec.Struct, frozen=True):
@@ -81,7 +88,7 @@ class Statement(msgspec.Struct, frozen=True):
     committed_at: int
 
 
-Item = Change | Statement | End
+Item = Change | Statement | End | Idle
 
 
 class Server:
@@ -289,7 +296,7 @@ class BinlogReader:
                 case None:
                     raise SourceLost("the ledger's server ended the stream")
                 case HeartbeatLogEvent():
-                    continue
+                    yield Idle()
                 case GtidEvent() | MariadbGtidEvent():
                     gtid, places = event.gtid, {}
                     # MariaDB marks what is a transaction of its own; in MySQL it is what BEGIN does not precede.
@@ -299,7 +306,7 @@ class BinlogReader:
                         f"{gtid} is an XA transaction or logs parts of JSON documents; neither can be read"
                     )
                 case XidEvent():
-                    yield self._end(gtid)
+                    yield self._end(gtid, event)
                 case QueryEvent():
                     word, text = _statement(event)
                     if word == "XA":
@@ -309,13 +316,13 @@ class BinlogReader:
                         schema = event.schema.decode("utf-8", errors="replace")
                         yield Statement(text, schema, gtid, event.timestamp * 1_000_000)
                     if word in {"COMMIT", "ROLLBACK"} or not is_group:
-                        yield self._end(gtid)
+                        yield self._end(gtid, event)
                 case _ if isinstance(event, _ROWS):
                     yield from self._changes(event, gtid, places)
 
-    def _end(self, gtid: str) -> End:
+    def _end(self, gtid: str, event: Any) -> End:
         self._position.passed(gtid)
-        return End(str(self._position))
+        return End(str(self._position), event.timestamp * 1_000_000)
 
     def _changes(self, event: Any, gtid: str, places: dict[str, int]) -> Iterator[Change]:
         table = f"{event.schema}.{event.table}"

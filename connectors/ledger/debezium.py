@@ -12,9 +12,12 @@ from connectors.ledger.changes import Change, MappingError
 from connectors.ledger.envelopes import DebeziumRecord, Envelopes
 from connectors.ledger.mapping import LedgerMapping
 from connectors.ledger.output import LedgerOutput, RefusedChange
+from connectors.ledger.progress import ReaderProgress, ReaderState
 from connectors.ledger.row_state import LedgerFact
 from connectors.ledger.translation import Translator
+from domain.time import Micros
 from streams.broker.cluster import ANSWER_SECONDS_MAX, BrokerError, connect, look_up
+from streams.clocks import system_clock
 from streams.codec.dead_letters import BadInput, DeadLetter
 from streams.codec.registry import RegistryUnavailable, SchemaRegistry
 from streams.headers import headers_of
@@ -65,6 +68,8 @@ class DebeziumReader:
         registry: for Avro; None: there is none.
         version: of the service, for dead letters.
         after_gap: go on with the oldest record where the next one has expired, rather than end.
+        clock: the time of day; that of the ledger's server should agree.
+        progress: it keeps; by default one of its own.
 
     Raises:
         BrokerError: no broker answers.
@@ -81,8 +86,11 @@ class DebeziumReader:
         *,
         version: str,
         after_gap: bool = False,
+        clock: Callable[[], Micros] = system_clock,
+        progress: ReaderProgress | None = None,
     ) -> None:
-        self._settings, self._output, self._version = settings, output, version
+        self._settings, self._output, self._version, self._clock = settings, output, version, clock
+        self.progress = progress or ReaderProgress()
         self._topics = topics_of(mapping)
         self._translator = Translator(mapping)
         self._envelopes = Envelopes(self._topics, unwrapped=mapping.debezium.unwrapped, registry=registry)
@@ -91,12 +99,16 @@ class DebeziumReader:
             settings,
             group_id=output.group,
             enable_auto_commit=False,
+            enable_partition_eof=True,
             isolation_level="read_committed",
             auto_offset_reset="earliest" if after_gap else "error",
         )
         self._assigned: set[tuple[str, int]] = set()
         self._looked_at = 0.0
-        self.read = self.written = self.refused = 0
+        self._at_end: set[tuple[str, int]] = set()
+        """Partitions whose end was reached, with no record since."""
+        self._read_up_to: dict[tuple[str, int], Micros] = {}
+        """By partition, when the last change that was read of it was committed."""
 
     def run(self, stopped: Callable[[], bool]) -> None:
         """Read and write until `stopped()`.
@@ -112,7 +124,9 @@ class DebeziumReader:
             while not stopped():
                 self._look_for_partitions()
                 self._step(self._consumer.consume(BATCH_MAX, timeout=WAIT_S))
-            log.info("read %d changes: %d facts, %d dead letters", self.read, self.written, self.refused)
+                self.progress.stepped()
+            done = self.progress
+            log.info("read %d changes: %d facts, %d dead letters", done.changes, done.published, done.refused)
         finally:
             self._consumer.close()
 
@@ -125,9 +139,14 @@ class DebeziumReader:
             known: Mapping[str, Any] = self._consumer.list_topics(timeout=ANSWER_SECONDS_MAX).topics
         except KafkaException as error:
             log.warning("topics cannot be looked up: %s", error.args[0].str())
+            if self.progress.state is not ReaderState.DISCONNECTED:
+                self.progress.enter(ReaderState.DISCONNECTED, f"topics cannot be looked up: {error.args[0].str()}")
             return
+        if self._assigned and self._at_end == self._assigned:
+            self.progress.read_up_to(self._clock())
         there = {(name, number) for name in self._topics if name in known for number in known[name].partitions}
         new = sorted(there - self._assigned)
+        self.progress.state = ReaderState.FOLLOWING if there else ReaderState.WAITING
         if not new:
             return
         look_up(self._consumer, {name for name, _ in new})
@@ -147,24 +166,33 @@ class DebeziumReader:
         facts: list[LedgerFact] = []
         letters: list[RefusedChange] = []
         offsets: dict[tuple[str, int], int] = {}
+        read = 0
+        last_change: Micros | None = None
         for message in messages:
-            error = message.error()
+            error, place = message.error(), (message.topic(), message.partition())
             if error is not None:
                 if error.code() == KafkaError._PARTITION_EOF:
+                    self._at_end.add(place)
                     continue
                 raise self._unreadable(message, error)
-            self._translate(message, facts, letters)
-            offsets[message.topic(), message.partition()] = message.offset() + 1
+            read += 1
+            committed_at = self._translate(message, facts, letters)
+            if committed_at is not None:
+                self._read_up_to[place] = last_change = committed_at
+            offsets[place] = message.offset() + 1
+            self._at_end.discard(place)
         if not offsets:
             return
         places = [TopicPartition(topic, number, offset) for (topic, number), offset in offsets.items()]
         self._output.commit(facts, letters, offsets=places, reader=self._consumer)
-        self.read += len(messages)
-        self.written += len(facts)
-        self.refused += len(letters)
-        log.debug("%d changes are %d facts, %d dead letters", len(messages), len(facts), len(letters))
+        self.progress.committed(read, len(facts), len(letters), last_change)
+        behind = self._assigned - self._at_end
+        if behind and behind <= self._read_up_to.keys():
+            self.progress.read_up_to(min(self._read_up_to[place] for place in behind))
+        log.debug("%d changes are %d facts, %d dead letters", read, len(facts), len(letters))
 
-    def _translate(self, message: Any, facts: list[LedgerFact], letters: list[RefusedChange]) -> None:
+    def _translate(self, message: Any, facts: list[LedgerFact], letters: list[RefusedChange]) -> Micros | None:
+        """Add what a record comes to; when its change was committed, where it is one."""
         record = DebeziumRecord(
             topic=message.topic(),
             partition=message.partition(),
@@ -174,6 +202,7 @@ class DebeziumReader:
             value=message.value(),
         )
         refused: list[BadInput] = []
+        change: Change | None = None
         try:
             change = self._change(record)
             if change is not None and self._translator.knows(change.table):
@@ -190,6 +219,7 @@ class DebeziumReader:
                 why, record.topic, record.partition, record.offset, self._version, headers_of(message) or ()
             )
             letters.append(RefusedChange(record.key, record.value, reason))
+        return None if change is None else change.committed_at
 
     def _change(self, record: DebeziumRecord) -> Change | None:
         for attempt in stamina.retry_context(on=RegistryUnavailable, attempts=None, timeout=REGISTRY_S):

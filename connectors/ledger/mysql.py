@@ -13,12 +13,15 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from connectors.ledger.binlog import BinlogReader, End, Item, Server, SourceLost, Statement
+from connectors.ledger.binlog import BinlogReader, End, Idle, Item, Server, SourceLost, Statement
 from connectors.ledger.changes import Change, RowOperation
 from connectors.ledger.mapping import LedgerMapping
 from connectors.ledger.output import Checkpoint, LedgerOutput, RefusedChange
+from connectors.ledger.progress import ReaderProgress, ReaderState
 from connectors.ledger.row_state import LedgerFact
 from connectors.ledger.translation import Translator, primary_key_of
+from domain.time import Micros
+from streams.clocks import system_clock
 from streams.codec.dead_letters import BadInput, DeadLetter, DeadLetterClass
 
 log = logging.getLogger(__name__)
@@ -41,6 +44,8 @@ class MySqlReader:
         output: writes, and knows what was reported and how far was read.
         version: of the service, for dead letters.
         snapshot: read all rows again, too.
+        clock: the time of day; that of the ledger's server should agree.
+        progress: it keeps; by default one of its own.
 
     """
 
@@ -52,14 +57,18 @@ class MySqlReader:
         *,
         version: str,
         snapshot: bool = False,
+        clock: Callable[[], Micros] = system_clock,
+        progress: ReaderProgress | None = None,
     ) -> None:
         self._connect, self._output, self._version = connect, output, version
         self._tables = sorted({entry.table for entry in mapping.table})
         self._translator = Translator(mapping)
-        self._again = snapshot
+        self._again, self._clock = snapshot, clock
+        self.progress = progress or ReaderProgress()
+        self._read = 0
+        self._last_change: Micros | None = None
         self._facts: list[LedgerFact] = []
         self._letters: list[RefusedChange] = []
-        self.read = self.written = self.refused = 0
 
     def run(self, stopped: Callable[[], bool]) -> None:
         """Read and write until `stopped()`; a lost connection to the ledger is opened again.
@@ -77,13 +86,16 @@ class MySqlReader:
                 self._follow(self._connect(), stopped)
             except SourceLost as error:
                 self._forget()
+                self.progress.enter(ReaderState.DISCONNECTED, str(error))
                 wait_s = RECONNECT_S[min(lost, len(RECONNECT_S) - 1)]
                 lost += 1
                 log.warning("%s; connecting again in %d s", error, wait_s)
                 until = time.monotonic() + wait_s
                 while time.monotonic() < until and not stopped():
                     time.sleep(0.1)
-        log.info("read %d changes: %d facts, %d dead letters", self.read, self.written, self.refused)
+                    self.progress.stepped()
+        done = self.progress
+        log.info("read %d changes: %d facts, %d dead letters", done.changes, done.published, done.refused)
 
     def _follow(self, server: Server, stopped: Callable[[], bool]) -> None:
         position = self._begin(server)
@@ -91,6 +103,7 @@ class MySqlReader:
             self._snapshot(server, position)
         assert self._output.checkpoint is not None
         reader = server.read(self._output.checkpoint.position, self._tables)
+        self.progress.enter(ReaderState.FOLLOWING)
         log.info("following the binlog")
         try:
             while not stopped():
@@ -110,6 +123,7 @@ class MySqlReader:
 
     def _snapshot(self, server: Server, checkpoint: Checkpoint) -> None:
         """Report the rows that there are, and take back those that were reported and are gone."""
+        self.progress.enter(ReaderState.SNAPSHOT)
         log.info("reading all rows of %s", ", ".join(self._tables))
         found: set[str] = set()
         committed_at = 0
@@ -126,34 +140,42 @@ class MySqlReader:
                     position = f"snapshot {checkpoint.position} {at}"
                     self._apply(Change(table, primary_key_of(name), RowOperation.DELETED, None, position, at))
         self._commit(msgspec.structs.replace(checkpoint, has_snapshot=True))
+        self.progress.read_up_to(at)
 
     def _step(self, reader: BinlogReader) -> None:
         """Read what there is into one transaction."""
-        end: Checkpoint | None = None
+        end: End | None = None
+        is_idle = False
         until = time.monotonic() + LINGER_S
         while not self._is_full() and (left_s := until - time.monotonic()) > 0:
             item = reader.next(left_s)
             if item is None:
                 break
-            end = self._take(item) or end
+            is_idle = isinstance(item, Idle)
+            if isinstance(item, End):
+                end = item
+            self._take(item)
         if end is not None or self._is_full():
-            self._commit(end)
+            self._commit(None if end is None else Checkpoint(end.position, has_snapshot=True))
+        if end is not None:
+            self.progress.read_up_to(end.committed_at)
+        if is_idle:
+            self.progress.read_up_to(self._clock())
+        self.progress.stepped()
 
-    def _take(self, item: Item) -> Checkpoint | None:
+    def _take(self, item: Item) -> None:
         match item:
-            case End():
-                return Checkpoint(item.position, has_snapshot=True)
             case Statement():
                 self._apply_statement(item)
             case Change():
                 self._apply(item)
-        return None
 
     def _is_full(self) -> bool:
         return len(self._facts) + len(self._letters) >= BATCH_MAX or len(self._output.states.changed) >= 2 * BATCH_MAX
 
     def _apply(self, change: Change) -> None:
-        self.read += 1
+        self._read += 1
+        self._last_change = change.committed_at
         done = self._translator.apply(change, self._output.states)
         self._facts += done.facts
         for error in done.refused:
@@ -187,12 +209,18 @@ class MySqlReader:
 
     def _commit(self, checkpoint: Checkpoint | None) -> None:
         self._output.commit(self._facts, self._letters, checkpoint=checkpoint)
-        self.written += len(self._facts)
-        self.refused += len(self._letters)
+        self.progress.committed(self._read, len(self._facts), len(self._letters), self._last_change)
+        self.progress.stepped()
+        if self._output.checkpoint is not None:
+            self.progress.position = self._output.checkpoint.position
+        self._forget_counts()
+
+    def _forget_counts(self) -> None:
         self._facts, self._letters = [], []
+        self._read, self._last_change = 0, None
 
     def _forget(self) -> None:
-        self._facts, self._letters = [], []
+        self._forget_counts()
         self._output.states.forget()
 
 

@@ -60,6 +60,8 @@ class RowStates(MutableMapping[str, RowState]):
 
     def __init__(self) -> None:
         self._packed: dict[str, bytes] = {}
+        self.packed_bytes = 0
+        """Of the committed states and their names; the memory that they take is some 2.5 times as much."""
         self.changed: dict[str, RowState] = {}
 
     def __getitem__(self, key: str) -> RowState:
@@ -82,8 +84,15 @@ class RowStates(MutableMapping[str, RowState]):
     def __len__(self) -> int:
         return len(self._packed) + sum(key not in self._packed for key in self.changed)
 
+    @property
+    def packed_count(self) -> int:
+        """How many states are committed; another thread may ask."""
+        return len(self._packed)
+
     def load(self, key: str, packed: bytes) -> None:
         """Take over a committed state."""
+        known = self._packed.get(key)
+        self.packed_bytes += len(packed) + (len(key) if known is None else -len(known))
         self._packed[key] = packed
 
     def pack(self) -> list[tuple[str, bytes]]:
@@ -96,7 +105,8 @@ class RowStates(MutableMapping[str, RowState]):
 
     def committed(self, packed: Sequence[tuple[str, bytes]]) -> None:
         """The changed states are committed."""
-        self._packed.update(packed)
+        for key, state in packed:
+            self.load(key, state)
         self.changed.clear()
 
 

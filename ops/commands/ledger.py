@@ -1,7 +1,6 @@
 """`rentmatch ledger`: the changes of a ledger's tables as facts, from Debezium or from the binlog."""
 
 import logging.config
-import signal
 import socket
 import zlib
 from collections.abc import Callable
@@ -14,13 +13,18 @@ from connectors.ledger.changes import MappingError
 from connectors.ledger.debezium import DebeziumReader, topics_of
 from connectors.ledger.mapping import LedgerMapping, load_mapping
 from connectors.ledger.output import LedgerOutput, OutputLost
+from connectors.ledger.progress import ReaderProgress
 from connectors.ledger.translation import Translator
+from ops.commands.worker import choose_port
 from ops.console import Command, Group, fail, log_level_option, misuse, put_table
+from ops.ledger.running import Reader, ReaderProcess
 from sinks import logs
+from sinks.serving import PortUnavailable
 from streams.codec.codec import codec_of, registry_of
 from streams.settings import Settings, load
 
 mapping_argument = click.argument("mapping_file", metavar="MAPPING", type=click.Path(dir_okay=False, path_type=Path))
+without_web_option = click.option("--without-web", is_flag=True, help="No web server: no metrics, no health endpoints.")
 
 
 def _mapping(path: Path) -> LedgerMapping:
@@ -43,12 +47,27 @@ def _log(settings: Settings, level: str | None) -> None:
     )
 
 
-def _stop_on_signals() -> Callable[[], bool]:
-    """Whether SIGTERM or Ctrl-C has come; the work at hand is finished first."""
-    asked: list[int] = []
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda number, _: asked.append(number))
-    return lambda: bool(asked)
+def _run(
+    settings: Settings,
+    mapping: LedgerMapping,
+    open_reader: Callable[[LedgerOutput, ReaderProgress], Reader],
+    *,
+    without_web: bool,
+) -> None:
+    """Run a reader with its web server, until SIGTERM or Ctrl-C."""
+    progress = ReaderProgress()
+    process = ReaderProcess(mapping.name, progress)
+
+    def opened(process: ReaderProcess) -> Reader:
+        process.output = LedgerOutput(settings, mapping.name, codec_of(settings))
+        return open_reader(process.output, progress)
+
+    port = 0 if without_web or settings.http_port == 0 else choose_port(settings)
+    try:
+        process.run(opened, settings.http_host, port)
+    except (PortUnavailable, OutputLost) as error:
+        again = ". Start again: it goes on from what is committed." if isinstance(error, OutputLost) else ""
+        fail(f"{error}{again}")
 
 
 @click.group(cls=Group, name="ledger", short_help="Read a ledger's changes by Debezium or from its binlog.")
@@ -92,8 +111,9 @@ def _source(spec: object) -> str:
 @click.option(
     "--after-gap", is_flag=True, help="Go on where records have expired unread; Debezium must snapshot again."
 )
+@without_web_option
 @log_level_option
-def debezium(mapping_file: Path, after_gap: bool, log_level: str | None) -> None:
+def debezium(mapping_file: Path, after_gap: bool, without_web: bool, log_level: str | None) -> None:
     """Read Debezium's topics and write `ledger-events`, until SIGTERM or Ctrl-C.
 
     Read are JSON with and without schemas, and Avro by the Schema Registry; envelopes, and rows of the transform
@@ -107,30 +127,32 @@ def debezium(mapping_file: Path, after_gap: bool, log_level: str | None) -> None
     mapping = _mapping(mapping_file)
     settings = load()
     _log(settings, log_level)
-    stopped = _stop_on_signals()
     try:
         topics_of(mapping)
-        output = LedgerOutput(settings, mapping.name, codec_of(settings))
-        reader = DebeziumReader(
+        _run(
             settings,
             mapping,
-            output,
-            registry_of(settings),
-            version=installed_version("rentmatch"),
-            after_gap=after_gap,
+            lambda output, progress: DebeziumReader(
+                settings,
+                mapping,
+                output,
+                registry_of(settings),
+                version=installed_version("rentmatch"),
+                after_gap=after_gap,
+                progress=progress,
+            ),
+            without_web=without_web,
         )
-        reader.run(stopped)
     except MappingError as error:
         misuse(f"{mapping_file}: {error}")
-    except OutputLost as error:
-        fail(f"{error}. Start again: it goes on from what is committed.")
 
 
 @command.command(cls=Command, name="mysql")
 @mapping_argument
 @click.option("--snapshot", is_flag=True, help="Read all rows again first: after a gap, or a change of the mapping.")
+@without_web_option
 @log_level_option
-def mysql(mapping_file: Path, snapshot: bool, log_level: str | None) -> None:
+def mysql(mapping_file: Path, snapshot: bool, without_web: bool, log_level: str | None) -> None:
     """Read the binlog of MySQL or MariaDB and write `ledger-events`, until SIGTERM or Ctrl-C.
 
     The server needs binlog_format=ROW, binlog_row_image=FULL and binlog_row_metadata=FULL, and MySQL GTIDs; else the
@@ -151,22 +173,22 @@ def mysql(mapping_file: Path, snapshot: bool, log_level: str | None) -> None:
     url = settings.ledger_mysql_url
     if url is None:
         misuse("RENTMATCH_LEDGER_MYSQL_URL is not set; it is as in mysql://user:password@host:3306")
-    stopped = _stop_on_signals()
     ca_file = settings.ledger_mysql_ca_file
-    try:
-        output = LedgerOutput(settings, mapping.name, codec_of(settings))
+
+    def open_reader(output: LedgerOutput, progress: ReaderProgress) -> Reader:
         server_id = settings.ledger_mysql_server_id or 1 << 31 | zlib.crc32(output.group.encode()) >> 1
-        reader = MySqlReader(
+        return MySqlReader(
             lambda: Server(url.get_secret_value(), None if ca_file is None else str(ca_file), server_id),
             mapping,
             output,
             version=installed_version("rentmatch"),
             snapshot=snapshot,
+            progress=progress,
         )
-        reader.run(stopped)
+
+    try:
+        _run(settings, mapping, open_reader, without_web=without_web)
     except MappingError as error:
         misuse(f"{mapping_file}: {error}")
     except SourceUnfit as error:
         fail(str(error))
-    except OutputLost as error:
-        fail(f"{error}. Start again: it goes on from what is committed.")

@@ -1,5 +1,8 @@
 """A real MariaDB and a real Kafka: a ledger's binlog counts once, through kills, restarts and purged logs."""
 
+import json
+import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +14,7 @@ from tests.kit.ledger_books import Books
 from tests.kit.ledger_process import LedgerProcess
 from tests.kit.ledger_rows import reversed_too_often
 from tests.kit.ledger_servers import MariaDb
+from tests.kit.metrics_catalogue import CATALOGUE
 from tools.local.cache import MissingToolError
 from tools.local.processes import wait_until
 
@@ -62,6 +66,31 @@ def reader_of(kafka: str, prefix: str, database: MariaDb, folder: Path) -> Ledge
     return reader
 
 
+def check_pages(reader: LedgerProcess, database: MariaDb) -> None:
+    """While the ledger changes, while it rests, and while its server is away."""
+    began = time.time()
+    reader.wait_for_metric("rentmatch_ledger_caught_up_timestamp_seconds", lambda at: at >= began - 1)
+    ready = json.loads(reader.page("readyz"))
+    assert (ready["ok"], ready["state"], ready["connected"]) == (True, "following", True)
+    assert re.fullmatch(r"0-7-\d+", ready["position"])
+    metrics = reader.page("metrics")
+    for line in ("rentmatch_ledger_connected", "rentmatch_ledger_disconnections_total"):
+        assert re.search(rf'^{line}{{ledger="books"}} [01]\.0$', metrics, re.MULTILINE)
+    counted = re.search(
+        r'^rentmatch_ledger_records_total{ledger="books",outcome="published"} (\S+)$', metrics, re.MULTILINE
+    )
+    assert counted is not None
+    assert float(counted[1]) == len(reader.facts())
+    exported = set(re.findall(r"^(rentmatch_\w+)", metrics, re.MULTILINE))
+    assert exported == {name for name in CATALOGUE if name.startswith("rentmatch_ledger_")}
+    database.kill()
+    reader.wait_for_metric("rentmatch_ledger_connected", lambda value: value == 0)
+    assert json.loads(reader.page("readyz"))["state"] == "disconnected"
+    assert json.loads(reader.page("livez"))["ok"]
+    database.start()
+    reader.wait_for_metric("rentmatch_ledger_connected", lambda value: value == 1)
+
+
 def test_a_ledger_in_mariadb(kafka: str, topic_prefix: str, database: MariaDb, tmp_path: Path) -> None:
     books = Books(seed=21)
     database.run(TABLE, *books.changes(60), database="books")
@@ -69,6 +98,7 @@ def test_a_ledger_in_mariadb(kafka: str, topic_prefix: str, database: MariaDb, t
     try:
         reader.start()
         reader.wait_for(books.posted())
+        check_pages(reader, database)
         for killed in (reader, database, reader):
             database.run(*books.changes(40), database="books")
             database.run("begin", *books.changes(40), "commit", database="books")

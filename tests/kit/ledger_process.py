@@ -3,7 +3,9 @@
 import os
 import sys
 import time
-from collections.abc import Mapping
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from streams.settings import load
 from streams.topics import Topic
 from tests.kit.ledger_rows import posted_by_payment
 from tests.kit.reading import read_all
-from tools.local.processes import Process, wait_until
+from tools.local.processes import Process, free_ports, wait_until
 from tools.local.worker import REPOSITORY
 
 
@@ -38,6 +40,9 @@ class LedgerProcess(Process):
         self._bootstrap = bootstrap
         self.settings = load({**own, "RENTMATCH_PARTITIONS": "2"})
         line = [sys.executable, "-m", "ops.cli", "ledger", command, str(file)]
+        (port,) = free_ports(1)
+        self.url = f"http://127.0.0.1:{port}"
+        own["RENTMATCH_HTTP_PORT"] = str(port)
         environment = {**inherited, "PYTHONUNBUFFERED": "1", **own, **(env or {})}
         super().__init__(line, directory / "ledger.log", cwd=REPOSITORY, env=environment)
 
@@ -52,6 +57,25 @@ class LedgerProcess(Process):
         """Create the topics that it writes to."""
         report = provision(self.settings, only={topics.LEDGER_EVENTS, topics.DEAD_LETTER})
         assert report.errors == []
+
+    def page(self, name: str) -> str:
+        """The body of a page, whatever its status; empty while nothing answers."""
+        try:
+            with urllib.request.urlopen(f"{self.url}/{name}", timeout=5) as response:
+                return str(response.read().decode())
+        except urllib.error.HTTPError as error:
+            return error.read().decode()
+        except OSError:
+            return ""
+
+    def wait_for_metric(self, name: str, accepts: Callable[[float], bool], timeout_s: float = 30) -> None:
+        """Wait until a metric of its page is as wanted."""
+
+        def is_so() -> bool:
+            values = [line.rpartition(" ")[2] for line in self.page("metrics").splitlines() if line.startswith(name)]
+            return bool(values) and accepts(float(values[0]))
+
+        wait_until(is_so, timeout_s, name, process=self)
 
     def facts(self, codec: Codec | None = None) -> list[Any]:
         """The committed facts."""

@@ -17,6 +17,7 @@ from domain.records import (
     ReferenceStatus,
 )
 from domain.tally import WAITING_FOR
+from ops.ledger.metrics import RECORD_OUTCOMES
 from ops.watching.metrics import FILE_OUTCOMES, LINE_OUTCOMES
 from ops.webhooks.metrics import OUTCOMES as WEBHOOK_OUTCOMES
 from read_model.decisions import DECISIONS
@@ -44,6 +45,7 @@ def test_closed_lists_are_those_of_the_domain() -> None:
         ("rentmatch_webhook_requests_total", "outcome", WEBHOOK_OUTCOMES),
         ("rentmatch_watch_files_total", "outcome", FILE_OUTCOMES),
         ("rentmatch_watch_lines_total", "outcome", LINE_OUTCOMES),
+        ("rentmatch_ledger_records_total", "outcome", RECORD_OUTCOMES),
         ("rentmatch_break_transitions_total", "lifecycle", BreakLifecycle),
         ("rentmatch_late_alert_transitions_total", "lifecycle", LateLifecycle),
     ):

@@ -328,11 +328,38 @@ def _answering() -> Row:
     )  # fmt: skip
 
 
+def _feeding() -> Row:
+    return Row(
+        "Files, webhooks, ledgers",
+        [
+            Panel("Files by outcome",
+                  [Query("sum by (feed, outcome) (increase(rentmatch_watch_files_total[1h]))", "{{feed}} {{outcome}}")],
+                  stacked=True, about="Of watched directories, within an hour."),
+            Panel("Files that wait or are missing",
+                  [Query("max(rentmatch_watch_waiting_files)", "wait"), Query("max(rentmatch_watch_unmatched_files)", "of no feed"),
+                   Query("count(rentmatch_watch_overdue_seconds > 0) or 0 * max(rentmatch_watch_waiting_files)", "feeds overdue")]),
+            Panel("Webhooks by outcome", [Query(f"sum by (outcome) (rate(rentmatch_webhook_requests_total{_RATE}))", "{{outcome}}")],
+                  PER_SECOND, stacked=True),
+            Panel("Ledger: read up to",
+                  [Query("time() - max by (ledger) (rentmatch_ledger_caught_up_timestamp_seconds)", "{{ledger}}, ago"),
+                   Query("rentmatch:limit_ledger_behind_seconds", "limit")], SECONDS,
+                  about="By the ledger's clock. With Debezium: what it has written."),
+            Panel("Ledger: changes and records",
+                  [Query(f"sum by (ledger) (rate(rentmatch_ledger_changes_total{_RATE}))", "{{ledger}} changes"),
+                   Query(f"sum by (ledger, outcome) (rate(rentmatch_ledger_records_total{_RATE}))", "{{ledger}} {{outcome}}")],
+                  PER_SECOND),
+            Panel("Ledger: connected, states",
+                  [Query("max by (ledger) (rentmatch_ledger_connected)", "{{ledger}} connected"),
+                   Query("max by (ledger) (rentmatch_ledger_states)", "{{ledger}} states")]),
+        ],
+    )  # fmt: skip
+
+
 PIPELINE = Dashboard(
     "pipeline",
     "rentmatch: the pipeline",
     "For the on-call engineer: input, throughput, workers.",
-    [_reading(), _committing(), _group(), _answering()],
+    [_reading(), _committing(), _group(), _answering(), _feeding()],
     [INSTANCE],
     since="now-6h",
 )
