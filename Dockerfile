@@ -16,7 +16,7 @@ RUN /opt/rentmatch/bin/python -m pip install --no-cache-dir --no-deps --no-build
 FROM python:3.11.14-slim-bookworm
 RUN groupadd --gid 10001 rentmatch \
     && useradd --uid 10001 --gid 10001 --no-create-home --shell /usr/sbin/nologin rentmatch \
-    && install -d -o rentmatch -g rentmatch /var/lib/rentmatch
+    && install -d -o rentmatch -g rentmatch /var/lib/rentmatch /incoming
 COPY --from=build /opt/rentmatch /opt/rentmatch
 ENV PATH=/opt/rentmatch/bin:$PATH \
     PYTHONUNBUFFERED=1 \

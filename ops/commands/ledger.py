@@ -171,7 +171,7 @@ def mysql(mapping_file: Path, snapshot: bool, without_web: bool, log_level: str 
     settings = load()
     _log(settings, log_level)
     url = settings.ledger_mysql_url
-    if url is None:
+    if url is None or not url.get_secret_value():
         misuse("RENTMATCH_LEDGER_MYSQL_URL is not set; it is as in mysql://user:password@host:3306")
     ca_file = settings.ledger_mysql_ca_file
 

@@ -20,7 +20,9 @@ import pytest
 import yaml
 
 from ops.cli import COMMANDS
+from ops.watching.feeds import load_feeds
 from streams.settings import PREFIX, Settings
+from tests.kit.command_line import Run
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
@@ -41,7 +43,11 @@ def test_every_part_of_the_topology_is_there() -> None:
     assert {"kafka-1", "kafka-2", "kafka-3", "registry", "mongo-1", "mongo-2", "mongo-3"} <= set(SERVICES)
     assert {"worker", "projector", "provision", "simulator", "prometheus", "grafana"} <= set(SERVICES)
     assert SERVICES["worker"]["deploy"]["replicas"] == "${RENTMATCH_WORKERS:-2}"
-    assert SERVICES["simulator"]["profiles"] == ["simulator"]
+    profiles = {name: service["profiles"] for name, service in SERVICES.items() if "profiles" in service}
+    assert profiles == {
+        "simulator": ["simulator"], "watcher": ["files"], "webhooks": ["webhooks"],
+        "ledger-mysql": ["ledger-mysql"], "ledger-debezium": ["ledger-debezium"],
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", sorted(SERVICES))
@@ -77,7 +83,8 @@ def test_nothing_listens_to_others_than_this_machine() -> None:
 
 def test_our_settings_are_settings_and_our_commands_commands() -> None:
     known = {PREFIX + name.upper() for name in Settings.model_fields}
-    assert set(OURS) == {"provision", "worker", "projector", "simulator"}
+    fed = {"watcher", "webhooks", "ledger-mysql", "ledger-debezium"}
+    assert set(OURS) == {"provision", "worker", "projector", "simulator"} | fed
     for name in OURS:
         service = SERVICES[name]
         assert set(service["environment"]) <= known, name
@@ -115,12 +122,44 @@ def test_what_is_mounted_is_there() -> None:
 
 def test_prometheus_finds_the_services_by_their_names() -> None:
     config = yaml.safe_load((ROOT / "ops" / "deploy" / "prometheus" / "prometheus.yml").read_text(encoding="utf-8"))
-    names = {d["names"][0] for job in config["scrape_configs"] for d in job["dns_sd_configs"]}
+    names = {name for job in config["scrape_configs"] for d in job["dns_sd_configs"] for name in d["names"]}
     ports = {d["port"] for job in config["scrape_configs"] for d in job["dns_sd_configs"]}
-    assert names == {"worker", "projector"}
+    assert names == {name for name in OURS if name not in ONCE}
     assert ports == {Settings.model_fields["http_port"].default}
     source = (ROOT / "ops/deploy/grafana/provisioning/datasources/prometheus.yml").read_text(encoding="utf-8")
     assert yaml.safe_load(source)["datasources"][0]["url"] == "http://prometheus:9090"
+
+
+def test_a_service_with_a_profile_is_there_for_nobody_else() -> None:
+    """Without its profile it is not started, so nothing may wait for it."""
+    for name, service in SERVICES.items():
+        waited_for = {
+            SERVICES[other].get("profiles") for other in service.get("depends_on", {}) if "profiles" in SERVICES[other]
+        }
+        assert waited_for == set(), name
+
+
+def test_the_samples_are_what_their_commands_take(run: Run, bare_run: Run, tmp_path: Path) -> None:
+    samples = ROOT / "ops" / "deploy" / "feeds"
+    assert {feed.format.name for feed in load_feeds(samples / "watch.toml")} == {"stripe-payouts", "nacha", "bai2"}
+    checked = bare_run("ledger", "check", str(samples / "ledger.toml"))
+    assert (checked.exit_code, "PaymentPosted" in checked.stdout) == (0, True), checked.output
+    for name, words in (("watcher", ["watch", "/incoming", "--config"]), ("ledger-mysql", ["ledger", "mysql"])):
+        command = SERVICES[name]["command"]
+        assert command[:-1] == words
+        assert (samples / command[-1].removeprefix("/etc/rentmatch/")).is_file()
+    assert (
+        run(
+            "watch", str(tmp_path), "--config", str(samples / "watch.toml"), "--once", "--settle-seconds", "0"
+        ).exit_code
+        == 0
+    )
+    for words, unset in (
+        (["receive-webhooks"], {"RENTMATCH_STRIPE_WEBHOOK_SECRET": ""}),
+        (["ledger", "mysql", str(samples / "ledger.toml")], {"RENTMATCH_LEDGER_MYSQL_URL": ""}),
+    ):
+        refused = bare_run(*words, env=unset)
+        assert (refused.exit_code, next(iter(unset)) in refused.stderr) == (2, True), refused.output
 
 
 def test_the_image_is_small_pinned_and_nobodys() -> None:
