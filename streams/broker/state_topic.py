@@ -2,13 +2,17 @@
 
 import time
 from collections.abc import Iterator
+from typing import Any
 
+import stamina
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 
-from streams.broker.cluster import ANSWER_SECONDS_MAX, BrokerError, connect, is_mock
+from streams.broker.cluster import ANSWER_SECONDS_MAX, BrokerError, connect, is_mock, look_up
 from streams.settings import Settings
 
+KNOWN_AFTER_S = 15.0
+"""How long every broker may take to know a new topic."""
 SILENCE_S = 30.0
 """How long the broker may return nothing before it counts as unreachable."""
 
@@ -40,10 +44,25 @@ def ensure_topic(settings: Settings, name: str, lost: str) -> None:
                     f"{name} cannot be created: {error.args[0].str()}; create it with one partition and "
                     "cleanup.policy=compact"
                 ) from None
-    resource = ConfigResource(ResourceType.TOPIC, name)
-    policy = str(admin.describe_configs([resource])[resource].result(ANSWER_SECONDS_MAX)["cleanup.policy"].value)
+    policy = _policy(admin, name)
     if policy != "compact":
         raise BrokerError(f"{name} has cleanup.policy={policy}: {lost}; set it to compact")
+
+
+def _policy(admin: Any, name: str) -> str:
+    """The topic's cleanup policy. A broker may not know a topic yet that another has just created."""
+    resource = ConfigResource(ResourceType.TOPIC, name)
+    try:
+        for attempt in stamina.retry_context(on=_is_unknown, attempts=None, timeout=KNOWN_AFTER_S, wait_max=0.5):
+            with attempt:
+                found = admin.describe_configs([resource])[resource].result(ANSWER_SECONDS_MAX)
+    except KafkaException as error:
+        raise BrokerError(f"the settings of {name} cannot be read: {error.args[0].str()}") from None
+    return str(found["cleanup.policy"].value)
+
+
+def _is_unknown(error: Exception) -> bool:
+    return isinstance(error, KafkaException) and error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART
 
 
 def read_state(settings: Settings, name: str, group: str) -> Iterator[tuple[bytes, bytes]]:
@@ -67,6 +86,7 @@ def read_state(settings: Settings, name: str, group: str) -> Iterator[tuple[byte
         isolation_level="read_committed",
     )
     try:
+        look_up(consumer, {name})
         consumer.assign([TopicPartition(name, 0, OFFSET_BEGINNING)])
         heard_at, at_end = time.monotonic(), False
         while not at_end:

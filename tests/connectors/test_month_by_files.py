@@ -13,18 +13,14 @@ from connectors.ledger.row_state import RowState
 from connectors.ledger.translation import Translator
 from domain.facts import BankEntryBooked, InputFact, PaymentPosted, PostingReversed
 from domain.time import DAY
-from simulator.compare import FieldDifference, FinalState, differences_of, found_from_records
-from simulator.truth_facts import Row
+from simulator.compare import FinalState, found_from_records
 from streams import topics
 from tests.kit.driver import Driver
+from tests.kit.final_states import differences
 from tests.kit.ledger_rows import NOW, ledger_mapping
 from tests.kit.month_files import MONTH, OPTIONS, changes, files, records
 
 END = NOW + 50 * DAY
-LEFT_OUT = frozenset({"event_ids", "evidence", "version"})
-"""Event ids differ by construction, since an importer makes its own from the content, and `evidence` is a hash of them.
-A version numbers publications, not what they hold: it follows from how records arrived.
-"""
 TABLES = frozenset({"csv", "stripe-payouts", "adyen-settlement"})
 """Formats whose rows may be in any order."""
 
@@ -35,25 +31,6 @@ def final_state(facts: Sequence[InputFact]) -> FinalState:
     driver.run()
     assert list(driver.world.broker.records(topics.DEAD_LETTER)) == []
     return found_from_records(record for topic in topics.OUTPUTS for record in driver.last(topic).values())
-
-
-def without(rows: dict[str, Row]) -> dict[str, Row]:
-    return {key: {name: value for name, value in row.items() if name not in LEFT_OUT} for key, row in rows.items()}
-
-
-def differences(expected: FinalState, found: FinalState) -> list[FieldDifference]:
-    return [
-        difference
-        for kind, should, is_ in (
-            ("payment", expected.payments, found.payments),
-            ("obligation", expected.obligations, found.obligations),
-            ("reference", expected.references, found.references),
-            ("payout", expected.payouts, found.payouts),
-            ("break", expected.breaks, found.breaks),
-            ("alert", expected.alerts, found.alerts),
-        )
-        for difference in differences_of(kind, without(should), without(is_))
-    ]
 
 
 def read_files(rng: random.Random) -> list[InputFact]:
