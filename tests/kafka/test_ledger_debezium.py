@@ -1,5 +1,7 @@
 """A real PostgreSQL, a real Debezium on Kafka Connect, a real Kafka: a ledger's changes count once, through kills."""
 
+import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -70,6 +72,9 @@ def test_a_ledger_in_postgresql(kafka: str, topic_prefix: str, database: Postgre
         reader.provision()
         reader.start()
         reader.wait_for(books.posted())
+        began = time.time()
+        reader.wait_for_metric("rentmatch_ledger_caught_up_timestamp_seconds", lambda at: at >= began - 1)
+        assert json.loads(reader.page("readyz"))["state"] == "following"
         for killed in (reader, debezium):
             for _ in range(20):
                 database.run("".join(books.changes(4)))
