@@ -397,7 +397,7 @@ def _child(element: etree._Element, *names: str) -> etree._Element | None:
     for name in names:
         if found is None:
             return None
-        found = next((child for child in found if _name(child) == name), None)
+        found = next(found.iterchildren(f"{{*}}{name}"), None)
     return found
 
 
