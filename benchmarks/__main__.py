@@ -14,6 +14,7 @@ from rich.console import Console
 from benchmarks.backlog import run_backlog, run_scaling
 from benchmarks.events import Backlog, make_backlog
 from benchmarks.failover import run_failover
+from benchmarks.imports import run_imports
 from benchmarks.latency import run_latency
 from benchmarks.memory import run_memory
 from benchmarks.naive_run import run_naive
@@ -29,6 +30,7 @@ NAIVE_EVENTS = 20_000
 KEYS = 1_000_000
 PROFILE_EVENTS = 200_000
 PAYMENTS = 200_000
+ENTRIES = 50_000
 
 FAILOVER_KEYS = 400_000
 
@@ -43,6 +45,7 @@ EVERYTHING = (
     "rolling",
     "profile",
     "references",
+    "imports",
 )
 """In this order; backlog reports its ratio to naive if both run."""
 
@@ -62,6 +65,7 @@ def arguments(given: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--profile-events", type=int, default=PROFILE_EVENTS, help="to profile, and for references (200,000)"
     )
+    parser.add_argument("--entries", type=int, default=ENTRIES, help="of each imported file (default: 50,000)")
     parser.add_argument("--rate", type=int, default=2_000, help="events a second for the latency (default: 2,000)")
     parser.add_argument("--seconds", type=int, default=60, help="that the latency is measured for (default: 60)")
     parser.add_argument("--rounds", type=int, default=1, help="run all in turn so often and give medians (default: 1)")
@@ -112,6 +116,7 @@ def run(options: argparse.Namespace, directory: Path, console: Console) -> list[
             "rolling": lambda own: run_rolling(broker(), own, rate=options.gap_rate),
             "profile": lambda own: run_profile(make_backlog(options.profile_events)),
             "references": lambda own: run_references(make_backlog(options.profile_events)),
+            "imports": lambda own: run_imports(options.entries),
         }
         names = [name for name in EVERYTHING if name in requested]
         rounds: dict[str, list[Result]] = {name: [] for name in names}

@@ -7,10 +7,11 @@ import pytest
 
 from benchmarks import __main__ as command_line
 from benchmarks.report import Figure, Result, median_of, text_of
+from connectors.formats import MODULES
 
 SMALL = [
     "--events=3000", "--naive-events=300", "--keys=2000", "--payments=500", "--profile-events=1000",
-    "--rate=200", "--seconds=3",
+    "--rate=200", "--seconds=3", "--entries=1500",
 ]  # fmt: skip
 
 
@@ -69,6 +70,12 @@ def test_each_attempt_costs_a_small_state(tmp_path: Path) -> None:
     found = run("nobody:1", tmp_path, "references")["references"]
     assert 0.05 < found["changelog records that claims add"] < 0.5
     assert found["bytes of such a record, with its key"] < 300
+
+
+def test_every_format_is_imported(tmp_path: Path) -> None:
+    found = run("nobody:1", tmp_path, "imports")["imports"]
+    assert set(found) == {f"{name}: entries a second" for name in MODULES}
+    assert min(found.values()) > 100
 
 
 def test_figures_are_rounded_to_significant_digits() -> None:
