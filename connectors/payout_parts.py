@@ -117,10 +117,13 @@ def merged(payouts: Iterable[PayoutParts]) -> tuple[dict[tuple[str, str, str], P
     return found, differing
 
 
+def waits_note(payout_id: str) -> str:
+    """How a note begins that says why a payout waits; it is dropped where the payout is reported after all."""
+    return f"payout {payout_id} waits:"
+
+
 class Completed(msgspec.Struct):
     """What has become of payouts that waited."""
 
     facts: list[PayoutReported] = []
     notes: list[str] = []
-    keys: set[tuple[str, str, str]] = set()
-    """Those that are reported."""

@@ -14,7 +14,7 @@ import msgspec
 
 from connectors.identity import content_id
 from connectors.model import Control, Found, NotUnderstood, Skipped
-from connectors.payout_parts import Completed, PayoutParts, PayoutStatement, merged
+from connectors.payout_parts import Completed, PayoutParts, PayoutStatement, merged, waits_note
 from connectors.stripe import FORMAT, PROCESSOR
 from domain.facts import PayoutReported
 from domain.formatting import amount_text, counted
@@ -67,7 +67,9 @@ def report_payouts(founds: Sequence[Found], options: StripePayouts) -> None:
             for found in own:
                 if found is not home or not is_reported:
                     _skip_statement(
-                        found, payout, "it waits for its lines" if found is home else "another file has it, too"
+                        found,
+                        payout,
+                        "its lines are not in this import" if found is home else "another file has it, too",
                     )
         elif options.payouts_from_lines:
             _report_from_lines(home, payout, options, doubtful, currencies[payout.payout_id])
@@ -75,7 +77,7 @@ def report_payouts(founds: Sequence[Found], options: StripePayouts) -> None:
         else:
             waits = True
             home.notes.append(
-                f"payout {payout.payout_id}: {counted(len(payout.lines), 'line')}, and no file states it. It is "
+                f"{waits_note(payout.payout_id)} {counted(len(payout.lines), 'line')}, and no file states it. It is "
                 "reported once the report payouts.itemized is imported. If the report has all of its lines, "
                 "payouts_from_lines reports it without"
             )
@@ -103,7 +105,6 @@ def complete(known: Iterable[PayoutParts], options: StripePayouts) -> Completed:
             amount, _ = payout.amount(statement)
             assert amount is not None
             done.facts.append(_record(payout, statement, amount, options))
-            done.keys.add(payout.key)
     for part_id in dict.fromkeys(differing):
         done.notes.append(f"{part_id} was imported with another amount before: the first counts")
     return done
@@ -150,13 +151,13 @@ def _report_stated(home: Found, payout: PayoutParts, options: StripePayouts, *, 
 
 def _waiting_note(payout: PayoutParts, statement: PayoutStatement) -> str:
     if not payout.lines:
-        return f"payout {payout.payout_id}: waits for the report with its lines, payout_reconciliation.itemized"
+        return f"{waits_note(payout.payout_id)} the report with its lines, payout_reconciliation.itemized, is missing"
     amount, fee = payout.amount(statement)
     stated = "an unknown amount" if amount is None else amount_text(amount, payout.currency)
     found = amount_text(payout.lines_minor + payout.other_minor - fee, payout.currency)
     return (
-        f"payout {payout.payout_id}: {stated} is paid out, its lines in this import come to {found}. It waits for the "
-        "lines that are missing; incomplete_payouts=report reports it as it is"
+        f"{waits_note(payout.payout_id)} {stated} is paid out, its lines in this import come to {found}; "
+        "incomplete_payouts=report reports it as it is"
     )
 
 

@@ -113,11 +113,12 @@ def command(
         total = sum(len(file.records) + len(file.letters) for file in prepared)
         with meter("publishing", total) as progress:
             publish(settings, prepared, progress.step)
+    payouts = report.payouts_of(prepared)
     for file in prepared:
         if as_json:
-            put_json(report.as_json(file, dry_run=dry_run or refused))
+            put_json(report.as_json(file, payouts, dry_run=dry_run or refused))
         else:
-            report.show(file)
+            report.show(file, payouts)
     _close(prepared, unclear, off, dry_run=dry_run, refused=refused)
 
 

@@ -18,6 +18,7 @@ import msgspec
 from connectors.formats import Format
 from connectors.identity import content_id
 from connectors.model import BrokenFile, Found, NotUnderstood
+from connectors.payout_parts import PayoutParts, merged, waits_note
 from domain.facts import InputFact, PayoutReported
 from ops.importing import waiting
 from ops.producing import BulkProducer, Undelivered
@@ -79,6 +80,8 @@ class PreparedFile:
     records: list[ReadyRecord] = field(default_factory=list)
     letters: list[LineLetter] = field(default_factory=list)
     by_type: Counter[str] = field(default_factory=Counter)
+    kept: dict[tuple[str, str, str], PayoutParts] = field(default_factory=dict)
+    """What is known of the payouts of `found.waiting`: from this import, and once it is published from earlier ones."""
     published: int = 0
     letters_published: int = 0
 
@@ -156,6 +159,9 @@ def encode_together(
         for fact in facts:
             _encode(settings, codec, file, fact)
         file.letters = _letters(file)
+    known, _ = merged(payout for file in files for payout in file.found.waiting)
+    for file in files:
+        file.kept = {payout.key: known[payout.key] for payout in file.found.waiting}
 
 
 def _encode(settings: Settings, codec: Codec, file: PreparedFile, fact: InputFact) -> None:
@@ -185,10 +191,16 @@ def complete_payouts(
     home = {payout.key: file for file in files for payout in file.found.waiting}
     if format_.parts is None or not home:
         return
-    payouts = [payout for file in files for payout in file.found.waiting]
-    done = format_.parts.complete(waiting.keep(settings, format_.name, payouts), options)
+    own = [payout for file in files for payout in file.found.waiting]
+    known = waiting.keep(settings, format_.name, own)
+    for key, payout in merged(known)[0].items():
+        home[key].kept[key] = payout
+    done = format_.parts.complete(known, options)
     sent = {fact for file in files for fact in file.found.facts if isinstance(fact, PayoutReported)}
     for fact in done.facts:
+        for file in files:
+            begin = waits_note(fact.payout_id)
+            file.found.notes = [note for note in file.found.notes if not note.startswith(begin)]
         if fact not in sent:
             file = home[fact.processor, fact.payout_id, fact.currency]
             _encode(settings, codec, file, fact)

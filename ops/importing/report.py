@@ -1,10 +1,12 @@
 """What an import did, for people and as JSON: records, lines, controls, payouts with their remainder."""
 
 from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from domain.facts import InputFact, PayoutReported, ProcessorSettled
+from connectors.payout_parts import PayoutParts
+from domain.facts import PayoutReported, ProcessorSettled
 from domain.formatting import amount_text, counted
 from ops.console import put_line, put_table
 from ops.importing.door import PreparedFile
@@ -12,10 +14,13 @@ from ops.importing.door import PreparedFile
 LINES_SHOWN_MAX = 20
 """Of one kind, on a terminal; --json has them all."""
 
+WAITING = "waiting"
+"""The status of a payout that waits for further files."""
+
 
 @dataclass(slots=True)
 class PayoutSum:
-    """A payout as the records of one file have it."""
+    """A payout as the files of an import have it, with what is known of it from earlier ones."""
 
     processor: str
     payout_id: str
@@ -24,40 +29,45 @@ class PayoutSum:
     unknown_lines: int = 0
     """Those without a net, or in another currency."""
     lines_minor: int = 0
-    reported: PayoutReported | None = None
+    status: str | None = None
+    """Of the report; `waiting` if its lines do not come to it yet; None where no file states it."""
+    amount_minor: int | None = None
+    other_minor: int | None = None
 
     @property
     def remainder_minor(self) -> int | None:
-        """The amount that neither lines nor `other_minor` explain; None where the file does not report the payout."""
-        if self.reported is None or self.reported.status != "PAID":
+        """The amount that neither lines nor `other_minor` explain; None where no file says what is paid out."""
+        if self.amount_minor is None or self.status not in ("PAID", WAITING):
             return None
-        return self.reported.amount_minor - self.lines_minor - self.reported.other_minor
+        return self.amount_minor - self.lines_minor - (self.other_minor or 0)
 
     def as_json(self) -> dict[str, Any]:
         """The JSON object."""
-        reported = self.reported
         return {
             "processor": self.processor,
             "payout_id": self.payout_id,
             "currency": self.currency,
-            "status": None if reported is None else reported.status,
-            "amount_minor": None if reported is None else reported.amount_minor,
+            "status": self.status,
+            "amount_minor": self.amount_minor,
             "lines": self.lines,
             "unknown_lines": self.unknown_lines,
             "lines_minor": self.lines_minor,
-            "other_minor": None if reported is None else reported.other_minor,
+            "other_minor": self.other_minor,
             "remainder_minor": self.remainder_minor,
         }
 
 
-def payouts_of(facts: list[InputFact]) -> list[PayoutSum]:
-    """The payouts that the records of a file are about."""
-    reports = {(fact.processor, fact.payout_id): fact for fact in facts if isinstance(fact, PayoutReported)}
-    found: dict[tuple[str, str], PayoutSum] = {
-        key: PayoutSum(key[0], key[1], fact.currency, reported=fact) for key, fact in reports.items()
-    }
+def payouts_of(files: Sequence[PreparedFile]) -> dict[tuple[str, str], PayoutSum]:
+    """The payouts that the files of an import are about, by processor and payout_id."""
+    facts = [fact for file in files for fact in file.found.facts]
+    found: dict[tuple[str, str], PayoutSum] = {}
     for fact in facts:
-        if not isinstance(fact, ProcessorSettled) or fact.payout_id is None:
+        if isinstance(fact, PayoutReported):
+            one = PayoutSum(fact.processor, fact.payout_id, fact.currency, status=fact.status)
+            one.amount_minor, one.other_minor = fact.amount_minor, fact.other_minor
+            found[fact.processor, fact.payout_id] = one
+    for fact in {fact.event_id: fact for fact in facts if isinstance(fact, ProcessorSettled)}.values():
+        if fact.payout_id is None:
             continue
         currency = fact.settlement_currency or fact.currency
         one = found.setdefault((fact.processor, fact.payout_id), PayoutSum(fact.processor, fact.payout_id, currency))
@@ -66,11 +76,47 @@ def payouts_of(facts: list[InputFact]) -> list[PayoutSum]:
             one.unknown_lines += 1
         else:
             one.lines_minor += fact.net_minor
-    return list(found.values())
+    for payout in (payout for file in files for payout in file.kept.values()):
+        one = found.setdefault(payout.key[:2], PayoutSum(*payout.key))
+        if payout.currency == one.currency:
+            _add_kept(one, payout)
+    return found
 
 
-def as_json(file: PreparedFile, *, dry_run: bool) -> dict[str, Any]:
-    """The report of one file, complete."""
+def _add_kept(one: PayoutSum, payout: PayoutParts) -> None:
+    """Take over the lines that earlier imports had, and the amount of a payout that waits."""
+    one.lines = sum(line.is_payment for line in payout.lines.values())
+    one.lines_minor = payout.lines_minor
+    stated = next((statement for statement in payout.statements if statement.status == "PAID"), None)
+    if one.status is None and stated is not None:
+        one.status = WAITING
+        one.amount_minor, fee = payout.amount(stated)
+        one.other_minor = payout.other_minor - fee
+
+
+Payouts = Mapping[tuple[str, str], PayoutSum]
+
+
+def _of_file(file: PreparedFile, payouts: Payouts) -> list[PayoutSum]:
+    """Those payouts that a file is about, with what the other files have of them."""
+    keys = [
+        (fact.processor, fact.payout_id)
+        for fact in file.found.facts
+        if isinstance(fact, PayoutReported | ProcessorSettled) and fact.payout_id is not None
+    ]
+    keys += [payout.key[:2] for payout in file.found.waiting]
+    return [payouts[key] for key in dict.fromkeys(keys)]
+
+
+def as_json(file: PreparedFile, payouts: Payouts, *, dry_run: bool) -> dict[str, Any]:
+    """The report of one file, complete.
+
+    Args:
+        file: the file.
+        payouts: of all files of the import.
+        dry_run: nothing was sent.
+
+    """
     found = file.found
     return {
         "file": file.file.name,
@@ -93,13 +139,13 @@ def as_json(file: PreparedFile, *, dry_run: bool) -> dict[str, Any]:
             }
             for one in found.controls
         ],
-        "payouts": [one.as_json() for one in payouts_of(found.facts)],
+        "payouts": [one.as_json() for one in _of_file(file, payouts)],
         "notes": list(found.notes),
     }
 
 
-def show(file: PreparedFile) -> None:
-    """Print the report of one file as tables."""
+def show(file: PreparedFile, payouts: Payouts) -> None:
+    """Print the report of one file as tables; `payouts` are those of all files of the import."""
     found = file.found
     put_line(f"{file.file.name} ({file.format_name})")
     rows = [["record", kind, str(count)] for kind, count in sorted(file.by_type.items())]
@@ -130,7 +176,7 @@ def show(file: PreparedFile) -> None:
             ],
         )
         _more(len(found.controls))
-    _show_payouts(payouts_of(found.facts))
+    _show_payouts(_of_file(file, payouts))
     for note in found.notes[:LINES_SHOWN_MAX]:
         put_line(f"note: {note}")
     _more(len(found.notes))
@@ -141,20 +187,24 @@ def _show_payouts(payouts: list[PayoutSum]) -> None:
         return
     rows = []
     for one in payouts[:LINES_SHOWN_MAX]:
-        reported, remainder = one.reported, one.remainder_minor
+        remainder = one.remainder_minor
         unknown = f" ({one.unknown_lines} unknown)" if one.unknown_lines else ""
         rows.append(
             [
                 one.payout_id,
-                "not in this file" if reported is None else reported.status,
-                "-" if reported is None else amount_text(reported.amount_minor, one.currency),
+                one.status or "not in this file",
+                _amount(one.amount_minor, one.currency),
                 f"{amount_text(one.lines_minor, one.currency)} in {counted(one.lines, 'line')}{unknown}",
-                "-" if reported is None else amount_text(reported.other_minor, one.currency),
+                _amount(one.other_minor, one.currency),
                 "-" if remainder is None else _difference(remainder, one.currency),
             ]
         )
     put_table(["payout", "report", "amount", "payments", "other", "remainder"], rows)
     _more(len(payouts))
+
+
+def _amount(minor: int | None, currency: str) -> str:
+    return "-" if minor is None else amount_text(minor, currency)
 
 
 def _difference(minor: int, currency: str) -> str:

@@ -119,7 +119,7 @@ class Watcher:
             return self._fail(feed, arrival, base, f"a defect of {feed.format.name}: {type(error).__name__}: {error}")
         if feed.config.strict and not (file.is_understood and file.adds_up):
             why = "strict: a line is not understood, or a total does not add up; nothing was sent"
-            return self._fail(feed, arrival, report.as_json(file, dry_run=True), why)
+            return self._fail(feed, arrival, report.as_json(file, report.payouts_of([file]), dry_run=True), why)
         if not self._inbox.is_unchanged(arrival):
             return False
         try:
@@ -138,7 +138,7 @@ class Watcher:
 
     def _finish(self, feed: Feed, arrival: Arrival, file: PreparedFile) -> None:
         found = file.found
-        self._put_away(feed, arrival, DONE, report.as_json(file, dry_run=False))
+        self._put_away(feed, arrival, DONE, report.as_json(file, report.payouts_of([file]), dry_run=False))
         lines = self._metrics.lines
         lines.labels(feed.name, "published").inc(file.published)
         lines.labels(feed.name, "skipped").inc(len(found.skipped))

@@ -104,7 +104,7 @@ def test_nothing_is_reported_while_lines_are_missing() -> None:
     assert any(
         "USD 2,022.83 is paid out, its lines in this import come to USD 2,023.20" in note for note in founds[0].notes
     )
-    assert [(one.line, one.reason) for one in founds[0].skipped] == [(2, "the row of a payout: it waits for its lines"), (3, "the row of a payout: it waits for its lines")]  # fmt: skip # noqa: E501
+    assert [(one.line, one.reason) for one in founds[0].skipped] == [(2, "the row of a payout: its lines are not in this import"), (3, "the row of a payout: its lines are not in this import")]  # fmt: skip # noqa: E501
 
 
 def test_one_file_with_row_and_lines_that_do_not_add_up_is_reported_at_once() -> None:

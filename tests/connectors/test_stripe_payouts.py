@@ -216,7 +216,7 @@ def test_the_report_of_payouts() -> None:
     waiting = found_in(report(*rows, columns=columns))
     assert [one.status for one in payouts(waiting)] == ["FAILED", "CANCELLED"]
     assert [one.line for one in waiting.skipped] == [5, 2]
-    assert "waits for the report with its lines" in waiting.notes[0]
+    assert "waits: the report with its lines" in waiting.notes[0]
 
 
 def test_a_payout_that_the_file_does_not_state_is_reported_on_request() -> None:

@@ -61,11 +61,20 @@ def test_a_payout_in_two_files_comes_to_one_record_in_any_order(
         result = run("import", "stripe-payouts", str(tmp_path / name), "--account", "chk", "--strict")
         assert result.exit_code == 0, result.output
         assert ("reported with what earlier imports have of it" in result.stdout) == (number > 0)
+        waits = number == 0
+        assert ("payout po_1 waits:" in result.stdout) == waits
+        assert ("waiting" in result.stdout or "not in this file" in result.stdout) == waits
+        assert ("USD 49.00 in 1 line" in result.stdout) == (not waits or name == "lines")
     sent = {json.dumps(record, sort_keys=True) for record in records(run, "payouts")}
     together = run(
         "import", "stripe-payouts", *(str(tmp_path / name) for name in ("list", "lines")), "--account", "chk"
     )
     assert together.exit_code == 0, together.output
+    shown = [line for line in together.stdout.splitlines() if line.startswith("po_1 ")]
+    assert [line.split("│")[-1].strip() for line in shown] == [
+        "none",
+        "none",
+    ]  # no remainder, by the lines of both files
     assert {json.dumps(record, sort_keys=True) for record in records(run, "payouts")} == sent
     assert [json.loads(each)["other_minor"] for each in sent] == [-25]
 
