@@ -383,10 +383,17 @@ def test_its_pages(start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     start()
     log = tmp_path / ".log"
     (tmp_path / "payouts_1.csv").write_bytes(a_report(1))
-    wait_until((tmp_path / "done" / "payouts_1.csv").exists, log)
-    pages = {}
-    for page in ("livez", "readyz", "metrics"):
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/{page}", timeout=5) as response:
-            pages[page] = response.read().decode()
+    pages: dict[str, str] = {}
+
+    def counted() -> bool:
+        """The file is counted after it is moved."""
+        if not (tmp_path / "done" / "payouts_1.csv").exists():
+            return False
+        for page in ("livez", "readyz", "metrics"):
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/{page}", timeout=5) as response:
+                pages[page] = response.read().decode()
+        return 'rentmatch_watch_files_total{feed="stripe",outcome="done"} 1.0' in pages["metrics"]
+
+    wait_until(counted, log)
     assert json.loads(pages["readyz"])["state"] == "watching"
-    assert 'rentmatch_watch_files_total{feed="stripe",outcome="done"} 1.0' in pages["metrics"]
+    assert json.loads(pages["livez"])["ok"]
