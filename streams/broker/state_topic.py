@@ -90,7 +90,7 @@ def read_state(settings: Settings, name: str, group: str) -> Iterator[tuple[byte
         consumer.assign([TopicPartition(name, 0, OFFSET_BEGINNING)])
         heard_at, at_end = time.monotonic(), False
         while not at_end:
-            for message in consumer.consume(10_000, timeout=0.5):
+            for message in consumer.consume(10_000, timeout=0.1):
                 heard_at, error = time.monotonic(), message.error()
                 if error is None:
                     key, value = message.key(), message.value()
