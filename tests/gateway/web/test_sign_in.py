@@ -12,6 +12,7 @@ import pytest
 from gateway.web.sign_in import safe_return
 from tests.kit.gateway_process import OURS, Browser, Reply, RunningGateway
 from tests.kit.mongo import MongoServer
+from tools.local.processes import wait_until
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:authlib")
 
@@ -135,7 +136,8 @@ def test_a_provider_that_is_away_is_said_to_be(mongo_server: MongoServer):
     with RunningGateway(mongo_server.url, "signing", variables=variables) as gateway:
         reply = gateway.browser().get("/sign-in", HOST)
         assert (reply.status, "provider does not answer" in reply.text) == (503, True)
-        assert gateway.browser().get("/readyz", HOST).status == 200  # who is signed in can go on
+        # Who is signed in can go on.
+        wait_until(lambda: gateway.browser().get("/readyz", HOST).status == 200, 20, "the gateway to be ready")
 
 
 @pytest.mark.parametrize(
