@@ -36,6 +36,9 @@ QUERIES_MAX = 16
 AVOIDED_S = 5.0
 """A worker that did not answer is asked last for this long."""
 ANSWER_BYTES_MAX = 32 << 20
+OTHER_VERSION = "the worker is of another version than this gateway"
+NO_ROUTE = "there is no such route"
+"""What a worker says, and a test compares, of a route that it does not have."""
 
 T = TypeVar("T")
 
@@ -119,7 +122,7 @@ class Workers:
             )
         except (msgspec.MsgspecError, binascii.Error, KeyError, ValueError, IndexError):
             log.warning("a worker's state of a %s cannot be read: is it of another version?", kind)
-            return Answer(None, "the worker is of another version than this gateway")
+            return Answer(None, OTHER_VERSION)
 
     async def time_zone(self, obligation_id: str) -> Answer[str]:
         """The IANA zone of an obligation's property; no value where no charge is known."""
@@ -190,7 +193,7 @@ class Workers:
                     return Answer(found)
                 code, message = _error(body)
                 if (status, code) == (404, "not_found"):
-                    return Answer(None)
+                    return Answer(None, OTHER_VERSION if NO_ROUTE in message else None)
                 log.info("a worker does not answer a live query: %s", code)
                 error = message
             return Answer(None, error)

@@ -11,6 +11,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from domain.bank_entries import view as bank_entry
@@ -28,11 +29,14 @@ from gateway.workers import Workers
 from streams import topics
 from streams.broker.cluster import BrokerError
 from streams.codec.codec import Codec
+from streams.codec.registry import RegistryError
 from streams.settings import Settings
 from streams.topology import TOPOLOGY
 
 log = logging.getLogger(__name__)
 
+THREADS = 4
+"""That wait for Kafka. They are their own, so that nothing else waits while it does not answer."""
 KEPT_S = 600.0
 """How long the facts that this gateway has written are kept: far longer than a store is behind its commit."""
 
@@ -160,6 +164,7 @@ class KnownKeys:
         self._workers = workers
         self._unread = unread
         self._written = written
+        self._threads = ThreadPoolExecutor(THREADS, "rentmatch-unread")
 
     async def with_decisions(self, keys: Collection[KeyOf]) -> dict[KeyOf, KnownKey | Refused]:
         """What is known of keys, with the decisions about their breaks.
@@ -168,7 +173,7 @@ class KnownKeys:
             Refused: the broker cannot be read.
 
         """
-        facts = await _looked_up(lambda: self._unread.decisions(keys))
+        facts = await self._looked_up(lambda: self._unread.decisions(keys))
         found = await asyncio.gather(*(self._known(key, facts) for key in keys))
         return dict(zip(keys, found, strict=True))
 
@@ -179,7 +184,7 @@ class KnownKeys:
             Refused: it cannot be read.
 
         """
-        facts = await _looked_up(lambda: self._unread.moves(key))
+        facts = await self._looked_up(lambda: self._unread.moves(key))
         known = await self._known(key, facts)
         if isinstance(known, Refused):
             raise known
@@ -196,6 +201,28 @@ class KnownKeys:
         if answer.error is not None:
             raise _unanswered(answer.error)
         return None if answer.value is None else answer.value.state
+
+    async def _looked_up(self, look: Callable[[], Sequence[InputFact]]) -> Sequence[InputFact]:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, look)
+        except BrokerError as error:
+            log.warning("what no worker has read yet cannot be looked up: %s", error)
+            raise Refused(
+                "Kafka does not answer, so it cannot be checked. Nothing was written; try again",
+                RefusalKind.UNAVAILABLE,
+            ) from None
+        except RegistryError as error:
+            log.warning("what no worker has read yet cannot be decoded: %s", error)
+            raise Refused(
+                "the Schema Registry does not answer, so it cannot be checked. Nothing was written; try again",
+                RefusalKind.UNAVAILABLE,
+            ) from None
+        except TooFarBehind as error:
+            log.warning("no decision is taken while the workers are behind: %s", error)
+            raise Refused(
+                "the workers are far behind, so it cannot be checked. Nothing was written; try again when they are not",
+                RefusalKind.UNAVAILABLE,
+            ) from None
 
     async def _known(self, key: KeyOf, facts: Sequence[InputFact]) -> KnownKey | Refused:
         kind, name = key
@@ -225,22 +252,6 @@ def apply(state: Any, fact: InputFact) -> bool:
     if isinstance(state, BankEntryState) and isinstance(fact, EntryMatched):
         return bank_entry.apply(state, fact)
     raise TypeError(f"a {type(fact).__name__} does not change a {type(state).__name__}")
-
-
-async def _looked_up(look: Callable[[], Sequence[InputFact]]) -> Sequence[InputFact]:
-    try:
-        return await asyncio.to_thread(look)
-    except BrokerError as error:
-        log.warning("what no worker has read yet cannot be looked up: %s", error)
-        raise Refused(
-            "Kafka does not answer, so it cannot be checked. Nothing was written; try again", RefusalKind.UNAVAILABLE
-        ) from None
-    except TooFarBehind as error:
-        log.warning("no decision is taken while the workers are behind: %s", error)
-        raise Refused(
-            "the workers are far behind, so it cannot be checked. Nothing was written; try again once they caught up",
-            RefusalKind.UNAVAILABLE,
-        ) from None
 
 
 def _unanswered(error: str) -> Refused:

@@ -125,6 +125,11 @@ def test_a_state_of_another_version_is_a_reason(monkeypatch: pytest.MonkeyPatch,
     assert found.error == "the worker is of another version than this gateway"
 
 
+def test_a_worker_that_has_no_such_route_is_of_another_version(pair: Pair) -> None:
+    found = asked([pair[0].url], lambda workers: workers._ask("/v1/nothing"))
+    assert found == Answer(None, client.OTHER_VERSION)
+
+
 def test_how_the_workers_are(monkeypatch: pytest.MonkeyPatch) -> None:
     answers: dict[str, Any] = {
         "http://a": {"ok": True, "why": "reconciling", "caught_up_to_micros": 5, "partitions": 7},

@@ -28,6 +28,7 @@ from gateway.commands.wanted import (
 from gateway.people.audit import AuditUnavailable, broken_link
 from gateway.people.viewer import Role, Viewer
 from streams.broker.cluster import BrokerError
+from streams.codec.registry import RegistryError
 from tests.gateway.commands.office import ANA, AT, BEN, BOT, EVE, PAT, Office
 from tests.kit.scenario_tables import read_facts
 
@@ -381,6 +382,8 @@ def test_what_cannot_be_checked_is_not_written(office: Office) -> None:
     down = refused(office, ANA, wanted)
     assert down.kind is RefusalKind.UNAVAILABLE
     assert "broker-1" not in down.message
+    office.broken = RegistryError("registry:8081 does not answer")
+    assert "the Schema Registry does not answer" in refused(office, ANA, wanted).message
     office.broken = TooFarBehind("7 records")
     assert "the workers are far behind" in refused(office, ANA, wanted).message
     office.broken = None
