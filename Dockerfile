@@ -1,5 +1,12 @@
-# rentmatch in a container: `docker build -t rentmatch .`. One image for workers, the projector and every command.
-# Both base images are pinned; every package comes from requirements.lock, with its hash.
+# rentmatch in a container: `docker build -t rentmatch .`. One image for workers, the projector, the gateway and every
+# command. All base images are pinned; every package comes from requirements.lock or console/package-lock.json, with its
+# hash.
+
+FROM node:24.19.0-bookworm-slim AS console
+WORKDIR /build
+COPY docs/schema.graphql docs/
+COPY console console
+RUN cd console && npm ci --no-audit --no-fund && npm run build
 
 FROM python:3.11.14-slim-bookworm AS build
 # The compiler builds the optional C codec; the final image has no compiler.
@@ -11,6 +18,7 @@ WORKDIR /build
 COPY requirements.lock ./
 RUN /opt/rentmatch/bin/python -m pip install --no-cache-dir --require-hashes -r requirements.lock
 COPY . .
+COPY --from=console /build/gateway/console gateway/console
 RUN /opt/rentmatch/bin/python -m pip install --no-cache-dir --no-deps --no-build-isolation .
 
 FROM python:3.11.14-slim-bookworm
@@ -26,7 +34,7 @@ ENV PATH=/opt/rentmatch/bin:$PATH \
 USER 10001:10001
 WORKDIR /var/lib/rentmatch
 VOLUME /var/lib/rentmatch
-EXPOSE 6066
+EXPOSE 6066 6070
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=6 \
     CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:6066/livez', timeout=4)"]
 # The exec form, so that SIGTERM reaches Python: the worker then commits and leaves the group.

@@ -35,6 +35,7 @@ console: $(DEV) ## build the console and run it with a month of simulated rent [
 
 .PHONY: up
 up: $(DEV) ## run everything on this machine [SIMULATE=1 to feed it, FRESH=1 to delete old data, UP='--port registry=8085']
+	@$(BIN)/python -m tools.console --build-only
 	@$(BIN)/python -m tools.local up $(if $(filter 1,$(SIMULATE)),--simulate --seed $(SEED) --obligations $(OBLIGATIONS)) $(if $(filter 1,$(FRESH)),--fresh) $(UP)
 
 .PHONY: status

@@ -21,8 +21,8 @@ from read_model.mongo import MongoUnavailable
 
 log = logging.getLogger(__name__)
 
-OPEN_PATHS = frozenset({"/livez", "/readyz", "/metrics"})
-"""Probes and Prometheus are no people."""
+OPEN_PATHS = frozenset({"/livez", "/readyz"})
+"""Probes are no people."""
 TARGET_BYTES_MAX = 8_192
 """Of path and query together."""
 REQUESTS = Rate(burst=100, per_second=20)
@@ -219,7 +219,8 @@ class Guard:
         finally:
             route, seconds = _route_of(request), time.monotonic() - began
             self._metrics.requests.labels(route, str(status)).inc()
-            self._metrics.seconds.labels(route).observe(seconds)
+            if EVENT_STREAM not in request.headers.get("Accept", ""):
+                self._metrics.seconds.labels(route).observe(seconds)
             _log_request(request.method, route, status, seconds)
 
     async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:

@@ -24,8 +24,8 @@ class GatewayMetrics:
             registry=self.registry,
         )
         self.seconds = Histogram(
-            "rentmatch_gateway_request_duration_seconds",
-            "Time to answer a request, by route; streams and exports last as long as they are read",
+            "rentmatch_gateway_request_seconds",
+            "Time to answer a request, by route, without streams; exports last as long as they are read",
             ["route"],
             buckets=SECONDS,
             registry=self.registry,

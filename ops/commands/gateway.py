@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 import uvloop
+from aiohttp import web
 
 from gateway.graphql.documents import ManifestError, read_manifest
 from gateway.graphql.mutations import command_parts
@@ -18,11 +19,13 @@ from gateway.web.console_files import BUILD, MANIFEST, ConsoleMissing, console_f
 from gateway.web.process import GatewayParts, GatewayProcess
 from gateway.workers import Workers
 from ops.commands.project_read_model import mongo_of
+from ops.commands.worker import choose_port
 from ops.console import Command, fail, log_level_option, misuse, printable
 from read_model.mongo import MongoConfigError
 from read_model.queries import QUERY_TIMEOUT_S
 from sinks import logs
-from sinks.serving import PortUnavailable
+from sinks.pages import add_pages
+from sinks.serving import PortUnavailable, served
 from streams.clocks import system_clock
 from streams.codec.codec import codec_of
 from streams.settings import Settings, load
@@ -45,13 +48,14 @@ class _Person(click.ParamType):
 
 
 @click.command(cls=Command, name="gateway", short_help="Serve the console and GraphQL to people.")
+@click.option("--without-web", is_flag=True, help="No second web server: no metrics, no reasons of health.")
 @click.option("--without-console", is_flag=True, help="The API alone; the console need not be built.")
 @click.option(
     "--person", "people", multiple=True, type=_Person(), metavar="NAME=ROLE",
     help="Without a provider: for whom a link is printed, instead of RENTMATCH_GATEWAY_LOCAL_PERSON.",
 )  # fmt: skip
 @log_level_option
-def command(without_console: bool, people: tuple[Identity, ...], log_level: str | None) -> None:
+def command(*, without_web: bool, without_console: bool, people: tuple[Identity, ...], log_level: str | None) -> None:
     """Serve the console, GraphQL and exports, until SIGTERM or Ctrl-C.
 
     The gateway reads the read model, asks the workers (RENTMATCH_GATEWAY_WORKERS) for what only they have, and writes
@@ -77,10 +81,11 @@ def command(without_console: bool, people: tuple[Identity, ...], log_level: str 
         misuse("--person: people sign in at the provider of RENTMATCH_GATEWAY_OIDC_ISSUER")
     if len({person.name for person in people}) < len(people):
         misuse("--person: a name is there twice")
+    pages_port = 0 if without_web or settings.http_port == 0 else choose_port(settings)
     local = (Identity(settings.gateway_local_person, Role(settings.gateway_local_role), None),)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_run(settings, people or local, with_console=not without_console))
+            runner.run(_run(settings, people or local, pages_port=pages_port, with_console=not without_console))
     except (ConsoleMissing, ManifestError) as error:
         fail(f"{error}. --without-console serves the API alone.")
     except PortUnavailable as error:
@@ -89,7 +94,7 @@ def command(without_console: bool, people: tuple[Identity, ...], log_level: str 
         fail(f"the gateway's collections cannot be used: {error}. Drop that index.")
 
 
-async def _run(settings: Settings, people: tuple[Identity, ...], *, with_console: bool) -> None:
+async def _run(settings: Settings, people: tuple[Identity, ...], *, pages_port: int, with_console: bool) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -110,7 +115,12 @@ async def _run(settings: Settings, people: tuple[Identity, ...], *, with_console
     )
     try:
         process = GatewayProcess(settings, parts, people=people, show=_show, console=console, manifest=manifest)
-        async with process.running(settings.gateway_host, settings.gateway_port):
+        pages = web.Application()
+        add_pages(pages, live=process.live, ready=process.ready, families=process.metrics.families)
+        async with (
+            served(pages, settings.http_host, pages_port),
+            process.running(settings.gateway_host, settings.gateway_port),
+        ):
             process.failure.add_done_callback(lambda _: stop.set())
             await stop.wait()
             if process.failure.done():

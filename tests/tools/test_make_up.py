@@ -212,6 +212,10 @@ def check_answers(topology: Topology, settings: Settings, scenario: Scenario) ->
 def check_prometheus(topology: Topology) -> None:
     url = topology.part("prometheus")["address"]
     expected = {topology.part(name)["address"] + "/metrics" for name in ("worker-1", "worker-2", "projector")}
+    assert json_of(topology.part("gateway")["address"] + "/readyz") == {"ok": True}
+    jobs = json_of(f"{url}/api/v1/targets")["data"]["activeTargets"]
+    expected |= {target["scrapeUrl"] for target in jobs if target["labels"]["job"] == "rentmatch-gateway"}
+    assert len(expected) == 4
 
     def scraped() -> dict[str, str]:
         targets = json_of(f"{url}/api/v1/targets")["data"]["activeTargets"]

@@ -76,11 +76,11 @@ def command(
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rentmatch-console-")))
         scenario = month_before(system_clock(), seed, obligations)
         check_size(scenario)
-        worker, projector, mongo = free_ports(3)
+        worker, projector, mongo, pages = free_ports(4)
         local = ConsoleDeployment(
             folder=folder,
             broker=stack.enter_context(embedded_broker()),
-            ports={"worker": worker, "projector": projector, "mongo": mongo, "gateway": port},
+            ports={"worker": worker, "projector": projector, "mongo": mongo, "gateway": port, "pages": pages},
             people=people or PEOPLE,
             with_console=not without_console,
         )

@@ -26,9 +26,14 @@ class BuildError(RuntimeError):
     """The console cannot be built; the message has the reason and what to do."""
 
 
+def is_built() -> bool:
+    """Whether there is a build, of whatever sources."""
+    return (OUTPUT / "index.html").exists()
+
+
 def is_current() -> bool:
     """Whether the build is of these sources."""
-    return (OUTPUT / "index.html").exists() and _read(STAMP) == _hash_of(_sources())
+    return is_built() and _read(STAMP) == _hash_of(_sources())
 
 
 def build(report: Callable[[str], object]) -> None:

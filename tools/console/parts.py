@@ -35,7 +35,7 @@ class ConsoleDeployment:
     folder: Path
     broker: str
     ports: dict[str, int]
-    """Of worker, projector, mongo and gateway."""
+    """Of worker, projector, mongo, gateway, and of the gateway's metrics and health (`pages`)."""
     people: Sequence[str]
     """NAME=ROLE of those for whom the gateway prints links."""
     with_console: bool
@@ -69,14 +69,14 @@ class ConsoleDeployment:
             ),
             self._rentmatch("worker", "rentmatch worker", "worker"),
             self._rentmatch("projector", "maintains the read model", "project-read-model", needs=["mongo"]),
-            self._rentmatch("gateway", "gateway and console", "gateway", *gateway, needs=["mongo"]),
+            self._rentmatch("pages", "gateway and console", "gateway", *gateway, name="gateway", needs=["mongo"]),
         ]  # fmt: skip
 
-    def _rentmatch(self, name: str, what: str, *words: str, needs: Sequence[str] = ()) -> Part:
+    def _rentmatch(self, port: str, what: str, *words: str, name: str = "", needs: Sequence[str] = ()) -> Part:
         return self._part(
-            name, what, [sys.executable, "-P", "-m", "ops.cli", *words],
-            variables={PREFIX + "WORKER_ID": name, PREFIX + "HTTP_PORT": str(self.ports[name])},
-            probe=probes.rentmatch(self.url(name)),
+            name or port, what, [sys.executable, "-P", "-m", "ops.cli", *words],
+            variables={PREFIX + "WORKER_ID": name or port, PREFIX + "HTTP_PORT": str(self.ports[port])},
+            probe=probes.rentmatch(self.url(port)),
             needs=needs,
         )  # fmt: skip
 

@@ -56,7 +56,8 @@ def cli() -> None:
     """Run all of rentmatch on this machine, without containers.
 
     Three Kafka brokers, each topic replicated on all of them, a schema registry, the server of the read model, two
-    workers, the projector, Prometheus. Needs Linux, Java 17 or later, and Maven, which fetches Kafka and the registry.
+    workers, the projector, the gateway, Prometheus. Needs Linux, Java 17 or later, and Maven, which fetches Kafka and
+    the registry.
     """
 
 
@@ -140,7 +141,7 @@ def _run(local: LocalDeployment, display: Display, received: list[int]) -> None:
 
 def next_steps(local: LocalDeployment) -> str:
     """Say what can be done with the running deployment."""
-    url = local.url("worker-1")
+    url, links = local.url("worker-1"), _relative(local.folder.logs / "gateway.log")
     return "\n".join(
         [
             f"  source {_relative(local.folder.env)}, and then in the same shell:",
@@ -149,6 +150,7 @@ def next_steps(local: LocalDeployment) -> str:
             "    rentmatch read late-payment-alerts --follow",
             f'    curl -H "Authorization: Bearer $RENTMATCH_HTTP_TOKEN" {url}/v1/exceptions',
             f"  API          {url}/v1/openapi.json",
+            f"  console      {local.url('gateway')}; {links} has a link for each person",
             f"  Prometheus   {local.url('prometheus')}/alerts",
             f"  logs         {_relative(local.folder.logs)}",
             "  Ctrl-C, or `make down` in another shell, stops everything; data is kept.",

@@ -17,6 +17,8 @@ DEFAULTS: Mapping[str, int] = {
     "worker-1": 6066,
     "worker-2": 6067,
     "projector": 6068,
+    "gateway-pages": 6069,
+    "gateway": 6070,
     "prometheus": 9090,
 }
 

@@ -3,12 +3,13 @@
 import os
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from streams.settings import PREFIX, Settings, load
+from tools.console.building import is_built
 from tools.local import apicurio, debian, maven, probes, prometheus
 from tools.local.cache import MissingToolError
 from tools.local.feeding import Fed
@@ -19,6 +20,8 @@ from tools.local.worker import REPOSITORY
 
 NODES = (1, 2, 3)
 WORKERS = (1, 2)
+PEOPLE = ("--person", "ana=admin", "--person", "ben=approver")
+"""For whom the gateway prints links: two, since large differences need a second person."""
 BROKERS = tuple(f"kafka-{node}" for node in NODES)
 
 
@@ -59,6 +62,8 @@ class LocalDeployment:
             "REPLICATION_FACTOR": str(len(NODES)),
             "MONGO_URL": self.mongo_url,
             "HTTP_TOKEN": self.folder.token(),
+            "GATEWAY_PORT": str(self.ports["gateway"]),
+            "GATEWAY_WORKERS": ",".join(self.url(f"worker-{number}") for number in WORKERS),
         }
         return {**self.settings, **{PREFIX + name: value for name, value in own.items()}}
 
@@ -183,16 +188,16 @@ def _stores(local: LocalDeployment) -> list[Part]:
 def _rentmatch(local: LocalDeployment) -> list[Part]:
     environment = _inherited() | local.variables()
 
-    def server(name: str, command: str, what: str, *needs: str) -> Part:
+    def server(name: str, command: str, what: str, *needs: str, pages: str = "", words: Sequence[str] = ()) -> Part:
         own = {
             "WORKER_ID": name,
             "STATE_DIR": str(local.folder.data / "state"),
-            "HTTP_PORT": str(local.ports[name]),
+            "HTTP_PORT": str(local.ports[pages or name]),
         }
         return _part(
-            local, name, what, _python("ops.cli", command),
+            local, name, what, _python("ops.cli", command, *words),
             environment=environment | {PREFIX + setting: value for setting, value in own.items()},
-            probe=probes.rentmatch(local.url(name)),
+            probe=probes.rentmatch(local.url(pages or name)),
             needs=["provision", "registry", *BROKERS, *needs],
             address=local.url(name),
         )  # fmt: skip
@@ -204,6 +209,10 @@ def _rentmatch(local: LocalDeployment) -> list[Part]:
         ),
         *(server(f"worker-{number}", "worker", "rentmatch worker") for number in WORKERS),
         server("projector", "project-read-model", "maintains the read model", "mongo"),
+        server(
+            "gateway", "gateway", "console and GraphQL", "mongo", pages="gateway-pages",
+            words=(*PEOPLE, *(() if is_built() else ("--without-console",))),
+        ),
     ]  # fmt: skip
 
 
@@ -214,6 +223,7 @@ def _prometheus(local: LocalDeployment) -> Part:
         {
             "rentmatch-worker": [local.ports[f"worker-{number}"] for number in WORKERS],
             "rentmatch-projector": [local.ports["projector"]],
+            "rentmatch-gateway": [local.ports["gateway-pages"]],
         },
     )
     return _part(

@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+from prometheus_client import generate_latest
 
 from domain.time import DAY
 from gateway.people.viewer import Role
@@ -143,7 +144,7 @@ def test_every_answer_forbids_what_it_does_not_need(gateway):
     ana = gateway.browser("ana")
     replies = {
         path: ana.get(path)
-        for path in ("/", "/exceptions/x", "/assets/index-1.js", "/sign-in", "/nothing", "/livez", "/metrics",
+        for path in ("/", "/exceptions/x", "/assets/index-1.js", "/sign-in", "/nothing", "/livez",
                      "/export/breaks.csv", "/export/payouts.xlsx")
     }  # fmt: skip
     replies["/graphql"] = ana.post("/graphql", ME)
@@ -209,13 +210,15 @@ def test_without_mongodb_pages_are_served_and_data_are_unavailable(mongo_server:
         browser = gateway.browser()
         assert browser.get("/").status == 200
         assert (browser.get("/readyz").status, browser.get("/livez").status) == (503, 200)
+        assert browser.get("/readyz").text == '{"ok": false}'  # strangers are told no reason
         browser.cookies = {f"rentmatch-{gateway.port}": "x" * 43}
         reply = browser.post("/graphql", ME)
         assert (reply.status, code_of(reply), reply.headers["Retry-After"]) == (503, "unavailable", "6")
 
 
 def test_metrics_have_routes_and_outcomes(gateway):
-    text = gateway.browser().get("/metrics").text
+    assert gateway.browser().get("/metrics").status == 404  # it is for operators, on another port
+    text = generate_latest(gateway.process.metrics.registry).decode()
     assert re.search(r'rentmatch_gateway_requests_total\{route="/graphql",status="200"\} [1-9]', text)
     assert re.search(r'rentmatch_gateway_graphql_requests_total\{outcome="ok"\} [1-9]', text)
     assert re.search(r'rentmatch_gateway_sign_ins_total\{outcome="done"\} [1-9]', text)
