@@ -48,6 +48,8 @@ FRAGMENTS_MAX = 50
 """Definitions of fragments: validation compares every two."""
 REPEATED_MAX = 50
 """Fields that repeat one of the same path: validation compares every two. Fragments may overlap this much."""
+UNKNOWN_MAX = 5
+"""Fields that the schema does not have, for validation to name: it reads the whole document for each."""
 DEPTH_MAX = 12
 ALIASES_MAX = 15
 ROOTS_MAX = 8
@@ -125,6 +127,8 @@ class Measures:
     repeated: int = 0
     steps: int = 0
     cost: int = 0
+    unknown: int = 0
+    """Fields that the schema does not have."""
     introspects: bool = False
 
 
@@ -167,16 +171,20 @@ def check(found: Measures, operation: OperationType, *, may_introspect: bool) ->
         raise GatewayError(
             ErrorCode.LIMIT_EXCEEDED, "introspection is off; docs/schema.graphql is the schema", limit="introspection"
         )
+    if found.unknown > UNKNOWN_MAX:
+        raise GatewayError(
+            ErrorCode.INVALID_DOCUMENT, f"the document has {found.unknown} fields that the schema does not have"
+        )
     roots_max = 1 if operation is OperationType.MUTATION else ROOTS_MAX
-    for limit, value, most in (
-        ("depth", found.depth, DEPTH_MAX),
-        ("aliases", found.aliases, ALIASES_MAX),
-        ("roots", found.roots, roots_max),
-        ("repeated", found.repeated, REPEATED_MAX),
-        ("cost", found.cost, COST_MAX),
+    for limit, value, most, message in (
+        ("depth", found.depth, DEPTH_MAX, f"the document is {found.depth} levels deep"),
+        ("aliases", found.aliases, ALIASES_MAX, f"the document has {found.aliases} aliases"),
+        ("roots", found.roots, roots_max, f"the operation has {found.roots} fields"),
+        ("repeated", found.repeated, REPEATED_MAX, f"{found.repeated} fields of the document repeat others"),
+        ("cost", found.cost, COST_MAX, f"the document costs {found.cost}: ask for shorter or fewer lists"),
     ):
         if value > most:
-            raise refused(limit, most, f"the document's {limit} is {value}")
+            raise refused(limit, most, message)
 
 
 @dataclass(slots=True)
@@ -266,6 +274,8 @@ class _Walk:
         below = place.below.setdefault(response_name, _Place())
         # What the schema does not have will be refused by validation.
         definition = on.fields.get(name) if isinstance(on, GraphQLObjectType) else None
+        if definition is None and depth > 0 and not name.startswith("__"):  # below 0 it is an introspection
+            found.unknown += 1
         if node.selection_set is None and definition is None:
             return 0
         of_type = None if definition is None else get_named_type(definition.type)

@@ -146,12 +146,16 @@ class Break:
         return connection(page, _version_of)
 
     async def _obligation_id(self, info: Info) -> str | None:
-        """Give the obligation that it is about, be it through its payment."""
-        obligation_id = _named(self.row.alert, "obligation")
-        payment_id = _named(self.row.alert, "payment")
+        """Give the obligation that it is about, be it through its payment, or through who holds its reference."""
+        alert, loaders = self.row.alert, info.context.loaders
+        obligation_id = _named(alert, "obligation")
+        payment_id = _named(alert, "payment")
+        if alert.key_kind == "reference":
+            reference = await loaders.references.load(alert.key)
+            payment_id = None if reference is None else reference.payment_id
         if obligation_id is not None or payment_id is None:
             return obligation_id
-        payment = await info.context.loaders.payments.load(payment_id)
+        payment = await loaders.payments.load(payment_id)
         return None if payment is None or payment.initiated is None else payment.initiated.obligation_id
 
 

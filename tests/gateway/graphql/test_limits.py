@@ -184,6 +184,18 @@ def test_equal_fields_are_few():
     assert refused("{ break(id: 1) { id ...A ...B } } fragment A on Break { id } fragment B on Break { id key }") == ""
 
 
+def test_a_few_unknown_fields_are_named_and_many_are_refused_at_once(gateway: Gateway):
+    few = gateway.execute("{ break(id: 1) { " + " ".join(f"u{n}" for n in range(limits.UNKNOWN_MAX)) + " } }").errors
+    assert [error.message for error in few or ()] == [
+        f"Cannot query field 'u{n}' on type 'Break'." for n in range(limits.UNKNOWN_MAX)
+    ]
+    many = "{ break(id: 1) { " + " ".join(f"u{n}" for n in range(limits.UNKNOWN_MAX + 1)) + " } }"
+    assert refused(many) == ErrorCode.INVALID_DOCUMENT
+    assert refused("{ ...A } fragment A on Nothing { " + " ".join(f"u{n}" for n in range(90)) + " }") == (
+        ErrorCode.INVALID_DOCUMENT
+    )
+
+
 # One operation
 
 
