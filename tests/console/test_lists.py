@@ -59,7 +59,10 @@ def test_each_page_is_whole_accessible_and_asks_once(path: str, open_page: OpenP
         watched = open_page(path, width=width, dark=dark)
         wait_until_shown(watched, heading)
         assert watched.problems == []
-        assert names_of(watched.asked) == ALWAYS + Counter([document])
+        asked = names_of(watched.asked)
+        # How many there are is asked only of a list that has a second page, and after the rows have come.
+        del asked[f"{document}Count"]
+        assert asked == ALWAYS + Counter([document])
         assert watched.axe() == [], width
         assert watched.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), width
         watched.page.context.close()
@@ -139,7 +142,9 @@ def test_a_long_list_is_fetched_while_it_is_scrolled(open_page: OpenPage) -> Non
     page = watched.page
     wait_until_shown(watched, "Payments")
     grid = page.get_by_role("grid", name="Payments")
-    total = int(page.locator(".page-summary").inner_text().split()[0].replace(",", ""))
+    summary = page.locator(".page-summary")
+    expect(summary).to_have_text(re.compile("payments"))
+    total = int(summary.inner_text().split()[0].replace(",", ""))
     assert total > 100, "the month is too small for a second page"
     assert grid.get_attribute("aria-rowcount") == str(total + 1)
     grid.focus()
@@ -148,7 +153,8 @@ def test_a_long_list_is_fetched_while_it_is_scrolled(open_page: OpenPage) -> Non
         page.wait_for_timeout(200)
     expect(page.locator(f"[aria-rowindex='{total + 1}']")).to_be_visible()
     assert rows(page).count() < 60, "only the rows in view are in the document"
-    assert names_of(watched.asked)["Payments"] == -(-total // 100)
+    asked = names_of(watched.asked)
+    assert (asked["Payments"], asked["PaymentsCount"]) == (-(-total // 100), 1)
 
 
 def exported(page: Page, folder: Path, entry: str) -> Path:

@@ -20,27 +20,39 @@ function gateway(total: number) {
       connection: {
         edges: Array.from({ length: to - from }, (_, at) => ({ node: { id: from + at } })),
         pageInfo: { hasNextPage: to < total, endCursor: String(to) },
-        ...(paging.withCount && { count: { value: total, atLeast: false } }),
       },
     };
   };
-  return { asked, failures, pages: new Pages<Row>(fetch, 100) };
+  let counts = 0;
+  const count = async () => {
+    counts++;
+    return { value: total, atLeast: false };
+  };
+  return { asked, failures, counts: () => counts, pages: new Pages<Row>(fetch, 100, count) };
 }
 
-test("pages follow each other by cursor, and only the first is counted", async () => {
-  const { asked, pages } = gateway(250);
+test("pages follow each other by cursor, and the list is counted once", async () => {
+  const { asked, counts, pages } = gateway(250);
   await pages.reload();
   await pages.more();
   await pages.more();
   await pages.more();
   expect(asked).toEqual([
-    { first: 100, after: null, withCount: true },
-    { first: 100, after: "100", withCount: false },
-    { first: 100, after: "200", withCount: false },
+    { first: 100, after: null },
+    { first: 100, after: "100" },
+    { first: 100, after: "200" },
   ]);
+  expect(counts()).toBe(1);
   const listing = pages.listing.get();
   expect(listing.rows.map((row) => row.id)).toEqual(Array.from({ length: 250 }, (_, id) => id));
   expect(listing).toMatchObject({ hasMore: false, loading: false, count: { value: 250 } });
+});
+
+test("a list of one page needs no count", async () => {
+  const { counts, pages } = gateway(100);
+  await pages.reload();
+  expect(pages.listing.get().count).toEqual({ value: 100, atLeast: false });
+  expect(counts()).toBe(0);
 });
 
 test("while a page is on its way no other is asked for", async () => {

@@ -6,11 +6,10 @@ import { client } from "./client.ts";
 import { persisted } from "./documents.ts";
 import { Store, useStore } from "./store.ts";
 
-/** What every list of the gateway has. `count` comes with the first page alone. */
+/** What every list of the gateway has. */
 export interface Connection<Row> {
   edges: { node: Row }[];
   pageInfo: { hasNextPage: boolean; endCursor: string | null };
-  count?: CountPartsFragment;
   freshness?: FreshnessPartsFragment;
 }
 
@@ -29,15 +28,19 @@ export interface Listing<Row> {
 export interface Paging {
   first: number;
   after: string | null;
-  withCount: boolean;
 }
 
 const EMPTY: Listing<never> = { rows: [], count: null, hasMore: true, loading: false, ready: false, error: null };
 const KEPT = 12;
 
 type Fetch<Row> = (paging: Paging) => Promise<{ connection?: Connection<Row>; error?: CombinedError }>;
+type Count = () => Promise<CountPartsFragment | null>;
 
-/** The rows of one list, fetched page by page as the reader scrolls. */
+/**
+ * The rows of one list, fetched page by page as the reader scrolls.
+ *
+ * The rows come first. How many there are is asked afterwards, and only if there are more than the first page has.
+ */
 export class Pages<Row> {
   readonly listing = new Store<Listing<Row>>(EMPTY);
   /** Where the reader was, for when they come back. */
@@ -46,12 +49,15 @@ export class Pages<Row> {
   #cursor: string | null = null;
   #last: { after: string | null; keep: boolean } = { after: null, keep: false };
   #epoch = 0;
+  #counted = 0;
   readonly #fetch: Fetch<Row>;
   readonly #first: number;
+  readonly #count: Count | undefined;
 
-  constructor(fetch: Fetch<Row>, first: number) {
+  constructor(fetch: Fetch<Row>, first: number, count?: Count) {
     this.#fetch = fetch;
     this.#first = first;
+    this.#count = count;
   }
 
   /** Fetch the next page, unless one is on its way or there is none. */
@@ -81,7 +87,7 @@ export class Pages<Row> {
     const epoch = ++this.#epoch;
     this.#last = { after, keep };
     this.listing.set({ ...this.listing.get(), loading: true, error: null });
-    const { connection, error } = await this.#fetch({ first: this.#first, after, withCount: !keep || after === null });
+    const { connection, error } = await this.#fetch({ first: this.#first, after });
     if (epoch !== this.#epoch) return;
     const before = this.listing.get();
     if (!connection) {
@@ -93,12 +99,26 @@ export class Pages<Row> {
     const rows = connection.edges.map((edge) => edge.node);
     this.listing.set({
       rows: keep ? [...before.rows, ...rows] : rows,
-      count: connection.count ?? before.count,
+      count: keep ? before.count : this.#known(connection, rows.length, before.count),
       hasMore: connection.pageInfo.hasNextPage,
       loading: false,
       ready: true,
       error: null,
     });
+    if (!keep && connection.pageInfo.hasNextPage) await this.#countAll(epoch);
+  }
+
+  #known(connection: Connection<Row>, rows: number, before: CountPartsFragment | null): CountPartsFragment | null {
+    return connection.pageInfo.hasNextPage ? before : { value: rows, atLeast: false };
+  }
+
+  async #countAll(epoch: number): Promise<void> {
+    const count = await this.#count?.();
+    // Further pages may have come meanwhile, but not another first one.
+    if (count && epoch <= this.#epoch && this.#counted < epoch) {
+      this.#counted = epoch;
+      this.listing.set({ ...this.listing.get(), count });
+    }
   }
 }
 
@@ -125,21 +145,34 @@ export function forgetLists(): void {
 /**
  * A list of the gateway, page by page.
  *
- * @param document - a query with the variables `first`, `after` and `withCount`
+ * @param document - a query with the variables `first` and `after`
  * @param variables - its other variables; other variables are another list
  * @param connection - where in the answer the list is
  * @param first - rows a page; its cost has to stay below half of the gateway's limit
+ * @param count - how many rows the list has, and a query for it with the list's own variables
  */
-export function useConnection<Data, Variables extends AnyVariables, Row>({
+export function useConnection<
+  Data,
+  Variables extends AnyVariables,
+  Row,
+  CountData = never,
+  CountVariables extends AnyVariables = never,
+>({
   document,
   variables,
   connection,
   first,
+  count,
 }: {
   document: TypedDocumentNode<Data, Variables>;
   variables: Omit<Variables, keyof Paging>;
   connection: (data: Data) => Connection<Row>;
   first: number;
+  count?: {
+    document: TypedDocumentNode<CountData, CountVariables>;
+    variables: CountVariables;
+    of: (data: CountData) => CountPartsFragment;
+  };
 }): { listing: Listing<Row>; pages: Pages<Row> } {
   const ready = persisted(document as TypedDocumentNode<Data, Record<string, unknown>>);
   const key = `${(ready as unknown as { documentId: string }).documentId} ${JSON.stringify(variables)}`;
@@ -149,12 +182,23 @@ export function useConnection<Data, Variables extends AnyVariables, Row>({
       pagesFor(
         key,
         () =>
-          new Pages<Row>(async (paging) => {
-            const result = await client
-              .query(ready, { ...variables, ...paging }, { requestPolicy: "network-only" })
-              .toPromise();
-            return { connection: result.data ? connection(result.data as Data) : undefined, error: result.error };
-          }, first),
+          new Pages<Row>(
+            async (paging) => {
+              const result = await client
+                .query(ready, { ...variables, ...paging }, { requestPolicy: "network-only" })
+                .toPromise();
+              return { connection: result.data ? connection(result.data as Data) : undefined, error: result.error };
+            },
+            first,
+            count &&
+              (async () => {
+                const document = persisted(count.document as TypedDocumentNode<CountData, Record<string, unknown>>);
+                const result = await client
+                  .query(document, count.variables as Record<string, unknown>, { requestPolicy: "network-only" })
+                  .toPromise();
+                return result.data ? count.of(result.data as CountData) : null;
+              }),
+          ),
       ),
     [key],
   );

@@ -13,7 +13,7 @@ import { Money } from "../../components/money.tsx";
 import { Page } from "../../components/page.tsx";
 import { Empty } from "../../components/states.tsx";
 import { Chip, Priority, Status } from "../../components/status.tsx";
-import { type BreakRowFragment, ExceptionsDocument } from "../../gql/graphql.ts";
+import { type BreakRowFragment, ExceptionsCountDocument, ExceptionsDocument } from "../../gql/graphql.ts";
 import { DECISION_STATE, KEY_KIND } from "../../labels/labels.ts";
 import { Count } from "../../views/count.tsx";
 import { ExportButton } from "../../views/export-button.tsx";
@@ -45,6 +45,7 @@ export function Exceptions() {
     variables: { filter, order: upper(order) },
     connection: (data) => data.breaks,
     first: PAGE,
+    count: { document: ExceptionsCountDocument, variables: { filter }, of: (data) => data.breaks.count },
   });
 
   const [selected, setSelected] = useState(NONE);

@@ -8,7 +8,7 @@ import { Money } from "../../components/money.tsx";
 import { SelectOne } from "../../components/select.tsx";
 import { Empty } from "../../components/states.tsx";
 import { Status } from "../../components/status.tsx";
-import { LateInstallmentsDocument, type LateRowFragment } from "../../gql/graphql.ts";
+import { LateInstallmentsCountDocument, LateInstallmentsDocument, type LateRowFragment } from "../../gql/graphql.ts";
 import { LATE_LIFECYCLE, LATE_STAGE } from "../../labels/labels.ts";
 import { Count } from "../../views/count.tsx";
 import { ExportButton } from "../../views/export-button.tsx";
@@ -42,6 +42,11 @@ export function Installments({ search }: { search: Search }) {
     variables: { filter },
     connection: (data) => data.lateInstallments,
     first: PAGE,
+    count: {
+      document: LateInstallmentsCountDocument,
+      variables: { filter },
+      of: (data) => data.lateInstallments.count,
+    },
   });
   const columns = useMemo(columnsOf, []);
   const active = [search.live, search.stage, search.property, search.tenant, search.currency].filter(Boolean).length;

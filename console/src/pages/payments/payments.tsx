@@ -9,7 +9,12 @@ import { Page } from "../../components/page.tsx";
 import { SelectOne } from "../../components/select.tsx";
 import { Empty } from "../../components/states.tsx";
 import { Status } from "../../components/status.tsx";
-import { type PaymentFilter, type PaymentRowFragment, PaymentsDocument } from "../../gql/graphql.ts";
+import {
+  type PaymentFilter,
+  type PaymentRowFragment,
+  PaymentsCountDocument,
+  PaymentsDocument,
+} from "../../gql/graphql.ts";
 import { METHOD, PAYMENT_STATUS } from "../../labels/labels.ts";
 import { Count } from "../../views/count.tsx";
 import { ExportButton } from "../../views/export-button.tsx";
@@ -35,6 +40,7 @@ export function Payments() {
     variables: { filter },
     connection: (data) => data.payments,
     first: PAGE,
+    count: { document: PaymentsCountDocument, variables: { filter }, of: (data) => data.payments.count },
   });
   const filtered = given(search).length > 0;
   const columns = useMemo(columnsOf, []);

@@ -10,7 +10,7 @@ import { Page } from "../../components/page.tsx";
 import { SelectOne } from "../../components/select.tsx";
 import { Empty } from "../../components/states.tsx";
 import { Status } from "../../components/status.tsx";
-import { type PayoutFilter, type PayoutRowFragment, PayoutsDocument } from "../../gql/graphql.ts";
+import { type PayoutFilter, type PayoutRowFragment, PayoutsCountDocument, PayoutsDocument } from "../../gql/graphql.ts";
 import { PAYOUT_STATUS } from "../../labels/labels.ts";
 import { Count } from "../../views/count.tsx";
 import { ExportButton } from "../../views/export-button.tsx";
@@ -35,6 +35,7 @@ export function Payouts() {
     variables: { filter },
     connection: (data) => data.payouts,
     first: PAGE,
+    count: { document: PayoutsCountDocument, variables: { filter }, of: (data) => data.payouts.count },
   });
   const filtered = given(search).length > 0;
   const columns = useMemo(columnsOf, []);
