@@ -1,6 +1,6 @@
 import { createContext, type ReactNode, use, useEffect } from "react";
 import { useQuery } from "urql";
-import { followChanges, noteFreshness } from "../client/changes.ts";
+import { followChanges } from "../client/changes.ts";
 import { persisted } from "../client/documents.ts";
 import { problemOf } from "../client/problems.ts";
 import { Loading, ProblemNotice } from "../components/states.tsx";
@@ -16,9 +16,7 @@ const Context = createContext<Viewer | null>(null);
 export function Session({ children }: { children: ReactNode }) {
   const [{ data, error }, again] = useQuery({ query: persisted(SessionDocument), requestPolicy: "cache-first" });
   useEffect(() => {
-    if (!data) return;
-    noteFreshness(data.health.freshness);
-    followChanges();
+    if (data) followChanges();
   }, [data]);
   if (data) return <Context value={data.viewer}>{children}</Context>;
   if (!error) return <Loading label="Loading the console" />;

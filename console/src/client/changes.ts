@@ -6,6 +6,13 @@ import { persisted } from "./documents.ts";
 import { Store } from "./store.ts";
 
 export type Change = ChangesSubscription["changes"];
+/** What tabs say to each other. */
+interface Message {
+  change?: Change;
+  state?: "live" | "waiting";
+  known?: FreshnessPartsFragment | null;
+  hello?: true;
+}
 type Listener = (change: Change) => void;
 
 /** How the page learns of changes: `live`, or `waiting` while there is no stream. */
@@ -39,10 +46,11 @@ export function followChanges(): void {
   if (following) return;
   following = true;
   const channel = new BroadcastChannel("rentmatch-changes");
-  channel.onmessage = ({ data }: MessageEvent<{ change?: Change; state?: "live" | "waiting"; hello?: true }>) => {
+  channel.onmessage = ({ data }: MessageEvent<Message>) => {
     if (data.change) publish(data.change);
     if (data.state) stream.set(data.state);
-    if (data.hello && leading) channel.postMessage({ state: stream.get() });
+    if (data.known) noteFreshness(data.known);
+    if (data.hello && leading) channel.postMessage({ state: stream.get(), known: freshness.get() });
   };
   const asked = performance.now();
   let leading = false;

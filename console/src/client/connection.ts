@@ -1,7 +1,6 @@
 import type { AnyVariables, CombinedError, TypedDocumentNode } from "@urql/core";
 import { useEffect, useMemo } from "react";
-import type { CountPartsFragment, FreshnessPartsFragment } from "../gql/graphql.ts";
-import { noteFreshness } from "./changes.ts";
+import type { CountPartsFragment } from "../gql/graphql.ts";
 import { client } from "./client.ts";
 import { persisted } from "./documents.ts";
 import { Store, useStore } from "./store.ts";
@@ -10,7 +9,6 @@ import { Store, useStore } from "./store.ts";
 export interface Connection<Row> {
   edges: { node: Row }[];
   pageInfo: { hasNextPage: boolean; endCursor: string | null };
-  freshness?: FreshnessPartsFragment;
 }
 
 export interface Listing<Row> {
@@ -95,7 +93,6 @@ export class Pages<Row> {
       return;
     }
     this.#cursor = connection.pageInfo.endCursor;
-    if (connection.freshness) noteFreshness(connection.freshness);
     const rows = connection.edges.map((edge) => edge.node);
     this.listing.set({
       rows: keep ? [...before.rows, ...rows] : rows,

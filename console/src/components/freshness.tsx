@@ -2,11 +2,15 @@ import { freshness, stream } from "../client/changes.ts";
 import { useStore } from "../client/store.ts";
 import { durationText, instantText } from "./instant.tsx";
 
-/** Up to when every input has been read: what the page shows is as of then. */
+/**
+ * Up to when every input has been read: what the page shows is as of then.
+ *
+ * It comes with the stream of changes, not with each list: a broker or a worker that is away delays no page.
+ */
 export function Freshness() {
   const known = useStore(freshness);
   const state = useStore(stream);
-  if (!known) return null;
+  if (!known) return <p className="freshness">{state === "live" ? "" : "Caught-up time not known yet"}</p>;
   const { caughtUpTo, lag, asOf } = known;
   const behind = caughtUpTo ? Date.parse(asOf) - Date.parse(caughtUpTo) : null;
   const late = behind === null || behind > 5 * 60_000 || lag > 10_000;

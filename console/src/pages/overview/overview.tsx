@@ -3,7 +3,7 @@ import { type ReactNode, useEffect, useMemo, useRef } from "react";
 import { useQuery } from "urql";
 import { lower } from "../../app/search.ts";
 import { useViewer } from "../../app/session.tsx";
-import { noteFreshness, useChanges } from "../../client/changes.ts";
+import { useChanges } from "../../client/changes.ts";
 import { persisted } from "../../client/documents.ts";
 import { Money } from "../../components/money.tsx";
 import { Page, Section } from "../../components/page.tsx";
@@ -24,9 +24,6 @@ export function Overview() {
   const viewer = useViewer();
   const [{ data, error }, ask] = useQuery({ query: persisted(OverviewDocument) });
   useFollowing(() => ask({ requestPolicy: "network-only" }));
-  useEffect(() => {
-    if (data) noteFreshness(data.overview.freshness);
-  }, [data]);
   const scope = viewer.properties
     ? `Of ${viewer.properties.length === 1 ? "one property" : `${viewer.properties.length} properties`}`
     : "Of all properties";
