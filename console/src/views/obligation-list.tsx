@@ -3,7 +3,7 @@ import { Money } from "../components/money.tsx";
 import { Section } from "../components/page.tsx";
 import { Status } from "../components/status.tsx";
 import { TableCard } from "../components/table-card.tsx";
-import { type ObligationFilter, ObligationListDocument } from "../gql/graphql.ts";
+import { type ObligationFilter, ObligationListCountDocument, ObligationListDocument } from "../gql/graphql.ts";
 import { OBLIGATION_STATUS } from "../labels/labels.ts";
 import { Count } from "./count.tsx";
 import { KeyLink } from "./key-link.tsx";
@@ -20,6 +20,7 @@ export function ObligationList({ of, id }: { of: Of; id: string }) {
     variables: { filter },
     connection: (data) => data.obligations,
     first: 50,
+    count: { document: ObligationListCountDocument, variables: { filter }, of: (data) => data.obligations.count },
   });
   return (
     <Section title="Obligations" note={<Count count={listing.count} one="obligation" many="obligations" />}>
