@@ -1,5 +1,6 @@
 """One month of rent behind a real gateway for all browser tests: broker, worker, projector and read model included."""
 
+import json
 import re
 import sys
 import time
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext
+from playwright.sync_api import APIRequestContext, Browser, BrowserContext
 
 from tests.conftest import go_without
 from tests.kit.browser import WIDTHS, Watched, browser
@@ -17,6 +18,7 @@ from tools.local.processes import Process, free_ports
 from tools.local.worker import REPOSITORY
 
 OBLIGATIONS = 60
+WORKED_S = 120
 START_S = 240
 """The first start in a fresh clone installs the console's packages and builds it."""
 
@@ -77,11 +79,30 @@ def sessions(console: RunningConsole, chromium: Browser) -> Callable[[str], dict
             page = context.new_page()
             page.goto(console.links[person])
             page.get_by_role("heading", name="Overview").wait_for()
+            if not known:
+                _wait_until_worked(context.request, console.url)
             known[person] = dict(context.storage_state())
             context.close()
         return known[person]
 
     return state
+
+
+def _wait_until_worked(request: APIRequestContext, url: str) -> None:
+    """Wait until the month is in the read model: a list that still fills changes while a test reads it."""
+    documents: dict[str, str] = json.loads((REPOSITORY / "gateway/console/persisted-documents.json").read_bytes())
+    health = next(identity for identity, text in documents.items() if "query Health" in text)
+    until, quiet = time.monotonic() + WORKED_S, 0
+    while quiet < 3:
+        answer = request.post(
+            f"{url}/graphql", headers={"X-Rentmatch": "1", "Origin": url}, data={"documentId": health}
+        ).json()
+        found = (answer.get("data") or {}).get("health")
+        behind = None if found is None else sum(one["lag"] for one in found["topics"]) + found["readModel"]["lag"]
+        quiet = quiet + 1 if behind == 0 else 0
+        if time.monotonic() > until:
+            pytest.fail(f"the month is not in the read model: {behind} records behind, {answer}", pytrace=False)
+        time.sleep(1)
 
 
 @pytest.fixture

@@ -27,7 +27,8 @@ export function useShortcuts(keys: Record<string, (event: KeyboardEvent) => void
       if (!shortcutsOn.get() || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
       const isCheckbox = event.target instanceof HTMLInputElement && event.target.type === "checkbox";
       if (isTyping(event.target) && !isCheckbox) return;
-      if (document.querySelector('[role="dialog"], [role="alertdialog"], [role="listbox"], [role="menu"]')) return;
+      if (document.querySelector('[role="dialog"], [role="alertdialog"]')) return;
+      if (event.target instanceof Element && event.target.closest('[role="listbox"], [role="menu"]')) return;
       const key = event.key.toLowerCase();
       const run = Object.hasOwn(latest.current, key) ? latest.current[key] : undefined;
       if (!run) return;
