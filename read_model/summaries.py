@@ -34,6 +34,8 @@ MARKED_MAX = 1_000
 """Summaries that are made in one go."""
 WORK_SHARE = 0.1
 """The share of time in which one summary is made: a large one under a constant stream of changes is made less often."""
+REST_MAX_S = 10.0
+"""The longest time between two makings of a summary that stays marked, besides the making."""
 
 _encode = msgspec.json.encode
 
@@ -45,15 +47,24 @@ class SummaryKeeper:
         mongo: the database.
         clock: microseconds since 1970.
         collections: the collections; the live ones, or those that a rebuild fills.
+        monotonic: seconds since any instant; measures how long a summary takes.
 
     """
 
-    def __init__(self, mongo: Mongo, clock: Callable[[], Micros], collections: Collections = LIVE) -> None:
+    def __init__(
+        self,
+        mongo: Mongo,
+        clock: Callable[[], Micros],
+        collections: Collections = LIVE,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._mongo = mongo
         self._clock = clock
         self._collections = collections
+        self._monotonic = monotonic
         self._rests_until: dict[str, float] = {}
-        """By summary, `time.monotonic` before which it is not made again."""
+        """By summary, the instant before which it is not made again."""
 
     async def make_marked(self, *, rest: bool = True) -> tuple[int, int]:
         """Make the summaries that are marked.
@@ -74,16 +85,16 @@ class SummaryKeeper:
         random.shuffle(marked)  # so that two keepers do not make the same ones
         made = left = 0
         for summary in marked:
-            if rest and self._rests_until.get(summary["_id"], 0.0) > time.monotonic():
+            if rest and self._rests_until.get(summary["_id"], 0.0) > self._monotonic():
                 left += 1
                 continue
-            began = time.monotonic()
+            began = self._monotonic()
             if await self._make(summary):
                 made += 1
             else:
                 left += 1
-            took = time.monotonic() - began
-            self._rests_until[summary["_id"]] = began + took / WORK_SHARE
+            ended = self._monotonic()
+            self._rests_until[summary["_id"]] = ended + min((ended - began) * (1 / WORK_SHARE - 1), REST_MAX_S)
         self._forget_rested()
         return made, left
 
@@ -124,5 +135,5 @@ class SummaryKeeper:
         return await self._mongo.find(self._collections.current(kind), where | STANDING, fields=fields)
 
     def _forget_rested(self) -> None:
-        now = time.monotonic()
+        now = self._monotonic()
         self._rests_until = {key: until for key, until in self._rests_until.items() if until > now}

@@ -7,6 +7,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,8 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 
 from domain.time import MINUTE
 from read_model.mongo import Mongo
+from read_model.queries import ReadModel
+from read_model.scope import EVERYTHING
 from simulator.compare import compare
 from simulator.scenario import simulate
 from simulator.truth import truth_of_deliveries
@@ -223,6 +226,40 @@ def test_the_collections_match_the_topics_and_the_truth(month: Projection):
     )
 
 
+def test_totals_after_kills_match_the_truth(month: Projection):
+    """Projectors were killed and MongoDB was down; one projector is still running and has made the summaries."""
+    truth = truth_of_deliveries(month.deployment.deliveries, month.deployment.clock)
+    wanted: Counter[tuple[str, str, str]] = Counter()
+    for row in truth.open_breaks.values():
+        drift = row["actual_minor"] - row["expected_minor"]
+        wanted.update({(row["class"], row["currency"], what): value for what, value in (
+            ("breaks", 1), ("gross", abs(drift)), ("net", drift)
+        )})  # fmt: skip
+
+    async def totals(mongo: Mongo) -> Counter[tuple[str, str, str]] | None:
+        model = ReadModel(mongo).scoped(EVERYTHING)
+        if await model.summaries_behind():
+            return None
+        found: Counter[tuple[str, str, str]] = Counter()
+        for one in await model.break_totals(month.deployment.clock or 0):
+            for what, value in (("breaks", one.breaks), ("gross", one.gross_minor), ("net", one.net_minor)):
+                found[one.break_class, one.currency, what] += value
+        owed = sum(one.outstanding_minor for one in await model.ageing_totals())
+        assert owed == sum(max(0, row["balance_minor"] - row["paid_minor"]) for row in truth.obligations.values())
+        late = sum(one.installments for one in await model.late_totals())
+        assert late == len(truth.live_alerts)
+        return found
+
+    found: list[Counter[tuple[str, str, str]]] = []
+    second = month.projectors["second"]
+    wait_until(lambda: metrics_of(second)["rentmatch_read_model_summaries_behind"] == 0, 60, "the summaries")
+    wait_until(lambda: found.extend(filter(None, [month.do(totals)])) or found != [], 30, "all summaries")
+    assert {cell: value for cell, value in found[0].items() if value} == {
+        c: value for c, value in wanted.items() if value
+    }
+    assert len(wanted) > 20
+
+
 def test_health_and_metrics_of_a_projector(month: Projection):
     second = month.projectors["second"]
     wait_until(lambda: probe(second, "/readyz")[0] == 200, 60, "readiness")
@@ -232,6 +269,8 @@ def test_health_and_metrics_of_a_projector(month: Projection):
     )  # fmt: skip
     told = metrics_of(second)
     assert told["rentmatch_read_model_mongo_up"] == 1
+    assert told["rentmatch_read_model_outdated"] == 0
+    assert told["rentmatch_read_model_summaries_total"] > 0
     assert told["rentmatch_read_model_last_write_timestamp_seconds"] > 1_700_000_000
     assert told['rentmatch_read_model_documents_total{collection="payments",outcome="written"}'] > 0
     assert told['rentmatch_read_model_documents_total{collection="payments",outcome="poisoned"}'] == 0

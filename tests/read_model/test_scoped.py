@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import re
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from domain.records import (
     LatePaymentAlert,
     MatchedBy,
     MismatchAlert,
+    ObligationReconciliation,
     PaymentReconciliation,
     PayoutEntryView,
     PayoutReconciliation,
@@ -23,6 +25,8 @@ from domain.records import (
     ReferenceReconciliation,
     Settled,
 )
+from read_model.documents import KINDS
+from read_model.finding import ReadModelUnavailable
 from read_model.mongo import Mongo
 from read_model.orders import BREAK_ORDERS, InvalidCursor
 from read_model.queries import ReadModel
@@ -31,12 +35,15 @@ from read_model.scope import EVERYTHING, Scope
 from read_model.scoped import ScopedReadModel
 from read_model.selections import (
     BreakSelection,
+    DecisionSelection,
     LateAlertSelection,
     ObligationSelection,
     PaymentSelection,
     PayoutSelection,
     ReferenceSelection,
 )
+from read_model.shape import declare_shape, has_shape
+from read_model.summaries import SummaryKeeper
 from read_model.writer import ReadModelWriter, ReceivedRecord
 from tests.kit.projected import obligation
 
@@ -344,6 +351,117 @@ def test_counting_stops_at_the_limit(
     monkeypatch.setattr(read_model.reader, "COUNT_MAX", 3)
     assert loop.run(everything.count_breaks(BreakSelection())) == Count(3, True)
     assert loop.run(everything.count_payouts(PayoutSelection(status="exception"))) == Count(1, False)
+
+
+IN_H2 = {
+    "payments_by_ids": (["P-1", "P-2", "P-3", "P-4"],),
+    "obligations_by_ids": (["O-1", "O-2", "O-3"],),
+    "references_by_keys": (["acme/ch_1", "acme/ch_2"],),
+    "payouts_by_keys": (["acme/po_1"],),
+    "breaks_by_ids": ([one.break_id for one in ALERTS],),
+    "late_alerts_by_ids": ([one.alert_id for one in LATE],),
+    "open_breaks_of_keys": ([(one.key_kind, one.key) for one in ALERTS],),
+    "late_of_obligations": (["O-1", "O-2"],),
+    "payments_of_obligations": (["O-1", "O-2", "O-3"], 9),
+    "references_of_payments": (["P-1", "P-2"], 9),
+    "payouts_of_entries": (["A/n1"],),
+    "list_breaks": (BreakSelection(state="any"),),
+    "list_payments": (PaymentSelection(),),
+    "list_obligations": (ObligationSelection(),),
+    "list_references": (ReferenceSelection(),),
+    "list_payouts": (PayoutSelection(),),
+    "list_late_alerts": (LateAlertSelection(live=None),),
+    "list_versions": (ObligationReconciliation, "O-1"),
+    "list_decisions": (DecisionSelection(),),
+    "decisions_of_breaks": ([one.break_id for one in ALERTS], 9),
+    "search": ("", 9),
+    "list_ageing": (),
+    "count_breaks": (BreakSelection(state="any"),),
+    "count_payments": (PaymentSelection(),),
+    "count_obligations": (ObligationSelection(),),
+    "count_references": (ReferenceSelection(),),
+    "count_payouts": (PayoutSelection(),),
+    "count_late_alerts": (LateAlertSelection(live=None),),
+    "break_totals": (NOW,),
+    "trend": (NOW,),
+    "ageing_totals": (),
+    "late_totals": (),
+    "whereabouts": (),
+    "summaries_behind": (),
+}
+"""Every call of a scoped read model, with what is outside of the scope of property H2, too."""
+ELSEWHERE = re.compile(r"\bH[13]\b|\bO-[13]\b|\bP-[145]\b|acme/po|\bA/n|'T1'")
+
+
+def test_nothing_leaves_a_scope(loop: asyncio.Runner, model: ReadModel, mongo: Mongo) -> None:
+    """By every call that there is: what is found names nothing of another property, and something of this one."""
+    calls = [name for name in dir(ScopedReadModel) if not name.startswith("_") and name != "scope"]
+    assert sorted(calls) == sorted(IN_H2)
+
+    async def run() -> None:
+        while (await SummaryKeeper(mongo, lambda: NOW).make_marked(rest=False))[0]:
+            pass
+        found: dict[str, Any] = {}
+        for name, arguments in IN_H2.items():
+            limit = {"limit": 9} if name.startswith("list_") else {}
+            found[name] = await getattr(model.scoped(Scope(frozenset({"H2"}))), name)(*arguments, **limit)
+            answers = found[name].values() if isinstance(found[name], dict) else [found[name]]
+            for answer in answers:
+                # P-3 is of H1, too: it names O-1 and H1 as its own.
+                text = re.sub(r"(PaymentRow|BreakRow)\(.*P-3.*?'T2'\)\)", "", str(answer))
+                assert ELSEWHERE.findall(text) == [], (name, text)
+        assert set(found["payments_by_ids"]) == {"P-2", "P-3"}
+        assert sorted(numbers(found["list_breaks"].rows)) == [2, 3, 5]
+        assert found["count_breaks"] == (3, False)
+        assert [row.reference.reference_key for row in found["list_references"].rows] == ["acme/ch_1", "acme/ch_3"]
+        assert sum(one.breaks for one in found["break_totals"]) == 3
+        assert found["list_payouts"].rows == found["whereabouts"] == found["list_versions"].rows == []
+        assert [row.property_id for row in found["list_ageing"].rows] == ["H2"]
+        of_all = [row.payment.payment_id for row in found["payments_of_obligations"]["O-1"]]
+        assert of_all == ["P-3"], "a payment that is of a property of the scope, though the obligation is not"
+
+    loop.run(run())
+
+
+def test_filters_by_property_and_tenant(loop: asyncio.Runner, model: ReadModel) -> None:
+    async def run() -> None:
+        everything, both = model.scoped(EVERYTHING), model.scoped(Scope(frozenset({"H1", "H3"})))
+        for selection, expected in (
+            ({"property_id": "H1"}, [1, 3, 4, 8, 9]), ({"property_id": "H2"}, [2, 3, 5]), ({"property_id": "H4"}, []),
+            ({"tenant_id": "T1"}, [1, 3, 4, 8, 9]), ({"tenant_id": "T2", "property_id": "H2"}, [2, 3, 5]),
+        ):  # fmt: skip
+            only = BreakSelection(state="any", **selection)  # type: ignore[arg-type]
+            assert sorted(numbers((await everything.list_breaks(only, limit=99)).rows)) == expected
+        assert await both.count_breaks(BreakSelection(property_id="H2")) == (0, False)
+        assert await both.count_breaks(BreakSelection(property_id="H1", state="any")) == (5, False)
+        payments = (await everything.list_payments(PaymentSelection(tenant_id="T2"), limit=9)).rows
+        assert [(row.payment.payment_id, row.property_ids) for row in payments] == [
+            ("P-3", ("H1", "H2")), ("P-2", ("H2",)),
+        ]  # fmt: skip
+
+    loop.run(run())
+
+
+def test_a_read_model_of_an_earlier_version_is_refused_until_it_is_rebuilt(
+    loop: asyncio.Runner, model: ReadModel, mongo: Mongo
+) -> None:
+    async def run() -> None:
+        await mongo.drop("shapes")
+        await ReadModelWriter(mongo, lambda: 0).prepare()
+        assert not await has_shape(mongo), "its documents may lack what is needed"
+        for ask in (lambda one: one.count_breaks(BreakSelection()), lambda one: one.break_totals(NOW)):
+            with pytest.raises(ReadModelUnavailable, match="rebuild-read-model"):
+                await ask(model.scoped(EVERYTHING))
+        assert await model.get_obligation("O-1") is not None
+        await declare_shape(mongo)
+        assert await model.scoped(EVERYTHING).count_breaks(BreakSelection()) == (8, False)
+        await mongo.drop("shapes")
+        for kind in KINDS:
+            await mongo.drop(kind)
+        with pytest.raises(ReadModelUnavailable, match="does not exist yet"):
+            await ReadModel(mongo).scoped(EVERYTHING).count_breaks(BreakSelection())
+
+    loop.run(run())
 
 
 def test_a_scope_without_properties_has_nothing(loop: asyncio.Runner, model: ReadModel) -> None:

@@ -1,6 +1,7 @@
 """Totals are those of the simulator's truth, to the cent, whatever was killed and whoever worked at the same time."""
 
 import asyncio
+import itertools
 import random
 from collections import defaultdict
 from collections.abc import Collection
@@ -289,7 +290,9 @@ def test_a_mark_that_is_made_meanwhile_survives(
             return found
 
         monkeypatch.setattr(mongo, "find", find)
-        slow, other = SummaryKeeper(mongo, lambda: NOW), SummaryKeeper(mongo, lambda: NOW)
+        seconds = itertools.count(0, 0.5)
+        slow = SummaryKeeper(mongo, lambda: NOW, monotonic=lambda: next(seconds))
+        other = SummaryKeeper(mongo, lambda: NOW)
         assert await slow.make_marked() == (0, 1)
         everything = model.scoped(EVERYTHING)
         assert [one.breaks for one in await everything.break_totals(NOW)] == [1]
@@ -298,6 +301,37 @@ def test_a_mark_that_is_made_meanwhile_survives(
         assert await other.make_marked() == (1, 0)
         assert await everything.summaries_behind() == 0
         assert [one.breaks for one in await everything.break_totals(NOW)] == [2]
+
+    loop.run(run())
+
+
+def test_a_summary_that_takes_long_rests_and_not_for_ever(
+    loop: asyncio.Runner, mongo: Mongo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, takes = [0.0], [0.0]
+    real = mongo.update
+
+    async def update(*args: Any) -> bool:
+        now[0] += takes[0]
+        return await real(*args)
+
+    monkeypatch.setattr(mongo, "update", update)
+
+    async def run() -> None:
+        writer = ReadModelWriter(mongo, lambda: 0)
+        await writer.prepare()
+        keeper = SummaryKeeper(mongo, lambda: NOW, monotonic=lambda: now[0])
+        for seconds, rest in ((0.5, 4.5), (600.0, 10.0)):
+            again = arrived("breaks", alert(1, "bank_entry", "A/1"), 1)
+            await writer.write([again])
+            takes[0] = seconds
+            assert await keeper.make_marked() == (1, 0)
+            await writer.write([again])
+            now[0] += rest - 0.01
+            assert await keeper.make_marked() == (0, 1)
+            now[0] += 0.02
+            takes[0] = 0.0
+            assert await keeper.make_marked() == (1, 0)
 
     loop.run(run())
 
