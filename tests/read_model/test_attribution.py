@@ -1,4 +1,7 @@
-"""Documents are attributed to their properties in any order, by several writers, and after writers were killed."""
+"""Documents are attributed to their properties in any order, and after writers were killed.
+
+tests/read_model/test_projecting.py has a month in any order by two writers at once.
+"""
 
 import asyncio
 import random
@@ -11,7 +14,7 @@ import pytest
 from read_model.mongo import Mongo, MongoUnavailable
 from read_model.writer import ReadModelWriter, ReceivedRecord
 from tests.kit.environment import TEST_SEED
-from tests.kit.projected import gone_of, misattributed, month, obligation, parts, tombstone
+from tests.kit.projected import misattributed, obligation, tombstone
 from tests.read_model.test_scoped import alert, arrived, payment, reference
 
 SEED = TEST_SEED or 1
@@ -40,28 +43,6 @@ class KilledMongo:
             return answer
 
         return call
-
-
-def test_a_month_in_any_order_by_several_writers(loop: asyncio.Runner, mongo: Mongo) -> None:
-    story = month(SEED, 25, 5)
-    rng = random.Random(SEED)
-
-    async def run() -> None:
-        writers = [ReadModelWriter(mongo, lambda: 0) for _ in range(3)]
-        await writers[0].prepare()
-        waiting = parts(story.arrived, rng)
-
-        async def work(writer: ReadModelWriter) -> None:
-            while waiting:
-                await writer.write(waiting.pop())
-
-        await asyncio.gather(*(work(writer) for writer in writers))
-        assert await misattributed(mongo) == []
-        attributed = await mongo.find("breaks", {"gone": None}, fields=["key_kind", "property_ids"])
-        assert {one["key_kind"] for one in attributed if one["property_ids"]} >= {"payment", "obligation"}
-        assert gone_of(story.arrived)["payments"] == set()
-
-    loop.run(run())
 
 
 STORY = (
