@@ -6,6 +6,7 @@ keeps its position is returned exactly once. Readers treat it as opaque.
 
 import base64
 import binascii
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import msgspec
@@ -36,26 +37,22 @@ class Order(NamedTuple):
         place = msgspec.json.encode([document[name] for name, _ in self.fields])
         return base64.urlsafe_b64encode(place).rstrip(b"=").decode()
 
-    def after(self, cursor: str) -> Document:
-        """A filter for the documents after a cursor.
+    def after(self, cursor: str) -> list[Document]:
+        """Filters for the documents after a cursor: those of the first come before those of the second, and so on.
+
+        They are apart, because each is a range of an index, and a filter with alternatives is none everywhere.
 
         Raises:
             InvalidCursor: it is none of this order.
 
         """
         place = self._place_of(cursor)
-        if len(self.fields) == 1:
-            ((name, direction),) = self.fields
-            return {name: {"$gt" if direction > 0 else "$lt": place[0]}}
-        return {
-            "$or": [
-                {
-                    **{name: place[before] for before, (name, _) in enumerate(self.fields[:at])},
-                    name_at: {"$gt" if direction > 0 else "$lt": place[at]},
-                }
-                for at, (name_at, direction) in enumerate(self.fields)
-            ]
-        }
+        filters = []
+        for at in reversed(range(len(self.fields))):
+            name, direction = self.fields[at]
+            same = {before: place[number] for number, (before, _) in enumerate(self.fields[:at])}
+            filters.append({**same, name: {"$gt" if direction > 0 else "$lt": place[at]}})
+        return filters
 
     def _place_of(self, cursor: str) -> list[Any]:
         if len(cursor) > CURSOR_BYTES_MAX:
@@ -69,6 +66,31 @@ class Order(NamedTuple):
         if any(isinstance(part, int) and not -(1 << 63) <= part < 1 << 63 for part in place):
             raise InvalidCursor("the cursor has a number out of range")
         return place
+
+
+def both(one: Document, other: Document) -> Document | None:
+    """A filter that matches what two filters match; None where they exclude each other."""
+    merged = dict(one)
+    for name, condition in other.items():
+        if name not in merged:
+            merged[name] = condition
+            continue
+        operators = _operators(merged[name])
+        for operator, value in _operators(condition).items():
+            known = operators.setdefault(operator, value)
+            if known != value and operator == "$eq":
+                return None
+            if known != value:
+                operators[operator] = _NARROWER[operator](known, value)
+        merged[name] = operators
+    return merged
+
+
+_NARROWER: dict[str, Callable[[Any, Any], Any]] = {"$lt": min, "$lte": min, "$gt": max, "$gte": max}
+
+
+def _operators(condition: Any) -> Document:
+    return dict(condition) if isinstance(condition, dict) else {"$eq": condition}
 
 
 def _order(*fields: tuple[str, int, type]) -> Order:

@@ -6,7 +6,7 @@ from typing import TypeVar
 from read_model.documents import STANDING
 from read_model.finding import ReadModelUnavailable, find_standing
 from read_model.mongo import Document, Mongo, MongoUnavailable, Sort
-from read_model.orders import Order
+from read_model.orders import Order, both
 from read_model.rows import COUNT_MAX, Count, RowPage
 from read_model.scope import Scope
 from read_model.shape import ShapeCheck
@@ -71,9 +71,11 @@ class ScopedReader:
         made: Callable[[Document], T],
     ) -> RowPage[T]:
         """The documents that match, from a cursor on."""
-        if after is not None:
-            where = where | order.after(after)
-        found = await self._find(collection, where, order=order, limit=limit + 1)
+        found: list[Document] = []
+        for part in [{}] if after is None else order.after(after):
+            narrowed = both(where, part)
+            if narrowed is not None and len(found) <= limit:
+                found += await self._find(collection, narrowed, order=order, limit=limit + 1 - len(found))
         return page_of(found, order, limit, made)
 
 

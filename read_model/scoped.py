@@ -170,7 +170,7 @@ class ScopedReadModel(ScopedTotals, ScopedSearch, ScopedDecisions):
             return RowPage([], [], False)
         where: Document = {"key": key}
         if after is not None:
-            where |= orders.VERSIONS.after(after)
+            where |= orders.VERSIONS.after(after)[0]
         try:
             found = await self._mongo.find(history_of(kind), where, sort=orders.VERSIONS.sort, limit=limit + 1)
         except MongoUnavailable as error:

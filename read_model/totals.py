@@ -160,7 +160,7 @@ class ScopedTotals(ScopedReader):
         where: Document = {"kind": kind}
         of: Document = {} if chosen is None else {"$in": sorted(chosen)}
         if after is not None:
-            of |= orders.SUMMARIES.after(after)["of"]
+            of |= orders.SUMMARIES.after(after)[0]["of"]
         if of:
             where["of"] = of
         if limit is not None:

@@ -264,6 +264,32 @@ def test_breaks_in_each_order_page_by_page(
     loop.run(run())
 
 
+@pytest.mark.parametrize(
+    ("order", "filters", "expected"),
+    [
+        ("pressing", {"priorities": (3,)}, [1, 3, 4, 6, 7, 9]),
+        ("pressing", {"priorities": (1, 3)}, [2, 5, 1, 3, 4, 6, 7, 9]),
+        ("pressing", {"priorities": (1,), "opened_from": NOW + 2}, [2, 5]),
+        ("newest", {"opened_from": NOW + 3, "opened_before": NOW + 8}, [7, 6, 5, 4, 3]),
+        ("oldest", {"opened_from": NOW + 3, "opened_before": NOW + 8}, [3, 4, 5, 6, 7]),
+        ("amount", {"min_gross_minor": 50}, [9, 7, 6, 5]),
+    ],
+)
+def test_filters_of_what_a_list_is_ordered_by_page_by_page(
+    loop: asyncio.Runner, everything: ScopedReadModel, order: str, filters: dict[str, Any], expected: list[int]
+) -> None:
+    async def run() -> None:
+        only = BreakSelection(**filters)
+        page = await everything.list_breaks(only, order=order, limit=2)
+        found = numbers(page.rows)
+        while page.has_next:
+            page = await everything.list_breaks(only, order=order, after=page.cursors[-1], limit=2)
+            found += numbers(page.rows)
+        assert found == expected
+
+    loop.run(run())
+
+
 def test_a_cursor_of_another_order_is_refused(loop: asyncio.Runner, everything: ScopedReadModel) -> None:
     page = loop.run(everything.list_breaks(BreakSelection(), limit=1))
     assert set(BREAK_ORDERS) == {"pressing", "due", "oldest", "newest", "amount"}
