@@ -31,11 +31,10 @@ demo: $(RUNTIME) ## run a month of simulated rent and check the result [OBLIGATI
 
 .PHONY: console
 console: $(DEV) ## build the console and run it with a month of simulated rent [OBLIGATIONS=300 SEED=1 PORT=6070]
-	@$(BIN)/python -m tools.console --obligations $(or $(filter-out 2000,$(OBLIGATIONS)),300) --seed $(SEED) --port $(or $(PORT),6070)
+	@$(BIN)/python -m tools.console --obligations $(if $(filter file,$(origin OBLIGATIONS)),300,$(OBLIGATIONS)) --seed $(SEED) --port $(or $(PORT),6070)
 
 .PHONY: up
-up: $(DEV) ## run everything on this machine [SIMULATE=1 to feed it, FRESH=1 to delete old data, UP='--port registry=8085']
-	@$(BIN)/python -m tools.console --build-only
+up: built ## run everything on this machine [SIMULATE=1 to feed it, FRESH=1 to delete old data, UP='--port registry=8085']
 	@$(BIN)/python -m tools.local up $(if $(filter 1,$(SIMULATE)),--simulate --seed $(SEED) --obligations $(OBLIGATIONS)) $(if $(filter 1,$(FRESH)),--fresh) $(UP)
 
 .PHONY: status
