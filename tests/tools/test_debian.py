@@ -8,7 +8,7 @@ import pytest
 
 from tools.local import cache
 from tools.local.cache import MissingToolError
-from tools.local.debian import Program, find
+from tools.local.debian import Program, find, missing_packages
 
 TOOL = Program("tool", "tool-package")
 
@@ -109,3 +109,13 @@ def test_a_package_without_the_program_is_an_error(install: Install, tmp_path: P
     install("dpkg-deb", "mkdir -p content/usr/bin")
     with pytest.raises(MissingToolError, match="contains no tool"):
         find(TOOL)
+
+
+def test_what_programs_lack_is_what_apt_would_install(install: Install) -> None:
+    install("apt-get", 'echo "Inst libnss3 (2:3.87)"; echo "Inst chromium (156)"; echo "Conf chromium (156)"')
+    assert missing_packages("chromium", "fonts-liberation") == ["chromium", "libnss3"]
+
+
+def test_without_apt_the_message_names_the_packages(install: Install) -> None:
+    with pytest.raises(MissingToolError, match="chromium"):
+        missing_packages("chromium")

@@ -1,4 +1,5 @@
 import { useEffect, useRef } from "react";
+import type { SearchKind } from "../gql/enums.ts";
 import type { ChangesSubscription, FreshnessPartsFragment } from "../gql/graphql.ts";
 import { ChangesDocument } from "../gql/graphql.ts";
 import { client } from "./client.ts";
@@ -31,7 +32,18 @@ export function noteFreshness(latest: FreshnessPartsFragment): void {
   if (!known || latest.asOf >= known.asOf) freshness.set(latest);
 }
 
+/** When something of a kind last changed, on this page's clock; a resync counts for every kind. */
+const changedAt = new Map<SearchKind | "all", number>();
+
+/** Whether something of the kind has changed since an instant of `performance.now()`. */
+export function changedSince(kind: SearchKind, at: number): boolean {
+  return Math.max(changedAt.get(kind) ?? 0, changedAt.get("all") ?? 0) > at;
+}
+
 function publish(change: Change): void {
+  const now = performance.now();
+  if (change.resync) changedAt.set("all", now);
+  for (const { kind } of change.items) changedAt.set(kind, now);
   noteFreshness(change.freshness);
   for (const listener of [...listeners]) listener(change);
 }

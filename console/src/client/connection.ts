@@ -44,6 +44,8 @@ export class Pages<Row> {
   /** Where the reader was, for when they come back. */
   scrollTop = 0;
   activeId: string | null = null;
+  /** When the first page was asked for, on this page's clock: later changes are not in it. */
+  loadedAt = 0;
   #cursor: string | null = null;
   #last: { after: string | null; keep: boolean } = { after: null, keep: false };
   #epoch = 0;
@@ -84,6 +86,7 @@ export class Pages<Row> {
   async #load({ after, keep }: { after: string | null; keep: boolean }): Promise<void> {
     const epoch = ++this.#epoch;
     this.#last = { after, keep };
+    if (!keep) this.loadedAt = performance.now();
     this.listing.set({ ...this.listing.get(), loading: true, error: null });
     const { connection, error } = await this.#fetch({ first: this.#first, after });
     if (epoch !== this.#epoch) return;

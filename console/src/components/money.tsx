@@ -9,7 +9,7 @@ export function digits(minor: string | bigint, decimals: number): string {
 }
 
 /** Where a break has no amount, as when two payments claim one reference. */
-const NO_CURRENCY = "XXX";
+export const NO_CURRENCY = "XXX";
 
 /** An amount as text, for titles and sentences: `USD 1,234.50`. */
 export function amount(money: MoneyPartsFragment): string {

@@ -77,7 +77,7 @@ export function ExportButton({
           {chosen
             ? `The file has the ${count.toLocaleString("en-US")} selected rows.`
             : "The file has everything that the filters find, not only the rows that are loaded."}{" "}
-          Amounts are in minor units beside their currency, and instants in UTC.
+          Amounts have the decimals of their currency; instants are in UTC.
         </p>
         {count > SELECTED_MAX && (
           <p className="muted">

@@ -1,19 +1,13 @@
 import { useState } from "react";
 import { useShortcuts } from "../app/shortcuts.ts";
-import { useChanges } from "../client/changes.ts";
+import { changedSince, useChanges } from "../client/changes.ts";
 import type { Pages } from "../client/connection.ts";
 import { Button } from "../components/button.tsx";
 import type { SearchKind } from "../gql/enums.ts";
 
 /** Loads a list again; says so when something of its kind has changed since it was loaded. */
-export function ListRefresh({
-  pages,
-  kind,
-}: {
-  pages: Pages<unknown> | { reload: () => Promise<void> };
-  kind: SearchKind;
-}) {
-  const [changed, setChanged] = useState(false);
+export function ListRefresh({ pages, kind }: { pages: Pick<Pages<unknown>, "reload" | "loadedAt">; kind: SearchKind }) {
+  const [changed, setChanged] = useState(() => pages.loadedAt > 0 && changedSince(kind, pages.loadedAt));
   useChanges((change) => {
     if (change.resync || change.items.some((item) => item.kind === kind)) setChanged(true);
   });

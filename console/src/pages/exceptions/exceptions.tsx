@@ -3,7 +3,7 @@ import { useEffect, useMemo, useRef, useState } from "react";
 import { given, upper } from "../../app/search.ts";
 import { useMay } from "../../app/session.tsx";
 import { useShortcuts } from "../../app/shortcuts.ts";
-import { useChanges } from "../../client/changes.ts";
+import { changedSince, useChanges } from "../../client/changes.ts";
 import { useConnection } from "../../client/connection.ts";
 import { useStore } from "../../client/store.ts";
 import { Button } from "../../components/button.tsx";
@@ -61,6 +61,7 @@ export function Exceptions() {
   const changed = useListChanges({
     quiet: selected.size === 0 && bulk === null && pages.scrollTop < 40,
     reload: pages.reload,
+    loadedAt: pages.loadedAt,
   });
   const reload = () => {
     changed.clear();
@@ -165,12 +166,31 @@ export function Exceptions() {
 }
 
 /** Changes since the list was loaded. While the reader is at the top and has nothing in hand, the list follows. */
-function useListChanges({ quiet, reload }: { quiet: boolean; reload: () => Promise<void> }) {
-  const [ids, setIds] = useState<ReadonlySet<string> | "unknown">(NONE);
+function useListChanges({
+  quiet,
+  reload,
+  loadedAt,
+}: {
+  quiet: boolean;
+  reload: () => Promise<void>;
+  loadedAt: number;
+}) {
+  // The list may be one that was left: what changed meanwhile is not in it.
+  const [ids, setIds] = useState<ReadonlySet<string> | "unknown">(() =>
+    loadedAt > 0 && changedSince("BREAK", loadedAt) ? "unknown" : NONE,
+  );
+  const outdated = useRef(ids === "unknown" && quiet);
   const timer = useRef<number | undefined>(undefined);
   const latest = useRef({ quiet, reload });
   latest.current = { quiet, reload };
-  useEffect(() => () => window.clearTimeout(timer.current), []);
+  useEffect(() => {
+    if (outdated.current) {
+      outdated.current = false;
+      setIds(NONE);
+      void latest.current.reload();
+    }
+    return () => window.clearTimeout(timer.current);
+  }, []);
   useChanges((change) => {
     const touched = change.items.filter((item) => item.kind === "BREAK").map((item) => item.id);
     if (!change.resync && touched.length === 0) return;
@@ -198,7 +218,7 @@ function columnsOf(order: Order, choose: (order: Order) => void, onWay: OnWay): 
     {
       id: "title",
       title: "Exception",
-      width: "minmax(190px, 2.2fr)",
+      width: "minmax(226px, 3fr)",
       cell: (row) => (
         <Link to="/exceptions/$id" params={{ id: row.id }} className="row-link" tabIndex={-1}>
           {row.title}
@@ -215,7 +235,7 @@ function columnsOf(order: Order, choose: (order: Order) => void, onWay: OnWay): 
     {
       id: "key",
       title: "Concerns",
-      width: "minmax(146px, 1.2fr)",
+      width: "minmax(132px, 1.4fr)",
       cell: (row) => (
         <>
           <span className="hidden-text">{KEY_KIND[row.keyKind]} </span>
@@ -226,7 +246,7 @@ function columnsOf(order: Order, choose: (order: Order) => void, onWay: OnWay): 
     {
       id: "property",
       title: "Property",
-      width: "minmax(62px, 0.7fr)",
+      width: "minmax(72px, 0.6fr)",
       cell: (row) =>
         row.properties.length > 0 ? (
           <span className="id" title={row.properties.join(", ")}>
@@ -266,7 +286,7 @@ function columnsOf(order: Order, choose: (order: Order) => void, onWay: OnWay): 
     {
       id: "decision",
       title: "Decision",
-      width: "minmax(164px, 1.3fr)",
+      width: "minmax(124px, 1fr)",
       cell: (row) => <Decision row={row} onWay={onWay.get(row.id)?.text} />,
     },
   ];

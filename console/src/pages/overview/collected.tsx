@@ -4,6 +4,12 @@ import { share } from "./cells.ts";
 
 type Row = NonNullable<OverviewQuery["overview"]["collected"]>[number];
 
+const PARTS = [
+  { part: "onAccount", look: "stack-account" },
+  { part: "underWay", look: "stack-way" },
+  { part: "unexplained", look: "stack-unexplained" },
+] as const;
+
 /** Where the collected money is: on the bank account, under way, or not explained. The three add up to it. */
 export function Collected({ rows }: { rows: readonly Row[] }) {
   return (
@@ -15,9 +21,10 @@ export function Collected({ rows }: { rows: readonly Row[] }) {
             {amount(row.underWay)} is under way, and {amount(row.unexplained)} is not explained.
           </p>
           <div className="stack" aria-hidden="true">
-            <span className="stack-account" style={{ flexGrow: share(row.onAccount, row.collected) }} />
-            <span className="stack-way" style={{ flexGrow: share(row.underWay, row.collected) }} />
-            <span className="stack-unexplained" style={{ flexGrow: share(row.unexplained, row.collected) }} />
+            {PARTS.map(({ part, look }) => {
+              const size = share(row[part], row.collected);
+              return size > 0 && <span key={part} className={look} style={{ flexGrow: size }} />;
+            })}
           </div>
           <dl className="collected-parts">
             <div>

@@ -5,7 +5,7 @@ import { lower } from "../../app/search.ts";
 import { useViewer } from "../../app/session.tsx";
 import { useChanges } from "../../client/changes.ts";
 import { persisted } from "../../client/documents.ts";
-import { Money } from "../../components/money.tsx";
+import { Money, NO_CURRENCY } from "../../components/money.tsx";
 import { Page, Section } from "../../components/page.tsx";
 import { Empty, Loading, ProblemNotice } from "../../components/states.tsx";
 import { Priority, Status } from "../../components/status.tsx";
@@ -158,7 +158,7 @@ function MoneyTable({ breaks }: { breaks: readonly BreakCell[] }) {
           <tr key={row.currency}>
             <th scope="row">
               <Link to="/exceptions" search={{ currency: row.currency, order: "amount" }}>
-                {row.currency}
+                {row.currency === NO_CURRENCY ? "Without an amount" : row.currency}
               </Link>
             </th>
             <td className="number">{row.count.toLocaleString("en-US")}</td>
