@@ -14,7 +14,7 @@ import { Page } from "../../components/page.tsx";
 import { Empty } from "../../components/states.tsx";
 import { Chip, Priority, Status } from "../../components/status.tsx";
 import { type BreakRowFragment, ExceptionsCountDocument, ExceptionsDocument } from "../../gql/graphql.ts";
-import { DECISION_STATE, KEY_KIND } from "../../labels/labels.ts";
+import { DECISION_STATE, KEY_KIND, type Label } from "../../labels/labels.ts";
 import { Count } from "../../views/count.tsx";
 import { ExportButton } from "../../views/export-button.tsx";
 import { Ignored } from "../../views/ignored.tsx";
@@ -218,7 +218,7 @@ function columnsOf(order: Order, choose: (order: Order) => void, onWay: OnWay): 
     {
       id: "title",
       title: "Exception",
-      width: "minmax(226px, 3fr)",
+      width: "minmax(204px, 3fr)",
       cell: (row) => (
         <Link to="/exceptions/$id" params={{ id: row.id }} className="row-link" tabIndex={-1}>
           {row.title}
@@ -286,20 +286,23 @@ function columnsOf(order: Order, choose: (order: Order) => void, onWay: OnWay): 
     {
       id: "decision",
       title: "Decision",
-      width: "minmax(124px, 1fr)",
+      width: "minmax(148px, 1fr)",
       cell: (row) => <Decision row={row} onWay={onWay.get(row.id)?.text} />,
     },
   ];
 }
 
+/** Shorter than elsewhere: a column has little room. */
+const SECOND: Label = { text: "Needs approval", tone: "warning" };
+
 function Decision({ row, onWay }: { row: BreakRowFragment; onWay?: string }) {
-  if (onWay) return <Chip tone="info">{onWay}, on its way</Chip>;
+  if (onWay) return <Chip tone="info">{onWay}, not seen yet</Chip>;
   if (row.lifecycle === "RESOLVED") return <Chip tone="success">Resolved</Chip>;
   if (!row.decision) return <span className="muted">None</span>;
   const { state, assignee } = row.decision;
   return (
     <>
-      <Status label={DECISION_STATE[state]} />
+      <Status label={state === "ACCEPT_REQUESTED" ? SECOND : DECISION_STATE[state]} />
       {assignee && <span className="muted"> {assignee}</span>}
     </>
   );
