@@ -118,7 +118,7 @@ class ScopedTotals(ScopedReader):
         for summary in shown:
             of = summary["of"]
             cells = _decoded(summary)
-            for each in sorted({cell.currency for cell in cells} if currency is None else {currency}):
+            for each in sorted({cell.currency for cell in cells if currency in (None, cell.currency)}):
                 totals = tuple(_ageing([[cell for cell in cells if cell.currency == each]]))
                 rows.append(
                     PropertyAgeing(

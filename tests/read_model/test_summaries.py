@@ -161,6 +161,8 @@ async def ageing_by_property(model: ScopedReadModel, truth: Truth, names: list[s
         assert row.late_installments == len(
             [one for one in truth.live_alerts.values() if one["property_id"] == row.property_id]
         )
+    assert (await model.list_ageing(currency="XTS", limit=9)).rows == []
+    assert (await model.list_ageing(currency="USD", limit=99)).rows == [row for row in rows if row.currency == "USD"]
     assert (await model.list_ageing(property_id=names[0], limit=9)).rows == [
         row for row in rows if row.property_id == names[0]
     ]
