@@ -134,6 +134,7 @@ INDEXES: dict[DocumentKind, tuple[Index, ...]] = {
         Index("latest_of_group", (("groups", 1), ("moved_at", 1))),
         Index("by_tenant", (("tenant_ids", 1), ("open", 1), *_PRESSING)),
         Index("by_key", (("key", 1), ("key_kind", 1))),
+        Index("by_entry_id", (("entry_id", 1),)),
         Index("by_lifecycle", (("lifecycle", 1), *_PRESSING)),
         Index("by_decision", (("decision.state", 1), ("open", 1), *_PRESSING)),
         Index("by_assignee", (("decision.assignee", 1), ("open", 1), *_PRESSING)),
@@ -186,7 +187,7 @@ def document_of(record: Output) -> Document:
             document["gross_drift_minor"] = abs(record.drift_minor)
             document["moved_at"] = moved_at(record)
             if record.key_kind == "bank_entry":
-                document |= {"entry_key": record.key, "entry_id": parts_of_key(record.key)[1]}
+                document["entry_id"] = parts_of_key(record.key)[1]
         case LatePaymentAlert():
             document["live"] = record.ended_at is None
         case ReferenceReconciliation():

@@ -214,7 +214,10 @@ class Mongo:
 
         """
         with _translated_errors():
-            return int(await self._reading[collection].count_documents(where, limit=limit))
+            # The driver's count_documents is an aggregation, which a server need not end at the limit.
+            command = {"count": collection, "query": where, "limit": limit, "readConcern": {"level": "majority"}}
+            told = await self._reading.command(command, read_preference=ReadPreference.PRIMARY_PREFERRED)
+            return int(told["n"])
 
     async def collections(self) -> set[str]:
         """The names of all collections.

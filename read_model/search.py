@@ -41,7 +41,7 @@ _SEARCHED = (
     _Ids("payout", "payouts", "payout_key"),
     _Ids("bank_entry", "payouts", "entry_keys"),
     _Ids("bank_entry", "payouts", "entry_ids"),
-    _Ids("bank_entry", "breaks", "entry_key"),
+    _Ids("bank_entry", "breaks", "key"),
     _Ids("bank_entry", "breaks", "entry_id"),
 )
 
@@ -82,7 +82,8 @@ class ScopedSearch(ScopedReader):
         least = wanted
         while len(found) < limit:
             bounds = {"$gte": least, "$lt": wanted + "\U0010ffff"}
-            where: Document = {place.field: {"$elemMatch": bounds} if place.field in _LISTS else bounds}
+            where: Document = {"key_kind": "bank_entry"} if place.field == "key" else {}
+            where |= {place.field: {"$elemMatch": bounds} if place.field in _LISTS else bounds}
             documents = await self._find(place.collection, where, sort=[(place.field, 1)], limit=limit)
             for document in documents:
                 for value, hit in _hits_in(place, document, wanted):
@@ -99,8 +100,7 @@ def _hits_in(place: _Ids, document: Document, wanted: str) -> list[tuple[str, Id
     match place.kind:
         case "bank_entry":
             if place.collection == "breaks":
-                key = document["entry_key"]
-                return [(value, IdHit("bank_entry", key, "bank entry without a payout"))]
+                return [(value, IdHit("bank_entry", document["key"], "bank entry without a payout"))]
             keys = [key for key in document["entry_keys"] if _named(place.field, key).startswith(wanted)]
             text = f"bank entry of payout {document['payout_key']}"
             return [(_named(place.field, key), IdHit("bank_entry", key, text)) for key in keys]

@@ -48,7 +48,7 @@ MAPS = frozenset({"by_obligation", "paid", "pending"})
 PLACE = frozenset({"partition", "offset"})
 """What a current document has of the place of its record."""
 FOR_QUERIES = frozenset(
-    ("due_order", "entry_id", "entry_ids", "entry_key", "entry_keys", "gross_drift_minor", "groups", "moved_at",
+    ("due_order", "entry_id", "entry_ids", "entry_keys", "gross_drift_minor", "groups", "moved_at",
      "size_minor", "was_in")
 )  # fmt: skip
 """What a document has besides its record, for filters and orders."""
