@@ -104,6 +104,7 @@ def _run(local: ConsoleDeployment, display: Display, received: list[int]) -> Non
             if supervisor.is_well and not was_well:
                 was_well = True
                 display.report(f"the console is at {local.url('gateway')}; Ctrl-C stops everything")
+                display.report(f"`rentmatch publish` reaches its broker with RENTMATCH_BROKER={local.broker}")
             if was_well:
                 for line in links.fresh():
                     display.report(line)

@@ -49,12 +49,8 @@ export function History<Row>({
           {shown.map((one) => (
             <li key={one.version} className="history-step">
               <div className="history-when">
-                <strong>Version {one.version}</strong>
-                {one.at && (
-                  <span className="muted">
-                    <Instant value={one.at} />
-                  </span>
-                )}
+                {one.at && <Instant value={one.at} />}
+                <span className="muted">Version {one.version}</span>
               </div>
               <Changes step={one} />
             </li>
@@ -75,12 +71,14 @@ function Changes({ step }: { step: Step }) {
       {step.differences.map(({ name, before, after }) => (
         <li key={name}>
           <span className="history-name">{name}</span>
-          {before !== null && (
-            <>
-              <del className="history-before">{before}</del> <span aria-hidden="true">{"\u2192"}</span>{" "}
-            </>
-          )}
-          {after === null ? <span className="muted">gone</span> : <ins className="history-after">{after}</ins>}
+          <span>
+            {before !== null && (
+              <>
+                <del className="history-before">{before}</del> <span aria-hidden="true">{"\u2192"}</span>{" "}
+              </>
+            )}
+            {after === null ? <span className="muted">gone</span> : <ins className="history-after">{after}</ins>}
+          </span>
         </li>
       ))}
       {step.opened.map((id) => (

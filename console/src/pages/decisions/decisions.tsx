@@ -134,12 +134,12 @@ function What({ row }: { row: DecisionRowFragment }) {
 
 const COLUMNS: Column<DecisionRowFragment>[] = [
   { id: "at", title: "When", width: "152px", cell: (row) => <Instant value={row.at} /> },
-  { id: "actor", title: "Who", width: "minmax(70px, 0.6fr)", cell: (row) => row.actor },
-  { id: "action", title: "Decision", width: "minmax(120px, 1fr)", cell: (row) => <What row={row} /> },
+  { id: "actor", title: "Who", width: "minmax(56px, 0.5fr)", cell: (row) => row.actor },
+  { id: "action", title: "Decision", width: "minmax(92px, 0.8fr)", cell: (row) => <What row={row} /> },
   {
     id: "break",
     title: "Exception",
-    width: "minmax(170px, 1.6fr)",
+    width: "minmax(200px, 2fr)",
     cell: (row) => (
       <>
         {row.break && (
@@ -167,14 +167,14 @@ const COLUMNS: Column<DecisionRowFragment>[] = [
   {
     id: "drift",
     title: "Accepted",
-    width: "minmax(96px, 0.7fr)",
+    width: "minmax(116px, 0.7fr)",
     align: "end",
     cell: (row) => <Money value={row.drift} signed missing="" />,
   },
   {
     id: "reason",
     title: "Reason",
-    width: "minmax(160px, 2fr)",
+    width: "minmax(120px, 1.6fr)",
     cell: (row) => <span title={row.reason}>{row.reason}</span>,
   },
 ];

@@ -8,21 +8,21 @@ import { CLASS_TITLES } from "../../labels/classes.ts";
 import { BREAK_LIFECYCLE, DECISION_STATE } from "../../labels/labels.ts";
 
 /** How the exception became what it is. */
-export function ExceptionHistory({ id }: { id: string }) {
-  return <HistorySection>{() => <Versions id={id} />}</HistorySection>;
+export function ExceptionHistory({ id, openedAt }: { id: string; openedAt: string }) {
+  return <HistorySection>{() => <Versions id={id} openedAt={openedAt} />}</HistorySection>;
 }
 
-function Versions({ id }: { id: string }) {
+function Versions({ id, openedAt }: { id: string; openedAt: string }) {
   const { listing, pages } = useConnection({
     document: ExceptionHistoryDocument,
     variables: { id },
     connection: (data) => data.break?.history ?? NO_VERSIONS,
     first: HISTORY_PAGE,
   });
-  return <History listing={listing} pages={pages} describe={describe} />;
+  return <History listing={listing} pages={pages} describe={(row) => describe(row, openedAt)} />;
 }
 
-function describe(version: BreakVersionPartsFragment): Described {
+function describe(version: BreakVersionPartsFragment, openedAt: string): Described {
   const { decision } = version;
   const facts: Described["facts"] = [
     ["State", BREAK_LIFECYCLE[version.lifecycle]],
@@ -40,5 +40,7 @@ function describe(version: BreakVersionPartsFragment): Described {
     const second = decision.approvedBy ? `, approved by ${decision.approvedBy}` : "";
     facts.push(["Decision", `${DECISION_STATE[decision.state].text}: ${who ?? "nobody"}${second}`]);
   }
-  return { version: version.version, at: null, facts, breakIds: [] };
+  // A version has no instant of its own: what it is known by is when it was resolved, decided or opened.
+  const at = version.resolvedAt ?? decision?.at ?? (version.lifecycle === "OPENED" ? openedAt : null);
+  return { version: version.version, at, facts, breakIds: [] };
 }

@@ -154,7 +154,7 @@ function Found({
       <div className="record-columns">
         <div className="column">
           <Explained found={found} loaded={explained} onMatch={(target) => setDoing({ action: "match", target })} />
-          <ExceptionHistory id={found.id} />
+          <ExceptionHistory id={found.id} openedAt={found.openedAt} />
         </div>
         <aside className="column" aria-label="Decisions and what it concerns">
           <DecisionList

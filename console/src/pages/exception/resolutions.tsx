@@ -122,7 +122,7 @@ function Remedy({
 function Record({ event, zone }: { event: Event; zone: string | null }) {
   const [shown, setShown] = useState(false);
   const id = useId();
-  const fields = pretty(event.fields);
+  const fields = template(event);
   return (
     <>
       <p>
@@ -170,6 +170,12 @@ function capital(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
-function pretty(json: string): string {
-  return JSON.stringify(JSON.parse(json), null, 2);
+/** What only the sender can say of any record, with the words for it in the place of the value. */
+const ALWAYS_FREE = ["event_id", "occurred_at"];
+
+/** The record as `rentmatch publish` takes it, but for what its sender has to fill in. */
+function template(event: Event): string {
+  const free = event.free.filter((field) => ALWAYS_FREE.includes(field.name));
+  const open = Object.fromEntries(free.map((field) => [field.name, `<${field.what}>`]));
+  return JSON.stringify({ type: event.type, ...open, ...JSON.parse(event.fields) }, null, 2);
 }

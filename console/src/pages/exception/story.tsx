@@ -15,8 +15,8 @@ export function Story({ explanation }: { explanation: Explanation }) {
       title="What happened"
       note={
         <>
-          In time order{timeZone ? `, times in ${timeZone}` : ""}. <span className="rests-mark" aria-hidden="true" />{" "}
-          The exception rests on it.
+          {timeZone && `Times in ${timeZone}. `}
+          <span className="rests-mark" aria-hidden="true" /> what the exception rests on
         </>
       }
       actions={
