@@ -13,12 +13,14 @@ from playwright.sync_api import APIRequestContext, Browser, BrowserContext
 
 from tests.conftest import go_without
 from tests.kit.browser import WIDTHS, Watched, browser
+from tests.kit.rents import Rents
 from tools.local.cache import MissingToolError
 from tools.local.processes import Process, free_ports
 from tools.local.worker import REPOSITORY
 
 OBLIGATIONS = 60
 WORKED_S = 120
+PEOPLE = ("ana=admin", "ben=approver", "vera=viewer")
 START_S = 240
 """The first start in a fresh clone installs the console's packages and builds it."""
 
@@ -29,6 +31,28 @@ class RunningConsole(NamedTuple):
     url: str
     links: dict[str, str]
     """The one-time sign-in link of each person."""
+    broker: str
+    pid: int
+    """Of the process that runs all others."""
+
+    def pid_of(self, part: str) -> int:
+        """The process of a part, as `worker`.
+
+        Raises:
+            LookupError: it does not run at the moment.
+
+        """
+        for folder in Path("/proc").iterdir():
+            if not folder.name.isdigit():
+                continue
+            try:
+                parent = int((folder / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1])
+                words = (folder / "cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue  # it has ended meanwhile
+            if parent == self.pid and [b"ops.cli", part.encode()] == words[3:5]:
+                return int(folder.name)
+        raise LookupError(f"no {part} runs")
 
 
 OpenPage = Callable[..., Watched]
@@ -41,15 +65,18 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningConsole
     (port,) = free_ports(1)
     log = tmp_path_factory.mktemp("console") / "log"
     command = [sys.executable, "-m", "tools.console", "--obligations", str(OBLIGATIONS), "--port", str(port)]
+    command += [word for person in PEOPLE for word in ("--person", person)]
     process = Process(command, log, cwd=REPOSITORY)
     process.start()
     try:
         until = time.monotonic() + START_S
-        while len(links := _links(log)) < 2:
+        while len(links := _links(log)) < len(PEOPLE):
             if not process.is_running or time.monotonic() > until:
                 pytest.fail(f"the console did not start:\n{log.read_text(encoding='utf-8')[-3000:]}", pytrace=False)
             time.sleep(0.2)
-        yield RunningConsole(f"http://127.0.0.1:{port}", links)
+        broker = re.search(r"RENTMATCH_BROKER=(\S+)", log.read_text(encoding="utf-8"))
+        assert broker is not None
+        yield RunningConsole(f"http://127.0.0.1:{port}", links, broker[1], process.pid)
     finally:
         process.terminate()
 
@@ -129,3 +156,9 @@ def open_page(
     yield open_
     for context in opened:
         context.close()
+
+
+@pytest.fixture(scope="package")
+def rents(console: RunningConsole) -> Rents:
+    """Writes facts about rent that is a test's own."""
+    return Rents(console.broker)

@@ -107,7 +107,7 @@ function Combobox({ input, onDone }: { input: React.RefObject<HTMLInputElement |
         role="combobox"
         aria-label="Search by id"
         aria-expanded={shown}
-        aria-controls={`${id}-list`}
+        aria-controls={shown ? `${id}-list` : undefined}
         aria-autocomplete="list"
         aria-activedescendant={shown && count > 0 ? `${id}-${at}` : undefined}
         placeholder="Search by id"
@@ -130,9 +130,10 @@ function Combobox({ input, onDone }: { input: React.RefObject<HTMLInputElement |
         </span>
       )}
       <div className={shown ? "search-popup popup" : "search-popup popup search-popup-closed"}>
-        <div id={`${id}-list`} role="listbox" aria-label="Found">
-          {shown &&
-            hits?.map((hit, index) => (
+        {/* Not there while it is closed: shortcuts are off while a list is open. */}
+        {shown && (
+          <div id={`${id}-list`} role="listbox" aria-label="Found">
+            {hits?.map((hit, index) => (
               // biome-ignore lint/a11y/useKeyWithClickEvents: the field has the focus and takes the keys for its list.
               <div
                 key={`${hit.kind} ${hit.id}`}
@@ -154,7 +155,8 @@ function Combobox({ input, onDone }: { input: React.RefObject<HTMLInputElement |
                 </span>
               </div>
             ))}
-        </div>
+          </div>
+        )}
         <p className={count > 0 ? "hidden-text" : "popup-label"} role="status">
           {!shown
             ? ""

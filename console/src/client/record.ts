@@ -32,6 +32,9 @@ export function useRecord<Data, Variables extends Record<string, unknown>>({
 }): Loaded<Data> {
   const [result, execute] = useQuery({ query: persisted(document), variables, pause });
   const reload = useCallback(() => execute({ requestPolicy: "network-only" }), [execute]);
+  // A failed reload takes nothing from the page, nor from the dialog that is open on it.
+  const known = useRef<Data | undefined>(undefined);
+  if (result.data) known.current = result.data;
   const timer = useRef<number | undefined>(undefined);
   useEffect(() => () => window.clearTimeout(timer.current), []);
   useChanges((change) => {
@@ -39,7 +42,7 @@ export function useRecord<Data, Variables extends Record<string, unknown>>({
     window.clearTimeout(timer.current);
     timer.current = window.setTimeout(reload, SETTLE_MS);
   });
-  return { data: result.data, error: result.error, loading: result.fetching, reload };
+  return { data: result.data ?? known.current, error: result.error, loading: result.fetching, reload };
 }
 
 /** `r` loads the page again. */

@@ -149,15 +149,14 @@ function Beforehand({
 }
 
 const TITLES: Record<Refusal["kind"], string> = {
-  CHANGED: "It has changed.",
-  NOT_ALLOWED: "You may not do this.",
-  NOT_FOUND: "It is not there.",
-  INVALID: "This is not possible.",
-  UNAVAILABLE: "It cannot be done now.",
+  CHANGED: "It has changed:",
+  NOT_ALLOWED: "You may not do this:",
+  NOT_FOUND: "It is not there:",
+  INVALID: "This is not possible:",
+  UNAVAILABLE: "It cannot be done now:",
 };
 
 function Refused({ refusal, onLookAgain }: { refusal: Refusal; onLookAgain: () => void }) {
-  const sentence = refusal.message.charAt(0).toUpperCase() + refusal.message.slice(1);
   return (
     <Notice
       tone={refusal.kind === "CHANGED" || refusal.kind === "UNAVAILABLE" ? "warning" : "danger"}
@@ -173,8 +172,8 @@ function Refused({ refusal, onLookAgain }: { refusal: Refusal; onLookAgain: () =
         ) : undefined
       }
     >
-      <strong>{TITLES[refusal.kind]}</strong> {sentence}
-      {!/[.!?]$/.test(sentence) && "."}
+      <strong>{TITLES[refusal.kind]}</strong> {refusal.message}
+      {!/[.!?]$/.test(refusal.message) && "."}
       {refusal.kind === "CHANGED" && " What you have typed is kept."}
     </Notice>
   );

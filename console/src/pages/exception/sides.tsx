@@ -1,4 +1,5 @@
 import { Money } from "../../components/money.tsx";
+import { withoutCommands } from "./advice.ts";
 import type { Exception, Explanation } from "./exception.tsx";
 
 /** Expected and actual beside each other, and the difference. */
@@ -26,7 +27,7 @@ export function Sides({ found, explanation }: { found: Exception; explanation: E
         </p>
         {explanation && (
           <p>
-            <strong>What to do:</strong> {explanation.advice}
+            <strong>What to do:</strong> {withoutCommands(explanation.advice)}
           </p>
         )}
       </div>
