@@ -74,6 +74,10 @@ function Combobox({ input, onDone }: { input: React.RefObject<HTMLInputElement |
   const at = Math.min(active, count - 1);
   const shown = open && text.trim() !== "";
 
+  useEffect(() => {
+    if (shown && at >= 0) document.getElementById(`${id}-${at}`)?.scrollIntoView({ block: "nearest" });
+  }, [shown, at, id]);
+
   const go = (hit: Hit) => {
     setText("");
     setOpen(false);

@@ -36,10 +36,13 @@ export function CommandDialog(props: Props) {
   const [reason, setReason, forget] = useDraft(`${draft} reason`);
   const [refused, setRefused] = useState<Refusal | null>(null);
   const [failure, setFailure] = useState<string | null>(null);
+  const [unanswered, setUnanswered] = useState<string | null>(null);
   const { busy, send } = useDecide();
   const asked = command(NO_REASON_YET);
   const { forecast, failed } = useForecast(asked, seen);
-  const ready = asked !== null && reason.trim() !== "" && forecast?.allowed === true && !busy;
+  // One that got no answer may have been written, and then the forecast refuses it: it may be sent again all the same.
+  const isAgain = unanswered !== null && unanswered === JSON.stringify(command(reason.trim()));
+  const ready = asked !== null && reason.trim() !== "" && (forecast?.allowed === true || isAgain) && !busy;
 
   const lookAgain = () => {
     setRefused(null);
@@ -57,6 +60,7 @@ export function CommandDialog(props: Props) {
     } else if (outcome.is === "refused") {
       setRefused(outcome.refusal);
     } else {
+      setUnanswered(JSON.stringify(wanted));
       setFailure(
         `${outcome.problem.title} ${outcome.problem.advice} It is not known whether it was written: send it again, and it counts once.`,
       );

@@ -1,6 +1,6 @@
-import { type ReactNode, useEffect } from "react";
+import { type ReactNode, useEffect, useRef } from "react";
 
-/** A page: its title is the document's too, and takes the focus when the page is opened, so that readers hear it. */
+/** A page: its title is the document's too. It takes the focus if the page before took it away with itself. */
 export function Page({
   title,
   heading,
@@ -21,11 +21,15 @@ export function Page({
   fill?: boolean;
   children: ReactNode;
 }) {
+  const main = useRef<HTMLElement>(null);
+  useEffect(() => {
+    if (document.activeElement === document.body) main.current?.focus({ preventScroll: true });
+  }, []);
   useEffect(() => {
     document.title = `${title} \u00b7 rentmatch`;
   }, [title]);
   return (
-    <main id="main" className={fill ? "page page-fill" : "page"} tabIndex={-1}>
+    <main ref={main} id="main" className={fill ? "page page-fill" : "page"} tabIndex={-1}>
       <header className="page-head">
         <div className="page-titles">
           <div className="page-heading">
