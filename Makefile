@@ -55,6 +55,10 @@ test: built ## run all tests but the soak [PYTEST_ARGS='-k name']
 	@$(NPM) test
 	@$(BIN)/python -m pytest -m "not soak" -n 2 --dist loadgroup $(PYTEST_ARGS)
 
+.PHONY: pictures
+pictures: built ## take the pictures of the console for the documents again
+	@$(BIN)/python -m pytest --pyargs tests.console.pictures
+
 .PHONY: lint
 lint: built ## check style and formatting
 	@$(BIN)/ruff check .

@@ -56,7 +56,7 @@ class Rents:
             *(
                 outcome(
                     "SETTLED",
-                    _ago(days_ago - 1),
+                    _ago(days_ago - 1, hours=at - 1),
                     RENT,
                     payment,
                     event_id=f"S{at}-{name}",
@@ -64,7 +64,9 @@ class Rents:
                 )
                 for at in (1, 2)
             ),
-            posted(f"G-{name}", _ago(days_ago - 1), RENT, payment, event_id=f"G-{name}", obligation_id=obligation),
+            posted(
+                f"G-{name}", _ago(days_ago - 1, hours=2), RENT, payment, event_id=f"G-{name}", obligation_id=obligation
+            ),
         )
         return payment
 
@@ -87,7 +89,9 @@ class Rents:
             outcome(
                 "SETTLED", _ago(days_ago - 1), RENT, payment, event_id=f"S-{name}", processor_reference=f"{payment}-1"
             ),
-            posted(f"G-{name}", _ago(days_ago - 1), RENT, payment, event_id=f"G-{name}", obligation_id=obligation),
+            posted(
+                f"G-{name}", _ago(days_ago - 1, hours=2), RENT, payment, event_id=f"G-{name}", obligation_id=obligation
+            ),
         )
         return payment, obligation
 
@@ -141,8 +145,9 @@ class Rents:
             consumer.close()
 
 
-def _ago(days: int) -> str:
-    return (datetime.now(UTC) - timedelta(days=days)).isoformat(timespec="seconds")
+def _ago(days: int, hours: int = 0) -> str:
+    """This many days ago, and so many hours after that."""
+    return (datetime.now(UTC) - timedelta(days=days, hours=-hours)).isoformat(timespec="seconds")
 
 
 def _day(days_ago: int) -> str:

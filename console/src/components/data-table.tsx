@@ -268,7 +268,16 @@ export function DataTable<Row>(props: Props<Row>) {
             );
           })}
         </div>
-        {rows.length === 0 && ready && !loading && !error && <div className="table-empty">{empty}</div>}
+        {rows.length === 0 && ready && !loading && !error && (
+          // A row: a grid without any is none, and on a narrow screen it has no headings either.
+          <div className="table-empty" role="rowgroup">
+            <div role="row" tabIndex={-1}>
+              <div role="gridcell" tabIndex={-1}>
+                {empty}
+              </div>
+            </div>
+          </div>
+        )}
         {loading && rows.length === 0 && <Loading />}
         {loading && rows.length > 0 && hasMore && <p className="table-more muted">Loading more</p>}
       </div>
