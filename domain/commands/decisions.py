@@ -3,6 +3,7 @@
 The contract ignores a decision that fits nothing. Here it is refused instead, with the reason.
 """
 
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -115,7 +116,7 @@ def accept(at_hand: BreakAtHand, author: Author) -> BreakDecided:
     one = at_hand.mismatch
     for _, known in at_hand.counting:
         if known.action == "ACCEPT" and fits(one, known):
-            if known.actor == author.actor:
+            if is_same_person(known.actor, author.actor):
                 raise Refused("you have accepted it already; another person has to approve it", hint=Hint.APPROVE)
             raise Refused(
                 f"{known.actor} has accepted it already; approve that, if you agree",
@@ -160,7 +161,7 @@ def approve(at_hand: BreakAtHand, author: Author, accept_id: str | None) -> Brea
     fitting = [(each, one) for each, one in requests if fits(at_hand.mismatch, one)]
     if not fitting:
         raise Refused(_no_longer_fits(at_hand, requests[-1][1]), RefusalKind.CHANGED)
-    others = [each for each, one in fitting if one.actor != author.actor]
+    others = [each for each, one in fitting if not is_same_person(one.actor, author.actor)]
     if not others:
         raise Refused(
             f"you accepted it yourself, {author.actor}: another person has to approve it", RefusalKind.NOT_ALLOWED
@@ -315,6 +316,20 @@ def _decided(
         until=until,
         refers_to=refers_to,
     )
+
+
+def is_same_person(one: str, other: str) -> bool:
+    """Whether two names may be of the same person: they differ at most in case, width, spaces or invisible characters.
+
+    The contract compares actors exactly. A command is stricter: providers and terminals write one person's name in
+    several ways, and that must not make two people of one.
+    """
+    return _folded(one) == _folded(other)
+
+
+def _folded(name: str) -> str:
+    visible = "".join(each for each in unicodedata.normalize("NFKC", name) if each.isprintable() and each != " ")
+    return unicodedata.normalize("NFKC", visible.casefold())
 
 
 def after_all(now: Micros, instants: Iterable[Micros]) -> Micros:

@@ -1,7 +1,8 @@
 """Requests that were carried out: the same request again is answered, not repeated, for a day.
 
-The record that a request becomes has an id that follows from the person and the request. So even a request that comes
-again after a crash, between the broker's acknowledgement and this memory, becomes the same record, and counts once.
+The record that a request becomes has an id that follows from the person, the request and the command. So even a
+request that comes again after a crash, between the broker's acknowledgement and this memory, becomes the same record,
+and counts once.
 """
 
 import hashlib
@@ -87,8 +88,8 @@ class Request(NamedTuple):
     """A hash of what is wanted."""
 
     def record_id(self, about: str) -> str:
-        """The id of the record that it becomes."""
-        return _hashed("record", self.id, about)
+        """The id of the record that it becomes; of another command under the same id it is another one."""
+        return _hashed("record", self.id, self.command, about)
 
 
 def request_of(person: str, request_id: str, wanted: object) -> Request:

@@ -93,7 +93,13 @@ class GraphqlView:
                     response = await self._stream(request, text, wanted, context)
                     outcome = "ok"
                     return response
-                result = await self._executed(text, wanted, context, is_command=operation is OperationType.MUTATION)
+                is_command = operation is OperationType.MUTATION
+                if is_command and wants_events(request):
+                    # A stream ends when its client goes. A command is carried out to its end.
+                    raise GatewayError(
+                        ErrorCode.BAD_REQUEST, "a mutation is answered with JSON: send `Accept: application/json`"
+                    )
+                result = await self._executed(text, wanted, context, is_command=is_command)
                 body, status, headers = _body_of(result)
             except GatewayError as error:
                 body, status, headers = _refusal(error)
@@ -195,9 +201,20 @@ class GraphqlView:
         return response
 
 
+def wants_events(request: web.Request) -> bool:
+    """Whether the client takes a stream of events, and no JSON: a subscription.
+
+    Clients that take both, as urql does for every query and command, are answered with JSON.
+    """
+    accepted = request.headers.get("Accept", "")
+    return EVENT_STREAM in accepted and "application/json" not in accepted
+
+
 def _require_stream(request: web.Request) -> None:
-    if EVENT_STREAM not in request.headers.get("Accept", ""):
-        raise GatewayError(ErrorCode.BAD_REQUEST, f"a subscription is answered to `Accept: {EVENT_STREAM}` only")
+    if not wants_events(request):
+        raise GatewayError(
+            ErrorCode.BAD_REQUEST, f"a subscription is answered to `Accept: {EVENT_STREAM}` only, without JSON"
+        )
 
 
 def _body_of(result: ExecutionResult) -> Answer:

@@ -1,15 +1,16 @@
 """From the claims of the provider to a person with a role and properties."""
 
-import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from gateway.people.sessions import Identity
+from gateway.people.tokens import PROGRAMS
 from gateway.people.viewer import Role
 
 ALL_PROPERTIES = "*"
-_NAME = re.compile(r"[^\x00-\x1f\x7f]{1,200}")
+NAME_MAX = 200
 
 
 class SignInRefused(Exception):
@@ -35,11 +36,12 @@ class ClaimRules:
 
         """
         name = _at(claims, self.name_claim)
-        if not isinstance(name, str) or _NAME.fullmatch(name) is None:
+        if not isinstance(name, str) or not _is_usable(name):
             raise SignInRefused(
                 f"your account has no usable claim `{self.name_claim}`; an administrator of the provider can add it"
             )
-        return Identity(name, self._role(claims), self._properties(claims))
+        # One person has one name, however the provider composes its letters.
+        return Identity(unicodedata.normalize("NFC", name), self._role(claims), self._properties(claims))
 
     def _role(self, claims: Mapping[str, Any]) -> Role:
         values = _texts(_at(claims, self.roles_claim))
@@ -60,6 +62,12 @@ class ClaimRules:
             )
         ids = frozenset(_texts(found))
         return None if ALL_PROPERTIES in ids else ids
+
+
+def _is_usable(name: str) -> bool:
+    """Whether a name looks different from every other one, and is no program's."""
+    is_plain = name.isprintable() and name == name.strip()
+    return 0 < len(name) <= NAME_MAX and is_plain and not name.startswith(PROGRAMS)
 
 
 def _at(claims: Mapping[str, Any], path: str) -> Any:

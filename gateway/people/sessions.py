@@ -28,7 +28,7 @@ TOUCH_EVERY: Micros = MINUTE
 
 def hash_of_secret(secret: str) -> str:
     """What is stored of a secret: its SHA-256 hash. It has 256 random bits, so it needs no salt."""
-    return hashlib.sha256(secret.encode()).hexdigest()
+    return hashlib.sha256(secret.encode(errors="replace")).hexdigest()
 
 
 class Identity(NamedTuple):

@@ -20,6 +20,8 @@ from read_model.mongo import Document, Mongo
 COLLECTION = "gateway_tokens"
 
 PREFIX = "rmt"
+PROGRAMS = "token:"
+"""Begins the name of each program, and of no person."""
 _TOKEN = re.compile(rf"{PREFIX}_([0-9a-f]{{16}})_([A-Za-z0-9_-]{{43}})")
 LONGEST: Micros = 366 * DAY
 """A token ends after this long at the latest."""
@@ -130,7 +132,7 @@ class Tokens:
             await self._mongo.update(COLLECTION, {"_id": found["_id"]}, {"used_on": today})
         stored = _stored(found)
         return Viewer(
-            name=f"token:{stored.name}",
+            name=PROGRAMS + stored.name,
             role=stored.role,
             properties=stored.properties,
             may_query_freely=stored.free_queries,

@@ -62,6 +62,10 @@ def _permissions() -> dict[Role, frozenset[Permission]]:
 PERSONAL = frozenset({Permission.ACCEPT, Permission.APPROVE, Permission.WITHDRAW, Permission.ADMINISTER})
 """What only people may do, whatever the role of a token. Otherwise one person with a token would be two."""
 
+OF_ALL_PROPERTIES = frozenset({Permission.REFEED, Permission.AUDIT, Permission.ADMINISTER})
+"""What only viewers of all properties may do: dead letters and the audit log are of all of them, and who makes tokens
+could make one that sees more."""
+
 PERMISSIONS: dict[Role, frozenset[Permission]] = _permissions()
 """All that each role may do."""
 
@@ -93,7 +97,9 @@ class Viewer:
     def permissions(self) -> frozenset[Permission]:
         """All that it may do."""
         held = PERMISSIONS[self.role]
-        return held if self.token_id is None else held - PERSONAL
+        if self.token_id is not None:
+            held -= PERSONAL
+        return held if self.properties is None else held - OF_ALL_PROPERTIES
 
     def may(self, permission: Permission) -> bool:
         """Whether it may do this."""

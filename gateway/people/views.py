@@ -48,13 +48,16 @@ class SavedViews:
     async def of(self, viewer: Viewer) -> list[StoredView]:
         """A viewer's own views and the shared ones, by name.
 
+        A view's filter may name records. So it is shared with those who see all properties that its owner sees.
+
         Raises:
             MongoUnavailable: there is no answer in time.
 
         """
         own = await self._mongo.find(COLLECTION, {"owner": viewer.name}, limit=VIEWS_MAX)
         shared = await self._mongo.find(COLLECTION, {"shared": True}, limit=VIEWS_MAX)
-        found = {document["_id"]: _view(document) for document in (*shared, *own)}
+        visible = [document for document in shared if _sees_all_of(viewer, document)]
+        found = {document["_id"]: _view(document) for document in (*visible, *own)}
         return sorted(found.values(), key=lambda view: (view.name.casefold(), view.owner))
 
     async def save(self, viewer: Viewer, *, name: str, path: str, shared: bool) -> StoredView:
@@ -76,7 +79,10 @@ class SavedViews:
             raise ViewRefused(f"you have {VIEWS_MAX} views already; delete one")
         view = StoredView(view_id, name.strip(), path, shared, viewer.name)
         document = {field: value for field, value in view._asdict().items() if field != "view_id"}
-        await self._mongo.put(COLLECTION, [{**document, "_id": view_id, "saved_at": self._clock()}])
+        properties = None if viewer.properties is None else sorted(viewer.properties)
+        await self._mongo.put(
+            COLLECTION, [{**document, "_id": view_id, "properties": properties, "saved_at": self._clock()}]
+        )
         return view
 
     async def delete(self, viewer: Viewer, view_id: str) -> bool:
@@ -91,6 +97,14 @@ class SavedViews:
             return False
         await self._mongo.delete(COLLECTION, {"_id": view_id, "owner": viewer.name})
         return True
+
+
+def _sees_all_of(viewer: Viewer, document: Document) -> bool:
+    """Whether a viewer sees all properties that the owner of a view saw when it was saved."""
+    if viewer.properties is None:
+        return True
+    properties = document.get("properties")  # None: all
+    return properties is not None and viewer.properties.issuperset(properties)
 
 
 def _view(document: Document) -> StoredView:

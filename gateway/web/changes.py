@@ -127,6 +127,7 @@ class ChangeHub:
         self._loop = asyncio.get_running_loop()
         self._streams: list[_Stream] = []
         self._pending: dict[tuple[DocumentKind, str], tuple[int, Micros]] = {}
+        self._closed = False
         metrics.streams.set_function(lambda: len(self._streams))
 
     def is_wanted(self) -> bool:
@@ -146,6 +147,12 @@ class ChangeHub:
                 await self.pass_on()
             except self._unavailable as error:
                 log.debug("changes wait for the read model: %s", error)
+
+    def close(self) -> None:
+        """End all streams, and begin none: the gateway stops. Clients connect again, and are told to resync."""
+        self._closed = True
+        for stream in self._streams:
+            stream.end()
 
     async def changes(self, viewer: Viewer) -> AsyncIterator[ChangeBatch]:
         """The changes for a viewer, until the stream has lasted long enough or the viewer is signed out.
@@ -230,6 +237,8 @@ class ChangeHub:
             for stream in self._streams
             if viewer.session_id_hash is not None and stream.viewer.session_id_hash == viewer.session_id_hash
         ]
+        if self._closed:
+            raise TooManyStreams("the gateway is stopping; connect again in a moment")
         for stream in same:  # a session has one; the browser that opens another has lost the first
             self._streams.remove(stream)
             stream.end()

@@ -139,8 +139,7 @@ class Exports:
         self._running += 1
         await self._note(viewer, name, "begun", kind)
         try:
-            async with asyncio.timeout(SECONDS_MAX):
-                return await self._send(request, viewer, name, kind, self._pages(viewer, name, asked))
+            return await self._send(request, viewer, name, kind, self._pages(viewer, name, asked))
         finally:
             self._running -= 1
 
@@ -198,21 +197,31 @@ class Exports:
                 }
             )
             try:
-                async for page in pages:
-                    rows += len(page)
-                    ready = await asyncio.to_thread(sheet.add, [columns.row(row) for row in page])
-                    if ready:
-                        await _write(request, response, ready)
-                await asyncio.to_thread(sheet.finish)
-                for chunk in sheet.rest():
-                    await _write(request, response, chunk)
+                async with asyncio.timeout(SECONDS_MAX):
+                    async for page in pages:
+                        rows += len(page)
+                        ready = await asyncio.to_thread(sheet.add, [columns.row(row) for row in page])
+                        if ready:
+                            await _write(request, response, ready)
+                    await asyncio.to_thread(sheet.finish)
+                    for chunk in sheet.rest():
+                        await _write(request, response, chunk)
             except OverflowError as error:
                 raise WebError("bad_request", str(error)) from None
-            except ReadModelUnavailable as error:
-                log.warning("an export of %s ends after %d rows: %s", name, rows, error)
-                if not response.prepared:
-                    raise WebError("unavailable", "the read model does not answer now", retry_after_s=5) from None
-                raise ConnectionError("the export ends in the middle") from None
+            except (ReadModelUnavailable, TimeoutError) as error:
+                why = f"it takes longer than {SECONDS_MAX} s" if isinstance(error, TimeoutError) else str(error)
+                log.warning("an export of %s ends after %d rows: %s", name, rows, why)
+                await self._note(viewer, name, "failed", f"ended after {rows} rows, {kind}")
+                if response.prepared:
+                    # The client must not take it for complete: the connection breaks, and does not end.
+                    if request.transport is not None:
+                        request.transport.abort()
+                    return response
+                if isinstance(error, TimeoutError):
+                    raise WebError("unavailable", f"{why}; narrow the selection, or use CSV") from None
+                raise WebError(
+                    "unavailable", "the read model does not answer now; try again in a moment", retry_after_s=5
+                ) from None
         self._metrics.exported_rows.labels(name).inc(rows)
         await self._note(viewer, name, "done", f"{rows} rows, {kind}")
         await response.write_eof()  # last: a client that has all may be gone before the next line

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
+from gateway.graphql.view import wants_events
 from gateway.people.audit import AuditLog, AuditUnavailable
 from gateway.people.rates import Rate, RateLimit
 from gateway.people.sessions import Sessions
@@ -31,7 +32,6 @@ GUESSES = Rate(burst=20, per_second=1 / 6)
 """Links, sign-ins and tokens of an address that were refused."""
 SIGN_INS = Rate(burst=60, per_second=1)
 """Sign-ins that an address begins."""
-EVENT_STREAM = "text/event-stream"
 UNMATCHED = "unmatched"
 
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -125,7 +125,7 @@ class Guard:
             if not viewer.may(permission):
                 await self.refused(viewer, request, f"needs {permission.value}")
                 raise WebError("forbidden", f"your role, {viewer.role.value}, does not allow this")
-            if streams or EVENT_STREAM in request.headers.get("Accept", ""):
+            if streams or wants_events(request):
                 return await handler(request)
             return await self._to_its_end(handler(request))
 
@@ -200,10 +200,10 @@ class Guard:
         return viewer
 
     async def _program(self, request: web.Request, authorization: str) -> Viewer:
-        self.limit_guesses(request)
         scheme, _, token = authorization.partition(" ")
         viewer = await self._tokens.viewer(token.strip()) if scheme.lower() == "bearer" else None
         if viewer is None:
+            self.limit_guesses(request)  # not before: others behind the same address do not lock a valid token out
             self.count_guess(request)
             await self.refused(None, request, "a token that is not valid")
             raise WebError("signed_out", "send `Authorization: Bearer rmt_…` with a token that is valid")
@@ -219,7 +219,7 @@ class Guard:
         finally:
             route, seconds = _route_of(request), time.monotonic() - began
             self._metrics.requests.labels(route, str(status)).inc()
-            if EVENT_STREAM not in request.headers.get("Accept", ""):
+            if not wants_events(request):
                 self._metrics.seconds.labels(route).observe(seconds)
             _log_request(request.method, route, status, seconds)
 

@@ -189,6 +189,7 @@ class GatewayProcess:
                 task = asyncio.create_task(work)
                 task.add_done_callback(self._ended)
                 stack.callback(task.cancel)
+            stack.callback(self._hub.close)
             self._reader.start()
             stack.callback(self._reader.close)
             if self._provider is not None:
@@ -199,7 +200,11 @@ class GatewayProcess:
             yield found
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        if self.failure.done():
+            log.error("another part has failed, too", exc_info=error)
+        else:
             self.failure.set_exception(error)
 
     def _observe(self, outcome: str, _seconds: float) -> None:

@@ -20,7 +20,8 @@ from domain.time import EPOCH, FIRST_DAY, LAST_DAY, iso_date, rfc3339
 CellKind = Literal["text", "amount", "count", "instant", "day"]
 """An amount is (minor units, currency); an instant is microseconds, a day days since 1970. None is an empty cell."""
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""The last four are the full-width forms, which spreadsheets in East Asian languages take for the others."""
 XLSX_ROWS_MAX = 1_048_575
 """That a sheet has besides the heading."""
 XLSX_TEXT_MAX = 32_767

@@ -109,8 +109,9 @@ class SignIn:
 
         application.router.add_get("/sign-in", limited(self.begin, guard.limit_sign_in))
         application.router.add_get("/sign-in/style.css", self.style)
-        application.router.add_get(CALLBACK_PATH, limited(self.finish, guard.limit_guesses))
-        application.router.add_get(LINK_PATH, limited(self.use_link, guard.limit_guesses))
+        # A HEAD, as of what previews links, uses neither a code nor a link up.
+        application.router.add_get(CALLBACK_PATH, limited(self.finish, guard.limit_guesses), allow_head=False)
+        application.router.add_get(LINK_PATH, limited(self.use_link, guard.limit_guesses), allow_head=False)
         application.router.add_post("/sign-out", guard.protect(self.sign_out))
 
     async def style(self, _: web.Request) -> web.Response:

@@ -128,9 +128,12 @@ class Break:
 
     @field
     async def proposals(self, info: Info) -> list[Proposal]:
-        """What money in suspense may be of; none is applied."""
+        """What money in suspense may be of; none is applied. Nothing in a property scope: it may be of any property."""
         alert = self.row.alert
-        return list(await info.context.commands.proposals(alert)) if alert.key_kind in _IN_SUSPENSE else []
+        is_in_suspense = alert.key_kind in _IN_SUSPENSE and alert.resolved_at is None
+        if not is_in_suspense or info.context.viewer.properties is not None:
+            return []
+        return list(await info.context.commands.proposals(alert))
 
     @field
     async def decisions(self, info: Info, first: int) -> list[Decision]:

@@ -84,6 +84,9 @@ def test_two_people_accept_a_break(office: Office) -> None:
     # Neither does another session of the same person help, nor an API token.
     elsewhere = Viewer("ana", Role.ADMIN, None, session_id_hash="f" * 64)
     assert refused(office, elsewhere, approve(office, "acme/ch_9")).kind is RefusalKind.NOT_ALLOWED
+    for name in ("Ana", "ana ", "\uff41na", "a\u200bna"):  # who may be the same person
+        same = Viewer(name, Role.ADMIN, None, session_id_hash="f" * 64)
+        assert office.runner.run(_forecast_kind(office, same)) is RefusalKind.NOT_ALLOWED
     assert "an API token is no person" in refused(office, BOT, approve(office, "acme/ch_9")).message
 
     office.worker_reads()
@@ -105,6 +108,14 @@ def test_two_people_accept_a_break(office: Office) -> None:
         ("ben", "decide.approve", "done"),
     ]
     assert broken_link(office.entries()) is None
+
+
+async def _forecast_kind(office: Office, viewer: Viewer) -> RefusalKind | None:
+    try:
+        await office.service.forecast(viewer, approve(office, "acme/ch_9"))
+    except Refused as refusal:
+        return refusal.kind
+    return None
 
 
 def test_the_other_decisions(office: Office) -> None:
@@ -325,6 +336,16 @@ def test_a_request_is_repeated_after_a_crash_before_it_was_remembered(office: Of
         assert again.record_id == first.record_id
         assert again.text == ["It was written already."]
         assert len(office.unread) == facts
+
+
+def test_another_command_with_the_id_of_one_that_was_not_remembered_is_not_taken_for_it(office: Office) -> None:
+    request_id = new_id()
+    break_id = office.alert("P-1").break_id
+    first = decide(office, ANA, CommentOnBreak(break_id, "x"), request_id)
+    office.run(office.mongo.delete("gateway_requests", {}))
+    other = decide(office, ANA, accept(office, "P-1"), request_id)
+    assert other.record_id != first.record_id
+    assert [fact.action for fact in office.unread if isinstance(fact, BreakDecided)] == ["COMMENT", "ACCEPT"]
 
 
 def test_two_clicks_at_once_are_one_decision(office: Office) -> None:

@@ -410,6 +410,14 @@ def test_a_client_that_goes_ends_its_stream_and_is_no_bug(
     assert "incident" not in caplog.text
 
 
+def test_a_command_is_no_stream_that_ends_with_its_client(http: Http):
+    sent = http.post({"query": "mutation { signOut }"}, EVENTS)
+    assert (sent.status, sent.code) == (400, "bad_request")
+    both = {**JSON, "Accept": "application/json, text/event-stream"}  # as urql sends, whose answer is JSON
+    assert http.post({"query": "{ viewer { name } }"}, both).json == {"data": {"viewer": {"name": "ana"}}}
+    assert http.post(CHANGES, both).code == "bad_request"
+
+
 def test_a_query_is_answered_whatever_else_the_client_accepts(http: Http):
     sent = http.post({"query": "{ viewer { name } }"}, EVENTS)
     assert sent.json == {"data": {"viewer": {"name": "ana"}}}

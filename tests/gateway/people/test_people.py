@@ -38,6 +38,9 @@ def test_claims_say_who_somebody_is():
         {"preferred_username": "a\nb"},
         {"preferred_username": "x" * 201},
         {"preferred_username": ["ana"]},
+        {"preferred_username": "ana "},
+        {"preferred_username": "ana\u200b"},
+        {"preferred_username": "token:nightly"},
         {"realm_access": {"roles": ["other"]}},
         {"realm_access": {"roles": "Fin"}},
         {"realm_access": ["fin"]},
@@ -48,6 +51,10 @@ def test_claims_say_who_somebody_is():
 def test_without_a_name_a_role_or_a_scope_nobody_signs_in(changes):
     with pytest.raises(SignInRefused):
         RULES.identity({**CLAIMS, **changes})
+
+
+def test_a_person_has_one_name_however_its_letters_are_composed():
+    assert RULES.identity({**CLAIMS, "preferred_username": "ame\u0301lie"}).name == "am\u00e9lie"
 
 
 def test_an_empty_scope_sees_nothing_and_not_all():
@@ -123,6 +130,19 @@ def test_saved_views_are_ones_own_and_the_shared_ones(loop, mongo, clock):
     assert loop.run(views.delete(ben, ours.view_id)) is False
     assert loop.run(views.delete(ana, ours.view_id)) is True
     assert loop.run(views.of(ana)) == [again]
+
+
+def test_a_view_is_shared_with_those_who_see_all_that_its_owner_sees(loop, mongo, clock):
+    views = SavedViews(mongo, clock)
+    some, more = frozenset({"p-1"}), frozenset({"p-1", "p-2"})
+    for name, properties in (("all", None), ("some", some), ("more", more)):
+        loop.run(views.save(Viewer(name, Role.VIEWER, properties), name=name, path="/late", shared=True))
+
+    def seen(properties):
+        return [view.name for view in loop.run(views.of(Viewer("zoe", Role.VIEWER, properties)))]
+
+    assert (seen(None), seen(more), seen(some)) == (["all", "more", "some"], ["more", "some"], ["some"])
+    assert seen(frozenset()) == []
 
 
 @pytest.mark.parametrize(

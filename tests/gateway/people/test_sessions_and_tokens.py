@@ -147,6 +147,14 @@ def test_a_token_is_never_the_second_person():
     assert program.may(Permission.READ)
 
 
+def test_an_admin_of_some_properties_does_nothing_that_is_of_all():
+    scoped = Viewer("x", Role.ADMIN, frozenset({"p-1"}))
+    for permission in (Permission.ADMINISTER, Permission.AUDIT, Permission.REFEED):
+        assert Viewer("x", Role.ADMIN, None).may(permission)
+        assert not scoped.may(permission)
+    assert scoped.may(Permission.APPROVE)
+
+
 def test_mongodb_deletes_sessions_that_are_over(loop, mongo, clock):
     loop.run(mongo.ensure_indexes(sessions.COLLECTION, INDEXES))
     loop.run(Sessions(mongo, clock).begin(ANA))  # its end has passed by the clock of the server

@@ -198,6 +198,20 @@ def test_a_session_has_one_stream_a_person_four_and_there_is_an_end():
     asyncio.run(steps())
 
 
+def test_streams_end_with_the_gateway():
+    async def steps() -> None:
+        one = Hub()
+        stream = await one.opened(ANA)
+        one.hub.close()
+        async with asyncio.timeout(1):
+            with pytest.raises(StopAsyncIteration):
+                await anext(stream)
+        with pytest.raises(TooManyStreams, match="stopping"):
+            await one.opened(ANA)
+
+    asyncio.run(steps())
+
+
 def test_a_stream_ends_with_its_session():
     async def steps() -> None:
         one = Hub()

@@ -7,6 +7,7 @@ import zipfile
 from urllib.parse import quote
 from xml.etree import ElementTree
 
+import aiohttp
 import pytest
 
 from domain.records import BreakLifecycle
@@ -14,6 +15,7 @@ from gateway.people.sessions import Identity
 from gateway.people.viewer import Role
 from gateway.web import exports
 from gateway.web.sheets import CsvSheet, SheetColumn, SheetRow, XlsxSheet
+from read_model.finding import ReadModelUnavailable
 from streams import topics
 from tests.kit.driver import Driver
 from tests.kit.gateway_process import OURS
@@ -75,6 +77,21 @@ def test_a_list_is_longer_than_a_page(gateway, month, monkeypatch):
     late = rows_of(gateway.browser("ben").get("/export/late.csv").body)
     live = [one for one in month.last(topics.LATE_PAYMENT_ALERTS).values() if one.ended_at is None]
     assert {row["alert_id"] for row in late} == {one.alert_id for one in live}
+
+
+def test_an_export_that_fails_in_the_middle_does_not_look_complete(gateway, monkeypatch):
+    monkeypatch.setattr(exports, "ROWS_A_PAGE", 7)
+    listed = exports.LISTS["payments"]
+
+    async def page(read, only, order, after):
+        if after is not None:
+            raise ReadModelUnavailable("gone")
+        return await listed.page(read, only, order, after)
+
+    monkeypatch.setitem(exports.LISTS, "payments", listed._replace(page=page))
+    with pytest.raises(aiohttp.ClientError):
+        gateway.browser("leo").get("/export/payments.csv")
+    assert (gateway.entries()[0].action, gateway.entries()[0].outcome) == ("export.payments", "failed")
 
 
 def test_the_filter_is_that_of_the_page(gateway, alerts):
@@ -168,6 +185,7 @@ TEXTS = [
     "+1",
     "-1",
     "@x",
+    "\uff1d1+1",
     "\t=1",
     "\r=1",
     "\n=1",
@@ -189,7 +207,7 @@ def test_csv_guards_text_and_never_numbers():
     body = sheet.add([row(text) for text in TEXTS]) + b"".join(sheet.rest())
     assert body.startswith(b"\xef\xbb\xbftext,amount")
     for text, found in zip(TEXTS, rows_of(body), strict=True):
-        assert found["text"] == ("'" + text if text[0] in "=+-@\t\r\n" else text)
+        assert found["text"] == ("'" + text if text[0] in "=+-@\t\r\n\uff1d" else text)
         assert (found["amount"], found["count"]) == ("-0.05", "-7")
         assert (found["at"], found["day"]) == ("2026-07-10T12:00:00.123456Z", "2026-07-10")
 
