@@ -122,7 +122,7 @@ function Remedy({
 function Record({ event, zone }: { event: Event; zone: string | null }) {
   const [shown, setShown] = useState(false);
   const id = useId();
-  const fields = template(event);
+  const record = template(event);
   return (
     <>
       <p>
@@ -150,7 +150,7 @@ function Record({ event, zone }: { event: Event; zone: string | null }) {
         <div id={id} className="record-fields">
           {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, so the keyboard has to reach it. */}
           <pre className="code" tabIndex={0}>
-            {fields}
+            {JSON.stringify(record, null, 2)}
           </pre>
           <div className="record-foot">
             {event.free.length > 0 && (
@@ -158,7 +158,7 @@ function Record({ event, zone }: { event: Event; zone: string | null }) {
                 Left to the sender: {event.free.map((field) => `${field.name} (${field.what})`).join(", ")}.
               </p>
             )}
-            <CopyButton text={fields} label="Copy the record" />
+            <CopyButton text={JSON.stringify(record)} label="Copy the record" />
           </div>
         </div>
       )}
@@ -174,8 +174,8 @@ function capital(text: string): string {
 const ALWAYS_FREE = ["event_id", "occurred_at"];
 
 /** The record as `rentmatch publish` takes it, but for what its sender has to fill in. */
-function template(event: Event): string {
+function template(event: Event): object {
   const free = event.free.filter((field) => ALWAYS_FREE.includes(field.name));
   const open = Object.fromEntries(free.map((field) => [field.name, `<${field.what}>`]));
-  return JSON.stringify({ type: event.type, ...open, ...JSON.parse(event.fields) }, null, 2);
+  return { type: event.type, ...open, ...JSON.parse(event.fields) };
 }
