@@ -1,7 +1,7 @@
 """The base of all agents, and the context that they are built with."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from operator import attrgetter
 from typing import Any, ClassVar, NamedTuple
 
@@ -94,8 +94,12 @@ class Agent(ABC):
         """The number of records and keys that wait for the commit."""
 
     @abstractmethod
-    def flush(self, commit: Commit, watermarks: Mapping[int, Micros]) -> None:
-        """Add to a commit all that is buffered; `watermarks` are those of its table's partitions."""
+    def buffered_bytes(self) -> int:
+        """About the memory that they take."""
+
+    @abstractmethod
+    def flush(self, commit: Commit, watermarks: Mapping[int, Micros]) -> Iterator[None]:
+        """Add to a commit all that is buffered, in steps; `watermarks` are those of its table's partitions."""
 
     @abstractmethod
     def discard(self) -> None:

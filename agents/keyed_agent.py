@@ -8,7 +8,7 @@ A subclass states its edges and three steps, each a pure function of the domain:
 """
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
@@ -48,6 +48,9 @@ KEY_BYTES_MAX = 6 << 20
 
 ORDINARY_FACT_BYTES = 400
 """About what a fact adds to a state, until the next commit measures it."""
+
+ROUTED_AT_ONCE = 500
+"""So many facts are routed before the event loop may go on: each may have to read a state."""
 
 
 class Stamp(msgspec.Struct, frozen=True, gc=False):
@@ -139,7 +142,7 @@ class KeyedAgent(Agent, Generic[S, V]):
             return True  # refusing it would lose money between two keys
         size = self.large_facts.get(type(fact))
         if size is not None:
-            entry.packed_bytes += size(fact)
+            self.table.grow(entry, size(fact))
         return entry.packed_bytes <= KEY_BYTES_MAX
 
     def _refuse(self, origin: Origin, key: str, fact: InputFact) -> None:
@@ -158,19 +161,22 @@ class KeyedAgent(Agent, Generic[S, V]):
         """The number of keys that the open transaction changed."""
         return self.table.buffered()
 
-    def flush(self, commit: Commit, watermarks: Mapping[int, Micros]) -> None:
-        """Derive the view of each changed key and publish the difference."""
+    def buffered_bytes(self) -> int:
+        """About the memory of the states that the open transaction changed."""
+        return self.table.dirty_bytes
+
+    def flush(self, commit: Commit, watermarks: Mapping[int, Micros]) -> Iterator[None]:
+        """Derive the view of each changed key and publish the difference; a step for each key."""
         view, publish, policy = self.view, self.publish, self._context.policy
         at = self._context.clocks.service()
         today = at // DAY
         version_floor = self._context.clocks.version()
-        next_deadlines: dict[int, list[Micros]] = {}
         facts: dict[type, list[Any]] = {}
         for partition, entries in self.table.dirty.items():
             watermark = watermarks.get(partition, NOT_CAUGHT_UP)
-            deadlines = next_deadlines[partition] = []
             tally = self.table.tallies.open(partition)
             tally.ach.forget(today)
+            writer = self.table.writer(commit, partition)
             for entry in entries.values():
                 seen = view(entry.state, watermark, policy, at)
                 stamp = Stamp(at, max(entry.published.version + 1, version_floor), today)
@@ -187,9 +193,11 @@ class KeyedAgent(Agent, Generic[S, V]):
                     changes.facts = (*changes.facts, *self.facts_of_version_1(entry.state, stamp))
                 for fact in changes.facts:
                     facts.setdefault(type(fact), []).append(fact)
-                deadlines.append(FAR_FUTURE if seen.next_deadline is None else seen.next_deadline)
-        self.table.write_changelog(commit, next_deadlines)
-        self._route(commit, facts)
+                writer.write(entry, FAR_FUTURE if seen.next_deadline is None else seen.next_deadline)
+                yield
+            writer.close()
+        self.table.flushed()
+        yield from self._route(commit, facts)
         commit.dead_letters += self._dead
         commit.counts.add(self._counts)
         self._begin()
@@ -202,14 +210,16 @@ class KeyedAgent(Agent, Generic[S, V]):
         topic, name, key = self._outputs[type(output)]
         commit.send(topic, ANY_PARTITION, key(output).encode(), self._encode(output, name))
 
-    def _route(self, commit: Commit, facts: Mapping[type, list[Any]]) -> None:
+    def _route(self, commit: Commit, facts: Mapping[type, list[Any]]) -> Iterator[None]:
         """Route what is published for other keys, by type; it comes from no record of its own."""
         origin = Origin(TopicPartition(self.inputs[0], -1), -1)
         for kind, some in facts.items():
             for router in self._routes[kind]:
-                router.route(some, origin)
+                for begin in range(0, len(some), ROUTED_AT_ONCE):
+                    router.route(some[begin : begin + ROUTED_AT_ONCE], origin)
+                    yield
         for router in self.routers.values():
-            router.flush(commit)
+            yield from router.flush(commit)
 
     def _begin(self) -> None:
         self._dead: list[DeadRecord] = []

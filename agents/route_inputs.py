@@ -7,7 +7,7 @@ itself (contract section 10), and to the payout that it names (section 11); a de
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from agents.agent import Agent, AgentContext
@@ -20,6 +20,9 @@ from streams.topology import ROUTE_INPUTS
 from streams.transport.batch import Batch, RawRecord
 from streams.transport.commit import Commit, CommitCounts, DeadRecord
 from streams.transport.faust_group import BatchStream
+
+DEAD_LETTER_BYTES = 1_000
+"""About the memory that a dead letter takes beside its value."""
 
 
 async def route_inputs(batches: BatchStream) -> None:
@@ -129,15 +132,20 @@ class RouteInputs(Agent):
             reason, self._context.names[topic], batch.source.number, record.offset, self._context.version, headers
         )
         self._dead.append((record.key, record.value, letter.headers()))
+        self._dead_bytes += DEAD_LETTER_BYTES + len(record.value or b"")
 
     def buffered(self) -> int:
         """The number of facts and dead letters that wait for the commit."""
         return sum(router.buffered() for router in self.routers.values()) + len(self._dead)
 
-    def flush(self, commit: Commit, watermarks: Mapping[int, Micros]) -> None:
+    def buffered_bytes(self) -> int:
+        """About the memory that they take."""
+        return sum(router.buffered_bytes() for router in self.routers.values()) + self._dead_bytes
+
+    def flush(self, commit: Commit, watermarks: Mapping[int, Micros]) -> Iterator[None]:
         """Bundle the facts that other workers own."""
         for router in self.routers.values():
-            router.flush(commit)
+            yield from router.flush(commit)
         commit.dead_letters += self._dead
         commit.counts.add(self._counts)
         commit.occurred += self._occurred
@@ -146,6 +154,7 @@ class RouteInputs(Agent):
 
     def _begin(self) -> None:
         self._dead: list[DeadRecord] = []
+        self._dead_bytes = 0
         self._counts = CommitCounts()
         self._occurred: list[Micros] = []
         self._stamped_ms: list[int] = []

@@ -8,7 +8,7 @@ Facts on a late input (`Processor.late_inputs`) always travel through the topic:
 writes them, and has been flushed when they are written.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from streams.codec import bundles
@@ -16,6 +16,10 @@ from streams.partitioning import partition_of
 from streams.topics import Topic
 from streams.transport.batch import TopicPartition
 from streams.transport.commit import Commit
+from tables.memory import FACT_BYTES
+
+BUNDLED_AT_ONCE = 5_000
+"""So many facts are packed before the event loop may go on."""
 
 
 class Origin(NamedTuple):
@@ -75,11 +79,17 @@ class Router:
         """The number of facts that wait for the commit."""
         return sum(map(len, self._remote.values()))
 
-    def flush(self, commit: Commit) -> None:
-        """Bundle the facts of other workers into the commit."""
+    def buffered_bytes(self) -> int:
+        """About the memory that they take."""
+        return FACT_BYTES * self.buffered()
+
+    def flush(self, commit: Commit) -> Iterator[None]:
+        """Bundle the facts of other workers into the commit, in steps."""
         for partition, facts in self._remote.items():
-            for value in bundles.pack(facts):
-                commit.send(self._topic, partition, None, value)
+            for begin in range(0, len(facts), BUNDLED_AT_ONCE):
+                for value in bundles.pack(facts[begin : begin + BUNDLED_AT_ONCE]):
+                    commit.send(self._topic, partition, None, value)
+                yield
         self._remote = {}
 
     def discard(self) -> None:

@@ -22,7 +22,7 @@ from streams.topics import Topic
 from streams.topology import TOPOLOGY
 from streams.transport.batch import Batch, RawRecord, TopicPartition
 from streams.transport.commit import Commit, Stage
-from streams.transport.commit_loop import BUFFERED_MAX
+from streams.transport.commit_size import LIMIT_BYTES
 from streams.transport.engine import Engine, Verdict
 from streams.transport.watermarks import WatermarkTracker
 from tables.store import Store
@@ -95,7 +95,7 @@ class InProcess:
         for ask in engine.end_offset_requests():
             engine.watermarks.on_end_offset(ask, len(self._logs[ask.source]))
         moved = False
-        while self._polls and engine.buffered() < BUFFERED_MAX:
+        while self._polls and engine.buffered_bytes() < LIMIT_BYTES:
             for source, end in self._polls.popleft().items():
                 self._read(source, end)
             moved = True

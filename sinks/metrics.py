@@ -26,7 +26,7 @@ LATENCY_S = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3_600, 21_60
 """From a quick commit to an event that came a week late."""
 
 COMMIT_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
-COMMIT_RECORDS = (1, 3, 10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000)
+COMMIT_RECORDS = (1, 3, 10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000, 100_000, 300_000)
 
 
 class Names(NamedTuple):
@@ -106,6 +106,7 @@ class Metrics:
             "commit_duration_seconds", "from preparing a commit until it is committed", COMMIT_S
         )
         self._records = self._histogram("commit_records", "records that a commit wrote", COMMIT_RECORDS)
+        self._keys = self._histogram("commit_keys", "states that a commit wrote", COMMIT_RECORDS)
         latency = Histogram(
             "rentmatch_event_latency_seconds",
             "until the transaction that read the event is committed, of the first and the last record of each input "
@@ -151,6 +152,7 @@ class Metrics:
         self._commits.inc()
         self._duration.observe(details.seconds)
         self._records.observe(details.records)
+        self._keys.observe(details.keys)
         for name, counter in self._counters.items():
             for labels, number in getattr(details.counts, name).items():
                 counter.labels(*labels).inc(number)

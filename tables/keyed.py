@@ -1,11 +1,12 @@
 """The state of each key between events, and which keys the open transaction has changed.
 
-A key's state is decoded in memory while a transaction that changed it is open or in flight, and for a while after;
-otherwise it is packed in the store (whose cache keeps hot keys in memory at an eighth of the size), and in the
-changelog for good. Store and changelog only ever see it at a commit.
+A key's state is decoded in memory while a transaction that changed it is open or in flight, and for as long after that
+as there is room for it; otherwise it is packed in the store (whose cache keeps hot keys in memory at an eighth of the
+size), and in the changelog for good. Store and changelog only ever see it at a commit.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -14,18 +15,19 @@ from domain.publishing import Published
 from domain.time import FAR_FUTURE, FAR_PAST, Micros
 from streams.topology import Table
 from streams.transport.commit import Commit, StateChange, TableWrite
+from tables.memory import BYTES_OF_A_PACKED_BYTE, FACT_BYTES, decoded_bytes
 from tables.packing import AMONG_VERSION_1, FORMAT, Unpacker, deadline_of, is_outdated, pack
 from tables.store import TALLY_KEY, Store, TablePartition
 from tables.tallies import Tallies
 
 S = TypeVar("S")
 
-HOT_KEYS = 10_000
-"""A table keeps the decoded states of the keys used last, up to about twice this many: decoding is the largest cost of
-a key that changes again."""
+DEADLINES_MAX = 1_000
+"""The deadlines of a partition that fire in one commit: a jump of the clock must not make one huge commit. They are
+looked up at once, and the event loop waits."""
 
-DEADLINES_MAX = 2_000
-"""The deadlines of a partition that fire in one commit: a jump of the clock must not make one huge commit."""
+RELEASED_AT_ONCE = 200
+"""So many states are released before the event loop may go on."""
 
 
 class KeyEntry(msgspec.Struct, Generic[S], eq=False, gc=False):
@@ -37,27 +39,34 @@ class KeyEntry(msgspec.Struct, Generic[S], eq=False, gc=False):
     deadline: Micros
     """The indexed deadline; if a commit is in flight, the one that it will write."""
     packed_bytes: int
+    memory_bytes: int
+    """About what it takes in memory, as counted in `KeyedTable.decoded_bytes`."""
+    is_dirty: bool = False
+    """The open transaction changed it."""
     is_outdated: bool = False
     """Its value was written by version 1, or while version 1 took part, and not again since."""
 
 
 class KeyedTable(Generic[S]):
-    """A table's partitions on this worker: entries by partition and key, and those that are dirty."""
+    """A table's partitions on this worker: entries by key, least recently used first, and those that are dirty."""
 
     def __init__(self, spec: Table, store: Store) -> None:
         self.spec = spec
         self._store = store
         self._new = spec.new
         self._unpack: Unpacker[Any] = Unpacker(spec.state)
-        self._entries: dict[int, dict[str, KeyEntry[S]]] = {}
-        self._older: dict[int, dict[str, KeyEntry[S]]] = {}
-        """The previous generation: an entry that is not used while it is here is evicted."""
+        self._entries: dict[int, OrderedDict[str, KeyEntry[S]]] = {}
+        """By partition; least recently used first."""
         self._dirty: dict[int, dict[str, KeyEntry[S]]] = {}
         self._quiet_until: dict[int, Micros] = {}
         """No key of the partition has a deadline before this: most commits need not search the index."""
         self._upgraded_to: dict[int, str] = {}
         """Of the partitions that may have values of version 1: the last key that was gone through."""
         self.tallies = Tallies()
+        self.decoded_bytes = 0
+        """About the memory that its decoded states take, those in `dirty_bytes` included."""
+        self.dirty_bytes = 0
+        """About the memory that the states take which the open transaction changed."""
 
     @property
     def dirty(self) -> Mapping[int, Mapping[str, KeyEntry[S]]]:
@@ -71,8 +80,7 @@ class KeyedTable(Generic[S]):
     def assigned(self, partitions: Iterable[int]) -> None:
         """Own these partitions from now on; their state is in the store."""
         for partition in partitions:
-            self._entries[partition] = {}
-            self._older[partition] = {}
+            self._entries[partition] = OrderedDict()
             self._quiet_until[partition] = FAR_PAST
             self.tallies.load(partition, self._store.tally(self._place(partition)))
             if self.tallies.committed[partition].format < FORMAT:
@@ -81,36 +89,58 @@ class KeyedTable(Generic[S]):
     def revoked(self) -> None:
         """Forget everything in memory."""
         self._entries.clear()
-        self._older.clear()
         self._dirty.clear()
         self._quiet_until.clear()
         self._upgraded_to.clear()
         self.tallies.revoked()
+        self.decoded_bytes = self.dirty_bytes = 0
 
     def entries(self, partition: int, keys: list[str]) -> list[KeyEntry[S]]:
         """The entries of some keys, created where nothing is known of them; one lookup in the store serves all."""
-        hot = self._entries[partition]
-        older = self._older[partition]
+        known = self._entries[partition]
+        used = known.move_to_end
         missing = []
         for key in keys:
-            if key not in hot:
-                entry = older.pop(key, None)
-                if entry is None:
-                    missing.append(key)
-                else:
-                    hot[key] = entry
+            if key in known:
+                used(key)
+            else:
+                missing.append(key)
         if missing:
             missing = list(dict.fromkeys(missing))
             for key, packed in zip(missing, self._store.get_many(self._place(partition), missing), strict=True):
-                hot[key] = self._load(key, packed)
-        return [hot[key] for key in keys]
+                entry = known[key] = self._load(key, packed)
+                self.decoded_bytes += entry.memory_bytes
+        return [known[key] for key in keys]
 
     def mark_dirty(self, partition: int, entries: Sequence[KeyEntry[S]]) -> None:
-        """Note that the open transaction changed these entries, so that the next flush derives their views."""
-        if entries:
-            dirty = self._dirty.setdefault(partition, {})
-            for entry in entries:
+        """Note that the open transaction changed these entries, so that the next flush derives their views.
+
+        Args:
+            partition: of all of them.
+            entries: each as often as a fact changed it.
+
+        """
+        if not entries:
+            return
+        dirty = self._dirty.setdefault(partition, {})
+        grown = FACT_BYTES * len(entries)
+        for entry in entries:
+            if not entry.is_dirty:
+                entry.is_dirty = True
                 dirty[entry.key] = entry
+                self.dirty_bytes += entry.memory_bytes
+            entry.memory_bytes += FACT_BYTES
+        self.dirty_bytes += grown
+        self.decoded_bytes += grown
+
+    def grow(self, entry: KeyEntry[S], packed_bytes: int) -> None:
+        """Note that a fact adds about so many bytes to a packed state."""
+        entry.packed_bytes += packed_bytes
+        size = BYTES_OF_A_PACKED_BYTE * packed_bytes
+        entry.memory_bytes += size
+        self.decoded_bytes += size
+        if entry.is_dirty:
+            self.dirty_bytes += size
 
     def is_settled(self, partition: int, key: str) -> bool:
         """Whether version 1 has no part any more in what the open transaction writes of a key."""
@@ -161,46 +191,86 @@ class KeyedTable(Generic[S]):
         """The number of keys that the open transaction changed."""
         return sum(map(len, self._dirty.values()))
 
-    def write_changelog(self, commit: Commit, next_deadlines: Mapping[int, list[Micros]]) -> None:
-        """Add the dirty entries to a commit, for the changelog and for the store; none is dirty after it.
+    def writer(self, commit: Commit, partition: int) -> "ChangelogWriter[S]":
+        """Return what writes the dirty entries of a partition into a commit."""
+        return ChangelogWriter(self, commit, partition)
 
-        Args:
-            commit: filled in place.
-            next_deadlines: of the dirty entries of each partition, in their order; FAR_FUTURE where there is none.
-
-        """
-        changelog = self.spec.changelog
-        for partition, entries in self._dirty.items():
-            changes = []
-            upgraded_to = self._upgraded_to.get(partition)
-            deadlines = next_deadlines[partition]
-            for entry, deadline in zip(entries.values(), deadlines, strict=True):
-                entry.is_outdated = upgraded_to is not None and entry.key > upgraded_to
-                format_ = AMONG_VERSION_1 if entry.is_outdated else FORMAT
-                value = pack(deadline, entry.state, entry.published, format_)
-                commit.send(changelog, partition, entry.key.encode(), value)
-                changes.append(StateChange(entry.key, value, deadline, entry.deadline))
-                entry.deadline = deadline
-                entry.packed_bytes = len(value)
-            self._quiet_until[partition] = min(self._quiet_until[partition], *deadlines)
-            tally = self.tallies.changed(partition)
-            if tally is not None:
-                commit.send(changelog, partition, TALLY_KEY, tally)
-            commit.table_writes.append(TableWrite(self.spec.id, changelog, partition, changes, tally))
+    def flushed(self) -> None:
+        """All dirty entries are in a commit; none is dirty after it."""
         self._dirty = {}
+        self.dirty_bytes = 0
 
     def committed(self) -> None:
-        """The transaction is committed and in the store: evict entries that were not used for long."""
+        """The transaction is committed and in the store."""
         self.tallies.committed_now()
-        if sum(map(len, self._entries.values())) > HOT_KEYS:
-            self._older = self._entries
-            self._entries = {partition: dict(self._dirty.get(partition, ())) for partition in self._older}
+
+    def release(self, size: int) -> Iterator[None]:
+        """Forget the least recently used states that take about `size` bytes, in steps; those that are dirty stay.
+
+        Each partition forgets the same part of its states. Not while a transaction is in flight: what it changed is not
+        in the store before its end.
+        """
+        decoded = self.decoded_bytes
+        for entries in self._entries.values():
+            for number in range(len(entries) * size // decoded):
+                key, entry = entries.popitem(last=False)
+                if entry.is_dirty:  # and all that follow were used later: by the open transaction, too
+                    entries[key] = entry
+                    entries.move_to_end(key, last=False)
+                    break
+                self.decoded_bytes -= entry.memory_bytes
+                if number % RELEASED_AT_ONCE == 0:
+                    yield
 
     def _place(self, partition: int) -> TablePartition:
         return TablePartition(self.spec.id, partition)
 
     def _load(self, key: str, packed: bytes | None) -> KeyEntry[S]:
         if packed is None:
-            return KeyEntry(key, self._new(key), Published(), FAR_FUTURE, 0)
+            return KeyEntry(key, self._new(key), Published(), FAR_FUTURE, 0, decoded_bytes(0))
         state, published = self._unpack(packed)
-        return KeyEntry(key, state, published, deadline_of(packed), len(packed), is_outdated(packed))
+        return KeyEntry(
+            key,
+            state,
+            published,
+            deadline_of(packed),
+            len(packed),
+            decoded_bytes(len(packed)),
+            is_outdated=is_outdated(packed),
+        )
+
+
+class ChangelogWriter(Generic[S]):
+    """Writes the dirty entries of one partition into a commit, for the changelog and for the store."""
+
+    def __init__(self, table: KeyedTable[S], commit: Commit, partition: int) -> None:
+        self._table = table
+        self._commit = commit
+        self._partition = partition
+        self._changes: list[StateChange] = []
+        self._upgraded_to = table._upgraded_to.get(partition)
+        self._quiet_until = table._quiet_until[partition]
+
+    def write(self, entry: KeyEntry[S], deadline: Micros) -> None:
+        """Write an entry, with its next deadline: FAR_FUTURE where there is none."""
+        entry.is_outdated = self._upgraded_to is not None and entry.key > self._upgraded_to
+        format_ = AMONG_VERSION_1 if entry.is_outdated else FORMAT
+        value = pack(deadline, entry.state, entry.published, format_)
+        self._commit.send(self._table.spec.changelog, self._partition, entry.key.encode(), value)
+        self._changes.append(StateChange(entry.key, value, deadline, entry.deadline))
+        entry.deadline = deadline
+        entry.packed_bytes = len(value)
+        entry.is_dirty = False
+        memory = decoded_bytes(len(value))
+        self._table.decoded_bytes += memory - entry.memory_bytes
+        entry.memory_bytes = memory
+        self._quiet_until = min(self._quiet_until, deadline)
+
+    def close(self) -> None:
+        """Write the partition's tally, and hand everything to the local store."""
+        table, spec = self._table, self._table.spec
+        table._quiet_until[self._partition] = self._quiet_until
+        tally = table.tallies.changed(self._partition)
+        if tally is not None:
+            self._commit.send(spec.changelog, self._partition, TALLY_KEY, tally)
+        self._commit.table_writes.append(TableWrite(spec.id, spec.changelog, self._partition, self._changes, tally))

@@ -22,6 +22,7 @@ from streams.transport.batch import Batch
 from streams.transport.commit import Stage
 from streams.transport.commit_listener import CommitListener
 from streams.transport.commit_loop import CommitLoop
+from streams.transport.commit_size import CommitSize
 from streams.transport.engine import Engine
 from streams.transport.fetcher import Fetcher
 from streams.transport.lag import LagMonitor, fetch_offsets
@@ -118,7 +119,8 @@ async def open_worker(
         codec = codec_of(settings)
         log.info("the Avro codec is %s", "compiled" if codec.is_compiled else "plain Python")
         stages = make_stages(store, codec, partitions)
-        engine = Engine(stages, WatermarkTracker(partitions, topology.upstream, topology.late), clock)
+        third = (settings.state_memory_mib << 20) // 3
+        engine = Engine(stages, WatermarkTracker(partitions, topology.upstream, topology.late), clock, hot_bytes=third)
         committed = CommittedReader(store, engine, partitions, settings.policy, topology)
         opened.callback(committed.close)
         admin = AdminClient(dict(kafka))
@@ -149,6 +151,7 @@ async def open_worker(
             listener=listener,
             commit_interval_s=settings.commit_interval_ms / 1_000,
             progress_interval_s=settings.progress_interval_ms / 1_000,
+            size=CommitSize(third, settings.transaction_timeout_ms / 1_000),
             write_timeout_s=2 * settings.transaction_timeout_ms / 1_000 + RECOVERY_S,
         )
         yield Worker(

@@ -36,7 +36,7 @@ class WorkerSettings(BaseModel):
         description="`system`, or an ISO 8601 instant with a zone, at which the clock of the service is fixed",
     )
     commit_interval_ms: int = Field(
-        100, ge=1, le=60_000, description="time between two commits under load; up to 20 times that in a backlog"
+        100, ge=1, le=60_000, description="time between two commits under load; up to 50 times that in a backlog"
     )
     progress_interval_ms: int = Field(
         500, ge=10, le=60_000, description="how often watermarks are measured and written"
@@ -49,6 +49,12 @@ class WorkerSettings(BaseModel):
     )
     standby_replicas: int = Field(
         0, ge=0, le=10, description="how many other workers keep a warm copy of each table partition"
+    )
+    state_memory_mib: int = Field(
+        384,
+        ge=16,
+        le=1 << 20,
+        description="memory for decoded states, in MiB: a third each for the open commit, the last one and older ones",
     )
     compiled_codec: bool = Field(
         True, description="use the compiled Avro codec where it was built; `false`: plain Python, for comparison"

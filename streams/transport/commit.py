@@ -1,7 +1,7 @@
 """One transaction of a worker, and the stages that fill it."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, TypeAlias
 
@@ -104,6 +104,11 @@ class Commit:
         """The number of records to write."""
         return sum(map(len, self.records.values())) + len(self.dead_letters)
 
+    @property
+    def keys(self) -> int:
+        """The number of states that it writes."""
+        return sum(len(write.changes) for write in self.table_writes)
+
     def count_outputs(self) -> None:
         """Count the records written to output topics, once the transaction is committed."""
         for (topic, _), records in self.records.items():
@@ -135,6 +140,20 @@ class StageTable(Protocol):
     def committed(self) -> None:
         """The transaction is committed, and the local store has applied it."""
 
+    @property
+    def decoded_bytes(self) -> int:
+        """About the memory that its decoded states take."""
+
+    @property
+    def dirty_bytes(self) -> int:
+        """About the memory of those among them that the open transaction changed."""
+
+    def release(self, size: int) -> Iterator[None]:
+        """Forget the least recently used states that take about `size` bytes, in steps; those that are dirty stay.
+
+        Called while no transaction is in flight.
+        """
+
 
 class Stage(Protocol):
     """A step of the pipeline: handles whole batches into a buffer, and flushes the buffer into a commit."""
@@ -151,10 +170,16 @@ class Stage(Protocol):
         """Buffer a batch. Synchronous: the batch is in the open buffer whole, or the worker stops."""
 
     def buffered(self) -> int:
-        """The number of records and keys in the open buffer: the measure for backpressure."""
+        """The number of records and keys in the open buffer."""
 
-    def flush(self, commit: Commit, watermarks: Mapping[int, Micros]) -> None:
-        """Derive, encode and hand over all that is buffered; the buffer is empty after it.
+    def buffered_bytes(self) -> int:
+        """About the memory that the open buffer takes: the measure for backpressure."""
+
+    def flush(self, commit: Commit, watermarks: Mapping[int, Micros]) -> Iterator[None]:
+        """Derive, encode and hand over all that is buffered, in steps; the buffer is empty after the last.
+
+        Between two steps the event loop may do other work, but no batch is handled. A step takes a few milliseconds at
+        most, unless a single key takes longer.
 
         Args:
             commit: filled in place.

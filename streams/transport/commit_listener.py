@@ -15,6 +15,8 @@ class CommitDetails:
     counts: CommitCounts
     records: int
     """The number of records it wrote."""
+    keys: int
+    """The number of states it wrote."""
     seconds: float
     """How long writing it took."""
     occurred: Sequence[Micros]

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from streams.transport.batch import Batch, TopicPartition
 from streams.transport.commit import Commit
 from streams.transport.commit_listener import CommitDetails, CommitListener
+from streams.transport.commit_size import CommitSize
 from streams.transport.engine import Engine, Verdict
 from streams.transport.fetcher import Fetcher
 from streams.transport.membership import Membership
@@ -18,13 +19,13 @@ from streams.transport.writer import TransactionFailed, Writer
 
 log = logging.getLogger(__name__)
 
-BUFFERED_MAX = 15_000
-"""The open transaction takes no batch while it holds this many keys and records, so that memory stays bounded while
-the broker does not acknowledge. A third of the keys of a backlog are references, whose states are small."""
-
-BACKLOG_INTERVALS = 20
+BACKLOG_INTERVALS = 50
 """In a backlog, where latency does not matter, a commit may wait this many commit intervals while it is not full: the
-more events of a key share a commit, the fewer views are derived and published."""
+more events of a key share a commit, the fewer views are derived and published. They count from when it was opened, or
+else the time that its predecessor takes would be taken from it."""
+
+SLICE_S = 0.02
+"""A commit is settled in slices of this length, between which the event loop does its other work."""
 
 STOPS = "the worker stops; only what is committed counts"
 """What is logged when a worker cannot go on."""
@@ -34,7 +35,22 @@ LINGER_S = 0.005
 
 
 class CommitLoop:
-    """Owns the open transaction of a worker between `resume` and `drain`."""
+    """Owns the open transaction of a worker between `resume` and `drain`.
+
+    Args:
+        engine: the worker's.
+        fetcher: reads the batches.
+        writer: writes the transactions.
+        end_offsets: asks the broker for end offsets. Blocking.
+        failed: called once, when the worker cannot go on.
+        listener: observes commits.
+        commit_interval_s: time between two commits under load.
+        progress_interval_s: time between two measurements of the watermarks.
+        write_timeout_s: a commit that takes longer ends the worker.
+        size: how large a commit may grow.
+        clock: seconds, for the length of a slice.
+
+    """
 
     def __init__(
         self,
@@ -48,6 +64,8 @@ class CommitLoop:
         commit_interval_s: float,
         progress_interval_s: float,
         write_timeout_s: float,
+        size: CommitSize,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.engine = engine
         self._fetcher = fetcher
@@ -59,8 +77,13 @@ class CommitLoop:
         self._progress_interval_s = progress_interval_s
         self.write_timeout_s = write_timeout_s
         """A commit that takes longer ends the worker."""
+        self._size = size
+        self._clock = clock
         self._membership: Membership | None = None
         self._epoch = 0
+        self._is_settling = False
+        self._given_up = False
+        """Whether the open transaction was given up half settled: its partitions must be forgotten."""
         self.broken = False
         self._something = asyncio.Event()
         self._room = asyncio.Event()
@@ -73,6 +96,8 @@ class CommitLoop:
         """Since when a commit is in flight; None where none is."""
         self.moved_at = time.monotonic()
         """When a batch was last processed."""
+        self._opened_at = time.monotonic()
+        """When the open transaction was opened."""
 
     def resume(
         self,
@@ -85,17 +110,23 @@ class CommitLoop:
         self._membership = membership
         self._epoch += 1
         self.engine.assigned(self._epoch, positions, group_offsets, version_1_until)
+        self._given_up = False
         self._running = True
-        self.last_progress_at = self.moved_at = time.monotonic()
+        self.last_progress_at = self.moved_at = self._opened_at = time.monotonic()
         self._fetcher.assign(self._epoch, positions)
 
     async def drain(self) -> None:
-        """Take in nothing more, commit what is processed, and forget the partitions."""
+        """Take in nothing more, commit what is processed, and forget the partitions.
+
+        The group waits for this. So a large transaction is given up, which one slice cannot settle: whoever owns the
+        partitions next reads it again.
+        """
         self._running = False
         self._fetcher.unassign()
+        self._room.set()
         try:
             async with self._committing:
-                if not self.broken and self._membership is not None:
+                if not self.broken and not self._given_up and self._membership is not None:
                     await self._guarded(self._commit)
         finally:
             self._membership = None
@@ -104,10 +135,11 @@ class CommitLoop:
 
     async def process(self, batch: Batch) -> None:
         """Process a batch, once the open transaction has room for it."""
-        while self.engine.buffered() >= BUFFERED_MAX and not self.broken and self._running:
+        await asyncio.sleep(0)  # a queue that is not empty gives the event loop no turn
+        while self._running and not self.broken and (self._is_settling or self._is_full()):
             self._room.clear()
             await self._room.wait()
-        if self.broken:
+        if self.broken or not self._running:
             return
         try:
             verdict = self.engine.process(batch)
@@ -148,9 +180,12 @@ class CommitLoop:
     async def _wait_for_batching(self, last: float) -> None:
         """Wait for the commit interval; in a backlog, until the commit is full or after `BACKLOG_INTERVALS` of them."""
         await asyncio.sleep(max(LINGER_S, last + self._commit_interval_s - time.monotonic()))
-        latest = last + BACKLOG_INTERVALS * self._commit_interval_s
-        while self._fetcher.behind and self.engine.buffered() < BUFFERED_MAX and time.monotonic() < latest:
+        latest = self._opened_at + BACKLOG_INTERVALS * self._commit_interval_s
+        while self._running and self._fetcher.behind and not self._is_full() and time.monotonic() < latest:
             await asyncio.sleep(self._commit_interval_s / 4)
+
+    def _is_full(self) -> bool:
+        return self.engine.buffered_bytes() >= self._size.bytes
 
     async def poll_end_offsets_forever(self) -> None:
         """Advance the watermarks, so that deadlines fire, until the worker ends."""
@@ -165,9 +200,34 @@ class CommitLoop:
         except Exception as error:
             await self.fail(error)
 
+    async def _settle(self) -> Commit | None:
+        """Settle the open transaction in slices; None if there is nothing to commit, or it was given up."""
+        steps = self.engine.settle()
+        self._is_settling = True
+        try:
+            while True:
+                end = self._clock() + SLICE_S
+                try:
+                    next(steps)
+                    while self._clock() < end:
+                        next(steps)
+                except StopIteration as done:
+                    commit: Commit | None = done.value
+                    return commit
+                if self._running:
+                    await asyncio.sleep(0)
+                if self.broken or not self._running:
+                    log.info("a transaction that is not settled yet is given up, and read again")
+                    self._given_up = True
+                    return None
+        finally:
+            steps.close()
+            self._is_settling = False
+            self._opened_at = time.monotonic()
+            self._room.set()
+
     async def _commit(self) -> None:
-        commit = self.engine.prepare_commit()
-        self._room.set()
+        commit = await self._settle()
         if commit is not None:
             try:
                 await self._write(commit)
@@ -189,10 +249,12 @@ class CommitLoop:
         self.engine.committed(commit)
         commit.count_outputs()
         seconds = time.monotonic() - began
+        self._size.written(seconds)
         self._listener.committed(
             CommitDetails(
                 counts=commit.counts,
                 records=len(commit),
+                keys=commit.keys,
                 seconds=seconds,
                 occurred=commit.occurred,
                 stamped_ms=commit.stamped_ms,

@@ -4,7 +4,7 @@ It knows neither broker nor event loop: the worker (commit_loop.py) and the in-p
 this same engine, which is what makes the driver's histories worth believing.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 
 from domain.time import NOT_CAUGHT_UP, Micros
@@ -19,6 +19,9 @@ from streams.transport.watermarks import (
     key_of,
 )
 
+HOT_BYTES = 64 << 20
+"""The memory for decoded states where nothing else is said."""
+
 
 class Verdict(Enum):
     """What became of a batch."""
@@ -31,10 +34,26 @@ class Verdict(Enum):
 
 
 class Engine:
-    """Applies batches in order, and turns what they changed into one commit at a time."""
+    """Applies batches in order, and turns what they changed into one commit at a time.
 
-    def __init__(self, stages: Sequence[Stage], watermarks: WatermarkTracker, clock: Callable[[], Micros]) -> None:
+    Args:
+        stages: in flow order.
+        watermarks: of all partitions.
+        clock: the service's, microseconds since 1970.
+        hot_bytes: about so much memory the decoded states may take that no open transaction changed.
+
+    """
+
+    def __init__(
+        self,
+        stages: Sequence[Stage],
+        watermarks: WatermarkTracker,
+        clock: Callable[[], Micros],
+        *,
+        hot_bytes: int = HOT_BYTES,
+    ) -> None:
         self._stages = stages
+        self._hot_bytes = hot_bytes
         self._stage_of: dict[Topic, Stage] = {topic: stage for stage in stages for topic in stage.inputs}
         self.clock = clock
         self.watermarks = watermarks
@@ -46,6 +65,8 @@ class Engine:
         self._has_records = False
         """Whether the open transaction has read a record: moving past control records alone is not worth a commit."""
         self.in_flight: Commit | None = None
+        self._is_settling = False
+        """Whether the open transaction is being turned into a commit."""
         self._version_1_until: Mapping[TopicPartition, int] = {}
 
     @property
@@ -72,6 +93,7 @@ class Engine:
         """
         if self.in_flight is not None:
             raise RuntimeError("assigned while a transaction is open")
+        self._is_settling = False
         self.epoch = epoch
         self.expected = dict(positions)
         self._committed = dict(positions)
@@ -95,6 +117,7 @@ class Engine:
         self._committed = {}
         self._published_watermarks = {}
         self._has_records = False
+        self._is_settling = False
         self.in_flight = None
         self.watermarks.revoked()
         for stage in self._stages:
@@ -103,7 +126,14 @@ class Engine:
                 stage.table.revoked()
 
     def process(self, batch: Batch) -> Verdict:
-        """Apply a batch, whole, if it is the expected one. Synchronous on purpose."""
+        """Apply a batch, whole, if it is the expected one. Synchronous on purpose.
+
+        Raises:
+            RuntimeError: the open transaction is being settled; its offsets would not tell whether this batch is in it.
+
+        """
+        if self._is_settling:
+            raise RuntimeError("a batch is processed while the open transaction is being settled")
         expected = self.expected.get(batch.source)
         if expected is None or batch.epoch != self.epoch or batch.next <= expected:
             return Verdict.STALE
@@ -125,13 +155,33 @@ class Engine:
         """The end offsets to request from the broker now (contract section 9)."""
         return self.watermarks.end_offset_requests(self.clock())
 
+    def buffered_bytes(self) -> int:
+        """About the memory that the open transaction takes."""
+        return sum(stage.buffered_bytes() for stage in self._stages)
+
     def prepare_commit(self) -> Commit | None:
+        """Settle the open transaction at once, all steps of `settle`."""
+        steps = self.settle()
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                commit: Commit | None = end.value
+                return commit
+
+    def settle(self) -> Generator[None, None, Commit | None]:
         """Close the open transaction: derive, encode, and return what it holds; None if that is nothing.
 
-        The next transaction opens at once, but is not prepared before this one is `committed`.
+        In steps of some milliseconds, between which the event loop may do other work. No batch is processed until the
+        last one is done. Then the next transaction opens, but is not settled before this one is `committed`. A
+        settling that is given up has changed states in memory: `revoked` or `assigned` must follow.
         """
         if self.in_flight is not None:
             raise RuntimeError("a transaction is in flight")
+        if self._is_settling:
+            raise RuntimeError("the open transaction is being settled")
+        self._is_settling = True
+        yield from self._release()
         self.watermarks.advance(self.expected)
         commit = Commit()
         overdue: set[TopicPartition] = set()
@@ -145,11 +195,13 @@ class Engine:
                     upgrade = not self._version_1_until or self._is_past_version_1(stage, number)
                     if stage.table.fire_deadlines(number, until, upgrade=upgrade):
                         overdue.update(TopicPartition(topic, number) for topic in stage.inputs)
-            stage.flush(commit, watermarks)
+                    yield
+            yield from stage.flush(commit, watermarks)
         self._published_watermarks = self.watermarks.to_publish(self.expected, overdue)
         for source, watermark in self._published_watermarks.items():
             commit.send(PROGRESS, 0, key_of(source), encode_watermark(watermark))
         self.watermarks.in_flight(self._published_watermarks)
+        self._is_settling = False
         if not (commit or self._has_records):
             return None
         self._has_records = False
@@ -161,6 +213,16 @@ class Engine:
             commit.offsets = dict(self.expected)
         self.in_flight = commit
         return commit
+
+    def _release(self) -> Iterator[None]:
+        """Keep the memory of decoded states within its limit: each table releases its share."""
+        tables = [stage.table for stage in self._stages if stage.table is not None]
+        decoded = sum(table.decoded_bytes for table in tables)
+        excess = decoded - sum(table.dirty_bytes for table in tables) - self._hot_bytes
+        if excess > 0:
+            for table in tables:
+                if table.decoded_bytes:
+                    yield from table.release(excess * table.decoded_bytes // decoded)
 
     def _is_past_version_1(self, stage: Stage, number: int) -> bool:
         sources = [TopicPartition(topic, number) for topic in stage.inputs]

@@ -1,7 +1,7 @@
 """What agents really write is what the topology declares: their outputs, their changelog, and their shares."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from simulator.scenario import simulate
@@ -23,9 +23,9 @@ def observe(worker: Worker, written: Written) -> None:
 
         def flush(
             commit: Commit, watermarks: Mapping[int, int], original: Any = stage.flush, processor: Processor = processor
-        ) -> None:
+        ) -> Iterator[None]:
             before = {place: len(records) for place, records in commit.records.items()}
-            original(commit, watermarks)
+            yield from original(commit, watermarks)
             for (topic, partition), records in commit.records.items():
                 for record in records[before.get((topic, partition), 0) :]:
                     for kind in kinds(worker, topic, record["value"]):

@@ -112,7 +112,7 @@ def test_every_record_is_a_fact_or_a_dead_letter_as_it_came(records: int) -> Non
         sent = {record.offset: made for record in batch if (made := hostile_headers(dice))}
         stage.handle(Batch(TopicPartition(topic, 1), 1, offset, offset + BATCH, batch, headers=sent))
         commit = Commit()
-        stage.flush(commit, {})
+        list(stage.flush(commit, {}))
         by_offset = {record.offset: record for record in batch}
         for key, value, headers in commit.dead_letters:
             letter = DeadLetter.parse(headers)

@@ -32,6 +32,8 @@ MARKS = TopicPartition(topics.PROGRESS, 0)
 class Crash(Enum):
     """Where in a commit a worker dies."""
 
+    WHILE_SETTLING = 0
+    """Between two slices: some states in memory are settled, others not."""
     BEFORE_TRANSACTION = 1
     """Nothing was written."""
     ABORTED = 2
@@ -162,6 +164,9 @@ class Worker:
 
     def commit(self, crash: Crash | None = None) -> bool:
         """Write one transaction; return whether there was anything to commit. After a crash the worker is unusable."""
+        if crash is Crash.WHILE_SETTLING:
+            self.settle_half()
+            return True
         commit = self.engine.prepare_commit()
         if commit is None:
             return False
@@ -172,6 +177,13 @@ class Worker:
         if crash is None:
             self.engine.committed(commit)
         return True
+
+    def settle_half(self) -> None:
+        """Settle the open transaction as far as the first half of the keys that it holds now, and give it up."""
+        steps = self.engine.settle()
+        for _ in range(self.engine.buffered() // 2):
+            next(steps, None)
+        steps.close()
 
     def write(self, commit: Commit) -> None:
         """Write the commit to the disk."""

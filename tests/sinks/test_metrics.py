@@ -126,6 +126,7 @@ class Watched:
             CommitDetails(
                 counts=commit.counts,
                 records=len(commit),
+                keys=commit.keys,
                 seconds=0.02,
                 occurred=commit.occurred,
                 stamped_ms=commit.stamped_ms,
@@ -189,6 +190,7 @@ def test_what_a_transaction_did_is_counted_once_it_holds() -> None:
     }  # fmt: skip
     assert told["rentmatch_commits_total",] == 1
     assert told["rentmatch_commit_records_sum",] == len(commit)
+    assert told["rentmatch_commit_keys_sum",] == commit.keys == sum(len(write.changes) for write in commit.table_writes)
     assert len(commit) == sum(map(len, commit.records.values())) + 1
 
 
@@ -216,7 +218,9 @@ def test_latency_is_that_of_the_first_and_the_last_event_of_a_batch() -> None:
 
 def test_a_record_without_a_timestamp_has_no_latency() -> None:
     metrics = Metrics("1", lambda: NOW, names_of(TOPOLOGY))
-    metrics.committed(CommitDetails(counts=CommitCounts(), records=1, seconds=0.1, occurred=[], stamped_ms=[-1, -1]))
+    metrics.committed(
+        CommitDetails(counts=CommitCounts(), records=1, keys=1, seconds=0.1, occurred=[], stamped_ms=[-1, -1])
+    )
     told = all_samples(metrics.registry.collect())
     assert told["rentmatch_event_latency_seconds_count", "broker"] == 0
 

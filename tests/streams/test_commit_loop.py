@@ -1,20 +1,24 @@
 """The commit loop of a worker with a fetcher and a writer that the test controls; the engine is the real one."""
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+import itertools
+import time
+from collections.abc import Callable, Coroutine, Generator, Mapping
 from concurrent.futures import Future
 from typing import Any, cast
 
 import pytest
 
 from streams import topics
-from streams.transport import commit_loop
 from streams.transport.batch import Batch, TopicPartition
 from streams.transport.commit import Commit
 from streams.transport.commit_listener import NullListener
-from streams.transport.commit_loop import CommitLoop
+from streams.transport.commit_loop import SLICE_S, CommitLoop
+from streams.transport.commit_size import CommitSize
+from streams.transport.engine import Engine
 from streams.transport.fetcher import Fetcher
 from streams.transport.writer import Membership, TransactionFailed, Writer
+from tables.memory import decoded_bytes
 from tests.kit.driver import Worker, World, all_sources
 from tests.streams.test_engine import LEDGER, charge
 
@@ -54,7 +58,9 @@ class StubWriter:
 class Bench:
     """A loop over one partition per topic, with `records` charges on the ledger."""
 
-    def __init__(self, records: int = 4) -> None:
+    def __init__(
+        self, records: int = 4, *, limit_bytes: int = 1 << 30, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         world = World(partitions=1)
         for number in range(records):
             world.pipe(charge(number))
@@ -73,6 +79,8 @@ class Bench:
             commit_interval_s=0.001,
             progress_interval_s=60,
             write_timeout_s=0.2,
+            size=CommitSize(limit_bytes, 15),
+            clock=clock,
         )
         self.positions = dict.fromkeys(all_sources(world), 0)
         self.resume()
@@ -152,10 +160,9 @@ def test_an_error_in_a_stage_ends_the_worker_once_and_nothing_is_committed(monke
 
 
 @pytest.mark.parametrize("release", ["commit", "fail", "drain"])
-def test_a_full_transaction_takes_no_batch_until_it_is_released(release: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_transaction_takes_no_batch_until_it_is_released(release: str) -> None:
     async def test() -> None:
-        monkeypatch.setattr(commit_loop, "BUFFERED_MAX", 2)
-        bench = Bench()
+        bench = Bench(limit_bytes=1)
         await bench.loop.process(bench.batch(0, 2))
         waiting = asyncio.create_task(bench.loop.process(bench.batch(2, 2)))
         await asyncio.sleep(0.02)
@@ -197,3 +204,127 @@ def test_control_records_alone_are_not_worth_a_commit() -> None:
         assert bench.writer.commits == []
 
     run(test())
+
+
+class Ticking:
+    """A clock that moves by a step of the engine, and by nothing else."""
+
+    STEP_S = 0.001
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.turns: list[float] = []
+        """When the event loop had a turn."""
+
+    def __call__(self) -> float:
+        return self.now
+
+    def watch(self, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+        settle = engine.settle
+
+        def ticking() -> Generator[None, None, Commit | None]:
+            steps = settle()
+            while True:
+                self.now += self.STEP_S
+                try:
+                    next(steps)
+                except StopIteration as end:
+                    return cast("Commit | None", end.value)
+                yield
+
+        monkeypatch.setattr(engine, "settle", ticking)
+
+    async def note_turns(self) -> None:
+        while True:
+            self.turns.append(self.now)
+            await asyncio.sleep(0)
+
+    @property
+    def longest_standstill_s(self) -> float:
+        return max(later - earlier for earlier, later in itertools.pairwise([*self.turns, self.now]))
+
+
+KEYS = 200
+
+
+def test_a_large_commit_leaves_the_event_loop_free_and_takes_no_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test() -> None:
+        clock = Ticking()
+        bench = Bench(records=KEYS + 1, clock=clock)
+        clock.watch(bench.engine, monkeypatch)
+        await bench.loop.process(bench.batch(0, KEYS))
+        turns = asyncio.create_task(clock.note_turns())
+        committing = asyncio.create_task(bench.loop.commit_forever())
+        while clock.now < 3 * SLICE_S:
+            await asyncio.sleep(0)
+        assert bench.writer.commits == []
+        waiting = asyncio.create_task(bench.loop.process(bench.batch(KEYS, 1)))
+        while len(bench.writer.commits) < 2:
+            await asyncio.sleep(0)
+        first, second = (commit for commit, _, _ in bench.writer.commits)
+        assert (first.offsets, second.offsets) == ({LEDGER: KEYS}, {LEDGER: KEYS + 1})
+        assert first.keys == KEYS
+        assert clock.now > KEYS * clock.STEP_S
+        assert SLICE_S < clock.longest_standstill_s <= SLICE_S + 2 * clock.STEP_S
+        assert waiting.done()
+        for task in (turns, committing):
+            task.cancel()
+
+    run(test())
+
+
+@pytest.mark.parametrize("settling", [False, True])
+def test_a_rebalance_waits_for_one_slice_and_gives_up_the_rest(settling: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test() -> None:
+        clock = Ticking()
+        bench = Bench(records=KEYS, clock=clock)
+        clock.watch(bench.engine, monkeypatch)
+        await bench.loop.process(bench.batch(0, KEYS))
+        committing = asyncio.create_task(bench.loop.commit_forever())
+        while settling and clock.now == 0:
+            await asyncio.sleep(0)
+        began = clock.now
+        await bench.loop.drain()
+        assert clock.now - began <= SLICE_S + 2 * clock.STEP_S
+        assert bench.writer.commits == []
+        assert bench.engine.buffered() == bench.engine.buffered_bytes() == 0
+        bench.resume(generation=2)  # from where the group's offsets are
+        await bench.loop.process(bench.batch(0, KEYS))
+        while not bench.writer.commits:
+            await asyncio.sleep(0)
+        [(commit, membership, _)] = bench.writer.commits
+        assert (commit.offsets, commit.keys, membership.generation) == ({LEDGER: KEYS}, KEYS, 2)
+        assert bench.errors == []
+        committing.cancel()
+
+    run(test())
+
+
+def test_in_a_backlog_a_commit_waits_until_it_is_full() -> None:
+    async def test() -> None:
+        bench = Bench(limit_bytes=2 * decoded_bytes(0))
+        bench.fetcher.behind = True
+        committing = asyncio.create_task(bench.loop.commit_forever())
+        await bench.loop.process(bench.batch(0, 1))
+        await asyncio.sleep(0.02)  # twenty commit intervals
+        assert bench.writer.commits == []
+        await bench.loop.process(bench.batch(1, 1))
+        while not bench.writer.commits:
+            await asyncio.sleep(0.001)
+        assert bench.writer.commits[0][0].keys == 2
+        committing.cancel()
+
+    run(test())
+
+
+def test_a_commit_that_the_broker_takes_long_to_write_makes_the_next_one_smaller() -> None:
+    size = CommitSize(64 << 20, timeout_s=15)
+    size.written(4)
+    assert size.bytes == 64 << 20
+    size.written(10)
+    assert size.bytes == 32 << 20
+    size.written(1_000)
+    assert size.bytes == 1 << 20
+    for _ in range(20):
+        size.written(1)
+    assert size.bytes == 64 << 20
