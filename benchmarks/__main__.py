@@ -23,6 +23,8 @@ from benchmarks.recovery import run_recovery
 from benchmarks.references import run_references
 from benchmarks.report import Result, median_of, show, write_json
 from benchmarks.rolling import run_rolling
+from benchmarks.versus import run_versus
+from benchmarks.versus_input import PeerInput, make_input
 from tools.local.kafka import KafkaCluster
 
 EVENTS = 2_000_000
@@ -46,6 +48,7 @@ EVERYTHING = (
     "profile",
     "references",
     "imports",
+    "versus",
 )
 """In this order; backlog reports its ratio to naive if both run."""
 
@@ -104,6 +107,11 @@ def run(options: argparse.Namespace, directory: Path, console: Console) -> list[
         console.print(f"simulating {options.events:,} events", style="dim")
         return make_backlog(options.events)
 
+    @cache
+    def peer_input() -> PeerInput:
+        console.print(f"generating about {options.events:,} events", style="dim")
+        return make_input(options.events)
+
     with a_broker(options.broker, directory) as broker:
         runs: dict[str, Callable[[Path], Result]] = {
             "naive": lambda own: run_naive(broker(), own, make_backlog(options.naive_events)),
@@ -117,6 +125,7 @@ def run(options: argparse.Namespace, directory: Path, console: Console) -> list[
             "profile": lambda own: run_profile(make_backlog(options.profile_events)),
             "references": lambda own: run_references(make_backlog(options.profile_events)),
             "imports": lambda own: run_imports(options.entries),
+            "versus": lambda own: run_versus(broker(), own, peer_input()),
         }
         names = [name for name in EVERYTHING if name in requested]
         rounds: dict[str, list[Result]] = {name: [] for name in names}

@@ -58,6 +58,11 @@ class MeasuredDeployment(Deployment):
         """Return whether the group has committed the end of every topic that it reads."""
         return self._monitor.is_at_end()
 
+    def has_read(self, *of: Topic) -> bool:
+        """Return whether the group has committed the end of these topics."""
+        committed = self._monitor.committed()
+        return all(committed[place] >= end for place, end in self.ends(*of).items())
+
     def ends(self, *of: Topic) -> dict[tuple[str, int], int]:
         """Return the end offset of each partition of these topics, open transactions included."""
         return self._monitor.ends([topic.name for topic in of])

@@ -7,7 +7,11 @@ import pytest
 
 from benchmarks import __main__ as command_line
 from benchmarks.report import Figure, Result, median_of, text_of
+from benchmarks.versus import OUTPUTS, read_ours
+from benchmarks.versus_input import CLOCK, Outcomes, PeerInput, make_input
 from connectors.formats import MODULES
+from streams import topics
+from tests.kit.driver import Driver
 
 SMALL = [
     "--events=3000", "--naive-events=300", "--keys=2000", "--payments=500", "--profile-events=1000",
@@ -105,3 +109,51 @@ def test_several_rounds_are_summed_up_by_median_and_spread() -> None:
     found = median_of(rounds)
     assert found.figures == [Figure("CPU", 55.0, "s", "<= 60", True, 40.0, 90.0)]
     assert found.details["rounds"] == [{"value": 90.0}, {"value": 40.0}, {"value": 55.0}]
+
+
+def read_by_the_rules(given: PeerInput) -> Outcomes:
+    driver = Driver(now=CLOCK)
+    by_name = {topic.name: topic for topic in topics.INPUTS}
+    for name, key, value in given.backlog.records:
+        driver.world.broker.publish(by_name[name], key, value)
+    driver.run()
+    found = Outcomes()
+    for topic in OUTPUTS:
+        for key, value in driver.world.broker.last(topic).items():
+            read_ours(found, topic, key, value)
+    return found
+
+
+def test_what_the_comparison_expects_is_what_the_rules_say() -> None:
+    given = make_input(6_000)
+    assert len(given.backlog.records) == pytest.approx(6_000, rel=0.02)
+    assert given.expected.counts["payments"] == 4 * given.expected.counts["obligations"]
+    assert given.expected.counts["breaks"] > 5
+    found = read_by_the_rules(given)
+    assert found.differences(given.expected) == []
+
+
+@pytest.mark.parametrize("kind", ["payments", "obligations", "breaks"])
+def test_the_comparison_notices_a_wrong_amount_and_a_missing_key(kind: str) -> None:
+    def outcomes(*lines: str) -> Outcomes:
+        found = Outcomes()
+        for line in lines:
+            found.add(kind, line)
+        return found
+
+    right = outcomes("a|1", "b|2")
+    assert outcomes("b|2", "a|1").differences(right) == []
+    assert outcomes("a|1", "b|3").differences(right) == [
+        f"{kind}: 2 keys, expected 2, but others or with other amounts"
+    ]
+    assert outcomes("a|1").differences(right) == [f"{kind}: 1 keys, expected 2"]
+    assert right.differences(Outcomes()) == [f"{kind}: 2 keys, expected 0"]
+
+
+@pytest.mark.kafka
+@pytest.mark.soak
+def test_kafka_streams_is_built_and_both_are_right(kafka: str, tmp_path: Path) -> None:
+    found = run(kafka, tmp_path, "versus")["versus"]
+    assert found["events"] == pytest.approx(3_000, rel=0.02)
+    assert found["Kafka Streams: records written"] > 1 > found["rentmatch: records written"] > 0.4
+    assert found["CPU beside Kafka Streams"] > 0

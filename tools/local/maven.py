@@ -71,6 +71,16 @@ def unpacked(coordinate: str) -> Path:
     return cache.cached("unpacked", coordinate, lambda target: _copy_and_unpack(coordinate, target))
 
 
+def package(folder: Path, **properties: object) -> None:
+    """Build the Maven project in a folder, whose `target` folder has the result.
+
+    Raises:
+        MissingToolError: Maven is missing or the build failed.
+
+    """
+    _maven(*(f"-D{name}={value}" for name, value in properties.items()), "package", cwd=folder)
+
+
 def _copy_dependencies(coordinates: Sequence[str], target: Path) -> None:
     dependencies = ""
     for coordinate in coordinates:
