@@ -71,7 +71,7 @@ def nothing_is_acknowledged(bench: FaultBench) -> None:
     scenario = bench.scenario()
     strangers = [_stranger(number, scenario.closes_at) for number in range(UNACKNOWLEDGED * bench.strikes)]
     gate = bench.directory / "nothing-is-acknowledged"
-    with bench.deployment(scenario, transaction_timeout_ms=60_000) as deployment:
+    with bench.deployment(scenario, transaction_timeout_ms=60_000, state_memory_mib=48) as deployment:
         worker = deployment.worker(fault=f"wait:produce:{gate}")
         deployment.publish(scenario.deliveries, rng=bench.rng)
         deployment.wait_settled()
