@@ -9,7 +9,7 @@ COPY console console
 RUN cd console && npm ci --no-audit --no-fund && npm run build
 
 FROM python:3.11.14-slim-bookworm AS build
-# The compiler builds the optional C codec; the final image has no compiler.
+# The compiler builds what is optional, the C codec and the compiled rules; the final image has no compiler.
 RUN apt-get update \
     && apt-get install -y --no-install-recommends gcc libc6-dev \
     && rm -rf /var/lib/apt/lists/*

@@ -12,6 +12,7 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks.backlog import run_backlog, run_scaling
+from benchmarks.deployment import MeasuredDeployment
 from benchmarks.events import Backlog, make_backlog
 from benchmarks.failover import run_failover
 from benchmarks.imports import run_imports
@@ -26,6 +27,7 @@ from benchmarks.rolling import run_rolling
 from benchmarks.versus import run_versus
 from benchmarks.versus_input import PeerInput, make_input
 from tools.local.kafka import KafkaCluster
+from tools.local.worker import REPOSITORY
 
 EVENTS = 2_000_000
 NAIVE_EVENTS = 20_000
@@ -73,6 +75,12 @@ def arguments(given: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--seconds", type=int, default=60, help="that the latency is measured for (default: 60)")
     parser.add_argument("--rounds", type=int, default=1, help="run all in turn so often and give medians (default: 1)")
     parser.add_argument("--broker", help="host:port of a running Kafka; by default one is started")
+    parser.add_argument(
+        "--code",
+        type=Path,
+        default=REPOSITORY,
+        help="folder of an unpacked wheel, whose rules are compiled, for workers",
+    )
     parser.add_argument("--json", type=Path, help="also write the results to this file")
     return parser.parse_args(given)
 
@@ -156,6 +164,7 @@ def compare(ours: Result, naive: Result) -> None:
 def main(given: list[str] | None = None) -> None:
     """Run, print, write."""
     options = arguments(given)
+    MeasuredDeployment.code = options.code
     console = Console()
     with tempfile.TemporaryDirectory(prefix="rentmatch-bench-", ignore_cleanup_errors=True) as directory:
         results = run(options, Path(directory), console)

@@ -2,14 +2,14 @@
 
 import uuid
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from domain.time import Micros, rfc3339
 from ops.deployment import Deployment
 from streams import topics
 from streams.topics import Topic
 from tools.group_monitor import GroupMonitor
-from tools.local.worker import WorkerProcess
+from tools.local.worker import REPOSITORY, WorkerProcess
 
 
 class MeasuredDeployment(Deployment):
@@ -17,6 +17,9 @@ class MeasuredDeployment(Deployment):
 
     `clock` is the instant at which the workers' clock stands still; None lets them read the system's.
     """
+
+    code: ClassVar[Path] = REPOSITORY
+    """The folder that the workers' code is in."""
 
     def __init__(
         self,
@@ -52,7 +55,7 @@ class MeasuredDeployment(Deployment):
 
     def worker(self, directory: Path, **env: str) -> WorkerProcess:
         """Return a worker process, not started yet, that keeps its state in `directory` and has its name as id."""
-        return WorkerProcess(directory, self.env | {"RENTMATCH_WORKER_ID": directory.name} | env)
+        return WorkerProcess(directory, self.env | {"RENTMATCH_WORKER_ID": directory.name} | env, code=self.code)
 
     def is_read(self) -> bool:
         """Return whether the group has committed the end of every topic that it reads."""

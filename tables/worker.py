@@ -29,7 +29,7 @@ from streams.transport.lag import LagMonitor, fetch_offsets
 from streams.transport.offsets import end_offsets
 from streams.transport.watermarks import WatermarkTracker, decode_watermark
 from streams.transport.writer import RECOVERY_S, Writer
-from tables import slots
+from tables import keyed, slots
 from tables.committed import CommittedReader
 from tables.keyed import KeyedTable
 from tables.standby import StandbyReplicator
@@ -118,6 +118,7 @@ async def open_worker(
         opened.callback(store.close)
         codec = codec_of(settings)
         log.info("the Avro codec is %s", "compiled" if codec.is_compiled else "plain Python")
+        log.info("the rules are %s", "plain Python" if str(keyed.__file__).endswith(".py") else "compiled")
         stages = make_stages(store, codec, partitions)
         third = (settings.state_memory_mib << 20) // 3
         engine = Engine(stages, WatermarkTracker(partitions, topology.upstream, topology.late), clock, hot_bytes=third)

@@ -126,7 +126,9 @@ class Worker:
     def assign(self, sources: Iterable[TopicPartition], generation: int) -> None:
         """Rebalance: recover from the changelogs, read the watermarks, continue from the committed offsets."""
         broker, topology = self.world.broker, self.world.topology
-        mine = list(map(TopicPartition._make, topology.complete(list(sources))))
+        given = list(sources)
+        allowed = topology.complete(given)
+        mine = [source for source in given if source in allowed]  # in their order: a history repeats itself
         broker.stable_offsets(mine)  # only then the changelogs' ends
         tables = {(topology.table_of(source.topic), source.number) for source in mine}
         for table, number in tables:
