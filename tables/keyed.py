@@ -6,7 +6,7 @@ size), and in the changelog for good. Store and changelog only ever see it at a 
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -22,9 +22,11 @@ from tables.tallies import Tallies
 
 S = TypeVar("S")
 
-DEADLINES_MAX = 1_000
-"""The deadlines of a partition that fire in one commit: a jump of the clock must not make one huge commit. They are
-looked up at once, and the event loop waits."""
+DEADLINES_MAX = 2_000
+"""The deadlines of a partition that fire in one commit: a jump of the clock must not make one huge commit."""
+
+READ_AT_ONCE = 500
+"""So many states whose deadlines fire are read before the event loop may go on."""
 
 RELEASED_AT_ONCE = 200
 """So many states are released before the event loop may go on."""
@@ -147,8 +149,10 @@ class KeyedTable(Generic[S]):
         upgraded_to = self._upgraded_to.get(partition)
         return upgraded_to is None or key <= upgraded_to
 
-    def fire_deadlines(self, partition: int, until: Micros, *, upgrade: bool = True) -> bool:
+    def fire_deadlines(self, partition: int, until: Micros, *, upgrade: bool = True) -> Generator[None, None, bool]:
         """Mark keys dirty whose deadline is up to `until`, as many as a commit should hold; whether more may be due.
+
+        In steps.
 
         Values that version 1 had a part in are due, too: once each of them has been derived and published again, as far
         as the rules of today say something else of it. That waits until version 1 has none any more (`upgrade`).
@@ -159,14 +163,17 @@ class KeyedTable(Generic[S]):
             return False
         place = self._place(partition)
         while due := self._store.due(place, until, DEADLINES_MAX):
-            entries = self.entries(partition, [key for _, key in due])
-            fired, outdated = [], []
-            for (deadline, key), entry in zip(due, entries, strict=True):
-                if entry.deadline == deadline:
-                    fired.append(entry)
-                else:
-                    outdated.append((deadline, key))  # recovery leaves outdated index entries
-            self.mark_dirty(partition, fired)
+            outdated = []
+            for begin in range(0, len(due), READ_AT_ONCE):
+                some = due[begin : begin + READ_AT_ONCE]
+                fired = []
+                for (deadline, key), entry in zip(some, self.entries(partition, [key for _, key in some]), strict=True):
+                    if entry.deadline == deadline:
+                        fired.append(entry)
+                    else:
+                        outdated.append((deadline, key))  # recovery leaves outdated index entries
+                self.mark_dirty(partition, fired)
+                yield
             if outdated:
                 self._store.drop_due(place, outdated)
             if len(outdated) < len(due):

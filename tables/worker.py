@@ -120,8 +120,10 @@ async def open_worker(
         log.info("the Avro codec is %s", "compiled" if codec.is_compiled else "plain Python")
         log.info("the rules are %s", "plain Python" if str(keyed.__file__).endswith(".py") else "compiled")
         stages = make_stages(store, codec, partitions)
-        third = (settings.state_memory_mib << 20) // 3
-        engine = Engine(stages, WatermarkTracker(partitions, topology.upstream, topology.late), clock, hot_bytes=third)
+        state_bytes = settings.state_memory_mib << 20
+        engine = Engine(
+            stages, WatermarkTracker(partitions, topology.upstream, topology.late), clock, state_bytes=state_bytes
+        )
         committed = CommittedReader(store, engine, partitions, settings.policy, topology)
         opened.callback(committed.close)
         admin = AdminClient(dict(kafka))
@@ -152,7 +154,7 @@ async def open_worker(
             listener=listener,
             commit_interval_s=settings.commit_interval_ms / 1_000,
             progress_interval_s=settings.progress_interval_ms / 1_000,
-            size=CommitSize(third, settings.transaction_timeout_ms / 1_000),
+            size=CommitSize(2 * state_bytes // 5, settings.transaction_timeout_ms / 1_000),
             write_timeout_s=2 * settings.transaction_timeout_ms / 1_000 + RECOVERY_S,
         )
         yield Worker(

@@ -54,7 +54,7 @@ class WorkerSettings(BaseModel):
         384,
         ge=16,
         le=1 << 20,
-        description="memory for decoded states, in MiB: a third each for the open commit, the last one and older ones",
+        description="memory for decoded states, in MiB: up to two fifths each for the open commit and the last one",
     )
     compiled_codec: bool = Field(
         True, description="use the compiled Avro codec where it was built; `false`: plain Python, for comparison"

@@ -1,7 +1,7 @@
 """One transaction of a worker, and the stages that fill it."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, TypeAlias
 
@@ -127,8 +127,8 @@ class StageTable(Protocol):
     def revoked(self) -> None:
         """Forget everything that is not in the store."""
 
-    def fire_deadlines(self, partition: int, until: Micros, *, upgrade: bool = True) -> bool:
-        """Mark the keys dirty whose view changes by the clock alone up to `until` (inclusive).
+    def fire_deadlines(self, partition: int, until: Micros, *, upgrade: bool = True) -> Generator[None, None, bool]:
+        """Mark the keys dirty whose view changes by the clock alone up to `until` (inclusive), in steps.
 
         With `upgrade` also those that version 1 had a part in.
 

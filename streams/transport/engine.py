@@ -19,7 +19,7 @@ from streams.transport.watermarks import (
     key_of,
 )
 
-HOT_BYTES = 64 << 20
+STATE_BYTES = 256 << 20
 """The memory for decoded states where nothing else is said."""
 
 
@@ -40,7 +40,7 @@ class Engine:
         stages: in flow order.
         watermarks: of all partitions.
         clock: the service's, microseconds since 1970.
-        hot_bytes: about so much memory the decoded states may take that no open transaction changed.
+        state_bytes: about so much memory all decoded states may take.
 
     """
 
@@ -50,10 +50,10 @@ class Engine:
         watermarks: WatermarkTracker,
         clock: Callable[[], Micros],
         *,
-        hot_bytes: int = HOT_BYTES,
+        state_bytes: int = STATE_BYTES,
     ) -> None:
         self._stages = stages
-        self._hot_bytes = hot_bytes
+        self._state_bytes = state_bytes
         self._stage_of: dict[Topic, Stage] = {topic: stage for stage in stages for topic in stage.inputs}
         self.clock = clock
         self.watermarks = watermarks
@@ -193,9 +193,8 @@ class Engine:
                     if until == NOT_CAUGHT_UP:
                         continue
                     upgrade = not self._version_1_until or self._is_past_version_1(stage, number)
-                    if stage.table.fire_deadlines(number, until, upgrade=upgrade):
+                    if (yield from stage.table.fire_deadlines(number, until, upgrade=upgrade)):
                         overdue.update(TopicPartition(topic, number) for topic in stage.inputs)
-                    yield
             yield from stage.flush(commit, watermarks)
         self._published_watermarks = self.watermarks.to_publish(self.expected, overdue)
         for source, watermark in self._published_watermarks.items():
@@ -215,10 +214,13 @@ class Engine:
         return commit
 
     def _release(self) -> Iterator[None]:
-        """Keep the memory of decoded states within its limit: each table releases its share."""
+        """Keep the memory of decoded states within its limit: each table releases its share.
+
+        The next transaction gets as much room as this one has taken.
+        """
         tables = [stage.table for stage in self._stages if stage.table is not None]
         decoded = sum(table.decoded_bytes for table in tables)
-        excess = decoded - sum(table.dirty_bytes for table in tables) - self._hot_bytes
+        excess = decoded + sum(table.dirty_bytes for table in tables) - self._state_bytes
         if excess > 0:
             for table in tables:
                 if table.decoded_bytes:
