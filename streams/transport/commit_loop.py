@@ -98,6 +98,8 @@ class CommitLoop:
         """When a batch was last processed."""
         self._opened_at = time.monotonic()
         """When the open transaction was opened."""
+        self._turn_due = 0.0
+        """When a batch has to wait for the event loop's other work."""
 
     def resume(
         self,
@@ -135,7 +137,11 @@ class CommitLoop:
 
     async def process(self, batch: Batch) -> None:
         """Process a batch, once the open transaction has room for it."""
-        await asyncio.sleep(0)  # a queue that is not empty gives the event loop no turn
+        if self._clock() >= self._turn_due:
+            # A queue that is not empty gives the event loop no turn. Not at each batch: a turn lets other threads have
+            # the interpreter, and there are as many small batches as partitions.
+            await asyncio.sleep(0)
+            self._turn_due = self._clock() + SLICE_S
         while self._running and not self.broken and (self._is_settling or self._is_full()):
             self._room.clear()
             await self._room.wait()
