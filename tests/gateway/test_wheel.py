@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-FILES = ("pyproject.toml", "setup.py", "README.md", "app.py")
+FILES = ("pyproject.toml", "README.md", "app.py", "tools/__init__.py", "tools/build_packages.py")
+COMPILED = ("ext-modules", "build_ext")
 BUILT = {
     "index.html": "<!doctype html>",
     "manifest.json": "{}",
@@ -20,14 +21,15 @@ BUILT = {
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """What decides whether the console is in a wheel, without the packages that do not matter to it."""
+    """What decides whether the console is in a wheel, without the packages and the compiled modules."""
     folder = tmp_path / "tree"
-    (folder / "gateway").mkdir(parents=True)
+    for name in ("gateway", "tools"):
+        (folder / name).mkdir(parents=True)
     for name in FILES:
         shutil.copy(ROOT / name, folder / name)
     text = (folder / "pyproject.toml").read_text(encoding="utf-8")
     (folder / "pyproject.toml").write_text(
-        "\n".join(line for line in text.splitlines() if not line.startswith("ext-modules")), encoding="utf-8"
+        "\n".join(line for line in text.splitlines() if not line.startswith(COMPILED)), encoding="utf-8"
     )
     shutil.copy(ROOT / "gateway" / "__init__.py", folder / "gateway" / "__init__.py")
     return folder

@@ -21,7 +21,6 @@ ROOMS = frozenset(
         "ops",
         "read_model",
         "schemas",
-        "setup",
         "simulator",
         "sinks",
         "streams",
@@ -35,7 +34,6 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     # A room may always import itself. A dotted name allows that module alone.
     "domain": frozenset(),
     "schemas": frozenset(),
-    "setup": frozenset(),
     "streams": frozenset({"domain", "schemas"}),
     # Pure mappings: what is read and sent is the business of ops.
     "connectors": frozenset({"domain", "streams"}),
@@ -107,7 +105,6 @@ READ_BY_ENDING = {
 """Files of the console that are found by their ending, and the file that finds them."""
 
 READ_BY_TOOLS = {
-    "setup.py": "setuptools",
     "console/.npmrc": "npm",
     "console/package.json": "npm",
     "console/tsconfig.json": "tsc and Vite",

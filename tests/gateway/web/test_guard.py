@@ -2,6 +2,7 @@
 
 import json
 import re
+import uuid
 
 import pytest
 from prometheus_client import generate_latest
@@ -219,10 +220,17 @@ def test_without_mongodb_pages_are_served_and_data_are_unavailable(mongo_server:
         assert (reply.status, code_of(reply), reply.headers["Retry-After"]) == (503, "unavailable", "6")
 
 
-def test_metrics_have_routes_and_outcomes(gateway):
-    assert gateway.browser().get("/metrics").status == 404  # it is for operators, on another port
-    gateway.browser("ana").post("/graphql", ME)
-    text = generate_latest(gateway.process.metrics.registry).decode()
+def test_metrics_have_routes_and_outcomes(mongo_server: MongoServer, console):
+    database = f"t{uuid.uuid4().hex[:12]}"
+    with RunningGateway(
+        mongo_server.url, database, console=console_files(console), manifest={"sha256:me": "{ viewer { name } }"}
+    ) as gateway:
+        assert gateway.browser().get("/metrics").status == 404  # it is for operators, on another port
+        ana = gateway.browser()
+        assert ana.get(gateway.links["ana"].removeprefix(gateway.root), {}).status == 303
+        assert ana.post("/graphql", ME).status == 200
+        assert ana.get("/export/breaks.csv", {"Sec-Fetch-Site": "cross-site"}).status == 403
+        text = generate_latest(gateway.process.metrics.registry).decode()
     assert re.search(r'rentmatch_gateway_requests_total\{route="/graphql",status="200"\} [1-9]', text)
     assert re.search(r'rentmatch_gateway_graphql_requests_total\{outcome="ok"\} [1-9]', text)
     assert re.search(r'rentmatch_gateway_sign_ins_total\{outcome="done"\} [1-9]', text)

@@ -14,7 +14,8 @@ export function Trend({ days }: { days: readonly Day[] }) {
   const height = (count: number) => (count / most) * (HEIGHT - AXIS - 6);
   const base = HEIGHT - AXIS;
   const opened = days.reduce((sofar, day) => sofar + day.opened, 0);
-  const closed = days.reduce((sofar, day) => sofar + day.resolved + day.accepted, 0);
+  const resolved = days.reduce((sofar, day) => sofar + day.resolved, 0);
+  const accepted = days.reduce((sofar, day) => sofar + day.accepted, 0);
   return (
     <figure className="trend">
       <figcaption className="trend-legend">
@@ -23,8 +24,12 @@ export function Trend({ days }: { days: readonly Day[] }) {
           Opened <strong>{opened.toLocaleString("en-US")}</strong>
         </span>
         <span>
-          <span className="swatch swatch-closed" aria-hidden="true" />
-          Resolved or accepted <strong>{closed.toLocaleString("en-US")}</strong>
+          <span className="swatch swatch-resolved" aria-hidden="true" />
+          Resolved <strong>{resolved.toLocaleString("en-US")}</strong>
+        </span>
+        <span>
+          <span className="swatch swatch-accepted" aria-hidden="true" />
+          Accepted <strong>{accepted.toLocaleString("en-US")}</strong>
         </span>
         <span className="muted">Most on one day: {most.toLocaleString("en-US")}</span>
       </figcaption>
@@ -32,8 +37,8 @@ export function Trend({ days }: { days: readonly Day[] }) {
         <line x1={0} x2={WIDTH} y1={base} y2={base} className="trend-axis" />
         {days.map((day, at) => {
           const left = at * slot + (slot - 2 * bar - 1) / 2;
-          const resolved = height(day.resolved);
-          const accepted = height(day.accepted);
+          const resolvedHeight = height(day.resolved);
+          const acceptedHeight = height(day.accepted);
           return (
             <g key={day.day}>
               <title>{`${day.day}: ${day.opened} opened, ${day.resolved} resolved, ${day.accepted} accepted`}</title>
@@ -45,12 +50,18 @@ export function Trend({ days }: { days: readonly Day[] }) {
                 height={height(day.opened)}
                 className="bar-opened"
               />
-              <rect x={left + bar + 1} y={base - resolved} width={bar} height={resolved} className="bar-closed" />
               <rect
                 x={left + bar + 1}
-                y={base - resolved - accepted}
+                y={base - resolvedHeight}
                 width={bar}
-                height={accepted}
+                height={resolvedHeight}
+                className="bar-resolved"
+              />
+              <rect
+                x={left + bar + 1}
+                y={base - resolvedHeight - acceptedHeight}
+                width={bar}
+                height={acceptedHeight}
                 className="bar-accepted"
               />
             </g>

@@ -1,14 +1,13 @@
-"""What pyproject.toml cannot say about the build: a wheel carries the built console, or is not built."""
+"""Copies the packages of a wheel, which carries the built console or is not built: `build_py` in pyproject.toml."""
 
 from pathlib import Path
 
-from setuptools import setup
 from setuptools.command.build_py import build_py
 
 CONSOLE = Path("gateway") / "console"
 
 
-class BuildWithConsole(build_py):
+class BuildWithConsole(build_py):  # type: ignore[misc]
     """Copies the packages, and fails without the console: a wheel without it would install and then have no pages."""
 
     def run(self) -> None:
@@ -19,6 +18,3 @@ class BuildWithConsole(build_py):
                 "`npm ci && npm run build` in console/)"
             )
         super().run()
-
-
-setup(cmdclass={"build_py": BuildWithConsole})
