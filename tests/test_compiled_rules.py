@@ -43,6 +43,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
         target = copy / name
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes((ROOT / name).read_bytes())
+    # Without a console no wheel is built; tests/gateway/test_wheel.py is about the real one.
+    (copy / "gateway" / "console").mkdir()
+    (copy / "gateway" / "console" / "index.html").write_text("<!doctype html>", encoding="utf-8")
     built = subprocess.run(
         [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", str(folder), "."],
         cwd=copy, capture_output=True, text=True, timeout=600, check=False,
