@@ -50,7 +50,7 @@ ORDINARY_FACT_BYTES = 400
 """About what a fact adds to a state, until the next commit measures it."""
 
 ROUTED_AT_ONCE = 500
-"""So many facts are routed before the event loop may go on: each may have to read a state."""
+"""The facts that are routed before the event loop may go on: each may have to read a state."""
 
 
 class Stamp(msgspec.Struct, frozen=True, gc=False):

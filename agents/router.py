@@ -19,7 +19,7 @@ from streams.transport.commit import Commit
 from tables.memory import FACT_BYTES
 
 BUNDLED_AT_ONCE = 5_000
-"""So many facts are packed before the event loop may go on."""
+"""The facts that are packed before the event loop may go on."""
 
 
 class Origin(NamedTuple):

@@ -26,10 +26,10 @@ DEADLINES_MAX = 2_000
 """The deadlines of a partition that fire in one commit: a jump of the clock must not make one huge commit."""
 
 READ_AT_ONCE = 500
-"""So many states whose deadlines fire are read before the event loop may go on."""
+"""The states with due deadlines that are read before the event loop may go on."""
 
 RELEASED_AT_ONCE = 200
-"""So many states are released before the event loop may go on."""
+"""The states that are released before the event loop may go on."""
 
 
 class KeyEntry(msgspec.Struct, Generic[S], eq=False, gc=False):

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.kit.sources import copied_sources
 from tools.build_extensions import COMPILED
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -26,29 +27,13 @@ def run(*path: Path) -> dict[str, Any]:
     return found
 
 
-def sources() -> list[str]:
-    names = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT, capture_output=True, text=True, check=True,
-    ).stdout.split("\0")  # fmt: skip
-    return [name for name in names if name and not name.startswith(("tests/", "docs/")) and (ROOT / name).is_file()]
-
-
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The unpacked wheel, built of a copy as the image builds it: a build in the checkout would leave files there."""
     folder = tmp_path_factory.mktemp("wheel")
-    copy = folder / "copy"
-    for name in sources():
-        target = copy / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes((ROOT / name).read_bytes())
-    # Without a console no wheel is built; tests/gateway/test_wheel.py is about the real one.
-    (copy / "gateway" / "console").mkdir()
-    (copy / "gateway" / "console" / "index.html").write_text("<!doctype html>", encoding="utf-8")
     built = subprocess.run(
         [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", str(folder), "."],
-        cwd=copy, capture_output=True, text=True, timeout=600, check=False,
+        cwd=copied_sources(folder), capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
     assert built.returncode == 0, built.stderr
     (archive,) = folder.glob("*.whl")

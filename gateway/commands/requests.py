@@ -107,7 +107,7 @@ def request_of(person: str, request_id: str, wanted: object) -> Request:
     try:
         uuid = UUID(request_id)
     except ValueError:
-        raise Refused("requestId has to be a UUID, made anew for each command", RefusalKind.INVALID) from None
+        raise Refused("requestId has to be a UUID, a new one for each command", RefusalKind.INVALID) from None
     content = msgspec.json.encode([type(wanted).__name__, wanted])
     return Request(_hashed("request", person, uuid.hex), hashlib.sha256(content).hexdigest())
 

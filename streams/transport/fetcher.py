@@ -34,7 +34,7 @@ OUTSTANDING_BYTES = 4 << 20
 """The thread waits while records of this size are delivered and not yet processed."""
 
 BACKLOG_RECORDS = 5_000
-"""So many records that are not read yet are a backlog. One second at 5,000 events a second."""
+"""From this many unread records on there is a backlog. One second at 5,000 events a second."""
 
 UNREAD_EVERY_S = 0.05
 """How often the records that are not read yet are counted."""

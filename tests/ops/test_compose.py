@@ -7,7 +7,6 @@ containers, by test_topology.py.
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import sysconfig
@@ -23,6 +22,7 @@ from ops.cli import COMMANDS
 from ops.watching.feeds import load_feeds
 from streams.settings import PREFIX, Settings
 from tests.kit.command_line import Run
+from tests.kit.sources import copied_sources
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
@@ -196,7 +196,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = subprocess.run(
         [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--disable-pip-version-check",
          "--quiet", "--wheel-dir", folder, "."],
-        cwd=_copied(folder), capture_output=True, text=True, timeout=200, check=False,
+        cwd=copied_sources(folder), capture_output=True, text=True, timeout=200, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     (found,) = folder.glob("*.whl")
@@ -233,20 +233,3 @@ def test_an_installed_wheel_runs_without_the_repository(wheel: Path, tmp_path: P
     }
     demo = run("-m", "ops.cli", "demo", "--obligations", "20")
     assert (demo.returncode, "EXACT" in demo.stdout) == (0, True), demo.stdout + demo.stderr
-
-
-def _copied(folder: Path) -> Path:
-    """The tracked files alone: a build must not leave anything in the repository."""
-    target = folder / "source"
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT, capture_output=True, text=True, check=True,
-    ).stdout.split("\0")  # fmt: skip
-    for name in filter(None, listed):
-        if (ROOT / name).is_file() and not name.startswith(("tests/", "benchmarks/")):
-            (target / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, target / name)
-    # Without a console no wheel is built; tests/gateway/test_wheel.py is about the real one.
-    (target / "gateway" / "console").mkdir()
-    (target / "gateway" / "console" / "index.html").write_text("<!doctype html>", encoding="utf-8")
-    return target
