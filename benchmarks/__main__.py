@@ -19,6 +19,8 @@ from benchmarks.imports import run_imports
 from benchmarks.latency import run_latency
 from benchmarks.memory import run_memory
 from benchmarks.naive_run import run_naive
+from benchmarks.peers.model import Peer
+from benchmarks.peers.registry import PEERS, chosen
 from benchmarks.profiling import run_profile
 from benchmarks.recovery import run_recovery
 from benchmarks.references import run_references
@@ -81,8 +83,21 @@ def arguments(given: list[str] | None) -> argparse.Namespace:
         default=REPOSITORY,
         help="folder of an unpacked wheel, whose rules are compiled, for workers",
     )
+    parser.add_argument(
+        "--peers",
+        type=_peers,
+        default="kafka-streams",
+        help=f"that versus measures beside rentmatch, separated by commas, of {', '.join(PEERS)} (kafka-streams)",
+    )
     parser.add_argument("--json", type=Path, help="also write the results to this file")
     return parser.parse_args(given)
+
+
+def _peers(names: str) -> list[Peer]:
+    try:
+        return chosen(names)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 @contextmanager
@@ -133,7 +148,7 @@ def run(options: argparse.Namespace, directory: Path, console: Console) -> list[
             "profile": lambda own: run_profile(make_backlog(options.profile_events)),
             "references": lambda own: run_references(make_backlog(options.profile_events)),
             "imports": lambda own: run_imports(options.entries),
-            "versus": lambda own: run_versus(broker(), own, peer_input()),
+            "versus": lambda own: run_versus(broker(), own, peer_input(), options.peers),
         }
         names = [name for name in EVERYTHING if name in requested]
         rounds: dict[str, list[Result]] = {name: [] for name in names}

@@ -1,47 +1,29 @@
-"""rentmatch and Kafka Streams on the same input, in turn, on one broker: what each costs, and whether it is right.
+"""rentmatch and its peers on the same input, in turn, on one broker: what each costs, and whether it is right.
 
-Kafka Streams does a simpler job (benchmarks/kafka_streams): it joins payments with settlements and postings, and
-obligations with payments, and reports two classes of breaks. It has no deadlines, no other breaks, no references, no
-payouts, no decisions, no dead letters. Both run one thread for the work, exactly once, commit every 100 ms where there
-is no backlog, and start from nothing.
+The peers (benchmarks/peers) do a simpler job, which the module of each describes. All start from nothing.
 
 CPU and memory are those of the process over its whole life: its start and its stop are in it, the wait for the
 measurement's end is not.
 """
 
-import hashlib
-import json
-import shutil
-import tempfile
 import time
-from collections.abc import Callable
-from io import BytesIO
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import fastavro
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from benchmarks import usage
 from benchmarks.deployment import MeasuredDeployment
 from benchmarks.events import publish
+from benchmarks.peers.model import OUTPUTS, Peer, Read
+from benchmarks.peers.rentmatch import RENTMATCH
 from benchmarks.report import Result
 from benchmarks.versus_input import CLOCK, Outcomes, PeerInput
-from domain.records import MismatchAlert, ObligationReconciliation, PaymentReconciliation
 from streams import topics
-from streams.codec.codec import Codec
 from streams.topics import Topic
-from tools.local import cache, maven
 from tools.local.processes import Process
-from tools.local.worker import WorkerProcess
 
 PARTITIONS = 4
-
-PEER = Path(__file__).parent / "kafka_streams"
-
-SCHEMAS = Path(__file__).parents[1] / "schemas" / "avro"
-
-OUTPUTS = (topics.PAYMENT_RECONCILIATIONS, topics.OBLIGATION_RECONCILIATIONS, topics.MISMATCH_ALERTS)
 
 INPUTS = (topics.PAYMENT_INITIATED, topics.PROCESSOR_SETTLED, topics.LEDGER_EVENTS)
 
@@ -52,18 +34,12 @@ LOOK_EVERY_S = 0.25
 
 MILLION = 1_000_000
 
-HEADER_BYTES = 10
-"""Of Avro's single-object encoding."""
-
-Read = Callable[[Outcomes, Topic, bytes, bytes], None]
-"""Adds the last record of a key of an output topic to what came out."""
-
 
 class WrongResult(RuntimeError):
     """What came out is not what must come out."""
 
 
-def run_versus(broker: str, directory: Path, given: PeerInput) -> Result:
+def run_versus(broker: str, directory: Path, given: PeerInput, peers: Sequence[Peer]) -> Result:
     """Measure each once over the input, check what it wrote, and give the ratios.
 
     Raises:
@@ -74,32 +50,28 @@ def run_versus(broker: str, directory: Path, given: PeerInput) -> Result:
     inputs = MeasuredDeployment(broker, clock=CLOCK, partitions=PARTITIONS)
     try:
         publish(inputs, given.backlog)
-        ours = _measure(inputs, directory / "rentmatch", given, _rentmatch, read_ours)
-        theirs = _measure(inputs, directory / "kafka-streams", given, _kafka_streams, _reader_of_theirs())
+        costs = {peer.title: _measure(inputs, directory / peer.name, given, peer) for peer in (RENTMATCH, *peers)}
     finally:
         inputs.remove()
     result = Result("versus", f"{events:,} events, one process each, exactly once from zero, 4 partitions a topic")
     result.add("events", events, "")
-    for name, cost in (("rentmatch", ours), ("Kafka Streams", theirs)):
+    for name, cost in costs.items():
         result.add(f"{name}: CPU a million events", cost["cpu"] / events * MILLION, "s")
         result.add(f"{name}: throughput", events / cost["seconds"], "events/s")
         result.add(f"{name}: peak memory", cost["peak"] / 2**20, "MiB")
         result.add(f"{name}: records written", cost["records"] / events, "an event")
-    result.add("CPU beside Kafka Streams", ours["cpu"] / theirs["cpu"], "times", "<= 1", ours["cpu"] <= theirs["cpu"])
-    result.add("wall time beside Kafka Streams", ours["seconds"] / theirs["seconds"], "times")
-    result.add("peak memory beside Kafka Streams", ours["peak"] / theirs["peak"], "times")
+    ours = costs.pop(RENTMATCH.title)
+    for name, theirs in costs.items():
+        result.add(f"CPU beside {name}", ours["cpu"] / theirs["cpu"], "times", "<= 1", ours["cpu"] <= theirs["cpu"])
+        result.add(f"wall time beside {name}", ours["seconds"] / theirs["seconds"], "times")
+        result.add(f"peak memory beside {name}", ours["peak"] / theirs["peak"], "times")
     return result
 
 
-Start = Callable[[MeasuredDeployment, Path], Process]
-
-
-def _measure(
-    inputs: MeasuredDeployment, directory: Path, given: PeerInput, start: Start, read: Read
-) -> dict[str, float]:
+def _measure(inputs: MeasuredDeployment, directory: Path, given: PeerInput, peer: Peer) -> dict[str, float]:
     """Run one program from nothing to the end of the inputs and check what it wrote."""
     deployment = MeasuredDeployment(inputs.settings.broker, inputs=inputs.name, clock=CLOCK, partitions=PARTITIONS)
-    process = start(deployment, directory)
+    process = peer.process(deployment, directory)
     begin = time.monotonic()
     process.start()
     try:
@@ -108,7 +80,7 @@ def _measure(
         peak = usage.peak_bytes(process.pid)
         process.ask_to_end()
         stop_cpu = _cpu_until_gone(process)
-        _check(deployment, given, read, process)
+        _check(deployment, given, peer.read, process)
         records = sum(deployment.ends(*OUTPUTS).values())
     finally:
         process.kill()
@@ -192,96 +164,3 @@ def _last(deployment: MeasuredDeployment, topic: Topic) -> dict[bytes, bytes]:
     finally:
         consumer.close()
     return last
-
-
-def _rentmatch(deployment: MeasuredDeployment, directory: Path) -> WorkerProcess:
-    return deployment.worker(directory)
-
-
-def read_ours(found: Outcomes, topic: Topic, key: bytes, value: bytes) -> None:
-    """Add a record that rentmatch wrote."""
-    record = _CODEC.decode_output(value)
-    if isinstance(record, PaymentReconciliation):
-        assert record.initiated is not None
-        settled = record.settled
-        found.add_payment(
-            record.payment_id,
-            record.initiated.amount_minor,
-            settled.gross_minor,
-            settled.returned_minor + settled.refunded_minor + settled.charged_back_minor,
-            record.posted.net_minor,
-        )
-    elif isinstance(record, ObligationReconciliation):
-        covered = {row.installment_id: sum(row.paid.values()) for row in record.installments}
-        found.add_obligation(record.obligation_id, record.charged_minor, record.paid_minor, covered)
-    elif isinstance(record, MismatchAlert) and record.lifecycle != "resolved" and record.break_class in BREAKS:
-        found.add_break(record.key, record.break_class)
-
-
-BREAKS = ("duplicate_settlement", "settlement_amount_mismatch")
-"""The classes of breaks that both report."""
-
-_CODEC = Codec()
-
-
-def _kafka_streams(deployment: MeasuredDeployment, directory: Path) -> Process:
-    directory.mkdir(parents=True)
-    built = peer()
-    command = [
-        maven.java(), "-Xmx1g", "-XX:+UseParallelGC", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
-        "-cp", f"{built}/classes:{built}/libs/*", "rentmatch.peer.Main",
-    ]  # fmt: skip
-    env = {
-        "PEER_NAME": deployment.name,
-        "PEER_INPUTS": deployment.inputs,
-        "PEER_BROKER": deployment.settings.broker,
-        "PEER_STATE": str(directory / "state"),
-    }
-    return Process(command, directory / "streams.log", cwd=directory, env=env)
-
-
-def peer() -> Path:
-    """The folder with the built Kafka Streams program: `classes` and `libs`. Built once for each state of its sources.
-
-    Raises:
-        tools.local.cache.MissingToolError: Java or Maven is missing, or the build failed.
-
-    """
-    sources = sorted(path for path in (*PEER.rglob("*"), *SCHEMAS.glob("*.avsc")) if path.is_file())
-    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
-    return cache.cached("kafka-streams", f"what the Kafka Streams program needs ({digest})", _build)
-
-
-def _build(target: Path) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        copy = shutil.copytree(PEER, Path(folder) / "peer")
-        maven.package(copy, schemas=SCHEMAS)
-        for name in ("classes", "libs"):
-            shutil.move(copy / "target" / name, target / name)
-
-
-def _reader_of_theirs() -> Read:
-    schemas: dict[str, Any] = {}
-    by_name = {schema["name"]: schema for schema in json.loads((PEER / "records.avsc").read_text(encoding="utf-8"))}
-    for topic, name in zip(
-        OUTPUTS, ("PaymentReconciliation", "ObligationReconciliation", "MismatchAlert"), strict=True
-    ):
-        schemas[topic.name] = fastavro.parse_schema(by_name[name])
-
-    def read(found: Outcomes, topic: Topic, key: bytes, value: bytes) -> None:
-        record: Any = fastavro.schemaless_reader(BytesIO(value[HEADER_BYTES:]), schemas[topic.name])
-        if topic is topics.PAYMENT_RECONCILIATIONS:
-            found.add_payment(
-                record["payment_id"],
-                record["initiated_minor"],
-                record["settled_gross_minor"],
-                record["returned_minor"],
-                record["posted_minor"],
-            )
-        elif topic is topics.OBLIGATION_RECONCILIATIONS:
-            covered = {row["installment_id"]: row["allocated_minor"] for row in record["installments"]}
-            found.add_obligation(record["obligation_id"], record["charged_minor"], record["paid_minor"], covered)
-        elif record["lifecycle"] != "resolved":
-            found.add_break(record["payment_id"], record["class"])
-
-    return read

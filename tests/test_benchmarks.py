@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks import __main__ as command_line
+from benchmarks.peers.model import OUTPUTS
+from benchmarks.peers.registry import PEERS, chosen
+from benchmarks.peers.rentmatch import RENTMATCH
 from benchmarks.report import Figure, Result, median_of, text_of
-from benchmarks.versus import OUTPUTS, read_ours
 from benchmarks.versus_input import CLOCK, Outcomes, PeerInput, make_input
 from connectors.formats import MODULES
 from streams import topics
@@ -120,7 +122,7 @@ def read_by_the_rules(given: PeerInput) -> Outcomes:
     found = Outcomes()
     for topic in OUTPUTS:
         for key, value in driver.world.broker.last(topic).items():
-            read_ours(found, topic, key, value)
+            RENTMATCH.read(found, topic, key, value)
     return found
 
 
@@ -148,6 +150,19 @@ def test_the_comparison_notices_a_wrong_amount_and_a_missing_key(kind: str) -> N
     ]
     assert outcomes("a|1").differences(right) == [f"{kind}: 1 keys, expected 2"]
     assert right.differences(Outcomes()) == [f"{kind}: 2 keys, expected 0"]
+
+
+def test_peers_are_chosen_by_name_and_in_order() -> None:
+    assert [peer.name for peer in chosen(",".join(PEERS))] == list(PEERS)
+    assert all(name == peer.name for name, peer in PEERS.items())
+    assert RENTMATCH.name not in PEERS
+
+
+@pytest.mark.parametrize("names", ["kafka-streams,kafka-streams", "flink", "", "kafka-streams,"])
+def test_an_unknown_or_repeated_peer_is_refused(names: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        command_line.arguments(["versus", f"--peers={names}"])
+    assert "--peers: " in capsys.readouterr().err
 
 
 @pytest.mark.kafka

@@ -89,7 +89,7 @@ READ_AS_FOLDER = {
     "ops/deploy/prometheus/tests": "tests/ops/test_prometheus.py",
     "schemas/avro": "streams/codec/avro_schemas.py",
     "schemas/avro/known": "streams/codec/avro_schemas.py",
-    "benchmarks/kafka_streams/src/main/java/rentmatch/peer": "benchmarks/versus.py",
+    "benchmarks/kafka_streams/src/main/java/rentmatch/peer": "benchmarks/peers/kafka_streams.py",
     "tests/domain/packed": "tests/domain/test_packed_bytes.py",
     "tests/tables/version_1": "tests/tables/test_version_1.py",
     "tests/domain/scenarios": "tests/kit/scenario_tables.py",

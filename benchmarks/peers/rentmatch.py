@@ -1,0 +1,38 @@
+"""rentmatch itself, as one of the programs that are measured in turn."""
+
+from benchmarks.peers.model import BREAKS, Peer
+from benchmarks.versus_input import Outcomes
+from domain.records import MismatchAlert, ObligationReconciliation, PaymentReconciliation
+from streams.codec.codec import Codec
+from streams.topics import Topic
+
+_CODEC = Codec()
+
+
+def read(found: Outcomes, topic: Topic, key: bytes, value: bytes) -> None:
+    """Add a record that rentmatch wrote."""
+    record = _CODEC.decode_output(value)
+    if isinstance(record, PaymentReconciliation):
+        assert record.initiated is not None
+        settled = record.settled
+        found.add_payment(
+            record.payment_id,
+            record.initiated.amount_minor,
+            settled.gross_minor,
+            settled.returned_minor + settled.refunded_minor + settled.charged_back_minor,
+            record.posted.net_minor,
+        )
+    elif isinstance(record, ObligationReconciliation):
+        covered = {row.installment_id: sum(row.paid.values()) for row in record.installments}
+        found.add_obligation(record.obligation_id, record.charged_minor, record.paid_minor, covered)
+    elif isinstance(record, MismatchAlert) and record.lifecycle != "resolved" and record.break_class in BREAKS:
+        found.add_break(record.key, record.break_class)
+
+
+RENTMATCH = Peer(
+    name="rentmatch",
+    title="rentmatch",
+    exactly_once=True,
+    process=lambda deployment, directory: deployment.worker(directory),
+    read=read,
+)
