@@ -6,6 +6,7 @@ does the work, exactly once, with a commit each 100 ms.
 """
 
 import hashlib
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -63,4 +64,12 @@ def _build(target: Path) -> None:
             shutil.move(copy / "target" / name, target / name)
 
 
-KAFKA_STREAMS = Peer(name="kafka-streams", title="Kafka Streams", exactly_once=True, process=process, read=records.read)
+KAFKA_STREAMS = Peer(
+    name="kafka-streams",
+    title="Kafka Streams",
+    exactly_once=True,
+    process=process,
+    read=records.read,
+    recovered=re.compile(r"recovered (\d+) records in "),
+    rests_on=records.rests_on,
+)

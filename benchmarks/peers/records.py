@@ -10,6 +10,7 @@ import fastavro
 
 from benchmarks.peers.model import OUTPUTS
 from benchmarks.versus_input import Outcomes
+from domain.time import Micros
 from streams import topics
 from streams.topics import Topic
 
@@ -53,3 +54,10 @@ def read(found: Outcomes, topic: Topic, key: bytes, value: bytes) -> None:
         found.add_obligation(record["obligation_id"], record["charged_minor"], record["paid_minor"], covered)
     elif record["lifecycle"] != "resolved":
         found.add_break(record["payment_id"], record["class"])
+
+
+def rests_on(topic: Topic, value: bytes) -> tuple[str, Micros]:
+    """The key of a reconciliation that a peer wrote, and the latest `occurred_at` of the events that it includes."""
+    record = decode(topic, value)
+    key = "payment_id" if topic is topics.PAYMENT_RECONCILIATIONS else "obligation_id"
+    return record[key], record["rests_on"]

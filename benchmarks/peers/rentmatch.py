@@ -1,8 +1,10 @@
 """rentmatch itself, as one of the programs that are measured in turn."""
 
 from benchmarks.peers.model import BREAKS, Peer
+from benchmarks.running import RECOVERED
 from benchmarks.versus_input import Outcomes
 from domain.records import MismatchAlert, ObligationReconciliation, PaymentReconciliation
+from domain.time import Micros
 from streams.codec.codec import Codec
 from streams.topics import Topic
 
@@ -29,10 +31,21 @@ def read(found: Outcomes, topic: Topic, key: bytes, value: bytes) -> None:
         found.add_break(record.key, record.break_class)
 
 
+def rests_on(topic: Topic, value: bytes) -> tuple[str, Micros]:
+    """The key of a reconciliation that rentmatch wrote, and the latest `occurred_at` of the events that it includes."""
+    record = _CODEC.decode_output(value)
+    if isinstance(record, PaymentReconciliation):
+        return record.payment_id, record.rests_on
+    assert isinstance(record, ObligationReconciliation), topic.name
+    return record.obligation_id, record.rests_on
+
+
 RENTMATCH = Peer(
     name="rentmatch",
     title="rentmatch",
     exactly_once=True,
     process=lambda deployment, directory: deployment.worker(directory),
     read=read,
+    recovered=RECOVERED,
+    rests_on=rests_on,
 )

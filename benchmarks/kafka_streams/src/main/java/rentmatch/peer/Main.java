@@ -3,14 +3,17 @@ package rentmatch.peer;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Properties;
+import java.util.concurrent.atomic.AtomicLong;
 import org.apache.avro.util.Utf8;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.producer.ProducerConfig;
+import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.Serdes;
 import org.apache.kafka.common.utils.Bytes;
 import org.apache.kafka.streams.KafkaStreams;
 import org.apache.kafka.streams.StreamsConfig;
 import org.apache.kafka.streams.Topology;
+import org.apache.kafka.streams.processor.StateRestoreListener;
 import org.apache.kafka.streams.processor.api.Processor;
 import org.apache.kafka.streams.processor.api.ProcessorContext;
 import org.apache.kafka.streams.processor.api.Record;
@@ -135,6 +138,29 @@ public final class Main {
                 .addSink("obligation-facts", NAME + "-obligation-facts", "router");
     }
 
+    /** Says when all stores are restored and processing begins, and how many records of changelogs were read for that. */
+    private static void reportRecovery(KafkaStreams streams) {
+        long started = System.nanoTime();
+        AtomicLong restored = new AtomicLong();
+        streams.setGlobalStateRestoreListener(new StateRestoreListener() {
+            @Override
+            public void onRestoreStart(TopicPartition partition, String store, long from, long to) { }
+
+            @Override
+            public void onBatchRestored(TopicPartition partition, String store, long offset, long records) { }
+
+            @Override
+            public void onRestoreEnd(TopicPartition partition, String store, long records) {
+                restored.addAndGet(records);
+            }
+        });
+        streams.setStateListener((now, before) -> {
+            if (now == KafkaStreams.State.RUNNING) {
+                System.out.printf("recovered %d records in %.3f s%n", restored.get(), (System.nanoTime() - started) / 1e9);
+            }
+        });
+    }
+
     public static void main(String[] args) {
         System.setProperty("org.apache.avro.specific.use_custom_coders", "true");
         String inputs = env("PEER_INPUTS");
@@ -148,6 +174,8 @@ public final class Main {
         config.put(StreamsConfig.DEFAULT_KEY_SERDE_CLASS_CONFIG, Serdes.ByteArraySerde.class);
         config.put(StreamsConfig.DEFAULT_VALUE_SERDE_CLASS_CONFIG, Serdes.ByteArraySerde.class);
         config.put(StreamsConfig.consumerPrefix(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG), "earliest");
+        // A process that stops leaves the group, as rentmatch's does; else its successor waits for the session's timeout.
+        config.put(StreamsConfig.consumerPrefix("internal.leave.group.on.close"), true);
         config.put(StreamsConfig.producerPrefix(ProducerConfig.BATCH_SIZE_CONFIG), 131072);
         config.put(StreamsConfig.REPLICATION_FACTOR_CONFIG, 1);
         String[] topics = {inputs + "-payment-initiated", inputs + "-processor-settled", inputs + "-ledger-events"};
@@ -157,6 +185,7 @@ public final class Main {
             Runtime.getRuntime().halt(1);
             return null;
         });
+        reportRecovery(streams);
         Runtime.getRuntime().addShutdownHook(new Thread(() -> streams.close(Duration.ofSeconds(20))));
         streams.start();
     }

@@ -50,7 +50,7 @@ final class Rules {
         for (Utf8 known : state.seen) if (known.equals(eventId)) return true;
         state.seen.add(eventId);
         state.version++;
-        state.occurred_at = Math.max(state.occurred_at, occurredAt);
+        state.rests_on = Math.max(state.rests_on, occurredAt);
         return false;
     }
 
@@ -89,7 +89,7 @@ final class Rules {
         PaymentReconciliation view = new PaymentReconciliation();
         view.payment_id = paymentId;
         view.version = state.version;
-        view.occurred_at = state.occurred_at;
+        view.rests_on = state.rests_on;
         if (first != null) {
             view.obligation_id = first.obligation_id;
             view.installment_id = first.installment_id;
@@ -128,11 +128,11 @@ final class Rules {
     static MismatchAlert alert(PaymentReconciliation view, Utf8 name, Lifecycle lifecycle) {
         return new MismatchAlert(new Utf8(view.payment_id + ":settlement"), name, name.equals(DUPLICATE) ? 1 : 2, lifecycle,
                 view.payment_id, view.initiated_minor, view.settled_gross_minor, view.settled_gross_minor - view.initiated_minor,
-                view.currency, view.occurred_at);
+                view.currency, view.rests_on);
     }
 
     static ObligationState newObligation() {
-        return new ObligationState(0, null, new ArrayList<>(4));
+        return new ObligationState(0, 0L, null, new ArrayList<>(4));
     }
 
     /** Takes in a charge or a payment's snapshot. Returns false when nothing changed. */
@@ -140,6 +140,7 @@ final class Rules {
         if (fact instanceof ObligationCharged charge) {
             if (state.charge != null) return false;
             state.charge = charge;
+            state.rests_on = Math.max(state.rests_on, charge.occurred_at);
         } else {
             PaymentReconciliation p = (PaymentReconciliation) fact;
             long at = p.initiated_at == null ? Long.MAX_VALUE : p.initiated_at;
@@ -149,6 +150,7 @@ final class Rules {
             if (i == state.payments.size()) state.payments.add(share);
             else if (state.payments.get(i).version >= p.version) return false;
             else state.payments.set(i, share);
+            state.rests_on = Math.max(state.rests_on, p.rests_on);
         }
         state.version++;
         return true;
@@ -187,6 +189,7 @@ final class Rules {
         ObligationReconciliation view = new ObligationReconciliation();
         view.obligation_id = obligationId;
         view.version = state.version;
+        view.rests_on = state.rests_on;
         if (charge != null) {
             view.lease_id = charge.lease_id;
             view.tenant_id = charge.tenant_id;
