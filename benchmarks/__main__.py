@@ -24,6 +24,7 @@ from benchmarks.peers.registry import PEERS, chosen
 from benchmarks.profiling import run_profile
 from benchmarks.recovery import run_recovery
 from benchmarks.references import run_references
+from benchmarks.replay.run import run_replay
 from benchmarks.report import Result, median_of, show, write_json
 from benchmarks.rolling import run_rolling
 from benchmarks.versus import run_versus
@@ -37,6 +38,7 @@ KEYS = 1_000_000
 PROFILE_EVENTS = 200_000
 PAYMENTS = 200_000
 ENTRIES = 50_000
+OBLIGATIONS = 3_000_000
 
 FAILOVER_KEYS = 400_000
 
@@ -56,19 +58,26 @@ EVERYTHING = (
 )
 """In this order; backlog reports its ratio to naive if both run."""
 
+BY_NAME = ("replay",)
+"""Those that take too long to run unless they are named."""
+
 RATIO = 100.0
 
 
 def arguments(given: list[str] | None) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("which", nargs="*", choices=[*EVERYTHING, "all", []], help="default: all")
+    parser.add_argument("which", nargs="*", choices=[*EVERYTHING, *BY_NAME, "all", []], help="default: all")
     parser.add_argument("--events", type=int, default=EVENTS, help="of the backlog (default: 2,000,000)")
     parser.add_argument("--naive-events", type=int, default=NAIVE_EVENTS, help="for the naive job (default: 20,000)")
     parser.add_argument("--keys", type=int, default=KEYS, help="to recover (default: 1,000,000)")
     parser.add_argument("--failover-keys", type=int, default=FAILOVER_KEYS, help="to take over (default: 400,000)")
     parser.add_argument("--gap-rate", type=int, default=400, help="events a second for failover and rolling (400)")
     parser.add_argument("--payments", type=int, default=PAYMENTS, help="to keep in memory (default: 200,000)")
+    parser.add_argument(
+        "--obligations", type=int, default=OBLIGATIONS, help="of the replayed year (default: 3,000,000)"
+    )
+    parser.add_argument("--months", type=int, default=12, help="that the replay spreads them over (default: 12)")
     parser.add_argument(
         "--profile-events", type=int, default=PROFILE_EVENTS, help="to profile, and for references (200,000)"
     )
@@ -149,8 +158,16 @@ def run(options: argparse.Namespace, directory: Path, console: Console) -> list[
             "references": lambda own: run_references(make_backlog(options.profile_events)),
             "imports": lambda own: run_imports(options.entries),
             "versus": lambda own: run_versus(broker(), own, peer_input(), options.peers),
+            "replay": lambda own: run_replay(
+                broker(),
+                own,
+                console,
+                obligations=options.obligations,
+                months=options.months,
+                data=None if options.broker else directory / "kafka" / "node-0" / "data",
+            ),
         }
-        names = [name for name in EVERYTHING if name in requested]
+        names = [name for name in (*EVERYTHING, *BY_NAME) if name in requested]
         rounds: dict[str, list[Result]] = {name: [] for name in names}
         # In turn, so that what else the machine does while they run weighs on all of them alike.
         for number in range(options.rounds):

@@ -1,9 +1,11 @@
 """`rentmatch worker`: a worker process, which is Faust's own with our app."""
 
 import os
+from collections.abc import Callable
 
 import click
 
+from domain.time import Micros
 from ops.console import Command, fail, log_level_option, say
 from ops.ports import is_free
 from streams.broker.cluster import partition_counts
@@ -14,14 +16,17 @@ FAUST_LOG_LEVELS = {"WARNING": "WARN"}
 """Faust's names of levels, where they are not ours."""
 
 
-def run(settings: Settings, *, with_web: bool) -> None:
-    """Run a worker until it is told to stop, as `faust -A app worker` does. Ends the process."""
+def run(settings: Settings, *, with_web: bool, clock: Callable[[], Micros] | None = None) -> None:
+    """Run a worker until it is told to stop, as `faust -A app worker` does. Ends the process.
+
+    `clock` is the service's, microseconds since 1970; default: as the settings say.
+    """
     # These take a second to import; only this command needs them.
     from faust.cli.faust import cli as faust_cli  # noqa: PLC0415
 
     from app import create_app  # noqa: PLC0415
 
-    app = create_app(settings)
+    app = create_app(settings, clock=clock)
     app.finalize()
     web = "--with-web" if with_web else "--without-web"
     quiet = ["--quiet"] if settings.log_format == "json" else []  # no banner between the objects

@@ -1,0 +1,1 @@
+"""A year of rent replayed through one worker: python -m benchmarks replay."""
