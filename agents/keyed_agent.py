@@ -49,8 +49,14 @@ KEY_BYTES_MAX = 6 << 20
 ORDINARY_FACT_BYTES = 400
 """About what a fact adds to a state, until the next commit measures it."""
 
-ROUTED_AT_ONCE = 500
-"""The facts that are routed before the event loop may go on: each may have to read a state."""
+BYTES_OF_A_PACKED_BYTE = 6
+"""About what each packed byte of a large fact takes once it is decoded."""
+
+APPLIED_AT_ONCE = 1_000
+"""The facts of one key that are applied before the event loop may go on, twice as many as they are."""
+
+ROUTED_AT_ONCE = 2_000
+"""The facts that are routed before the event loop may go on."""
 
 
 class Stamp(msgspec.Struct, frozen=True, gc=False):
@@ -113,36 +119,42 @@ class KeyedAgent(Agent, Generic[S, V]):
         return self.table.owns(partition)
 
     def handle(self, batch: Batch) -> None:
-        """Apply the facts that another worker routed here."""
+        """Take the facts that another worker routed here."""
         unpack = self._unpack[batch.source.topic]
         facts = [fact for record in batch.records for fact in unpack(record.value or b"")]
-        self.apply_facts(batch.source.number, facts, Origin(batch.source, batch.start))
+        self.add_facts(batch.source.number, list(map(self._key, facts)), facts, Origin(batch.source, batch.start))
 
-    def apply_facts(self, partition: int, facts: Sequence[Any], origin: Origin) -> None:
-        """Apply each fact to its key, unless the key is full."""
+    def add_facts(self, partition: int, keys: Sequence[str], facts: Sequence[Any], origin: Origin) -> None:
+        """Let facts wait for the commit, each with its key."""
+        self.table.add(partition, keys, facts, origin)
+        large = self.large_facts
+        if large and not large.keys().isdisjoint(map(type, facts)):
+            self.table.waiting_bytes += BYTES_OF_A_PACKED_BYTE * sum(
+                [large[type(fact)](fact) for fact in facts if type(fact) in large]
+            )
+
+    def _learn(self, entry: KeyEntry[S], facts: Sequence[Any]) -> bool:
+        """Apply facts, each behind its origin, to their key, unless it is full; whether any was new."""
         apply, large = self.apply, self.large_facts
-        changed: list[KeyEntry[S]] = []
-        refused = 0
-        keys = list(map(self._key, facts))
-        for entry, fact in zip(self.table.entries(partition, keys), facts, strict=True):
+        learned = refused = 0
+        for number in range(0, len(facts), 2):
+            fact = facts[number + 1]
             if (entry.packed_bytes > KEY_BYTES_MAX or type(fact) in large) and not self._fits(entry, fact):
-                self._refuse(origin, entry.key, fact)
+                self._refuse(facts[number], entry.key, fact)
                 refused += 1
-                continue
-            if apply(entry.state, fact):
+            elif apply(entry.state, fact):
                 entry.packed_bytes += ORDINARY_FACT_BYTES
-                changed.append(entry)
-        self.table.mark_dirty(partition, changed)
-        name = self.spec.name
-        self._counts.facts[name, "learned"] += len(changed)
-        self._counts.facts[name, "repeated"] += len(facts) - len(changed) - refused
+                learned += 1
+        self._learned += learned
+        self._repeated += len(facts) // 2 - learned - refused
+        return learned > 0
 
     def _fits(self, entry: KeyEntry[S], fact: Any) -> bool:
         if type(fact) in self.replacing_facts:
             return True  # refusing it would lose money between two keys
         size = self.large_facts.get(type(fact))
         if size is not None:
-            self.table.grow(entry, size(fact))
+            entry.packed_bytes += size(fact)
         return entry.packed_bytes <= KEY_BYTES_MAX
 
     def _refuse(self, origin: Origin, key: str, fact: InputFact) -> None:
@@ -158,26 +170,33 @@ class KeyedAgent(Agent, Generic[S, V]):
         self._dead.append((key.encode(), self._context.codec.encode(fact, source), letter.headers()))
 
     def buffered(self) -> int:
-        """The number of keys that the open transaction changed."""
-        return self.table.buffered()
+        """The number of keys that wait for the commit."""
+        return self.table.waiting()
 
     def buffered_bytes(self) -> int:
-        """About the memory of the states that the open transaction changed."""
-        return self.table.dirty_bytes
+        """About the memory that their facts take."""
+        return self.table.waiting_bytes
 
     def flush(self, commit: Commit, watermarks: Mapping[int, Micros]) -> Iterator[None]:
-        """Derive the view of each changed key and publish the difference; a step for each key."""
+        """Apply what waits to each key, derive its view and publish the difference; a step for each key."""
         view, publish, policy = self.view, self.publish, self._context.policy
         at = self._context.clocks.service()
         today = at // DAY
         version_floor = self._context.clocks.version()
         facts: dict[type, list[Any]] = {}
-        for partition, entries in self.table.dirty.items():
+        for partition, entries in self.table.settle():
             watermark = watermarks.get(partition, NOT_CAUGHT_UP)
             tally = self.table.tallies.open(partition)
             tally.ach.forget(today)
             writer = self.table.writer(commit, partition)
-            for entry in entries.values():
+            for entry, waiting in entries:
+                is_changed = entry.is_due
+                for begin in range(0, len(waiting), APPLIED_AT_ONCE):
+                    if begin:
+                        yield
+                    is_changed |= self._learn(entry, waiting[begin : begin + APPLIED_AT_ONCE])
+                if not is_changed:
+                    continue
                 seen = view(entry.state, watermark, policy, at)
                 stamp = Stamp(at, max(entry.published.version + 1, version_floor), today)
                 anew = entry.is_outdated and self.table.is_settled(partition, entry.key)
@@ -196,8 +215,9 @@ class KeyedAgent(Agent, Generic[S, V]):
                 writer.write(entry, FAR_FUTURE if seen.next_deadline is None else seen.next_deadline)
                 yield
             writer.close()
-        self.table.flushed()
         yield from self._route(commit, facts)
+        self._counts.facts[self.spec.name, "learned"] += self._learned
+        self._counts.facts[self.spec.name, "repeated"] += self._repeated
         commit.dead_letters += self._dead
         commit.counts.add(self._counts)
         self._begin()
@@ -224,6 +244,7 @@ class KeyedAgent(Agent, Generic[S, V]):
     def _begin(self) -> None:
         self._dead: list[DeadRecord] = []
         self._counts = CommitCounts()
+        self._learned = self._repeated = 0
 
     def discard(self) -> None:
         """Drop what is not committed: whoever reads it next applies it again."""

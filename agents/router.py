@@ -1,6 +1,6 @@
 """Routes facts to the agent that owns their key.
 
-If this worker owns the key's partition, the agent applies the facts at once, in the transaction that read them: the
+If this worker owns the key's partition, the agent takes the facts at once, into the transaction that read them: the
 state goes to the changelog with the input's offsets, whole or not at all. Only facts for a key of another worker travel
 through the internal topic. A state is a set of facts, so it does not matter that one way is faster than the other.
 
@@ -35,8 +35,8 @@ class KeyedTarget(Protocol):
     def owns(self, partition: int) -> bool:
         """Whether this worker owns that partition."""
 
-    def apply_facts(self, partition: int, facts: Sequence[Any], origin: Origin) -> None:
-        """Apply facts to the keys of a partition."""
+    def add_facts(self, partition: int, keys: Sequence[str], facts: Sequence[Any], origin: Origin) -> None:
+        """Let facts wait for the commit, each with its key; all are of one partition."""
 
 
 class Router:
@@ -58,22 +58,24 @@ class Router:
         self._remote: dict[int, list[Any]] = {}
 
     def route(self, facts: Sequence[Any], origin: Origin) -> None:
-        """Apply facts here, or buffer them until the commit for the worker that owns their key."""
-        key, partitions = self._key, self._partitions
-        by_partition: dict[int, list[Any]] = {}
+        """Let facts wait here, or buffer them until the commit for the worker that owns their key."""
+        key_of, partitions = self._key, self._partitions
+        by_partition: dict[int, tuple[list[str], list[Any]]] = {}
         for fact in facts:
-            partition = partition_of(key(fact), partitions)
+            key = key_of(fact)
+            partition = partition_of(key, partitions)
             some = by_partition.get(partition)
             if some is None:
-                by_partition[partition] = [fact]
+                by_partition[partition] = [key], [fact]
             else:
-                some.append(fact)
+                some[0].append(key)
+                some[1].append(fact)
         target = self._target
-        for partition, some in by_partition.items():
+        for partition, (keys, of_partition) in by_partition.items():
             if target is not None and target.owns(partition):
-                target.apply_facts(partition, some, origin)
+                target.add_facts(partition, keys, of_partition, origin)
             else:
-                self._remote.setdefault(partition, []).extend(some)
+                self._remote.setdefault(partition, []).extend(of_partition)
 
     def buffered(self) -> int:
         """The number of facts that wait for the commit."""

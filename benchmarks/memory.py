@@ -17,7 +17,7 @@ from domain.time import FAR_FUTURE
 from streams import topics
 from streams.topology import PAYMENTS
 from streams.transport.commit import StateChange
-from tables.keyed import KeyedTable
+from tables.packing import Unpacker
 from tables.store import Store, TablePartition
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -28,21 +28,6 @@ CACHE_MEBIBYTES = 4_096
 CHUNK = 1_000
 
 
-class Shelf:
-    """Stands for the local store: packed states in a dict, allocated before the measurement."""
-
-    def __init__(self, values: dict[str, bytes]) -> None:
-        self.values = values
-
-    def tally(self, place: TablePartition) -> bytes | None:
-        """There is none."""
-        return None
-
-    def get_many(self, place: object, keys: list[str]) -> list[bytes | None]:
-        """The states of some keys."""
-        return [self.values[key] for key in keys]
-
-
 def packed_payments(count: int) -> dict[str, bytes]:
     """Return `count` payments of a simulated month, packed as in the store."""
     templates = Templates()
@@ -51,22 +36,20 @@ def packed_payments(count: int) -> dict[str, bytes]:
 
 
 def bytes_decoded(values: dict[str, bytes], *, traced: bool) -> float:
-    """Load payments into a table, as it does when their next fact comes, and measure the memory of each.
+    """Decode payments, as a table does when it settles them, and measure the memory of each.
 
     Traced: by what Python allocates; else by how the process grows.
     """
-    table: KeyedTable[PaymentState] = KeyedTable(PAYMENTS, Shelf(values))  # type: ignore[arg-type]
-    table.assigned([0])
-    keys = list(values)
+    unpack: Unpacker[PaymentState] = Unpacker(PAYMENTS.state)
+    kept: list[object] = []
     gc.collect()
     if traced:
         tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0] if traced else usage.resident_bytes(os.getpid())
-    for begin in range(0, len(keys), CHUNK):
-        table.entries(0, keys[begin : begin + CHUNK])
+    kept.extend(map(unpack, values.values()))
     gc.collect()
     after = tracemalloc.get_traced_memory()[0] if traced else usage.resident_bytes(os.getpid())
-    return (after - before) / len(keys)
+    return (after - before) / len(kept)
 
 
 def bytes_cached(values: dict[str, bytes]) -> float:

@@ -121,9 +121,7 @@ async def open_worker(
         log.info("the rules are %s", "plain Python" if str(keyed.__file__).endswith(".py") else "compiled")
         stages = make_stages(store, codec, partitions)
         state_bytes = settings.state_memory_mib << 20
-        engine = Engine(
-            stages, WatermarkTracker(partitions, topology.upstream, topology.late), clock, state_bytes=state_bytes
-        )
+        engine = Engine(stages, WatermarkTracker(partitions, topology.upstream, topology.late), clock)
         committed = CommittedReader(store, engine, partitions, settings.policy, topology)
         opened.callback(committed.close)
         admin = AdminClient(dict(kafka))

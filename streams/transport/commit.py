@@ -128,7 +128,7 @@ class StageTable(Protocol):
         """Forget everything that is not in the store."""
 
     def fire_deadlines(self, partition: int, until: Micros, *, upgrade: bool = True) -> Generator[None, None, bool]:
-        """Mark the keys dirty whose view changes by the clock alone up to `until` (inclusive), in steps.
+        """Let the keys wait whose view changes by the clock alone up to `until` (inclusive), in steps.
 
         With `upgrade` also those that version 1 had a part in.
 
@@ -139,20 +139,6 @@ class StageTable(Protocol):
 
     def committed(self) -> None:
         """The transaction is committed, and the local store has applied it."""
-
-    @property
-    def decoded_bytes(self) -> int:
-        """About the memory that its decoded states take."""
-
-    @property
-    def dirty_bytes(self) -> int:
-        """About the memory of those among them that the open transaction changed."""
-
-    def release(self, size: int) -> Iterator[None]:
-        """Forget the least recently used states that take about `size` bytes, in steps; those that are dirty stay.
-
-        Called while no transaction is in flight.
-        """
 
 
 class Stage(Protocol):

@@ -4,7 +4,7 @@ It knows neither broker nor event loop: the worker (commit_loop.py) and the in-p
 this same engine, which is what makes the driver's histories worth believing.
 """
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from enum import Enum
 
 from domain.time import NOT_CAUGHT_UP, Micros
@@ -18,9 +18,6 @@ from streams.transport.watermarks import (
     encode_watermark,
     key_of,
 )
-
-STATE_BYTES = 256 << 20
-"""The memory for decoded states where nothing else is said."""
 
 
 class Verdict(Enum):
@@ -40,20 +37,11 @@ class Engine:
         stages: in flow order.
         watermarks: of all partitions.
         clock: the service's, microseconds since 1970.
-        state_bytes: about so much memory all decoded states may take.
 
     """
 
-    def __init__(
-        self,
-        stages: Sequence[Stage],
-        watermarks: WatermarkTracker,
-        clock: Callable[[], Micros],
-        *,
-        state_bytes: int = STATE_BYTES,
-    ) -> None:
+    def __init__(self, stages: Sequence[Stage], watermarks: WatermarkTracker, clock: Callable[[], Micros]) -> None:
         self._stages = stages
-        self._state_bytes = state_bytes
         self._stage_of: dict[Topic, Stage] = {topic: stage for stage in stages for topic in stage.inputs}
         self.clock = clock
         self.watermarks = watermarks
@@ -181,7 +169,6 @@ class Engine:
         if self._is_settling:
             raise RuntimeError("the open transaction is being settled")
         self._is_settling = True
-        yield from self._release()
         self.watermarks.advance(self.expected)
         commit = Commit()
         overdue: set[TopicPartition] = set()
@@ -212,19 +199,6 @@ class Engine:
             commit.offsets = dict(self.expected)
         self.in_flight = commit
         return commit
-
-    def _release(self) -> Iterator[None]:
-        """Keep the memory of decoded states within its limit: each table releases its share.
-
-        The next transaction gets as much room as this one has taken.
-        """
-        tables = [stage.table for stage in self._stages if stage.table is not None]
-        decoded = sum(table.decoded_bytes for table in tables)
-        excess = decoded + sum(table.dirty_bytes for table in tables) - self._state_bytes
-        if excess > 0:
-            for table in tables:
-                if table.decoded_bytes:
-                    yield from table.release(excess * table.decoded_bytes // decoded)
 
     def _is_past_version_1(self, stage: Stage, number: int) -> bool:
         sources = [TopicPartition(topic, number) for topic in stage.inputs]

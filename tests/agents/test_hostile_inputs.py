@@ -51,7 +51,7 @@ class Learned:
     def owns(self, partition: int) -> bool:
         return True
 
-    def apply_facts(self, partition: int, facts: Sequence[Any], origin: Origin) -> None:
+    def add_facts(self, partition: int, keys: Sequence[str], facts: Sequence[Any], origin: Origin) -> None:
         for fact in facts:
             if not isinstance(fact, self.beside):
                 check(fact)

@@ -313,11 +313,11 @@ def test_what_comes_back_changes_nothing_that_was_sent_to_the_group() -> None:
     ]
     assert all(fact.match_key == group for fact in sent)
     table = next(table for table in driver.worker.tables.values() if table.spec.key == "match_key")
-    (found,) = [e for n in range(3) for e in table.entries(n, [group]) if e.state.entries]
+    (found,) = [e for e in (table.entry(n, group) for n in range(3)) if e.state.entries]
     assert len(found.state.entries) == len(found.state.payouts) == 1
     before = found.published.version
     driver.advance(NOON + 60 * DAY)
-    (found,) = [e for n in range(3) for e in table.entries(n, [group]) if e.state.entries]
+    (found,) = [e for e in (table.entry(n, group) for n in range(3)) if e.state.entries]
     assert found.published.version == before
 
 

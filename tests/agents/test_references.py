@@ -330,13 +330,13 @@ def test_what_a_payment_has_by_a_reference_changes_no_claim() -> None:
     (claim,) = (
         entry.state.initiation_claims["p1"].revision
         for number in range(3)
-        for entry in table.entries(number, [KEY])
+        for entry in (table.entry(number, KEY),)
         if entry.state.initiation_claims
     )
     driver.pipe(settled(), settled(event_id="S2", outcome="REFUNDED", gross=50_000))
     driver.advance(NOON + 20 * DAY)
     assert standing(driver) == {"p1": 100_000}
-    entries = [entry for number in range(3) for entry in table.entries(number, [KEY])]
+    entries = [table.entry(number, KEY) for number in range(3)]
     assert [e.state.initiation_claims["p1"].revision for e in entries if e.state.initiation_claims] == [claim]
 
 

@@ -18,7 +18,7 @@ from streams.transport.commit_size import CommitSize
 from streams.transport.engine import Engine
 from streams.transport.fetcher import Fetcher
 from streams.transport.writer import Membership, TransactionFailed, Writer
-from tables.memory import decoded_bytes
+from tables.memory import FACT_BYTES, KEY_BYTES
 from tests.kit.driver import Worker, World, all_sources
 from tests.streams.test_engine import LEDGER, charge
 
@@ -302,7 +302,7 @@ def test_a_rebalance_waits_for_one_slice_and_gives_up_the_rest(settling: bool, m
 
 def test_in_a_backlog_a_commit_waits_until_it_is_full() -> None:
     async def test() -> None:
-        bench = Bench(limit_bytes=2 * decoded_bytes(0))
+        bench = Bench(limit_bytes=2 * (FACT_BYTES + KEY_BYTES))
         bench.fetcher.behind = True
         committing = asyncio.create_task(bench.loop.commit_forever())
         await bench.loop.process(bench.batch(0, 1))

@@ -448,19 +448,3 @@ def test_a_batch_that_begins_before_the_position_keeps_the_headers_of_the_rest()
     engine.process(world.broker.read(LEDGER, engine.epoch, 0, 3))
     commit = engine.prepare_commit()
     assert [headers[0] for _, _, headers in commit.dead_letters] == [("number", b"%d" % number) for number in range(3)]
-
-
-def test_states_that_are_not_used_are_released_when_there_are_too_many() -> None:
-    world = World(partitions=1)
-    worker = worker_of(world)
-    table = worker.tables[ObligationState]
-    for number in range(100):
-        world.pipe(charge(number))
-    worker.run_until_idle()
-    held = table.decoded_bytes
-    assert held > 100_000
-    worker.engine._state_bytes = held // 2
-    world.pipe(charge(200))
-    worker.run_until_idle()
-    assert 0 < table.decoded_bytes < held * 0.6
-    assert len(world.last(topics.OBLIGATION_RECONCILIATIONS)) == 101

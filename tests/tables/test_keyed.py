@@ -1,52 +1,109 @@
-"""Which states a table keeps in memory."""
+"""What waits in a table for the next commit, and what a commit writes of it."""
 
+from domain.facts import PaymentFact
+from domain.payments.state import PaymentState, apply
+from domain.time import FAR_FUTURE
 from streams.topology import PAYMENTS
 from streams.transport.commit import Commit
-from tables.keyed import KeyedTable
-from tables.memory import FACT_BYTES, decoded_bytes
+from tables.keyed import READ_AT_ONCE, KeyedTable
+from tables.memory import FACT_BYTES, KEY_BYTES
+from tables.store import TablePartition
+from tests.kit.build_scenario import initiated, outcome
 from tests.kit.memory import MemoryStore
 
+PLACE = TablePartition(PAYMENTS.id, 0)
 
-def table_with(*keys: str) -> KeyedTable:
-    table = KeyedTable(PAYMENTS, MemoryStore())
+
+def table_of(store: MemoryStore) -> KeyedTable[PaymentState]:
+    table: KeyedTable[PaymentState] = KeyedTable(PAYMENTS, store)
     table.assigned([0])
-    table.entries(0, list(keys))
     return table
 
 
-def kept(table: KeyedTable) -> list[str]:
-    return list(table._entries[0])
-
-
-def test_the_least_recently_used_states_are_released_first() -> None:
-    table = table_with("a", "b", "c", "d")
-    table.entries(0, ["a"])
-    list(table.release(table.decoded_bytes // 2))
-    assert kept(table) == ["d", "a"]
-    assert table.decoded_bytes == 2 * decoded_bytes(0)
-
-
-def test_what_the_open_transaction_changed_stays() -> None:
-    table = table_with("a", "b", "c", "d")
-    table.mark_dirty(0, table.entries(0, ["b", "b"]))
-    assert table.dirty_bytes == decoded_bytes(0) + 2 * FACT_BYTES
-    assert table.decoded_bytes == 4 * decoded_bytes(0) + 2 * FACT_BYTES
-    list(table.release(table.decoded_bytes))
-    assert kept(table) == ["b"]
-    assert table.decoded_bytes == table.dirty_bytes
-
-
-def test_a_commit_measures_what_it_writes() -> None:
-    table = table_with("a", "b")
-    (entry,) = table.entries(0, ["a"])
-    table.mark_dirty(0, [entry] * 50)
-    table.grow(entry, 10_000)
-    assert table.dirty_bytes == entry.memory_bytes == decoded_bytes(10_000) + 50 * FACT_BYTES
+def committed(table: KeyedTable[PaymentState], store: MemoryStore, deadline: int = FAR_FUTURE) -> Commit:
+    """Apply what waits, and bring it into the store."""
     commit = Commit()
-    writer = table.writer(commit, 0)
-    writer.write(entry, 7)
-    writer.close()
-    table.flushed()
-    assert commit.keys == 1
-    assert (entry.is_dirty, table.dirty_bytes) == (False, 0)
-    assert table.decoded_bytes == decoded_bytes(entry.packed_bytes) + decoded_bytes(0) < decoded_bytes(1_000)
+    for partition, entries in table.settle():
+        writer = table.writer(commit, partition)
+        for entry, waiting in entries:
+            for fact in waiting[1::2]:
+                apply(entry.state, fact)
+            writer.write(entry, deadline)
+        writer.close()
+    commit.changelog_ends = {(write.changelog, write.partition): 1 for write in commit.table_writes}
+    store.apply(commit)
+    table.committed()
+    return commit
+
+
+def add(table: KeyedTable[PaymentState], *facts: PaymentFact) -> None:
+    table.add(0, [fact.payment_id or "" for fact in facts], facts, "here")
+
+
+def test_facts_wait_with_their_key_each_behind_its_origin() -> None:
+    table = table_of(MemoryStore())
+    first, second, other = initiated("P-1"), outcome(payment="P-1"), initiated("P-2")
+    add(table, first, other)
+    table.add(0, ["P-1"], [second], "there")
+    assert (table.waiting(), table.waiting_bytes) == (2, 3 * FACT_BYTES + 2 * KEY_BYTES)
+    [(partition, entries)] = table.settle()
+    assert partition == 0
+    assert [(entry.key, entry.is_due, waiting) for entry, waiting in entries] == [
+        ("P-1", False, ["here", first, "there", second]),
+        ("P-2", False, ["here", other]),
+    ]
+    assert (table.waiting(), table.waiting_bytes) == (0, 0)
+
+
+def test_a_state_is_read_from_the_store_each_time() -> None:
+    store = MemoryStore()
+    table = table_of(store)
+    add(table, initiated("P-1"))
+    assert committed(table, store).keys == 1
+    add(table, outcome(payment="P-1"))
+    [(_, entries)] = table.settle()
+    [(entry, _)] = entries
+    assert entry.state.initiation is not None
+    assert entry.state.attempts == {}
+    assert entry.packed_bytes == len(store.get(PLACE, "P-1") or b"")
+
+
+def test_more_keys_than_are_read_at_once_all_come_once() -> None:
+    table = table_of(MemoryStore())
+    ids = [f"P-{number}" for number in range(2 * READ_AT_ONCE + 1)]
+    add(table, *map(initiated, ids))
+    [(_, entries)] = table.settle()
+    assert [entry.key for entry, _ in entries] == ids
+
+
+def test_a_key_waits_when_its_deadline_has_passed() -> None:
+    store = MemoryStore()
+    table = table_of(store)
+    add(table, initiated("P-1"), initiated("P-2"))
+    committed(table, store, deadline=10)
+    add(table, outcome(payment="P-2"))
+    assert list(table.fire_deadlines(0, 9)) == []
+    assert table.waiting() == 1
+    assert len(list(table.fire_deadlines(0, 10))) == 1
+    [(_, entries)] = table.settle()
+    assert sorted((entry.key, entry.is_due, len(waiting)) for entry, waiting in entries) == [
+        ("P-1", True, 0), ("P-2", True, 2),
+    ]  # fmt: skip
+
+
+def test_an_outdated_entry_of_the_index_fires_nothing() -> None:
+    store = MemoryStore()
+    table = table_of(store)
+    add(table, initiated("P-1"))
+    committed(table, store, deadline=10)
+    store._index[PLACE] |= {(5, "P-1"), (6, "P-9")}  # as recovery leaves them
+    list(table.fire_deadlines(0, 7))
+    assert table.waiting() == 0
+    assert store._index[PLACE] == {(10, "P-1")}
+
+
+def test_what_is_revoked_waits_no_longer() -> None:
+    table = table_of(MemoryStore())
+    add(table, initiated("P-1"))
+    table.revoked()
+    assert (table.waiting(), table.waiting_bytes, table.owns(0)) == (0, 0, False)
