@@ -6,25 +6,18 @@ given, read_committed, and delivers batches without gaps.
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message
-from confluent_kafka import TopicPartition as KafkaPartition
 
 from streams.broker.cluster import look_up
 from streams.headers import Header, headers_of, size_of_headers
-from streams.topics import Topic
+from streams.topics import Topic, TopicRole
 from streams.transport.batch import Batch, RawRecord, TopicPartition
+from streams.transport.reader import Place, Reader
 
 log = logging.getLogger(__name__)
-
-POLL_RECORDS = 1_000
-"""A poll returns at most this many records."""
-
-GATHER_S = 0.005
-"""Wait this long after the first record, so that records that arrive together are delivered together."""
 
 BATCH_BYTES = 128 * 1024
 """A batch is closed when it grows past this: processing it blocks the event loop, and a record of an internal topic
@@ -35,9 +28,6 @@ OUTSTANDING_BYTES = 4 << 20
 
 BACKLOG_RECORDS = 5_000
 """From this many unread records on there is a backlog. One second at 5,000 events a second."""
-
-UNREAD_EVERY_S = 0.05
-"""How often the records that are not read yet are counted."""
 
 
 class Fetcher:
@@ -59,9 +49,10 @@ class Fetcher:
             "max.poll.interval.ms": 86_400_000,
             "fetch.wait.max.ms": 50,
             "fetch.max.bytes": 16 << 20,
-            # Many partitions of a backlog share a response, so that they are read side by side.
-            "max.partition.fetch.bytes": 128 << 10,
-            "queued.max.messages.kbytes": 16 << 10,
+            # Not less than a producer's largest batch: the broker returns a batch that is larger for the first
+            # partition of a request only, and the others would be read one after the other.
+            "max.partition.fetch.bytes": 1 << 20,
+            "queued.max.messages.kbytes": 8 << 10,
             "queued.min.messages": 5_000,
             "fetch.error.backoff.ms": 100,
             # A partition whose queue was full is fetched again this long after. The default of 1 s starves a worker
@@ -76,11 +67,10 @@ class Fetcher:
         self._positions: dict[tuple[str, int], int] = {}
         self._sources: dict[tuple[str, int], TopicPartition] = {}
         self._epoch = -1
-        self._command: Callable[[Consumer], None] | None = None
+        self._command: Callable[[Reader], None] | None = None
         self._outstanding = 0
         self._unread = 0
         """Records that the broker has and that are not delivered yet, as last counted."""
-        self._counted_at = 0.0
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="rentmatch-fetcher", daemon=True)
 
@@ -102,13 +92,11 @@ class Fetcher:
         """
         at = dict(positions)
 
-        def command(consumer: Consumer) -> None:
+        def command(reader: Reader) -> None:
             self._epoch = epoch
             self._sources = {(self._names[s.topic], s.number): s for s in at}
             self._positions = {(self._names[s.topic], s.number): offset for s, offset in at.items()}
-            consumer.assign(
-                [KafkaPartition(name, number, offset) for (name, number), offset in self._positions.items()]
-            )
+            reader.assign(self._positions)
 
         with self._lock:
             self._outstanding = 0
@@ -138,17 +126,18 @@ class Fetcher:
 
     def _run(self) -> None:
         try:
-            consumer = Consumer(self._conf)
+            inputs = [name for name, topic in self._topic_of.items() if topic.role is TopicRole.INPUT]
+            reader = Reader(lambda: Consumer(self._conf), inputs)
             try:
-                look_up(consumer, self._names.values())
-                while self._read(consumer):
+                look_up(reader.consumer, self._names.values())
+                while self._read(reader):
                     pass
             finally:
-                consumer.close()
+                reader.close()
         except BaseException as error:
             self._failed(error)
 
-    def _read(self, consumer: Consumer) -> bool:
+    def _read(self, reader: Reader) -> bool:
         with self._lock:
             while (
                 not self._stopping
@@ -160,32 +149,23 @@ class Fetcher:
                 return False
             command, self._command = self._command, None
         if command is not None:
-            command(consumer)
+            command(reader)
             if not self._positions:
                 return True
-        messages = _poll(consumer)
-        self._count_unread(consumer)
-        if messages:
-            batches = self._batches(messages)
+        batches = reader.order(
+            [(self._place_of(batch), batch) for batch in self._batches(reader.poll())], self._positions
+        )
+        self._unread = reader.unread
+        if batches:
             with self._lock:
                 if self._command is not None:
                     return True  # reassigned meanwhile: these are stale
                 self._outstanding += sum(map(size_of, batches))
-            if batches:
-                self._deliver(batches)
+            self._deliver(batches)
         return True
 
-    def _count_unread(self, consumer: Consumer) -> None:
-        """Compare the positions with the ends as of the last fetch, which librdkafka keeps."""
-        now = time.monotonic()
-        if now - self._counted_at < UNREAD_EVERY_S:
-            return
-        self._counted_at = now
-        unread = 0
-        for (name, number), position in self._positions.items():
-            _, end = consumer.get_watermark_offsets(KafkaPartition(name, number), cached=True)
-            unread += max(0, end - position)
-        self._unread = unread
+    def _place_of(self, batch: Batch) -> Place:
+        return self._names[batch.source.topic], batch.source.number
 
     def _batches(self, messages: list[Message]) -> list[Batch]:
         batches: list[Batch] = []
@@ -247,18 +227,6 @@ class Fetcher:
         if start is not None and end > start:
             batches.append(Batch(self._sources[place], self._epoch, start, end, records, stamped_ms, headers))
             self._positions[place] = end
-
-
-def _poll(consumer: Consumer) -> list[Message]:
-    """What there is, a moment after the first of it came.
-
-    `consume` alone waits its whole timeout for more unless it gets all it asked for, which is latency for nothing.
-    """
-    first = consumer.poll(0.05)
-    if first is None:
-        return []
-    time.sleep(GATHER_S)
-    return [first, *consumer.consume(POLL_RECORDS, 0)]
 
 
 def size_of(batch: Batch) -> int:
