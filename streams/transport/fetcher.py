@@ -15,7 +15,7 @@ from streams.broker.cluster import look_up
 from streams.headers import Header, headers_of, size_of_headers
 from streams.topics import Topic, TopicRole
 from streams.transport.batch import Batch, RawRecord, TopicPartition
-from streams.transport.reader import Place, Reader
+from streams.transport.source_reader import Place, SourceReader
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ class Fetcher:
         self._positions: dict[tuple[str, int], int] = {}
         self._sources: dict[tuple[str, int], TopicPartition] = {}
         self._epoch = -1
-        self._command: Callable[[Reader], None] | None = None
+        self._command: Callable[[SourceReader], None] | None = None
         self._outstanding = 0
         self._unread = 0
         """Records that the broker has and that are not delivered yet, as last counted."""
@@ -92,7 +92,7 @@ class Fetcher:
         """
         at = dict(positions)
 
-        def command(reader: Reader) -> None:
+        def command(reader: SourceReader) -> None:
             self._epoch = epoch
             self._sources = {(self._names[s.topic], s.number): s for s in at}
             self._positions = {(self._names[s.topic], s.number): offset for s, offset in at.items()}
@@ -127,7 +127,7 @@ class Fetcher:
     def _run(self) -> None:
         try:
             inputs = [name for name, topic in self._topic_of.items() if topic.role is TopicRole.INPUT]
-            reader = Reader(lambda: Consumer(self._conf), inputs)
+            reader = SourceReader(lambda: Consumer(self._conf), inputs)
             try:
                 look_up(reader.consumer, self._names.values())
                 while self._read(reader):
@@ -137,7 +137,7 @@ class Fetcher:
         except BaseException as error:
             self._failed(error)
 
-    def _read(self, reader: Reader) -> bool:
+    def _read(self, reader: SourceReader) -> bool:
         with self._lock:
             while (
                 not self._stopping

@@ -108,7 +108,7 @@ class Holding:
         return sorted(held, key=lambda batch: batch.stamped_ms[:1])
 
 
-class Reader:
+class SourceReader:
     """Reads partitions that are assigned by hand.
 
     Args:

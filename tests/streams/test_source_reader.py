@@ -9,14 +9,14 @@ from confluent_kafka import Consumer
 
 from streams import topics
 from streams.transport.batch import Batch, RawRecord, TopicPartition
-from streams.transport.reader import (
+from streams.transport.source_reader import (
     EMPTY_POLLS_MAX,
     HELD_RECORDS_MAX,
     LARGE_BACKLOG_RECORDS,
     POLL_RECORDS,
     Holding,
     Place,
-    Reader,
+    SourceReader,
 )
 
 LEDGER, SETTLED, FACTS = ("ledger", 0), ("settled", 0), ("facts", 0)
@@ -121,11 +121,11 @@ class Bench:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(StubConsumer, "made", [])
-        monkeypatch.setattr("streams.transport.reader.GATHER_S", 0)
+        monkeypatch.setattr("streams.transport.source_reader.GATHER_S", 0)
         self.logs: dict[Place, deque[Record]] = {place: deque() for place in SOURCES}
         self.ends = dict.fromkeys(SOURCES, UNKNOWN_END)
         self.now = 0.0
-        self.reader = Reader(self.make, ["ledger", "settled"], lambda: self.now)
+        self.reader = SourceReader(self.make, ["ledger", "settled"], lambda: self.now)
         self.positions: dict[Place, int] = dict.fromkeys(SOURCES, 100)
         self.reader.assign(self.positions)
 
