@@ -54,7 +54,8 @@ class WorkerSettings(BaseModel):
         384,
         ge=16,
         le=1 << 20,
-        description="memory for decoded states, in MiB: up to two fifths each for the open commit and the last one",
+        description="memory for what commits hold, in MiB: two fifths for the facts of the open one; "
+        "what the last one writes takes about as much",
     )
     compiled_codec: bool = Field(
         True, description="use the compiled Avro codec where it was built; `false`: plain Python, for comparison"
