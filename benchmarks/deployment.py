@@ -1,8 +1,11 @@
 """The deployment that a measurement uses, with topics and a group of its own."""
 
+import time
 import uuid
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
+
+from confluent_kafka import KafkaException
 
 from domain.time import Micros, rfc3339
 from ops.deployment import Deployment
@@ -17,9 +20,6 @@ class MeasuredDeployment(Deployment):
 
     `clock` is the instant at which the workers' clock stands still; None lets them read the system's.
     """
-
-    code: ClassVar[Path] = REPOSITORY
-    """The folder that the workers' code is in."""
 
     def __init__(
         self,
@@ -45,6 +45,7 @@ class MeasuredDeployment(Deployment):
         super().__init__(names | own | env)
         self.create_topics()
         self._monitor = GroupMonitor(self.settings)
+        self._wait_until_led()
 
     def kafka(self, conf: dict[str, Any]) -> dict[str, Any]:
         """Return the librdkafka configuration of a client that is not a worker's.
@@ -53,9 +54,16 @@ class MeasuredDeployment(Deployment):
         """
         return self.settings.kafka(**{"log_level": 2} | conf)
 
-    def worker(self, directory: Path, **env: str) -> WorkerProcess:
-        """Return a worker process, not started yet, that keeps its state in `directory` and has its name as id."""
-        return WorkerProcess(directory, self.env | {"RENTMATCH_WORKER_ID": directory.name} | env, code=self.code)
+    def worker(self, directory: Path, *, code: Path = REPOSITORY, **env: str) -> WorkerProcess:
+        """Return a worker process, not started yet, that keeps its state in `directory` and has its name as id.
+
+        `code` is the folder that its code is in: a checkout or an unpacked wheel.
+        """
+        return WorkerProcess(directory, self.env | {"RENTMATCH_WORKER_ID": directory.name} | env, code=code)
+
+    def members(self) -> int | None:
+        """Return how many members the group has; None while the broker does not answer."""
+        return self._monitor.members()
 
     def is_read(self) -> bool:
         """Return whether the group has committed the end of every topic that it reads."""
@@ -69,6 +77,18 @@ class MeasuredDeployment(Deployment):
     def ends(self, *of: Topic) -> dict[tuple[str, int], int]:
         """Return the end offset of each partition of these topics, open transactions included."""
         return self._monitor.ends([topic.name for topic in of])
+
+    def _wait_until_led(self, timeout_s: float = 60) -> None:
+        """Wait until each partition has a leader: a worker that asks earlier ends with an error."""
+        until = time.monotonic() + timeout_s
+        while True:
+            try:
+                self.ends(*topics.ALL)
+                return
+            except KafkaException:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.1)
 
     def remove(self, *, with_inputs: bool = True) -> None:
         """Delete the topics, whose records would slow down the next measurement."""

@@ -2,7 +2,9 @@
 
 import gc
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 
 from confluent_kafka import KafkaError, Message, Producer
 
@@ -21,12 +23,15 @@ CHUNK = 5_000
 TOPIC_OF = {topic.name: topic for topic in topics.INPUTS}
 
 
+InputRecord = tuple[str, bytes, bytes]
+"""Default name of the topic, key, value."""
+
+
 @dataclass(frozen=True)
 class Backlog:
     """Records in the order of their arrival."""
 
-    records: list[tuple[str, bytes, bytes]]
-    """Default name of the topic, key, value."""
+    records: list[InputRecord]
     closes_at: Micros
     """The end of the recording: the instant for a fixed clock."""
 
@@ -41,7 +46,7 @@ def make_backlog(events: int, seed: int = 1) -> Backlog:
     try:
         scenario = simulate(seed, round(events / EVENTS_AN_OBLIGATION * 1.01) + 20)
         codec = Codec()
-        records: list[tuple[str, bytes, bytes]] = [
+        records: list[InputRecord] = [
             (delivery.topic, delivery.key.encode(), value_of(delivery, codec.encode))
             for delivery in scenario.deliveries[:events]
         ]
@@ -50,8 +55,13 @@ def make_backlog(events: int, seed: int = 1) -> Backlog:
     return Backlog(records, scenario.closes_at)
 
 
-def publish(deployment: MeasuredDeployment, backlog: Backlog) -> None:
-    """Write a backlog to the inputs, with the partitioner of Java clients.
+def publish(deployment: MeasuredDeployment, records: Iterable[InputRecord]) -> int:
+    """Write records to the inputs in their order, with the partitioner of Java clients.
+
+    They may be made on the way: only some of them are in memory at a time.
+
+    Returns:
+        How many there were.
 
     Raises:
         RuntimeError: a record was not delivered.
@@ -75,9 +85,11 @@ def publish(deployment: MeasuredDeployment, backlog: Backlog) -> None:
             },
         )
     )
-    for begin in range(0, len(backlog.records), CHUNK):
+    source, count = iter(records), 0
+    while chunk := list(islice(source, CHUNK)):
+        count += len(chunk)
         by_topic: dict[str, list[dict[str, bytes]]] = defaultdict(list)
-        for topic, key, value in backlog.records[begin : begin + CHUNK]:
+        for topic, key, value in chunk:
             by_topic[topic].append({"key": key, "value": value})
         for topic, messages in by_topic.items():
             messages[-1]["callback"] = delivered  # type: ignore[assignment]
@@ -90,3 +102,4 @@ def publish(deployment: MeasuredDeployment, backlog: Backlog) -> None:
     left = producer.flush(300)
     if failures or left:
         raise RuntimeError(f"{left} records were not delivered: {failures[:3]}")
+    return count

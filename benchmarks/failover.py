@@ -17,7 +17,7 @@ QUIET_S = 1.0
 other worker's keys continue until then."""
 
 
-def run_failover(broker: str, directory: Path, *, keys: int, rate: int, session_s: float = 6.0) -> Result:
+def run_failover(broker: str, directory: Path, *, keys: int, rate: int, code: Path, session_s: float = 6.0) -> Result:
     """Measure without and with standbys."""
     templates = Templates()
     result = Result(
@@ -27,7 +27,7 @@ def run_failover(broker: str, directory: Path, *, keys: int, rate: int, session_
     )
     for standbys in (0, 1):
         name = ("without standbys", "with standbys")[standbys]
-        gaps, found = _one(broker, directory / str(standbys), templates, keys, rate, session_s, standbys)
+        gaps, found = _one(broker, directory / str(standbys), templates, keys, rate, session_s, standbys, code)
         dead = [gap for gap in gaps if gap.dead]
         alive = [gap for gap in gaps if not gap.dead]
         longest = max(gap.gap.seconds for gap in dead)
@@ -49,7 +49,14 @@ class _Gap:
 
 
 def _one(
-    broker: str, directory: Path, templates: Templates, keys: int, rate: int, session_s: float, standbys: int
+    broker: str,
+    directory: Path,
+    templates: Templates,
+    keys: int,
+    rate: int,
+    session_s: float,
+    standbys: int,
+    code: Path,
 ) -> tuple[list[_Gap], "re.Match[str]"]:
     session_ms = str(round(session_s * 1_000))
     deployment = MeasuredDeployment(
@@ -58,7 +65,7 @@ def _one(
         RENTMATCH_SESSION_TIMEOUT_MS=session_ms,
         RENTMATCH_TRANSACTION_TIMEOUT_MS=session_ms,
     )
-    stays, dies = workers = [deployment.worker(directory / name) for name in ("stays", "dies")]
+    stays, dies = workers = [deployment.worker(directory / name, code=code) for name in ("stays", "dies")]
     try:
         write_changelogs(deployment, templates, keys)
         # The one that stays comes second: its disk must hold nothing of the other's share but what a standby keeps.

@@ -8,13 +8,18 @@ the event. Both are read on one clock.
 import threading
 import time
 from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from confluent_kafka import OFFSET_END, Consumer, KafkaError, Message, Producer, TopicPartition
 
 from benchmarks import usage
+from benchmarks.code import described
 from benchmarks.deployment import MeasuredDeployment
+from benchmarks.peers.model import RestsOn
+from benchmarks.peers.rentmatch import rests_on as rests_on_of_ours
 from benchmarks.report import Result
 from benchmarks.running import RECOVERED, wait_for
 from domain.facts import InputFact, ObligationCharged, PaymentInitiated, PaymentPosted, ProcessorSettled
@@ -22,6 +27,7 @@ from domain.time import DAY, SECOND, Micros
 from streams import topics
 from streams.codec.codec import Codec
 from streams.topics import Topic
+from tools.local.processes import Process
 
 WARM_UP_S = 5
 """Events of the first seconds are sent and not counted."""
@@ -41,12 +47,20 @@ Planned = tuple[Micros, Topic, bytes, bytes]
 """The instant at which it is due, its topic, key and value."""
 
 
+KINDS = {"payment": "payment events", "obligation": "ledger events"}
+"""Of outputs, and which events they must include."""
+
+READ = {topics.PAYMENT_RECONCILIATIONS: "payment", topics.OBLIGATION_RECONCILIATIONS: "obligation"}
+"""The topics that a listener reads, and the kind of their outputs."""
+
+
 class ReceivedOutput(NamedTuple):
     """An output record as the listener received it."""
 
+    topic: Topic
     at: Micros
     written_at: Micros
-    """When the worker handed it to its producer; it becomes visible when the transaction commits."""
+    """When the program handed it to its producer; it becomes visible when the transaction commits."""
     value: bytes
 
 
@@ -129,14 +143,14 @@ def facts_of(number: int, step: int, at: Micros) -> tuple[Topic, str, InputFact]
     return topics.LEDGER_EVENTS, obligation, posted
 
 
-def plan(begins_at: Micros, rate: int, seconds: int) -> tuple[list[Planned], Waiting]:
+def plan(begins_at: Micros, rate: int, seconds: int, warm_up_s: int = WARM_UP_S) -> tuple[list[Planned], Waiting]:
     """Plan evenly spread events: a quarter of each second's are charges, and their payments follow a second a step."""
     encode = Codec().encode
     planned: list[Planned] = []
     waiting: Waiting = {}
     rents_a_second = rate // STEPS
-    counted_from = begins_at + WARM_UP_S * SECOND
-    for index in range(rate * (seconds + WARM_UP_S)):
+    counted_from = begins_at + warm_up_s * SECOND
+    for index in range(rate * (seconds + warm_up_s)):
         rent, step = divmod(index, STEPS)
         number = rent - step * rents_a_second  # each step of a rent comes a second after the one before
         if number < 0:
@@ -156,6 +170,7 @@ class OutputListener(threading.Thread):
     def __init__(self, deployment: MeasuredDeployment) -> None:
         super().__init__(daemon=True)
         self.received: list[ReceivedOutput] = []
+        self._topics = {deployment.topic(topic): topic for topic in READ}
         self.stopping = threading.Event()
         self._consumer = Consumer(
             deployment.kafka(
@@ -169,8 +184,8 @@ class OutputListener(threading.Thread):
         )
         self._consumer.assign(
             [
-                TopicPartition(deployment.topic(topic), number, OFFSET_END)
-                for topic in (topics.PAYMENT_RECONCILIATIONS, topics.OBLIGATION_RECONCILIATIONS)
+                TopicPartition(name, number, OFFSET_END)
+                for name in self._topics
                 for number in range(deployment.settings.partitions)
             ]
         )
@@ -180,9 +195,9 @@ class OutputListener(threading.Thread):
         while not self.stopping.is_set():
             message = self._consumer.poll(0.1)
             if message is not None and message.error() is None:
-                self.received.append(
-                    ReceivedOutput(time.time_ns() // 1_000, message.timestamp()[1] * 1_000, message.value() or b"")
-                )
+                at, written_at = time.time_ns() // 1_000, message.timestamp()[1] * 1_000
+                topic = self._topics[message.topic() or ""]
+                self.received.append(ReceivedOutput(topic, at, written_at, message.value() or b""))
         self._consumer.close()
 
 
@@ -226,17 +241,15 @@ class Sender:
             self.delivered.append(round(message.latency() * SECOND))
 
 
-def latencies(received: list[ReceivedOutput], waiting: Waiting) -> dict[str, list[Latency]]:
+def latencies(received: list[ReceivedOutput], waiting: Waiting, rests_on: RestsOn) -> dict[str, list[Latency]]:
     """Return the latency of each event that an output includes, by kind, and remove it from `waiting`."""
-    decode = Codec().decode_output
-    found: dict[str, list[Latency]] = {"payment": [], "obligation": []}
-    for came_at, written_at, value in received:
-        record = decode(value)
-        kind = "payment" if hasattr(record, "payment_id") else "obligation"
-        events = waiting.get((kind, getattr(record, f"{kind}_id")))
-        while events and events[0] <= record.rests_on:  # type: ignore[union-attr]
+    found: dict[str, list[Latency]] = {kind: [] for kind in KINDS}
+    for topic, came_at, written_at, value in received:
+        key, included = rests_on(topic, value)
+        events = waiting.get((READ[topic], key))
+        while events and events[0] <= included:
             at = events.popleft()
-            found[kind].append(Latency(came_at - at, written_at - at))
+            found[READ[topic]].append(Latency(came_at - at, written_at - at))
     return found
 
 
@@ -245,53 +258,96 @@ def percentile(values: list[Micros], share: float) -> float:
     return sorted(values)[min(len(values) - 1, int(len(values) * share))] / 1_000
 
 
-def run_latency(broker: str, directory: Path, *, rate: int, seconds: int, commit_ms: int = 100) -> Result:
-    """Measure at a steady rate of `rate` events a second.
+@dataclass(frozen=True)
+class Latencies:
+    """What a program did at a steady rate."""
+
+    found: Mapping[str, list[Latency]]
+    """By kind of output."""
+    counted: int
+    """How many events."""
+    busy: float
+    """The CPU that it used, cores."""
+    sender: Sender
+
+    def whole(self, kind: str) -> list[Micros]:
+        """From the instants of events until the outputs of a kind that include them were received."""
+        return [latency.whole for latency in self.found[kind]]
+
+
+def measure_latency(
+    deployment: MeasuredDeployment,
+    process: Process,
+    rests_on: RestsOn,
+    *,
+    rate: int,
+    seconds: int,
+    warm_up_s: int = WARM_UP_S,
+) -> Latencies:
+    """Send `rate` events a second to a program that is ready, and note when its outputs include each.
+
+    Raises:
+        RuntimeError: some events are in no output.
+
+    """
+    listener = OutputListener(deployment)
+    listener.start()
+    try:
+        sender = Sender(deployment)
+        planned, waiting = plan(time.time_ns() // 1_000 + LEAD_S * SECOND, rate, seconds, warm_up_s)
+        counted = sum(map(len, waiting.values()))
+        before_s, began = usage.cpu_seconds(process.pid), time.monotonic()
+        sender.send(planned)
+        busy = (usage.cpu_seconds(process.pid) - before_s) / (time.monotonic() - began - LEAD_S)
+        until = time.monotonic() + AFTER_S
+        received_before = -1
+        while time.monotonic() < until and len(listener.received) != received_before:
+            received_before = len(listener.received)
+            time.sleep(2)
+    finally:
+        listener.stopping.set()
+        listener.join(30)
+    found = latencies(listener.received, waiting, rests_on)
+    missing = counted - sum(map(len, found.values()))
+    if missing:
+        raise RuntimeError(f"{missing} of {counted} events are in no output\n{process.tail()}")
+    return Latencies(found, counted, busy, sender)
+
+
+def run_latency(broker: str, directory: Path, *, rate: int, seconds: int, code: Path, commit_ms: int = 100) -> Result:
+    """Measure a worker at a steady rate of `rate` events a second.
 
     Raises:
         RuntimeError: some events are in no output.
 
     """
     deployment = MeasuredDeployment(broker, RENTMATCH_COMMIT_INTERVAL_MS=str(commit_ms))
-    worker = deployment.worker(directory / "latency")
+    worker = deployment.worker(directory / "latency", code=code)
     try:
         worker.start()
         wait_for(worker, RECOVERED, 120)
         worker.wait_ready(60)
-        listener = OutputListener(deployment)
-        listener.start()
-        sender = Sender(deployment)
-        planned, waiting = plan(time.time_ns() // 1_000 + LEAD_S * SECOND, rate, seconds)
-        counted = sum(map(len, waiting.values()))
-        before_s, began = usage.cpu_seconds(worker.pid), time.monotonic()
-        sender.send(planned)
-        busy = (usage.cpu_seconds(worker.pid) - before_s) / (time.monotonic() - began - LEAD_S)
-        until = time.monotonic() + AFTER_S
-        received_before = -1
-        while time.monotonic() < until and len(listener.received) != received_before:
-            received_before = len(listener.received)
-            time.sleep(2)
-        listener.stopping.set()
-        listener.join(30)
+        measured = measure_latency(deployment, worker, rests_on_of_ours, rate=rate, seconds=seconds)
         worker.terminate(60)
     finally:
         worker.kill()
         deployment.remove()
-    found = latencies(listener.received, waiting)
-    missing = counted - sum(map(len, found.values()))
-    if missing:
-        raise RuntimeError(f"{missing} of {counted} events are in no output")
-    result = Result("latency", f"{rate:,} events/s for {seconds} s, commit interval {commit_ms} ms, read_committed")
-    for kind, name in (("payment", "payment events"), ("obligation", "ledger events")):
-        whole = [latency.whole for latency in found[kind]]
-        for percent, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99), ("max", 1.0)):
+    result = Result(
+        "latency",
+        f"{rate:,} events/s for {seconds} s, commit interval {commit_ms} ms, read_committed; {described(code)}",
+    )
+    for kind, name in KINDS.items():
+        whole = measured.whole(kind)
+        for percent, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99), ("p99.9", 0.999), ("max", 1.0)):
             value = percentile(whole, share)
             held = percent == "p99"
             result.add(f"{name}: {percent}", value, "ms", "<= 250" if held else "", value <= 250 if held else None)
-        written = percentile([latency.until_written for latency in found[kind]], 0.5)
+        written = percentile([latency.until_written for latency in measured.found[kind]], 0.5)
         result.add(f"{name}: p50 until the worker wrote it", written, "ms")
-    result.add("events counted", counted, "")
-    result.add("the worker used", busy * 100, "% of a core")
+    sender = measured.sender
+    result.add("events a second", rate, "")
+    result.add("events counted", measured.counted, "")
+    result.add("the worker used", measured.busy * 100, "% of a core")
     result.add("the sender was late by at most", sender.late_max / 1_000, "ms")
     result.add("of which until the broker had the event, p50", percentile(sender.delivered, 0.5), "ms")
     result.add("of which until the broker had the event, p99", percentile(sender.delivered, 0.99), "ms")

@@ -37,7 +37,7 @@ def run_naive(broker: str, directory: Path, backlog: Backlog) -> Result:
         "info",
     )
     try:
-        publish(deployment, backlog)
+        publish(deployment, backlog.records)
         worker = WorkerProcess(directory / "naive", env, command=command)
         cost = run_until_read(deployment, [worker], started=READY, settles=False)
     finally:

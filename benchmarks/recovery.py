@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from confluent_kafka import KafkaError, Message, Producer
 
+from benchmarks.code import described
 from benchmarks.deployment import MeasuredDeployment
 from benchmarks.events import make_backlog
 from benchmarks.in_process import InProcess
@@ -107,14 +108,16 @@ def write_changelogs(deployment: MeasuredDeployment, templates: Templates, keys:
     return size
 
 
-def run_recovery(broker: str, directory: Path, keys: int) -> Result:
+def run_recovery(broker: str, directory: Path, keys: int, *, code: Path) -> Result:
     """Measure both starts."""
     templates = Templates()
     deployment = MeasuredDeployment(broker, clock=templates.closes_at)
-    result = Result("recovery", f"{keys:,} keys in the changelogs of both tables; then again on the disk of the first")
+    result = Result(
+        "recovery", f"{keys:,} keys in the changelogs; then again on the disk of the first; {described(code)}"
+    )
     try:
         size = write_changelogs(deployment, templates, keys)
-        worker = deployment.worker(directory / "recovering")
+        worker = deployment.worker(directory / "recovering", code=code)
         result.add("keys", keys, "")
         result.add("bytes a key, packed", size / keys, "B")
         for name, target_s in (("from nothing", 10.0), ("same disk", 3.0)):

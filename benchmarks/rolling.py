@@ -15,10 +15,10 @@ SETTLE_S = 3.0
 """Pause between two restarts, so that their gaps do not overlap."""
 
 
-def run_rolling(broker: str, directory: Path, *, rate: int) -> Result:
+def run_rolling(broker: str, directory: Path, *, rate: int, code: Path) -> Result:
     """Measure the longest gap of an output while workers leave and come back."""
     deployment = MeasuredDeployment(broker)
-    workers = [deployment.worker(directory / f"rolling-{number}") for number in range(WORKERS)]
+    workers = [deployment.worker(directory / f"rolling-{number}", code=code) for number in range(WORKERS)]
     result = Result(
         "rolling", f"{rate:,} events/s, {WORKERS} workers, each ended with SIGTERM and started again in turn"
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from benchmarks import usage
 from benchmarks.deployment import MeasuredDeployment
+from tools.local.processes import Process
 from tools.local.worker import WorkerProcess
 
 RECOVERED = re.compile(r"recovered (\d+) records of (\d+) partitions in ([\d.]+) s")
@@ -30,11 +31,11 @@ class Cost:
     """Over the whole life of the processes."""
 
 
-def wait_for(process: WorkerProcess, pattern: "re.Pattern[str]", timeout_s: float, start: int = 0) -> "re.Match[str]":
-    """Wait for a line in a worker's log, from a position in it.
+def wait_for(process: Process, pattern: "re.Pattern[str]", timeout_s: float, start: int = 0) -> "re.Match[str]":
+    """Wait for a line in a process's log, from a position in it.
 
     Raises:
-        RuntimeError: the worker exited first.
+        RuntimeError: the process exited first.
         TimeoutError: it did not come.
 
     """
@@ -44,7 +45,7 @@ def wait_for(process: WorkerProcess, pattern: "re.Pattern[str]", timeout_s: floa
         if found:
             return found
         if process.exit_code is not None:
-            raise RuntimeError(f"a worker exited with {process.exit_code}\n{process.tail()}")
+            raise RuntimeError(f"it exited with {process.exit_code}\n{process.tail()}")
         if time.monotonic() > until:
             raise TimeoutError(f"no line like {pattern.pattern!r}\n{process.tail()}")
         time.sleep(0.01)

@@ -1,166 +1,139 @@
-"""rentmatch and its peers on the same input, in turn, on one broker: what each costs, and whether it is right.
+"""rentmatch and its peers in turn, on one broker: what each costs, and whether it is right.
 
-The peers (benchmarks/peers) do a simpler job, which the module of each describes. All start from nothing.
-
-CPU and memory are those of the process over its whole life: its start and its stop are in it, the wait for the
-measurement's end is not.
+The peers (benchmarks/peers) do a simpler job, which the module of each describes. For each size one input is generated
+and published, and each program reads all of it in each round (versus_backlog.py); for each rate each program gets the
+same plan of events (versus_latency.py). Another one begins each round, so that none always runs into the same state of
+the machine. A ratio is of two turns of one round; its median and spread are over the rounds.
 """
 
-import time
-from collections.abc import Sequence
+import resource
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from benchmarks import versus_backlog, versus_latency
+from benchmarks.code import described
+from benchmarks.peers.model import Peer
+from benchmarks.peers.rentmatch import rentmatch
+from benchmarks.report import Result, median_of
+from benchmarks.versus_input import events_that_leave
+from benchmarks.versus_table import Measure, Sample, compared
 
-from benchmarks import usage
-from benchmarks.deployment import MeasuredDeployment
-from benchmarks.events import publish
-from benchmarks.peers.model import OUTPUTS, Peer, Read
-from benchmarks.peers.rentmatch import RENTMATCH
-from benchmarks.report import Result
-from benchmarks.versus_input import CLOCK, Outcomes, PeerInput
-from streams import topics
-from streams.topics import Topic
-from tools.local.processes import Process
-
-PARTITIONS = 4
-
-INPUTS = (topics.PAYMENT_INITIATED, topics.PROCESSOR_SETTLED, topics.LEDGER_EVENTS)
-
-QUIET_S = 3.0
-"""Nothing more is written for this long, and all inputs are committed: it is done."""
-
-LOOK_EVERY_S = 0.25
-
-MILLION = 1_000_000
+PARTS = ("backlog", "pair", "recovery", "latency")
+"""What can be measured: one process over a backlog, two of them, their recovery, and the latency."""
 
 
-class WrongResult(RuntimeError):
-    """What came out is not what must come out."""
+@dataclass(frozen=True)
+class Comparison:
+    """What is to be measured."""
+
+    peers: Sequence[Peer]
+    code: Path
+    """The folder of rentmatch's code."""
+    parts: Sequence[str] = PARTS
+    rounds: int = 1
+    sizes: Sequence[int] = ()
+    """Of backlogs, events."""
+    recover_keys: Sequence[int] = ()
+    """Further backlogs, of as many events as leave about so many keys, of which one process and recovery are taken."""
+    rates: Sequence[int] = ()
+    """Events a second, for the latency."""
+    seconds: int = 60
+
+    @property
+    def programs(self) -> list[Peer]:
+        """All that run, ours first."""
+        return [rentmatch(self.code), *self.peers]
 
 
-def run_versus(broker: str, directory: Path, given: PeerInput, peers: Sequence[Peer]) -> Result:
-    """Measure each once over the input, check what it wrote, and give the ratios.
+def run_versus(
+    broker: Callable[[], str], directory: Path, comparison: Comparison, announce: Callable[[str], None]
+) -> Iterator[Result]:
+    """Measure, and give the result of each size and then of each rate when it is there, medians of the rounds.
 
     Raises:
-        WrongResult: a program is quick and wrong.
+        benchmarks.versus_backlog.WrongResult: a program is quick and wrong.
+        RuntimeError: a process exited, or left events out.
 
     """
-    events = len(given.backlog.records)
-    inputs = MeasuredDeployment(broker, clock=CLOCK, partitions=PARTITIONS)
-    try:
-        publish(inputs, given.backlog)
-        costs = {peer.title: _measure(inputs, directory / peer.name, given, peer) for peer in (RENTMATCH, *peers)}
-    finally:
-        inputs.remove()
-    result = Result("versus", f"{events:,} events, one process each, exactly once from zero, 4 partitions a topic")
-    result.add("events", events, "")
-    for name, cost in costs.items():
-        result.add(f"{name}: CPU a million events", cost["cpu"] / events * MILLION, "s")
-        result.add(f"{name}: throughput", events / cost["seconds"], "events/s")
-        result.add(f"{name}: peak memory", cost["peak"] / 2**20, "MiB")
-        result.add(f"{name}: records written", cost["records"] / events, "an event")
-    ours = costs.pop(RENTMATCH.title)
-    for name, theirs in costs.items():
-        result.add(f"CPU beside {name}", ours["cpu"] / theirs["cpu"], "times", "<= 1", ours["cpu"] <= theirs["cpu"])
-        result.add(f"wall time beside {name}", ours["seconds"] / theirs["seconds"], "times")
-        result.add(f"peak memory beside {name}", ours["peak"] / theirs["peak"], "times")
-    return result
+    run = _Run(broker, directory, comparison, announce)
+    parts = comparison.parts
+    if {"backlog", "pair", "recovery"} & set(parts):
+        for events in comparison.sizes:
+            yield run.size(events, parts)
+    if "recovery" in parts:
+        for keys in comparison.recover_keys:
+            yield run.size(events_that_leave(keys), ("backlog", "recovery"))
+    if "latency" in parts:
+        for rate in comparison.rates:
+            yield run.rate(rate)
 
 
-def _measure(inputs: MeasuredDeployment, directory: Path, given: PeerInput, peer: Peer) -> dict[str, float]:
-    """Run one program from nothing to the end of the inputs and check what it wrote."""
-    deployment = MeasuredDeployment(inputs.settings.broker, inputs=inputs.name, clock=CLOCK, partitions=PARTITIONS)
-    process = peer.process(deployment, directory)
-    begin = time.monotonic()
-    process.start()
-    try:
-        last_at, last_cpu = _wait_until_done(deployment, process)
-        idle_cpu = usage.cpu_seconds(process.pid)
-        peak = usage.peak_bytes(process.pid)
-        process.ask_to_end()
-        stop_cpu = _cpu_until_gone(process)
-        _check(deployment, given, peer.read, process)
-        records = sum(deployment.ends(*OUTPUTS).values())
-    finally:
-        process.kill()
-        deployment.remove(with_inputs=False)
-    return {
-        "seconds": last_at - begin,
-        "cpu": last_cpu + max(0.0, stop_cpu - idle_cpu),
-        "peak": float(peak),
-        "records": float(records),
-    }
+class _Run:
+    """The tables of a comparison."""
 
+    def __init__(
+        self, broker: Callable[[], str], directory: Path, comparison: Comparison, announce: Callable[[str], None]
+    ) -> None:
+        self._broker, self._directory, self._announce = broker, directory, announce
+        self._comparison, self._programs = comparison, comparison.programs
 
-def _wait_until_done(deployment: MeasuredDeployment, process: Process, timeout_s: float = 3_600) -> tuple[float, float]:
-    """Wait until all is read and written; when the last record was written, and the CPU up to then."""
-    seen: dict[tuple[str, int], int] = {}
-    changed_at, cpu = begin, _ = time.monotonic(), 0.0
-    while True:
-        time.sleep(LOOK_EVERY_S)
-        if process.exit_code is not None:
-            raise RuntimeError(f"it exited with {process.exit_code}\n{process.tail()}")
-        now = time.monotonic()
-        spent = usage.cpu_seconds(process.pid)
-        try:
-            ends = deployment.ends(*OUTPUTS)
-            if ends != seen:
-                seen, changed_at, cpu = ends, now, spent
-            elif now - changed_at > QUIET_S and any(ends.values()) and deployment.has_read(*INPUTS):
-                return changed_at, cpu
-        except KafkaException:
-            pass  # a new topic has no leader yet, or a transaction is open on the offsets: the next look answers
-        if now - begin > timeout_s:
-            raise TimeoutError(f"not everything was read\n{process.tail()}")
+    def size(self, events: int, parts: Sequence[str]) -> Result:
+        """Let all programs read one input of about so many events."""
+        self._announce(f"generating about {events:,} events")
+        with versus_backlog.published(self._broker(), events) as given:
 
+            def turn(own: Path, peer: Peer) -> Sample:
+                return versus_backlog.measure(
+                    given, own, peer, backlog="backlog" in parts, pair="pair" in parts, recovery="recovery" in parts
+                )
 
-def _cpu_until_gone(process: Process, timeout_s: float = 60) -> float:
-    """The CPU of a process that ends, as last seen."""
-    spent, until = 0.0, time.monotonic() + timeout_s
-    while process.is_running:
-        try:
-            spent = usage.cpu_seconds(process.pid)
-        except OSError:
-            break
-        if time.monotonic() > until:
-            raise TimeoutError(f"it did not end\n{process.tail()}")
-        time.sleep(0.01)
-    return spent
+            what = f"{given.events:,} events, which leave {given.keys:,} payments and obligations"
+            result = self._rounds(f"{given.events:,} events", what, versus_backlog.measures(given), turn)
+        # The processes of the broker and of the programs need the memory: the benchmark's own must stay small.
+        result.details["peak_memory_of_the_benchmark_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+        return result
 
+    def rate(self, rate: int) -> Result:
+        """Send all programs so many events a second."""
+        seconds = self._comparison.seconds
 
-def _check(deployment: MeasuredDeployment, given: PeerInput, read: Read, process: Process) -> None:
-    found = Outcomes()
-    for topic in OUTPUTS:
-        for key, value in _last(deployment, topic).items():
-            read(found, topic, key, value)
-    wrong = found.differences(given.expected)
-    if wrong:
-        raise WrongResult("\n".join([*wrong, process.tail()]))
+        def turn(own: Path, peer: Peer) -> Sample:
+            return versus_latency.measure(self._broker(), own, peer, rate=rate, seconds=seconds)
 
-
-def _last(deployment: MeasuredDeployment, topic: Topic) -> dict[bytes, bytes]:
-    """The last committed value of each key."""
-    name = deployment.topic(topic)
-    consumer = Consumer(
-        deployment.kafka(
-            {"group.id": "unused", "enable.auto.commit": False, "enable.partition.eof": True,
-             "isolation.level": "read_committed"}
+        what = (
+            f"{seconds} s after {versus_latency.WARM_UP_S} s of warming up, a commit each "
+            f"{versus_latency.COMMIT_MS} ms, until a read_committed consumer has the output"
         )
-    )  # fmt: skip
-    last: dict[bytes, bytes] = {}
-    try:
-        consumer.assign([TopicPartition(name, number, 0) for number in range(PARTITIONS)])
-        left = set(range(PARTITIONS))
-        while left:
-            for message in consumer.consume(10_000, 0.5):
-                error = message.error()
-                if error is None:
-                    last[message.key()] = message.value()
-                elif error.code() == KafkaError._PARTITION_EOF:
-                    left.discard(message.partition())
-                else:
-                    raise RuntimeError(str(error))
-    finally:
-        consumer.close()
-    return last
+        return self._rounds(f"{rate:,} events a second", what, versus_latency.measures(rate), turn)
+
+    def _rounds(
+        self, name: str, what: str, measures: Sequence[Measure], turn: Callable[[Path, Peer], Sample]
+    ) -> Result:
+        """Run all programs once a round, each round in another order."""
+        rounds = []
+        for number in range(self._comparison.rounds):
+            first = number % len(self._programs)
+            samples: dict[str, Sample] = {}
+            for peer in self._programs[first:] + self._programs[:first]:
+                own = self._directory / f"{name} {peer.name} {number}".replace(" ", "-")
+                own.mkdir(parents=True)
+                samples[peer.title] = turn(own, peer)
+                brought = ", ".join(f"{one} {value:,.2f}" for one, value in samples[peer.title].items())
+                self._announce(f"{name}, round {number + 1} of {self._comparison.rounds}, {peer.title}: {brought}")
+            result = Result(f"versus: {name}", f"{what}; {self._circumstances()}")
+            compared(result, measures, self._programs, samples)
+            rounds.append(result)
+        return median_of(rounds)
+
+    def _circumstances(self) -> str:
+        rounds = self._comparison.rounds
+        loose = [peer.title for peer in self._programs if not peer.exactly_once]
+        return "; ".join(
+            [
+                "exactly once" + (f" ({', '.join(loose)}: at least once)" if loose else ""),
+                f"{versus_backlog.PARTITIONS} partitions a topic",
+                f"{rounds} rounds in turn" if rounds > 1 else "one round",
+                f"rentmatch: {described(self._comparison.code)}",
+            ]
+        )

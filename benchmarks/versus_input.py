@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
 
-from benchmarks.events import Backlog
+from benchmarks.events import InputRecord
 from domain.facts import (
     InputFact,
     Installment,
@@ -30,6 +30,9 @@ from streams.codec.codec import Codec
 from streams.topics import Topic
 
 EVENTS_AN_OBLIGATION = 13.026
+
+KEYS_AN_OBLIGATION = 5
+"""Itself and its four payments: a key each in the tables of payments and obligations."""
 
 ODD_SHARE = 0.02
 
@@ -86,21 +89,14 @@ class Outcomes:
         self.add("breaks", f"{payment_id}|{break_class}")
 
 
-@dataclass(frozen=True)
-class PeerInput:
-    """The records in the order of their arrival, and what must come out."""
+def generated(events: int, expected: Outcomes, seed: int = 7) -> Iterator[InputRecord]:
+    """Make about so many events in the order of their arrival, and add what must come out to `expected`.
 
-    backlog: Backlog
-    expected: Outcomes
-
-
-def make_input(events: int, seed: int = 7) -> PeerInput:
-    """Generate about so many events."""
+    Only the records of a window are in memory at a time.
+    """
     dice = random.Random(seed)
     codec = Codec()
-    expected = Outcomes()
-    records: list[tuple[str, bytes, bytes]] = []
-    waiting: list[tuple[float, int, tuple[str, bytes, bytes]]] = []
+    waiting: list[tuple[float, int, InputRecord]] = []
     made = 0
     for number in range(max(1, round(events / EVENTS_AN_OBLIGATION))):
         for topic, key, fact in _Obligation(dice, number, expected).events():
@@ -108,9 +104,14 @@ def make_input(events: int, seed: int = 7) -> PeerInput:
             heapq.heappush(waiting, (made + dice.random() * WINDOW, made, record))
             made += 1
         while waiting and waiting[0][0] < made:
-            records.append(heapq.heappop(waiting)[2])
-    records += (heapq.heappop(waiting)[2] for _ in range(len(waiting)))
-    return PeerInput(Backlog(records, CLOCK), expected)
+            yield heapq.heappop(waiting)[2]
+    while waiting:
+        yield heapq.heappop(waiting)[2]
+
+
+def events_that_leave(keys: int) -> int:
+    """Return about how many events leave so many keys in the tables of payments and obligations."""
+    return round(keys / KEYS_AN_OBLIGATION * EVENTS_AN_OBLIGATION)
 
 
 Event = tuple[Topic, str, InputFact]

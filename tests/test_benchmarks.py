@@ -6,18 +6,12 @@ from pathlib import Path
 import pytest
 
 from benchmarks import __main__ as command_line
-from benchmarks.peers.model import OUTPUTS
-from benchmarks.peers.registry import PEERS, chosen
-from benchmarks.peers.rentmatch import RENTMATCH
 from benchmarks.report import Figure, Result, median_of, text_of
-from benchmarks.versus_input import CLOCK, Outcomes, PeerInput, make_input
 from connectors.formats import MODULES
-from streams import topics
-from tests.kit.driver import Driver
 
 SMALL = [
     "--events=3000", "--naive-events=300", "--keys=2000", "--payments=500", "--profile-events=1000",
-    "--rate=200", "--seconds=3", "--entries=1500",
+    "--rates=200", "--seconds=3", "--entries=1500",
 ]  # fmt: skip
 
 
@@ -26,9 +20,10 @@ def run(kafka: str, path: Path, which: str) -> dict[str, dict[str, float]]:
     command_line.main([*which.split(), *SMALL, f"--broker={kafka}", f"--json={file}"])
     written = json.loads(file.read_text(encoding="utf-8"))
     return {
-        result["benchmark"]: {figure["name"]: figure["value"] for figure in result["figures"]}
+        result["benchmark"]: {" | ".join(filter(None, (figure["name"], figure["column"]))): figure["value"]
+                              for figure in result["figures"]}
         for result in written["results"]
-    }
+    }  # fmt: skip
 
 
 @pytest.mark.kafka
@@ -53,7 +48,8 @@ def test_recovery_reads_every_key_once_and_none_on_the_same_disk(kafka: str, tmp
 def test_every_event_has_an_output_in_the_latency_run(kafka: str, tmp_path: Path) -> None:
     found = run(kafka, tmp_path, "latency")["latency"]
     assert found["events counted"] == 200 * 3
-    assert 0 < found["payment events: p50"] <= found["payment events: p99"] <= found["payment events: max"]
+    assert 0 < found["payment events: p50"] <= found["payment events: p99"] <= found["payment events: p99.9"]
+    assert found["payment events: p99.9"] <= found["payment events: max"]
     assert 0 < found["ledger events: p50"] <= found["ledger events: max"]
 
 
@@ -111,64 +107,3 @@ def test_several_rounds_are_summed_up_by_median_and_spread() -> None:
     found = median_of(rounds)
     assert found.figures == [Figure("CPU", 55.0, "s", "<= 60", True, 40.0, 90.0)]
     assert found.details["rounds"] == [{"value": 90.0}, {"value": 40.0}, {"value": 55.0}]
-
-
-def read_by_the_rules(given: PeerInput) -> Outcomes:
-    driver = Driver(now=CLOCK)
-    by_name = {topic.name: topic for topic in topics.INPUTS}
-    for name, key, value in given.backlog.records:
-        driver.world.broker.publish(by_name[name], key, value)
-    driver.run()
-    found = Outcomes()
-    for topic in OUTPUTS:
-        for key, value in driver.world.broker.last(topic).items():
-            RENTMATCH.read(found, topic, key, value)
-    return found
-
-
-def test_what_the_comparison_expects_is_what_the_rules_say() -> None:
-    given = make_input(6_000)
-    assert len(given.backlog.records) == pytest.approx(6_000, rel=0.02)
-    assert given.expected.counts["payments"] == 4 * given.expected.counts["obligations"]
-    assert given.expected.counts["breaks"] > 5
-    found = read_by_the_rules(given)
-    assert found.differences(given.expected) == []
-
-
-@pytest.mark.parametrize("kind", ["payments", "obligations", "breaks"])
-def test_the_comparison_notices_a_wrong_amount_and_a_missing_key(kind: str) -> None:
-    def outcomes(*lines: str) -> Outcomes:
-        found = Outcomes()
-        for line in lines:
-            found.add(kind, line)
-        return found
-
-    right = outcomes("a|1", "b|2")
-    assert outcomes("b|2", "a|1").differences(right) == []
-    assert outcomes("a|1", "b|3").differences(right) == [
-        f"{kind}: 2 keys, expected 2, but others or with other amounts"
-    ]
-    assert outcomes("a|1").differences(right) == [f"{kind}: 1 keys, expected 2"]
-    assert right.differences(Outcomes()) == [f"{kind}: 2 keys, expected 0"]
-
-
-def test_peers_are_chosen_by_name_and_in_order() -> None:
-    assert [peer.name for peer in chosen(",".join(PEERS))] == list(PEERS)
-    assert all(name == peer.name for name, peer in PEERS.items())
-    assert RENTMATCH.name not in PEERS
-
-
-@pytest.mark.parametrize("names", ["kafka-streams,kafka-streams", "flink", "", "kafka-streams,"])
-def test_an_unknown_or_repeated_peer_is_refused(names: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        command_line.arguments(["versus", f"--peers={names}"])
-    assert "--peers: " in capsys.readouterr().err
-
-
-@pytest.mark.kafka
-@pytest.mark.soak
-def test_kafka_streams_is_built_and_both_are_right(kafka: str, tmp_path: Path) -> None:
-    found = run(kafka, tmp_path, "versus")["versus"]
-    assert found["events"] == pytest.approx(3_000, rel=0.02)
-    assert found["Kafka Streams: records written"] > 1 > found["rentmatch: records written"] > 0.4
-    assert found["CPU beside Kafka Streams"] > 0

@@ -3,14 +3,13 @@
 import json
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.kit.sources import copied_sources
 from tools.build_extensions import COMPILED
+from tools.unpacked_wheel import build, is_compiled, unpack
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -29,16 +28,9 @@ def run(*path: Path) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The unpacked wheel, built of a copy as the image builds it: a build in the checkout would leave files there."""
+    """The unpacked wheel."""
     folder = tmp_path_factory.mktemp("wheel")
-    built = subprocess.run(
-        [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", str(folder), "."],
-        cwd=copied_sources(folder), capture_output=True, text=True, timeout=600, check=False,
-    )  # fmt: skip
-    assert built.returncode == 0, built.stderr
-    (archive,) = folder.glob("*.whl")
-    with zipfile.ZipFile(archive) as packed:
-        packed.extractall(folder / "unpacked")
+    unpack(build(folder), folder / "unpacked")
     return folder / "unpacked"
 
 
@@ -49,6 +41,8 @@ def test_compiled_and_plain_rules_write_the_same_bytes(wheel: Path) -> None:
     assert {name for name, file in compiled["files"].items() if not file.endswith(".so")} == set(), hint
     assert {name for name, file in plain["files"].items() if not file.endswith(".py")} == set()
     assert set(plain["files"]) == set(COMPILED)
+    assert is_compiled(wheel)
+    assert not is_compiled(ROOT)
     assert compiled["digests"] == plain["digests"]
     written = {place.partition(":")[0]: count for place, (count, _) in plain["digests"].items() if count > 2}
     assert {"payments-changelog", "obligations-changelog", "references-changelog", "payouts-changelog"} <= set(written)

@@ -19,6 +19,8 @@ from tools.local.processes import Process
 
 OUTPUTS = (topics.PAYMENT_RECONCILIATIONS, topics.OBLIGATION_RECONCILIATIONS, topics.MISMATCH_ALERTS)
 
+INPUTS = (topics.PAYMENT_INITIATED, topics.PROCESSOR_SETTLED, topics.LEDGER_EVENTS)
+
 BREAKS = ("duplicate_settlement", "settlement_amount_mismatch")
 """The classes of breaks that all report."""
 
@@ -28,8 +30,16 @@ MakeProcess = Callable[[MeasuredDeployment, Path], Process]
 Read = Callable[[Outcomes, Topic, bytes, bytes], None]
 """Adds the last record of a key (topic, key, value) of an output topic to what came out."""
 
+HasRead = Callable[[MeasuredDeployment], bool]
+"""Whether the program has committed all that it has to read."""
+
 RestsOn = Callable[[Topic, bytes], tuple[str, Micros]]
 """The key of a reconciliation (topic, value) and the latest `occurred_at` of the events that it includes."""
+
+
+def has_read_inputs(deployment: MeasuredDeployment) -> bool:
+    """Return whether the inputs are committed up to their ends."""
+    return deployment.has_read(*INPUTS)
 
 
 @dataclass(frozen=True)
@@ -45,6 +55,7 @@ class Peer:
     read: Read
     shares_work: bool = True
     """Whether two processes of it share the work."""
+    has_read: HasRead = has_read_inputs
     recovered: "re.Pattern[str] | None" = None
     """The line of its log that says that it has recovered; its first group is the number of records read."""
     rests_on: RestsOn | None = None

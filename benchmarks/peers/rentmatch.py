@@ -1,5 +1,7 @@
 """rentmatch itself, as one of the programs that are measured in turn."""
 
+from pathlib import Path
+
 from benchmarks.peers.model import BREAKS, Peer
 from benchmarks.running import RECOVERED
 from benchmarks.versus_input import Outcomes
@@ -7,6 +9,7 @@ from domain.records import MismatchAlert, ObligationReconciliation, PaymentRecon
 from domain.time import Micros
 from streams.codec.codec import Codec
 from streams.topics import Topic
+from tools.local.worker import REPOSITORY
 
 _CODEC = Codec()
 
@@ -40,12 +43,15 @@ def rests_on(topic: Topic, value: bytes) -> tuple[str, Micros]:
     return record.obligation_id, record.rests_on
 
 
-RENTMATCH = Peer(
-    name="rentmatch",
-    title="rentmatch",
-    exactly_once=True,
-    process=lambda deployment, directory: deployment.worker(directory),
-    read=read,
-    recovered=RECOVERED,
-    rests_on=rests_on,
-)
+def rentmatch(code: Path = REPOSITORY) -> Peer:
+    """Describe rentmatch, run from this folder: a checkout or an unpacked wheel."""
+    return Peer(
+        name="rentmatch",
+        title="rentmatch",
+        exactly_once=True,
+        process=lambda deployment, directory: deployment.worker(directory, code=code),
+        read=read,
+        has_read=lambda deployment: deployment.is_read(),
+        recovered=RECOVERED,
+        rests_on=rests_on,
+    )

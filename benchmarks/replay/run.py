@@ -31,7 +31,7 @@ from benchmarks.replay.worker import write_clock
 from benchmarks.replay.year import Year
 from benchmarks.report import Result
 from benchmarks.running import RECOVERED, wait_for
-from benchmarks.versus import WrongResult
+from benchmarks.versus_backlog import WrongResult
 from domain.time import SECOND, Micros
 from streams import topics
 from streams.topics import TopicRole
@@ -70,7 +70,14 @@ RECOVERY_S = 3_600
 
 
 def run_replay(
-    broker: str, directory: Path, console: Console, *, obligations: int, months: int, data: Path | None = None
+    broker: str,
+    directory: Path,
+    console: Console,
+    *,
+    obligations: int,
+    months: int,
+    code: Path,
+    data: Path | None = None,
 ) -> Result:
     """Replay the year, measure each month, and check what came out.
 
@@ -80,6 +87,7 @@ def run_replay(
         console: shows each month when it is over.
         obligations: of the whole year; about 12.8 events each.
         months: that they are spread over.
+        code: the folder of the worker's code.
         data: where the broker keeps its logs, to measure their size; None: they are not measured.
 
     Raises:
@@ -91,7 +99,7 @@ def run_replay(
     deployment = MeasuredDeployment(broker)
     clock = directory / "clock"
     write_clock(clock, year.starts_at(0))
-    replay = _Replay(deployment, year, _worker(deployment, directory / "year", clock), clock)
+    replay = _Replay(deployment, year, _worker(deployment, directory / "year", clock, code), clock)
     try:
         found = []
         for month in replay.months():
@@ -102,7 +110,7 @@ def run_replay(
         wrong = outcomes.differences(year.expected())
         if wrong:
             raise WrongResult("\n".join([*wrong, replay.worker.tail()]))
-        recovery = _recovery(deployment, directory / "recovering", clock)
+        recovery = _recovery(deployment, directory / "recovering", clock, code)
         on_broker = _bytes_on_broker(deployment, data) if data else {}
     finally:
         replay.close()
@@ -264,16 +272,16 @@ class _Replay:
         )
 
 
-def _worker(deployment: MeasuredDeployment, directory: Path, clock: Path) -> WorkerProcess:
+def _worker(deployment: MeasuredDeployment, directory: Path, clock: Path, code: Path) -> WorkerProcess:
     # The wheel of `--code` has no benchmarks: they come from here, and all else from the folder that it runs in.
     env = deployment.env | {"RENTMATCH_WORKER_ID": directory.name, "PYTHONPATH": str(REPOSITORY)}
     command = (sys.executable, "-m", "benchmarks.replay.worker", str(clock))
-    return WorkerProcess(directory, env, command=command, code=deployment.code)
+    return WorkerProcess(directory, env, command=command, code=code)
 
 
-def _recovery(deployment: MeasuredDeployment, directory: Path, clock: Path) -> dict[str, tuple[float, str]]:
+def _recovery(deployment: MeasuredDeployment, directory: Path, clock: Path, code: Path) -> dict[str, tuple[float, str]]:
     """Recover the state of the year on an empty disk."""
-    worker = _worker(deployment, directory, clock)
+    worker = _worker(deployment, directory, clock, code)
     worker.start()
     try:
         found = wait_for(worker, RECOVERED, RECOVERY_S)

@@ -22,7 +22,7 @@ from ops.cli import COMMANDS
 from ops.watching.feeds import load_feeds
 from streams.settings import PREFIX, Settings
 from tests.kit.command_line import Run
-from tests.kit.sources import copied_sources
+from tools.unpacked_wheel import build
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
@@ -192,15 +192,7 @@ def test_the_image_is_small_pinned_and_nobodys() -> None:
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the image installs."""
-    folder = tmp_path_factory.mktemp("wheel")
-    done = subprocess.run(
-        [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--disable-pip-version-check",
-         "--quiet", "--wheel-dir", folder, "."],
-        cwd=copied_sources(folder), capture_output=True, text=True, timeout=200, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    (found,) = folder.glob("*.whl")
-    return found
+    return build(tmp_path_factory.mktemp("wheel"))
 
 
 def test_the_wheel_holds_the_service_and_no_tests(wheel: Path) -> None:
