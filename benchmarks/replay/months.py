@@ -91,6 +91,7 @@ class ReplayedMonth:
         """Return its figures by name, with their units."""
         return {
             "CPU a million events": (self.cpu_s / self.events * MILLION, "s"),
+            "CPU a million states written": (self.cpu_s / self.states * MILLION, "s"),
             "peak memory": (self.peak_bytes / 2**20, "MiB"),
             "throughput": (self.events / self.seconds, "events/s"),
             "states written": (self.states / self.events, "an event"),

@@ -8,8 +8,14 @@ the outputs grow with every obligation, and nothing else does.
 
 At the end of each month all of it is read, and the month's figures are taken. At the end of the year the last record of
 each key is compared with what the scripts of the year say, and a second worker recovers everything from nothing.
+
+300,000 obligations took 6 minutes at load 1: 15,500 events a second, then 100 s to check and recover. So 3,000,000 take
+about 42 minutes and a quarter of an hour more. They need some 40 GB in the temporary folder (TMPDIR), most of it the
+broker's. A small year is not flat, and that says nothing: its first quarter fills the caches, and a month is few
+commits. From about 1,000,000 obligations on, the verdict counts.
 """
 
+import shutil
 import sys
 import time
 import urllib.request
@@ -110,6 +116,7 @@ def run_replay(
         wrong = outcomes.differences(year.expected())
         if wrong:
             raise WrongResult("\n".join([*wrong, replay.worker.tail()]))
+        shutil.rmtree(directory / "year" / "state")  # the next worker needs as much disk again
         recovery = _recovery(deployment, directory / "recovering", clock, code)
         on_broker = _bytes_on_broker(deployment, data) if data else {}
     finally:
