@@ -116,7 +116,7 @@ class _Run:
             first = number % len(self._programs)
             samples: dict[str, Sample] = {}
             for peer in self._programs[first:] + self._programs[:first]:
-                own = self._directory / f"{name} {peer.name} {number}".replace(" ", "-")
+                own = self._directory / f"{name} {peer.name} {number}".replace(" ", "-").replace(",", "")
                 own.mkdir(parents=True)
                 samples[peer.title] = turn(own, peer)
                 brought = ", ".join(f"{one} {value:,.2f}" for one, value in samples[peer.title].items())

@@ -7,7 +7,7 @@ them: at 200,000 events it is a good part. Peak memory is that of the largest pr
 Recovery follows the backlog: the process is started on the disk that it left, and then on an empty one. It counts from
 the start of the process until it says that it has recovered. Both changelogs hold what the backlog wrote into them, so
 the number of records is part of the result. A million keys of the tables of payments and obligations, which both have,
-are left by about 2,605,000 events.
+are left by about 2,605,000 events. For 10,000,000 it would be 26 million: `recovery --keys` measures rentmatch alone.
 """
 
 import shutil
