@@ -7,7 +7,6 @@ A subclass states its edges and three steps, each a pure function of the domain:
 - `publish(published, state, view, stamp, tally)` returns the difference to what was last published.
 """
 
-from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
@@ -74,6 +73,12 @@ class KeyedAgent(Agent, Generic[S, V]):
     """The shape of an agent with a table."""
 
     spec: ClassVar[Table]
+    apply: ClassVar["staticmethod[[Any, Any], bool]"]
+    """Takes a fact into a state; whether it was new."""
+    view: ClassVar["staticmethod[[Any, Micros, Policy, Micros], Any]"]
+    """Derives what is true at an instant from a state, the instant, the policy and the wall clock."""
+    publish: ClassVar["staticmethod[[Published, Any, Any, Stamp, Tally], Changes]"]
+    """The difference between a view and what was last published. Updates `published` and the partition's tally."""
     large_facts: ClassVar[Mapping[type, Callable[[Any], int]]] = {}
     """The types of facts that may be large, each with a function that gives the bytes that such a fact adds."""
     replacing_facts: ClassVar[frozenset[type]] = frozenset()
@@ -94,21 +99,6 @@ class KeyedAgent(Agent, Generic[S, V]):
             for record in topic.records
         }
         self._begin()
-
-    @staticmethod
-    @abstractmethod
-    def apply(state: S, fact: Any) -> bool:
-        """Take a fact into a state; whether it was new."""
-
-    @staticmethod
-    @abstractmethod
-    def view(state: S, now: Micros, policy: Policy, clock: Micros) -> V:
-        """Derive what is true at an instant."""
-
-    @staticmethod
-    @abstractmethod
-    def publish(published: Published, state: S, view: V, stamp: Stamp, tally: Tally) -> Changes:
-        """The difference between a view and what was last published. Updates `published` and the partition's tally."""
 
     def facts_of_version_1(self, state: S, stamp: Stamp) -> Sequence[Any]:
         """The facts for keys of other kinds that follow from a state that version 1 had a part in."""

@@ -64,8 +64,8 @@ class Fetcher:
         self._deliver = deliver
         self._failed = failed
         self._lock = threading.Condition()
-        self._positions: dict[tuple[str, int], int] = {}
-        self._sources: dict[tuple[str, int], TopicPartition] = {}
+        self._positions: dict[Place, int] = {}
+        self._sources: dict[Place, TopicPartition] = {}
         self._epoch = -1
         self._command: Callable[[SourceReader], None] | None = None
         self._outstanding = 0
@@ -169,64 +169,60 @@ class Fetcher:
 
     def _batches(self, messages: list[Message]) -> list[Batch]:
         batches: list[Batch] = []
-        records: dict[tuple[str, int], list[RawRecord]] = {}
-        sizes: dict[tuple[str, int], int] = {}
-        firsts: dict[tuple[str, int], Message] = {}
-        lasts: dict[tuple[str, int], Message] = {}
-        headers: dict[tuple[str, int], dict[int, list[Header]]] = {}
-
-        def close(place: tuple[str, int], end: int) -> None:
-            held = records.pop(place, [])
-            # Reading a record's timestamp costs time, and two of them show how old a batch is.
-            stamped_ms = (firsts[place].timestamp()[1], lasts[place].timestamp()[1]) if held else ()
-            self._close(batches, place, held, end, stamped_ms, headers.pop(place, None))
-
+        opened: dict[Place, _Run] = {}
         for message in messages:
-            error = message.error()
             place = (message.topic(), message.partition())
-            offset = message.offset()
+            run = opened.get(place)
+            if run is None:
+                run = opened[place] = _Run()
+            error = message.error()
             if error is not None:
                 if error.code() == KafkaError._PARTITION_EOF:
                     # The true end, after control records, which have offsets and no data.
-                    close(place, offset)
+                    self._close(batches, place, opened.pop(place), message.offset())
                 else:
                     _complain(place, error)
                 continue
             value = message.value()
-            record = RawRecord(message.key(), value, offset)
-            held = records.get(place)
-            if held is None:
-                records[place] = [record]
-                firsts[place] = message
-                sizes[place] = 0
-            else:
-                held.append(record)
-            lasts[place] = message
-            size = 0 if value is None else len(value)
-            own = headers_of(message)
-            if own is not None:
-                headers.setdefault(place, {})[offset] = own
-                size += size_of_headers(own)
-            sizes[place] += size
-            if sizes[place] > BATCH_BYTES:
-                close(place, offset + 1)
-        for place in list(records):
-            close(place, records[place][-1].offset + 1)
+            offset = message.offset()
+            run.records.append(RawRecord(message.key(), value, offset))
+            run.messages.append(message)
+            if value is not None:
+                run.bytes += len(value)
+            headers = headers_of(message)
+            if headers is not None:
+                run.headers[offset] = headers
+                run.bytes += size_of_headers(headers)
+            if run.bytes > BATCH_BYTES:
+                self._close(batches, place, opened.pop(place), offset + 1)
+        for place, run in opened.items():
+            if run.records:
+                self._close(batches, place, run, run.records[-1].offset + 1)
         return batches
 
-    def _close(
-        self,
-        batches: list[Batch],
-        place: tuple[str, int],
-        records: list[RawRecord],
-        end: int,
-        stamped_ms: tuple[int, ...],
-        headers: dict[int, list[Header]] | None,
-    ) -> None:
+    def _close(self, batches: list[Batch], place: Place, run: "_Run", end: int) -> None:
         start = self._positions.get(place)
-        if start is not None and end > start:
-            batches.append(Batch(self._sources[place], self._epoch, start, end, records, stamped_ms, headers))
-            self._positions[place] = end
+        if start is None or end <= start:
+            return
+        # Reading a record's timestamp costs time, and two of them show how old a batch is.
+        stamped_ms = tuple([message.timestamp()[1] for message in (*run.messages[:1], *run.messages[-1:])])
+        batches.append(
+            Batch(self._sources[place], self._epoch, start, end, run.records, stamped_ms, run.headers or None)
+        )
+        self._positions[place] = end
+
+
+class _Run:
+    """The records of one partition that will be a batch."""
+
+    __slots__ = ("bytes", "headers", "messages", "records")
+
+    def __init__(self) -> None:
+        self.records: list[RawRecord] = []
+        self.messages: list[Message] = []
+        self.headers: dict[int, list[Header]] = {}
+        self.bytes = 0
+        """Of their values and headers."""
 
 
 def size_of(batch: Batch) -> int:
@@ -237,7 +233,7 @@ def size_of(batch: Batch) -> int:
     return size
 
 
-def _complain(place: tuple[str, int], error: KafkaError) -> None:
+def _complain(place: Place, error: KafkaError) -> None:
     """Log an error that passes by itself.
 
     Raises:

@@ -9,20 +9,18 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer
 from confluent_kafka import TopicPartition as KafkaPartition
 
 from streams.topics import DEAD_LETTER, Topic, TopicRole
-from streams.transport.commit import Commit
+from streams.transport.commit import Commit, DeadRecord
 from streams.transport.membership import Membership
 from streams.transport.pieces import bytes_of_dead_letter, bytes_of_message, pieces_of
 from streams.transport.producer_thread import ANSWER_S, STEP_S, NoAnswer, ProducerThread
 
 log = logging.getLogger(__name__)
-
-R = TypeVar("R")
 
 _LINGER_MS = 500
 """`linger.ms`: hold records until flush or this timeout, so that the records of a partition share a batch."""
@@ -252,9 +250,12 @@ class Writer:
         self._began = time.monotonic()
         thread.call(producer.begin_transaction)
         self.after_step("begin")
-        for (topic, partition), records in commit.records.items():
-            self._produce(commit, topic, partition, records)
-        self._produce_dead_letters(commit)
+        for number, pieces in enumerate(self._rounds(commit)):
+            if number:
+                self._flush()
+            for produce in pieces:
+                if produce is not None:
+                    produce()
         self.after_step("produce")
         # Before the offsets: the group accepts them as long as this worker is a member. A worker that takes over its
         # partitions after that finds all records there, and waits for the transaction; it would miss later ones.
@@ -271,19 +272,21 @@ class Writer:
             raise TransactionFailed(f"a record was not written: {self._delivery_error}")
         self.after_step("commit")
 
-    def _produce(self, commit: Commit, topic: Topic, partition: int, messages: list[Any]) -> None:
-        if topic.role is TopicRole.CHANGELOG:
-            # The callback must not refer to the commit, whose records refer to it: the cycle would keep all of them
-            # until the garbage collector runs, which is rarely.
-            ends = commit.changelog_ends
+    def _rounds(self, commit: Commit) -> Iterator[tuple[Callable[[], None] | None, ...]]:
+        """Give what produces the records of a commit, in rounds: of each partition one piece, which may be in flight.
 
-            def note_end(error: KafkaError | None, message: Message) -> None:
-                if error is None:
-                    ends[topic, partition] = message.offset() + 1
-
-            messages[-1]["callback"] = note_end
-        for piece in self._pieces_in_turn(messages, bytes_of_message):
-            self._produce_piece(self._names[topic], partition, piece)
+        In the next round the broker has to have the pieces of this one.
+        """
+        places: list[list[Callable[[], None]]] = []
+        for (topic, partition), messages in commit.records.items():
+            if topic.role is TopicRole.CHANGELOG:
+                messages[-1]["callback"] = _note_end(commit.changelog_ends, topic, partition)  # type: ignore[assignment]
+            name = self._names[topic]
+            pieces = pieces_of(messages, bytes_of_message)
+            places.append([partial(self._produce_piece, name, partition, piece) for piece in pieces])
+        letters = pieces_of(commit.dead_letters, bytes_of_dead_letter)
+        places.append([partial(self._produce_dead_letters, piece) for piece in letters])
+        return itertools.zip_longest(*places)
 
     def _produce_piece(self, name: str, partition: int, messages: list[Any]) -> None:
         while messages:
@@ -298,21 +301,13 @@ class Writer:
             messages = refused
             self._producer.poll(0.05)
 
-    def _produce_dead_letters(self, commit: Commit) -> None:
-        for piece in self._pieces_in_turn(commit.dead_letters, bytes_of_dead_letter):
-            for key, value, headers in piece:
-                self._patiently(
-                    lambda key=key, value=value, headers=headers: self._producer.produce(  # type: ignore[misc]
-                        self._names[DEAD_LETTER], key=key, value=value, headers=headers, on_delivery=self._delivered
-                    )
+    def _produce_dead_letters(self, letters: list[DeadRecord]) -> None:
+        for key, value, headers in letters:
+            self._patiently(
+                lambda key=key, value=value, headers=headers: self._producer.produce(  # type: ignore[misc]
+                    self._names[DEAD_LETTER], key=key, value=value, headers=headers, on_delivery=self._delivered
                 )
-
-    def _pieces_in_turn(self, records: list[R], bytes_of: Callable[[R], int]) -> Iterator[list[R]]:
-        """Records in pieces that may be in flight at once; the next piece follows when the broker has the last one."""
-        for number, piece in enumerate(pieces_of(records, bytes_of)):
-            if number:
-                self._flush()
-            yield piece
+            )
 
     def _flush(self) -> None:
         """Wait until the broker has all records so far, or has refused some, which makes the next step fail."""
@@ -351,3 +346,19 @@ class Writer:
         expired = time.monotonic() - self._began >= self._timeout_s
         lost = error.code() in _AWAY or (expired and error.code() in _EXPIRED)
         return (AttemptLost if lost else TransactionFailed)(f"{what}: {error}")
+
+
+def _note_end(
+    ends: dict[tuple[Topic, int], int], topic: Topic, partition: int
+) -> Callable[[KafkaError | None, Message], None]:
+    """Return a callback that notes the offset after the last record of a changelog.
+
+    It must not refer to the commit, whose records refer to it: the cycle would keep all of them until the garbage
+    collector runs, which is rarely.
+    """
+
+    def note_end(error: KafkaError | None, message: Message) -> None:
+        if error is None:
+            ends[topic, partition] = message.offset() + 1
+
+    return note_end
