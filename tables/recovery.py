@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
+import stamina
 from confluent_kafka import Consumer, KafkaError, KafkaException
 from confluent_kafka import TopicPartition as KafkaPartition
 
@@ -26,6 +27,15 @@ CHUNK_RECORDS = 10_000
 
 POLL_S = 0.05
 """Timeout of one bulk poll; the last poll always waits all of it."""
+
+
+LEADER_S = 30.0
+"""A partition that was just made, or whose broker stopped, may have no leader for this long."""
+
+
+def _has_no_leader(error: Exception) -> bool:
+    codes = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE)
+    return isinstance(error, KafkaException) and error.args[0].code() in codes
 
 
 class RecoveryFailed(RuntimeError):
@@ -69,10 +79,12 @@ class LogOffsets:
         """The first offset, and the one after the last (the high watermark).
 
         Raises:
-            KafkaException: the broker does not answer.
+            KafkaException: the broker does not answer, or the partition has had no leader for `LEADER_S`.
 
         """
-        low, high = self._consumer.get_watermark_offsets(KafkaPartition(name, number), 30)
+        for attempt in stamina.retry_context(on=_has_no_leader, attempts=None, timeout=LEADER_S, wait_max=1.0):
+            with attempt:
+                low, high = self._consumer.get_watermark_offsets(KafkaPartition(name, number), 30)
         return int(low), int(high)
 
     def committed(self, places: list[tuple[str, int]]) -> dict[tuple[str, int], int]:
