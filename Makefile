@@ -90,8 +90,9 @@ bench: $(DEV) ## run the benchmarks
 
 .PHONY: lock
 lock: $(DEV) ## pin the newest versions that pyproject.toml allows, with hashes
-	@$(call compile,requirements-dev.lock,--extra dev)
-	@$(call compile,requirements.lock,--constraint requirements-dev.lock)
+	@$(call compile,requirements-dev.lock,$(PROJECT) --extra dev)
+	@$(call compile,requirements.lock,$(PROJECT) --constraint requirements-dev.lock)
+	@$(call compile,benchmarks/simple_job/quix.lock,benchmarks/simple_job/quix.in)
 
 .PHONY: audit
 audit: $(CREATED) ## check every pinned package against the advisory database; needs network
@@ -108,9 +109,9 @@ clean: ## delete the venv, caches and local data
 # The locks name no index, link or host: the machine's configuration of pip does.
 define compile
 CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --upgrade --generate-hashes --strip-extras --allow-unsafe \
-	--build-deps-for editable --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options \
-	--output-file $(1) $(2) pyproject.toml
+	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options --output-file $(1) $(2)
 endef
+PROJECT := pyproject.toml --build-deps-for editable
 
 # --no-build-isolation builds with the hashed setuptools of the lock, whose warning about editable installs is noise here.
 define install

@@ -7,6 +7,8 @@ from typing import Any
 
 from confluent_kafka import KafkaException
 
+from confluent_kafka.admin import AdminClient
+
 from domain.time import Micros, rfc3339
 from ops.deployment import Deployment
 from streams import topics
@@ -91,6 +93,11 @@ class MeasuredDeployment(Deployment):
                 time.sleep(0.1)
 
     def remove(self, *, with_inputs: bool = True) -> None:
-        """Delete the topics, whose records would slow down the next measurement."""
+        """Delete the topics, whose records would slow down the next measurement, also those that a program made."""
         self._monitor.close()
         self.delete_topics([topic for topic in topics.ALL if with_inputs or topic not in topics.INPUTS])
+        ours = {self.topic(topic) for topic in topics.ALL}
+        admin = AdminClient(self.kafka({}))
+        made = [name for name in admin.list_topics(timeout=15).topics if self.name in name and name not in ours]
+        for deleted in admin.delete_topics(made).values() if made else ():
+            deleted.result(60)

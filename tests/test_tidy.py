@@ -154,7 +154,7 @@ def test_no_modules_import_each_other() -> None:
     assert import_cycles(sources()) == set()
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock"])
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock", "benchmarks/simple_job/quix.lock"])
 def test_the_locks_are_hashed_and_name_no_host(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
     assert INDEX_OPTIONS.findall(text) == []

@@ -2,8 +2,10 @@
 
 from benchmarks.peers.kafka_streams import KAFKA_STREAMS
 from benchmarks.peers.model import Peer
+from benchmarks.peers.naive_faust import NAIVE_FAUST
+from benchmarks.peers.quix import QUIX
 
-PEERS: dict[str, Peer] = {peer.name: peer for peer in (KAFKA_STREAMS,)}
+PEERS: dict[str, Peer] = {peer.name: peer for peer in (KAFKA_STREAMS, QUIX, NAIVE_FAUST)}
 """By the name on the command line."""
 
 
