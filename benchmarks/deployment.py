@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from confluent_kafka import KafkaException
-
 from confluent_kafka.admin import AdminClient
 
 from domain.time import Micros, rfc3339

@@ -4,6 +4,8 @@ The peers (benchmarks/peers) do a simpler job, which the module of each describe
 and published, and each program reads all of it in each round (versus_backlog.py); for each rate each program gets the
 same plan of events (versus_latency.py). Another one begins each round, so that none always runs into the same state of
 the machine. A ratio is of two turns of one round; its median and spread are over the rounds.
+
+A slow peer has a largest size. If all the sizes asked for are larger, that one is measured too, with all programs.
 """
 
 import resource
@@ -41,9 +43,15 @@ class Comparison:
     seconds: int = 60
 
     @property
-    def programs(self) -> list[Peer]:
-        """All that run, ours first."""
-        return [rentmatch(self.code), *self.peers]
+    def all_sizes(self) -> list[int]:
+        """The sizes, and the largest of each slow peer for which all of them are too large."""
+        limits = {peer.most_events for peer in self.peers if peer.most_events is not None}
+        return [*sorted(limit for limit in limits if self.sizes and limit < min(self.sizes)), *self.sizes]
+
+    def programs(self, events: int | None = None) -> list[Peer]:
+        """All that run, ours first; for so many events, without the peers that are too slow for them."""
+        fit = [peer for peer in self.peers if not (events and peer.most_events and events > peer.most_events)]
+        return [rentmatch(self.code), *fit]
 
 
 def run_versus(
@@ -59,7 +67,7 @@ def run_versus(
     run = _Run(broker, directory, comparison, announce)
     parts = comparison.parts
     if {"backlog", "pair", "recovery"} & set(parts):
-        for events in comparison.sizes:
+        for events in comparison.all_sizes:
             yield run.size(events, parts)
     if "recovery" in parts:
         for keys in comparison.recover_keys:
@@ -76,10 +84,10 @@ class _Run:
         self, broker: Callable[[], str], directory: Path, comparison: Comparison, announce: Callable[[str], None]
     ) -> None:
         self._broker, self._directory, self._announce = broker, directory, announce
-        self._comparison, self._programs = comparison, comparison.programs
+        self._comparison = comparison
 
     def size(self, events: int, parts: Sequence[str]) -> Result:
-        """Let all programs read one input of about so many events."""
+        """Let all programs that are quick enough read one input of about so many events."""
         self._announce(f"generating about {events:,} events")
         with versus_backlog.published(self._broker(), events) as given:
 
@@ -89,7 +97,8 @@ class _Run:
                 )
 
             what = f"{given.events:,} events, which leave {given.keys:,} payments and obligations"
-            result = self._rounds(f"{given.events:,} events", what, versus_backlog.measures(given), turn)
+            programs = self._comparison.programs(events)
+            result = self._rounds(programs, f"{given.events:,} events", what, versus_backlog.measures(given), turn)
         # The processes of the broker and of the programs need the memory: the benchmark's own must stay small.
         result.details["peak_memory_of_the_benchmark_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
         return result
@@ -105,30 +114,36 @@ class _Run:
             f"{seconds} s after {versus_latency.WARM_UP_S} s of warming up, a commit each "
             f"{versus_latency.COMMIT_MS} ms, until a read_committed consumer has the output"
         )
-        return self._rounds(f"{rate:,} events a second", what, versus_latency.measures(rate), turn)
+        programs = self._comparison.programs()
+        return self._rounds(programs, f"{rate:,} events a second", what, versus_latency.measures(rate), turn)
 
     def _rounds(
-        self, name: str, what: str, measures: Sequence[Measure], turn: Callable[[Path, Peer], Sample]
+        self,
+        programs: list[Peer],
+        name: str,
+        what: str,
+        measures: Sequence[Measure],
+        turn: Callable[[Path, Peer], Sample],
     ) -> Result:
-        """Run all programs once a round, each round in another order."""
+        """Run the programs once a round, each round in another order."""
         rounds = []
         for number in range(self._comparison.rounds):
-            first = number % len(self._programs)
+            first = number % len(programs)
             samples: dict[str, Sample] = {}
-            for peer in self._programs[first:] + self._programs[:first]:
+            for peer in programs[first:] + programs[:first]:
                 own = self._directory / f"{name} {peer.name} {number}".replace(" ", "-").replace(",", "")
                 own.mkdir(parents=True)
                 samples[peer.title] = turn(own, peer)
                 brought = ", ".join(f"{one} {value:,.2f}" for one, value in samples[peer.title].items())
                 self._announce(f"{name}, round {number + 1} of {self._comparison.rounds}, {peer.title}: {brought}")
-            result = Result(f"versus: {name}", f"{what}; {self._circumstances()}")
-            compared(result, measures, self._programs, samples)
+            result = Result(f"versus: {name}", f"{what}; {self._circumstances(programs)}")
+            compared(result, measures, programs, samples)
             rounds.append(result)
         return median_of(rounds)
 
-    def _circumstances(self) -> str:
+    def _circumstances(self, programs: Sequence[Peer]) -> str:
         rounds = self._comparison.rounds
-        loose = [peer.title for peer in self._programs if not peer.exactly_once]
+        loose = [peer.title for peer in programs if not peer.exactly_once]
         return "; ".join(
             [
                 "exactly once" + (f" ({', '.join(loose)}: at least once)" if loose else ""),

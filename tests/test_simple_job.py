@@ -1,4 +1,4 @@
-"""The peers' job in Python gives what the comparison expects, and its rules are the Kafka Streams program's."""
+"""The peers' job in Python gives what the comparison expects, in process and on both libraries."""
 
 import ast
 import json
@@ -7,20 +7,28 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from confluent_kafka.admin import AdminClient, NewTopic
 
+from benchmarks import __main__ as command_line
+from benchmarks.deployment import MeasuredDeployment
 from benchmarks.peers import records
+from benchmarks.peers.kafka_streams import KAFKA_STREAMS
+from benchmarks.peers.naive_faust import NAIVE_FAUST
+from benchmarks.peers.quix import QUIX
 from benchmarks.simple_job import codec, rules
 from benchmarks.simple_job.codec import ALERT, OBLIGATION, PAYMENT
 from benchmarks.simple_job.rules import Fields
-from benchmarks.versus_input import Outcomes, make_input
+from benchmarks.versus import Comparison
+from benchmarks.versus_input import Outcomes, generated
 from streams import topics
 from tests.kit.tidy import imports
+from tools.local.processes import wait_until
 
 FOLDER = Path(rules.__file__).parent
 
 
 def test_the_rules_give_what_the_comparison_expects() -> None:
-    given = make_input(6_000)
+    expected = Outcomes()
     payments: dict[str, Any] = {}
     obligations: dict[str, Any] = {}
     last: dict[tuple[str, str], bytes] = {}
@@ -33,7 +41,7 @@ def test_the_rules_give_what_the_comparison_expects() -> None:
             )
             obligations[obligation_id] = json.loads(json.dumps(state))  # as both libraries keep it
 
-    for _, _, value in given.backlog.records:
+    for _, _, value in generated(6_000, expected):
         fact = codec.decode(value)
         if fact.is_charge:
             learn_obligation(fact.key, fact.name, fact.fields)
@@ -54,7 +62,7 @@ def test_the_rules_give_what_the_comparison_expects() -> None:
     by_name = {topic.name: topic for topic in topics.ALL}
     for (name, key), value in last.items():
         records.read(found, by_name[name], key.encode(), value)
-    assert found.differences(given.expected) == []
+    assert found.differences(expected) == []
 
 
 INITIATED = {
@@ -137,3 +145,51 @@ def test_the_job_imports_nothing_of_the_project(path: Path) -> None:
     known = {"fastavro", "faust", "quixstreams"} | sys.stdlib_module_names
     found = [name for _, name in imports(ast.parse(path.read_text(encoding="utf-8")))]
     assert [name for name in found if name.split(".")[0] not in known and "benchmarks.simple_job" not in name] == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "measured"),
+    [
+        ([1_000_000], {20_000: "RKQN", 200_000: "RKQ", 1_000_000: "RK"}),
+        ([1_000_000, 200_000], {20_000: "RKQN", 1_000_000: "RK", 200_000: "RKQ"}),
+        ([3_000], {3_000: "RKQN"}),
+        ([], {}),
+    ],
+)
+def test_a_slow_peer_has_a_largest_size(asked: list[int], measured: dict[int, str]) -> None:
+    comparison = Comparison(peers=[KAFKA_STREAMS, QUIX, NAIVE_FAUST], code=FOLDER, sizes=asked)
+    initials = {"rentmatch": "R", "kafka-streams": "K", "quix": "Q", "naive-faust": "N"}
+    found = {size: "".join(initials[one.name] for one in comparison.programs(size)) for size in comparison.all_sizes}
+    assert list(found.items()) == list(measured.items())
+
+
+@pytest.mark.kafka
+def test_topics_that_a_program_made_are_deleted_with_the_others(kafka: str) -> None:
+    deployment = MeasuredDeployment(kafka, partitions=1)
+    admin = AdminClient({"bootstrap.servers": kafka})
+    made = f"changelog__{deployment.name}--made"
+    admin.create_topics([NewTopic(made, 1, 1)])[made].result(15)
+
+    def known() -> list[str]:
+        return [name for name in admin.list_topics(timeout=15).topics if deployment.name in name]
+
+    wait_until(lambda: made in known(), 15, "the broker to list the topic")
+    deployment.remove()
+    wait_until(lambda: not known(), 15, "the topics to be gone")
+
+
+@pytest.mark.kafka
+@pytest.mark.soak
+@pytest.mark.parametrize(("name", "title", "parts"), [
+    ("quix", "Quix Streams", "backlog,pair"), ("naive-faust", "naive Faust", "backlog"),
+])  # fmt: skip
+def test_it_is_right_on_each_library(kafka: str, tmp_path: Path, name: str, title: str, parts: str) -> None:
+    file = tmp_path / "results.json"
+    command_line.main([
+        "versus", f"--peers={name}", "--sizes=3000", f"--measure={parts}", f"--broker={kafka}", f"--json={file}",
+    ])  # fmt: skip
+    (result,) = json.loads(file.read_text(encoding="utf-8"))["results"]
+    figures = {(figure["name"], figure["column"]): figure["value"] for figure in result["figures"]}
+    assert figures["records written, an event", title] > 1
+    assert figures["CPU a million events", f"beside {title}"] > 0
+    assert (("events a second, two processes", title) in figures) == ("pair" in parts)

@@ -53,6 +53,8 @@ class Peer:
     exactly_once: bool
     process: MakeProcess
     read: Read
+    most_events: int | None = None
+    """The largest input that it reads in reasonable time; None: any."""
     shares_work: bool = True
     """Whether two processes of it share the work."""
     has_read: HasRead = has_read_inputs

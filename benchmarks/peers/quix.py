@@ -36,4 +36,11 @@ def process(deployment: MeasuredDeployment, directory: Path) -> Process:
     return Process(command, directory / "quix.log", cwd=REPOSITORY, env=env)
 
 
-QUIX = Peer(name="quix", title="Quix Streams", exactly_once=True, process=process, read=records.read)
+QUIX = Peer(
+    name="quix",
+    title="Quix Streams",
+    exactly_once=True,
+    most_events=200_000,
+    process=process,
+    read=records.read,
+)
