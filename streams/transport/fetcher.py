@@ -169,12 +169,12 @@ class Fetcher:
 
     def _batches(self, messages: list[Message]) -> list[Batch]:
         batches: list[Batch] = []
-        opened: dict[Place, _Run] = {}
+        opened: dict[Place, _OpenBatch] = {}
         for message in messages:
             place = (message.topic(), message.partition())
-            run = opened.get(place)
-            if run is None:
-                run = opened[place] = _Run()
+            held = opened.get(place)
+            if held is None:
+                held = opened[place] = _OpenBatch()
             error = message.error()
             if error is not None:
                 if error.code() == KafkaError._PARTITION_EOF:
@@ -185,34 +185,34 @@ class Fetcher:
                 continue
             value = message.value()
             offset = message.offset()
-            run.records.append(RawRecord(message.key(), value, offset))
-            run.messages.append(message)
+            held.records.append(RawRecord(message.key(), value, offset))
+            held.messages.append(message)
             if value is not None:
-                run.bytes += len(value)
+                held.bytes += len(value)
             headers = headers_of(message)
             if headers is not None:
-                run.headers[offset] = headers
-                run.bytes += size_of_headers(headers)
-            if run.bytes > BATCH_BYTES:
+                held.headers[offset] = headers
+                held.bytes += size_of_headers(headers)
+            if held.bytes > BATCH_BYTES:
                 self._close(batches, place, opened.pop(place), offset + 1)
-        for place, run in opened.items():
-            if run.records:
-                self._close(batches, place, run, run.records[-1].offset + 1)
+        for place, held in opened.items():
+            if held.records:
+                self._close(batches, place, held, held.records[-1].offset + 1)
         return batches
 
-    def _close(self, batches: list[Batch], place: Place, run: "_Run", end: int) -> None:
+    def _close(self, batches: list[Batch], place: Place, held: "_OpenBatch", end: int) -> None:
         start = self._positions.get(place)
         if start is None or end <= start:
             return
         # Reading a record's timestamp costs time, and two of them show how old a batch is.
-        stamped_ms = tuple([message.timestamp()[1] for message in (*run.messages[:1], *run.messages[-1:])])
+        stamped_ms = tuple([message.timestamp()[1] for message in (*held.messages[:1], *held.messages[-1:])])
         batches.append(
-            Batch(self._sources[place], self._epoch, start, end, run.records, stamped_ms, run.headers or None)
+            Batch(self._sources[place], self._epoch, start, end, held.records, stamped_ms, held.headers or None)
         )
         self._positions[place] = end
 
 
-class _Run:
+class _OpenBatch:
     """The records of one partition that will be a batch."""
 
     __slots__ = ("bytes", "headers", "messages", "records")
