@@ -25,8 +25,10 @@ TESTS = Path(__file__).parent
 
 # `make explore` looks for what no run has seen yet, with other examples every time. In all other runs the examples are
 # the same: a test fails because of a change. A busy machine needs longer for one now and then, so time is not limited.
+# "few" is for running the domain's tests again, on the compiled rules (tests/test_compiled_rules.py).
 _NO_LIMIT: dict[str, Any] = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}
 hypothesis.settings.register_profile("explore", max_examples=2_000, **_NO_LIMIT)
+hypothesis.settings.register_profile("few", derandomize=True, max_examples=10, **_NO_LIMIT)
 hypothesis.settings.register_profile("rentmatch", derandomize=True, **_NO_LIMIT)
 hypothesis.settings.load_profile("rentmatch")
 
