@@ -219,3 +219,8 @@ class Manager(TableManager):  # type: ignore[misc]
         if self._recovery is None:
             self._recovery = RecoveryService(self.app, beacon=self.beacon, loop=self.loop)
         return self._recovery
+
+    async def on_start(self) -> None:
+        """Join the group at once. Faust waits a second here, for tables that are declared late; ours all are by now."""
+        await self._update_channels()
+        await self.recovery.start()

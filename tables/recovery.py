@@ -59,10 +59,12 @@ def consumer_conf(conf: Mapping[str, Any], group: str) -> dict[str, Any]:
         "isolation.level": "read_committed",
         "enable.partition.eof": True,
         "fetch.wait.max.ms": 50,
-        "fetch.max.bytes": 64 << 20,
-        "max.partition.fetch.bytes": 32 << 20,
-        "queued.max.messages.kbytes": 128 << 10,
-        "queued.min.messages": 100_000,
+        "fetch.max.bytes": 16 << 20,
+        "max.partition.fetch.bytes": 4 << 20,
+        "queued.max.messages.kbytes": 32 << 10,
+        "queued.min.messages": 20_000,
+        # A partition whose queue was full is fetched again this long after. The default of 1 s starves recovery.
+        "fetch.queue.backoff.ms": 2,
     }
 
 
@@ -193,9 +195,13 @@ class Recovery:
         def take(place: tuple[str, int], records: list[tuple[bytes, bytes | None]], end: int) -> None:
             nonlocal taken
             taken += len(records)
-            store.recover(places[place], records, end)
+            store.recover(places[place], records, end, is_logged=False)
 
-        self.read_to(starts, targets, take)
+        try:
+            self.read_to(starts, targets, take)
+        finally:
+            if taken:
+                store.flush()
         return taken
 
     def read_all(self, name: str) -> tuple[list[tuple[bytes, bytes]], int]:

@@ -15,7 +15,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-from rocksdict import BlockBasedOptions, Cache, DBCompressionType, Options, Rdict, ReadOptions, WriteBatch
+from rocksdict import (
+    BlockBasedOptions,
+    Cache,
+    DBCompressionType,
+    Options,
+    Rdict,
+    ReadOptions,
+    WriteBatch,
+    WriteOptions,
+)
 
 from domain.time import FAR_FUTURE, Micros
 from streams.transport.commit import Commit, StateChange
@@ -100,6 +109,8 @@ class Store:
             self._db[_IDENTITY] = identity.encode()
         # RocksDB's iterators point into their options, which rocksdict 0.3.29 does not keep alive for them.
         self._reading = ReadOptions()
+        self._unlogged = WriteOptions()
+        self._unlogged.disable_wal = True  # type: ignore[assignment,method-assign]  # the stub has it for a method
 
     def get_many(self, place: TablePartition, keys: list[str]) -> list[bytes | None]:
         """The states of some keys, in their order; None for a key that is not known."""
@@ -195,10 +206,25 @@ class Store:
             },
         )  # fmt: skip
 
-    def recover(self, place: TablePartition, records: Iterable[tuple[bytes, bytes | None]], offset: int) -> None:
+    def recover(
+        self,
+        place: TablePartition,
+        records: Iterable[tuple[bytes, bytes | None]],
+        offset: int,
+        *,
+        is_logged: bool = True,
+    ) -> None:
         """Take changelog records as they are: a value begins with its deadline, a null value forgets the key.
 
         Outdated entries of the deadline index remain; `due` may return them.
+
+        Args:
+            place: of all of them.
+            records: key and value of each.
+            offset: after the last one.
+            is_logged: without RocksDB's log it is cheaper, and `flush` must follow before anything else is written of
+                that place. A crash before that loses the last records together with their offsets.
+
         """
         batch = WriteBatch(raw_mode=True)
         put = batch.put
@@ -214,7 +240,11 @@ class Store:
             if deadline != none:
                 put(index + deadline + key, b"")
         put(place.prefix(b"o"), offset.to_bytes(8, "big"))
-        self._db.write(batch)
+        self._db.write(batch, None if is_logged else self._unlogged)
+
+    def flush(self) -> None:
+        """Bring to disk what was written without the log."""
+        self._db.flush()
 
     def forget(self, place: TablePartition) -> None:
         """Remove all that is known of a partition."""

@@ -247,7 +247,14 @@ class MemoryStore(Store):
             self._offsets[place] = offset
         self._tallies.update(tallies or {})
 
-    def recover(self, place: TablePartition, records: Iterable[tuple[bytes, bytes | None]], offset: int) -> None:
+    def recover(
+        self,
+        place: TablePartition,
+        records: Iterable[tuple[bytes, bytes | None]],
+        offset: int,
+        *,
+        is_logged: bool = True,
+    ) -> None:
         for key, value in records:
             if key == TALLY_KEY:
                 assert value is not None
@@ -262,6 +269,9 @@ class MemoryStore(Store):
             if deadline != FAR_FUTURE:
                 self._index[place].add((deadline, name))
         self._offsets[place] = offset
+
+    def flush(self) -> None:
+        pass
 
     def forget(self, place: TablePartition) -> None:
         self._values.pop(place, None)

@@ -1,5 +1,9 @@
 """The store on disk and its stand-in in memory keep the same rules."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from domain.time import FAR_FUTURE
@@ -143,3 +147,27 @@ def test_the_cache_is_as_large_when_a_store_is_opened_again(tmp_path):
         store.write([(HERE, [StateChange("a", b"1", 5, FAR_FUTURE)], 10)])
         assert store.get(HERE, "a") == b"1"
         store.close()
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from domain.time import FAR_FUTURE
+from tables.store import Store, TablePartition, instant_bytes
+store = Store(Path(sys.argv[1]), "of these")
+value = instant_bytes(FAR_FUTURE) + b"state"
+for number, key in enumerate((b"a", b"b"), 1):
+    store.recover(TablePartition(b"p", 0), [(key, value)], number, is_logged=False)
+    if number == int(sys.argv[2]):
+        store.flush()
+os._exit(9)
+"""
+
+
+@pytest.mark.parametrize("flushed", [0, 1, 2])
+def test_a_crash_loses_what_was_recovered_without_the_log_together_with_its_offset(tmp_path: Path, flushed: int):
+    subprocess.run([sys.executable, "-c", KILLED, str(tmp_path), str(flushed)], check=False, timeout=60)
+    store = Store(tmp_path, "of these")
+    place = TablePartition(b"p", 0)
+    assert ([key for key, _ in store.items(place)], store.offset(place)) == (["a", "b"][:flushed], flushed)
+    store.close()
