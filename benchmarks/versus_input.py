@@ -48,7 +48,7 @@ FIRST_DAY = 20_605
 
 SPREAD_S = 300_000
 """The obligations' events begin a second apart, within this time. All breaks are due by `CLOCK`: some of rentmatch's
-wait six days for what could explain them."""
+wait some banking days for what could explain them."""
 
 CLOCK: Micros = (FIRST_DAY - 10) * DAY
 """Before every deadline: the peers have none."""
