@@ -1,7 +1,7 @@
 """The local store: the committed state on disk, with the changelog offset that it is as of.
 
-One RocksDB per worker holds all partitions of all tables, so that a commit is one atomic write. It is a cache of the
-changelogs: it may be deleted while the worker is down, and never holds anything that is not committed.
+One RocksDB per worker holds all partitions of all tables. It is a cache of the changelogs: it may be deleted while the
+worker is down, and never holds anything that is not committed.
 
 Keys (all integers big-endian, so that RocksDB's order is ours):
 - `v` table partition id      → the packed state of a key
@@ -34,6 +34,10 @@ _BIAS = 1 << 63
 
 TALLY_KEY = b"\xfftally"
 """The key of a partition's tally, here and in the changelog. No id: ids are UTF-8, which has no byte 0xff."""
+
+
+WRITTEN_AT_ONCE = 5_000
+"""States in one write, some milliseconds: rocksdict holds Python's lock meanwhile, and the event loop waits for it."""
 
 
 class TablePartition(NamedTuple):
@@ -172,30 +176,35 @@ class Store:
         changes: Iterable[tuple[TablePartition, Iterable[StateChange], int]],
         tallies: Mapping[TablePartition, bytes] | None = None,
     ) -> None:
-        """Write the changes of some places, each with its new changelog offset, at once or not at all.
+        """Write the changes of some places, each with its new changelog offset and its tally, if that has changed.
 
-        With them the packed tallies that have changed.
+        Many changes are written one part after the other. Offset and tally of a place come with its last part: after a
+        crash in between, recovery reads the place's changelog from the offset before, and writes all of it again.
         """
-        batch = WriteBatch(raw_mode=True)
-        put = batch.put
+        batch, size = WriteBatch(raw_mode=True), 0
         for place, written, offset in changes:
             values = place.prefix(b"v")
             index = place.prefix(b"d")
             for key, value, deadline, old_deadline in written:
                 encoded = key.encode()
-                put(values + encoded, value)
+                batch.put(values + encoded, value)
                 if deadline != old_deadline:
                     if old_deadline != FAR_FUTURE:
                         batch.delete(index + instant_bytes(old_deadline) + encoded)
                     if deadline != FAR_FUTURE:
-                        put(index + instant_bytes(deadline) + encoded, b"")
-            put(place.prefix(b"o"), offset.to_bytes(8, "big"))
-        for place, tally in (tallies or {}).items():
-            put(place.prefix(b"v") + TALLY_KEY, tally)
+                        batch.put(index + instant_bytes(deadline) + encoded, b"")
+                size += 1
+                if size == WRITTEN_AT_ONCE:
+                    self._db.write(batch)
+                    batch, size = WriteBatch(raw_mode=True), 0
+            batch.put(place.prefix(b"o"), offset.to_bytes(8, "big"))
+            tally = tallies.get(place) if tallies else None
+            if tally is not None:
+                batch.put(values + TALLY_KEY, tally)
         self._db.write(batch)
 
     def apply(self, commit: Commit) -> None:
-        """Apply what a committed transaction changed in all tables, at once or not at all."""
+        """Apply what a committed transaction changed in all tables."""
         self.write(
             (
                 (TablePartition(write.table_id, write.partition), write.changes,

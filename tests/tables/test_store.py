@@ -171,3 +171,27 @@ def test_a_crash_loses_what_was_recovered_without_the_log_together_with_its_offs
     place = TablePartition(b"p", 0)
     assert ([key for key, _ in store.items(place)], store.offset(place)) == (["a", "b"][:flushed], flushed)
     store.close()
+
+
+def test_after_a_crash_between_two_parts_of_a_write_offset_and_tally_are_those_before(tmp_path, monkeypatch):
+    monkeypatch.setattr("tables.store.WRITTEN_AT_ONCE", 2)
+    store = Store(tmp_path, "changelogs")
+    before, after = value(FAR_FUTURE, b"t1"), value(FAR_FUTURE, b"t2")
+    store.write([(HERE, [StateChange("a", value(5, b"1"), 5, FAR_FUTURE)], 10)], {HERE: before})
+    changes = [StateChange(key, value(7, b"2"), 7, 5 if key == "a" else FAR_FUTURE) for key in "abc"]
+
+    def crashing():
+        yield from changes
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        store.write([(HERE, crashing(), 13)], {HERE: after})
+    assert [key for key, _ in store.items(HERE)] == ["a", "b"]
+    assert (store.offset(HERE), store.tally(HERE)) == (10, before)
+    store.recover(HERE, [(key.encode(), value(7, b"2")) for key in "abc"] + [(TALLY_KEY, after)], 14)
+    assert list(store.items(HERE)) == [(key, value(7, b"2")) for key in "abc"]
+    assert (store.offset(HERE), store.tally(HERE)) == (14, after)
+    assert store.due(HERE, 100, 10) == [(7, "a"), (7, "b"), (7, "c")]
+    store.write([(HERE, changes[:0], 15), (THERE, changes, 3)])
+    assert (store.offset(HERE), store.offset(THERE), len(list(store.items(THERE)))) == (15, 3, 3)
+    store.close()
