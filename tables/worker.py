@@ -40,8 +40,8 @@ log = logging.getLogger(__name__)
 _LIBRDKAFKA = {"logger": logging.getLogger("librdkafka")}
 """Lets a client that is polled log as everything else does, instead of writing to standard error by itself."""
 
-GC_THRESHOLDS = (50_000, 10, 20)
-"""States come and go by the thousand and hold no cycles: the collector should look at them rarely."""
+GC_THRESHOLDS = (500_000, 20, 50)
+"""Facts and records come and go by the 100,000 and hold no cycles: the collector should look at them rarely."""
 
 MakeStages = Callable[[Store, Codec, Mapping[Topic, int]], Sequence[Stage]]
 """Makes the stages, in flow order, from the store, the codec and the number of partitions of each topic."""

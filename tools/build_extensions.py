@@ -72,6 +72,8 @@ COMPILED = (
     "streams.partitioning",
     "streams.transport.commit",
     "streams.transport.engine",
+    "streams.transport.fetcher",
+    "streams.transport.pieces",
     "streams.transport.watermarks",
     "tables.keyed",
     "tables.memory",

@@ -38,7 +38,7 @@ LARGE_BACKLOG_RECORDS = 50_000
 UNREAD_EVERY_S = 0.05
 """How often the records that are not read yet are counted."""
 
-HELD_RECORDS_MAX = 50_000
+HELD_RECORDS_MAX = 100_000
 """Where more records are held, all are passed on: memory counts more than order."""
 
 EMPTY_POLLS_MAX = 20
