@@ -46,7 +46,7 @@ WINDOW = 2_000
 
 FIRST_DAY = 20_605
 
-SPREAD_S = 300_000
+SPREAD_S = 150_000
 """The obligations' events begin a second apart, within this time. All breaks are due by `CLOCK`: some of rentmatch's
 wait some banking days for what could explain them."""
 
