@@ -51,8 +51,8 @@ ORDINARY_FACT_BYTES = 400
 BYTES_OF_A_PACKED_BYTE = 6
 """About what each packed byte of a large fact takes once it is decoded."""
 
-APPLIED_AT_ONCE = 1_000
-"""The facts of one key that are applied before the event loop may go on, twice as many as they are."""
+APPLIED_AT_ONCE = 500
+"""The facts of one key that are applied before the event loop may go on."""
 
 ROUTED_AT_ONCE = 2_000
 """The facts that are routed before the event loop may go on."""
@@ -123,11 +123,12 @@ class KeyedAgent(Agent, Generic[S, V]):
                 [large[type(fact)](fact) for fact in facts if type(fact) in large]
             )
 
-    def _learn(self, entry: KeyEntry[S], facts: Sequence[Any]) -> bool:
-        """Apply facts, each behind its origin, to their key, unless it is full; whether any was new."""
+    def _learn(self, entry: KeyEntry[S], facts: Sequence[Any], begin: int) -> bool:
+        """Apply the next facts, each behind its origin, to their key, unless it is full; whether any was new."""
         apply, large = self.apply, self.large_facts
         learned = refused = 0
-        for number in range(0, len(facts), 2):
+        end = min(begin + 2 * APPLIED_AT_ONCE, len(facts))
+        for number in range(begin, end, 2):
             fact = facts[number + 1]
             if (entry.packed_bytes > KEY_BYTES_MAX or type(fact) in large) and not self._fits(entry, fact):
                 self._refuse(facts[number], entry.key, fact)
@@ -136,7 +137,7 @@ class KeyedAgent(Agent, Generic[S, V]):
                 entry.packed_bytes += ORDINARY_FACT_BYTES
                 learned += 1
         self._learned += learned
-        self._repeated += len(facts) // 2 - learned - refused
+        self._repeated += (end - begin) // 2 - learned - refused
         return learned > 0
 
     def _fits(self, entry: KeyEntry[S], fact: Any) -> bool:
@@ -181,10 +182,10 @@ class KeyedAgent(Agent, Generic[S, V]):
             writer = self.table.writer(commit, partition)
             for entry, waiting in entries:
                 is_changed = entry.is_due
-                for begin in range(0, len(waiting), APPLIED_AT_ONCE):
+                for begin in range(0, len(waiting), 2 * APPLIED_AT_ONCE):
                     if begin:
                         yield
-                    is_changed |= self._learn(entry, waiting[begin : begin + APPLIED_AT_ONCE])
+                    is_changed |= self._learn(entry, waiting, begin)
                 if not is_changed:
                     continue
                 seen = view(entry.state, watermark, policy, at)

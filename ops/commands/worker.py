@@ -17,7 +17,7 @@ FAUST_LOG_LEVELS = {"WARNING": "WARN"}
 
 
 def run(settings: Settings, *, with_web: bool, clock: Callable[[], Micros] | None = None) -> None:
-    """Run a worker until it is told to stop, as `faust -A app worker` does. Ends the process.
+    """Run a worker until it is stopped, as `faust -A app worker` does. Ends the process.
 
     `clock` is the service's, microseconds since 1970; default: as the settings say.
     """

@@ -13,6 +13,7 @@ commit would derive, publish and write its state again. So in a large backlog
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from confluent_kafka import Consumer, Message
@@ -42,7 +43,7 @@ HELD_RECORDS_MAX = 100_000
 """Where more records are held, all are passed on: memory counts more than order."""
 
 EMPTY_POLLS_MAX = 20
-"""When so many polls one after the other return nothing, all are passed on: the partition that they wait for may have
+"""When this many polls one after the other return nothing, all are passed on: the partition that they wait for may have
 an open transaction."""
 
 Place = tuple[str, int]
@@ -100,12 +101,17 @@ class Holding:
         return passed
 
     def all(self) -> list[Batch]:
-        """Return all that is held."""
-        held = [batch for batches in self._held.values() for batch in batches]
+        """Return all that is held, by time as far as the order of each partition allows."""
+        held: list[tuple[int, Batch]] = []
         for batches in self._held.values():
+            latest = -1
+            for batch in batches:
+                # A batch without records has no time, and a producer's timestamps may go back: neither may overtake.
+                latest = max((latest, *batch.stamped_ms[:1]))
+                held.append((latest, batch))
             batches.clear()
         self._records = 0
-        return sorted(held, key=lambda batch: batch.stamped_ms[:1])
+        return [batch for _, batch in sorted(held, key=itemgetter(0))]
 
 
 class SourceReader:

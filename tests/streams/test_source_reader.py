@@ -77,6 +77,12 @@ def test_what_is_held_is_bounded() -> None:
     assert stamps(holding.order([batch(SETTLED, 40, 41)])) == [(30, 40), (40, 41)]
 
 
+def test_when_all_are_passed_on_none_overtakes_another_of_its_partition() -> None:
+    holding = Holding([LEDGER, SETTLED])
+    holding.order([batch(SETTLED, 10, 20), batch(SETTLED), batch(SETTLED, 5, 30)])
+    assert stamps(holding.all()) == [(10, 20), (), (5, 30)]
+
+
 class Record:
     """A message of librdkafka's."""
 
