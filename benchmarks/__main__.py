@@ -119,7 +119,7 @@ def arguments(given: list[str] | None) -> argparse.Namespace:
         "--recover-keys",
         type=_numbers,
         default="",
-        help="further inputs that leave about so many keys, for recovery; a million takes 2,605,200 events (none)",
+        help="further inputs, by the keys that they leave, for recovery; a million takes 2,605,200 events (none)",
     )
     versus.add_argument(
         "--measure",

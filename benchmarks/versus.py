@@ -37,7 +37,7 @@ class Comparison:
     sizes: Sequence[int] = ()
     """Of backlogs, events."""
     recover_keys: Sequence[int] = ()
-    """Further backlogs, of as many events as leave about so many keys, of which one process and recovery are taken."""
+    """The keys that further inputs leave. One process reads each input, and its recovery is measured."""
     rates: Sequence[int] = ()
     """Events a second, for the latency."""
     seconds: int = 60
@@ -49,7 +49,7 @@ class Comparison:
         return [*sorted(limit for limit in limits if self.sizes and limit < min(self.sizes)), *self.sizes]
 
     def programs(self, events: int | None = None) -> list[Peer]:
-        """All that run, ours first; for so many events, without the peers that are too slow for them."""
+        """All that run, ours first. With a number of events, without the peers that are too slow for it."""
         fit = [peer for peer in self.peers if not (events and peer.most_events and events > peer.most_events)]
         return [rentmatch(self.code), *fit]
 
@@ -87,7 +87,7 @@ class _Run:
         self._comparison = comparison
 
     def size(self, events: int, parts: Sequence[str]) -> Result:
-        """Let all programs that are quick enough read one input of about so many events."""
+        """Let all programs that are quick enough read one input of about this many events."""
         self._announce(f"generating about {events:,} events")
         with versus_backlog.published(self._broker(), events) as given:
 
@@ -104,7 +104,7 @@ class _Run:
         return result
 
     def rate(self, rate: int) -> Result:
-        """Send all programs so many events a second."""
+        """Send all programs this many events a second."""
         seconds = self._comparison.seconds
 
         def turn(own: Path, peer: Peer) -> Sample:

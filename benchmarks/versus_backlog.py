@@ -68,7 +68,7 @@ class Input:
 
 @contextmanager
 def published(broker: str, events: int) -> Iterator[Input]:
-    """Generate about so many events into topics of their own, which are deleted at the end."""
+    """Generate about this many events into topics of their own, which are deleted at the end."""
     deployment = MeasuredDeployment(broker, clock=CLOCK, partitions=PARTITIONS)
     try:
         expected = Outcomes()

@@ -94,7 +94,7 @@ class Outcomes:
 
 
 def generated(events: int, expected: Outcomes, seed: int = 7) -> Iterator[InputRecord]:
-    """Make about so many events in the order of their arrival, and add what must come out to `expected`.
+    """Make about this many events in the order of their arrival, and add what must come out to `expected`.
 
     Only the records of a window are in memory at a time.
     """
@@ -114,7 +114,7 @@ def generated(events: int, expected: Outcomes, seed: int = 7) -> Iterator[InputR
 
 
 def events_that_leave(keys: int) -> int:
-    """Return about how many events leave so many keys in the tables of payments and obligations."""
+    """Return about how many events leave this many keys in the tables of payments and obligations."""
     return round(keys / KEYS_AN_OBLIGATION * EVENTS_AN_OBLIGATION)
 
 

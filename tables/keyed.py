@@ -26,7 +26,7 @@ S = TypeVar("S")
 DEADLINES_MAX = 2_000
 """The deadlines of a partition that fire in one commit: a jump of the clock must not make one huge commit."""
 
-READ_AT_ONCE = 500
+READ_AT_ONCE = 200
 """The states that are looked up in the store together, before the event loop may go on."""
 
 

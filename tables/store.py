@@ -11,6 +11,7 @@ Keys (all integers big-endian, so that RocksDB's order is ours):
 - `identity`                  → which cluster's which changelogs these are
 """
 
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -36,7 +37,7 @@ TALLY_KEY = b"\xfftally"
 """The key of a partition's tally, here and in the changelog. No id: ids are UTF-8, which has no byte 0xff."""
 
 
-WRITTEN_AT_ONCE = 5_000
+WRITTEN_AT_ONCE = 1_000
 """States in one write, some milliseconds: rocksdict holds Python's lock meanwhile, and the event loop waits for it."""
 
 
@@ -185,9 +186,10 @@ class Store:
         for place, written, offset in changes:
             values = place.prefix(b"v")
             index = place.prefix(b"d")
-            for key, value, deadline, old_deadline in written:
-                encoded = key.encode()
-                batch.put(values + encoded, value)
+            for change in written:
+                encoded = change.key.encode()
+                deadline, old_deadline = change.deadline, change.old_deadline
+                batch.put(values + encoded, change.value)
                 if deadline != old_deadline:
                     if old_deadline != FAR_FUTURE:
                         batch.delete(index + instant_bytes(old_deadline) + encoded)
@@ -197,6 +199,7 @@ class Store:
                 if size == WRITTEN_AT_ONCE:
                     self._db.write(batch)
                     batch, size = WriteBatch(raw_mode=True), 0
+                    time.sleep(0)  # compiled code gives Python's lock away only when it waits
             batch.put(place.prefix(b"o"), offset.to_bytes(8, "big"))
             tally = tallies.get(place) if tallies else None
             if tally is not None:

@@ -57,7 +57,7 @@ RETAINED_BYTES = 128 << 20
 SEGMENT_BYTES = 16 << 20
 
 CHUNK = 5_000
-"""Records that are published at a time, and at least so many between two settings of the clock."""
+"""Records that are published at a time, and the least number between two settings of the clock."""
 
 LOOKS_A_LEAD = 10
 """How often the group's offsets are asked for while `LEAD` records are published."""
@@ -214,7 +214,7 @@ class _Replay:
         return _scrape(self.worker).get("rentmatch_caught_up_timestamp_seconds", 0.0) >= now // SECOND
 
     def _wait_for_lag(self, most: int) -> float:
-        """Wait until the group is at most so many records behind; return for how long."""
+        """Wait until the group is at most this many records behind; return for how long."""
         begin = moved_at = time.monotonic()
         self._looked_at = self._publisher.published
         while True:

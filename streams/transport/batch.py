@@ -16,7 +16,7 @@ class TopicPartition(NamedTuple):
     number: int
 
 
-class RawRecord(NamedTuple):
+class RawRecord(msgspec.Struct, frozen=True, gc=False):
     """A record as it was read: its bytes and its offset."""
 
     key: bytes | None
@@ -39,3 +39,5 @@ class Batch(msgspec.Struct, frozen=True):
     """The timestamps of the first and the last record, milliseconds since 1970; empty where they are not known."""
     headers: Mapping[int, Headers] | None = None
     """The headers of the records that have any, by offset; None if no record has."""
+    size: int = 0
+    """About the memory that the records take, bytes."""

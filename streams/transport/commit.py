@@ -5,6 +5,8 @@ from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, TypeAlias
 
+import msgspec
+
 from domain.time import Micros
 from streams.headers import Header
 from streams.topics import DEAD_LETTER, Topic, TopicRole
@@ -17,7 +19,7 @@ DeadRecord: TypeAlias = tuple[bytes | None, bytes | None, list[Header]]
 """A record of the dead-letter topic: key, value, headers."""
 
 
-class StateChange(NamedTuple):
+class StateChange(msgspec.Struct, frozen=True, gc=False):
     """A key's new state, and the deadline that the store's index has for it (to be removed)."""
 
     key: str
@@ -110,7 +112,7 @@ class Commit:
         return sum(len(write.changes) for write in self.table_writes)
 
     def count_outputs(self) -> None:
-        """Count the records written to output topics, once the transaction is committed."""
+        """Count the records for output topics, for when the transaction is committed."""
         for (topic, _), records in self.records.items():
             if topic.role is TopicRole.OUTPUT:
                 self.counts.outputs[topic.name,] += len(records)

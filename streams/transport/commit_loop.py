@@ -24,7 +24,7 @@ BACKLOG_INTERVALS = 50
 more events of a key share a commit, the fewer views are derived and published. They count from when it was opened, or
 else the time that its predecessor takes would be taken from it."""
 
-SLICE_S = 0.02
+SLICE_S = 0.01
 """A commit is settled in slices of this length, between which the event loop does its other work."""
 
 STOPS = "the worker stops; only what is committed counts"
@@ -245,6 +245,8 @@ class CommitLoop:
     async def _write(self, commit: Commit) -> None:
         assert self._membership is not None
         began = self.writing_since = time.monotonic()
+        commit.count_outputs()
+        records, keys = len(commit), commit.keys  # the writer frees them when it is done
         written = asyncio.wrap_future(self._writer.submit(commit, self._membership))
         try:
             # The last guard. The writer gives up a call that does not return long before (decision 14).
@@ -253,14 +255,13 @@ class CommitLoop:
             raise TransactionFailed(f"no answer for {self.write_timeout_s:.0f} s; it is given up") from None
         self.writing_since = None
         self.engine.committed(commit)
-        commit.count_outputs()
         seconds = time.monotonic() - began
         self._size.written(seconds)
         self._listener.committed(
             CommitDetails(
                 counts=commit.counts,
-                records=len(commit),
-                keys=commit.keys,
+                records=records,
+                keys=keys,
                 seconds=seconds,
                 occurred=commit.occurred,
                 stamped_ms=commit.stamped_ms,

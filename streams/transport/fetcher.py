@@ -26,6 +26,9 @@ carries hundreds of facts."""
 OUTSTANDING_BYTES = 4 << 20
 """The thread waits while records of this size are delivered and not yet processed."""
 
+RECORD_BYTES = 100
+"""About the memory that a record takes beside its value and headers."""
+
 BACKLOG_RECORDS = 5_000
 """From this many unread records on there is a backlog. One second at 5,000 events a second."""
 
@@ -120,7 +123,7 @@ class Fetcher:
         """A batch is processed: there is room for as many bytes more."""
         with self._lock:
             if batch.epoch == self._epoch:
-                self._outstanding -= size_of(batch)
+                self._outstanding -= batch.size
                 if self._outstanding < OUTSTANDING_BYTES:
                     self._lock.notify()
 
@@ -160,7 +163,7 @@ class Fetcher:
             with self._lock:
                 if self._command is not None:
                     return True  # reassigned meanwhile: these are stale
-                self._outstanding += sum(map(size_of, batches))
+                self._outstanding += sum([batch.size for batch in batches])
             self._deliver(batches)
         return True
 
@@ -207,7 +210,16 @@ class Fetcher:
         # Reading a record's timestamp costs time, and two of them show how old a batch is.
         stamped_ms = tuple([message.timestamp()[1] for message in (*held.messages[:1], *held.messages[-1:])])
         batches.append(
-            Batch(self._sources[place], self._epoch, start, end, held.records, stamped_ms, held.headers or None)
+            Batch(
+                source=self._sources[place],
+                epoch=self._epoch,
+                start=start,
+                next=end,
+                records=held.records,
+                stamped_ms=stamped_ms,
+                headers=held.headers or None,
+                size=held.bytes + RECORD_BYTES * len(held.records),
+            )
         )
         self._positions[place] = end
 
@@ -223,14 +235,6 @@ class _OpenBatch:
         self.headers: dict[int, list[Header]] = {}
         self.bytes = 0
         """Of their values and headers."""
-
-
-def size_of(batch: Batch) -> int:
-    """What a batch takes of the room for outstanding ones."""
-    size = sum(len(record.value or b"") + 100 for record in batch.records)
-    if batch.headers is not None:
-        size += sum(map(size_of_headers, batch.headers.values()))
-    return size
 
 
 def _complain(place: Place, error: KafkaError) -> None:

@@ -39,8 +39,8 @@ LARGE_BACKLOG_RECORDS = 50_000
 UNREAD_EVERY_S = 0.05
 """How often the records that are not read yet are counted."""
 
-HELD_RECORDS_MAX = 100_000
-"""Where more records are held, all are passed on: memory counts more than order."""
+HELD_BYTES_MAX = 32 << 20
+"""Where records of more bytes are held, all are passed on: memory counts more than order."""
 
 EMPTY_POLLS_MAX = 20
 """When this many polls one after the other return nothing, all are passed on: the partition that they wait for may have
@@ -73,7 +73,7 @@ class Holding:
         self.unread = dict.fromkeys(self.stamped_ms, 1)
         """By partition: the records that the broker has beyond those that were read, as last counted."""
         self._held: dict[Place, deque[Batch]] = {place: deque() for place in self.stamped_ms}
-        self._records = 0
+        self._bytes = 0
         self._empty_polls = 0
 
     def order(self, batches: Sequence[tuple[Place, Batch]]) -> list[Batch]:
@@ -86,17 +86,17 @@ class Holding:
                 passed.append(batch)  # of no input
                 continue
             held.append(batch)
-            self._records += len(batch.records)
+            self._bytes += batch.size
             if batch.stamped_ms:
                 self.stamped_ms[place] = batch.stamped_ms[-1]
         behind = [stamped for place, stamped in self.stamped_ms.items() if self.unread[place] > 0]
-        if not behind or self._records > HELD_RECORDS_MAX or self._empty_polls > EMPTY_POLLS_MAX:
+        if not behind or self._bytes > HELD_BYTES_MAX or self._empty_polls > EMPTY_POLLS_MAX:
             return [*passed, *self.all()]
         until = min(behind)
         for held in self._held.values():
             while held and (not held[0].stamped_ms or held[0].stamped_ms[0] <= until):
                 batch = held.popleft()
-                self._records -= len(batch.records)
+                self._bytes -= batch.size
                 passed.append(batch)
         return passed
 
@@ -110,7 +110,7 @@ class Holding:
                 latest = max((latest, *batch.stamped_ms[:1]))
                 held.append((latest, batch))
             batches.clear()
-        self._records = 0
+        self._bytes = 0
         return [batch for _, batch in sorted(held, key=itemgetter(0))]
 
 

@@ -238,12 +238,12 @@ class MemoryStore(Store):
         tallies: Mapping[TablePartition, bytes] | None = None,
     ) -> None:
         for place, written, offset in changes:
-            for key, value, deadline, old_deadline in written:
-                self._values[place][key] = value
-                if deadline != old_deadline:
-                    self._index[place].discard((old_deadline, key))
-                    if deadline != FAR_FUTURE:
-                        self._index[place].add((deadline, key))
+            for change in written:
+                self._values[place][change.key] = change.value
+                if change.deadline != change.old_deadline:
+                    self._index[place].discard((change.old_deadline, change.key))
+                    if change.deadline != FAR_FUTURE:
+                        self._index[place].add((change.deadline, change.key))
             self._offsets[place] = offset
         self._tallies.update(tallies or {})
 

@@ -13,7 +13,7 @@ from confluent_kafka import Producer
 from streams.headers import Header, headers_of, size_of_headers
 from streams.topics import LEDGER_EVENTS, Topic
 from streams.transport.batch import Batch, TopicPartition
-from streams.transport.fetcher import BATCH_BYTES, Fetcher, size_of
+from streams.transport.fetcher import BATCH_BYTES, Fetcher
 
 HEADERS: list[Header] = [("a", b"1"), ("a", None), ("", b""), ("é", b"\xff\x00"), ("a", b"1")]
 
@@ -130,7 +130,7 @@ def test_records_without_headers_carry_nothing(mock_broker: str) -> None:
     assert producer.flush(10) == 0
     for batch in fetched(mock_broker, {LEDGER_EVENTS: "ledger"}, 3):
         assert batch.headers is None
-        assert size_of(batch) == 105 * len(batch.records)
+        assert batch.size == 105 * len(batch.records)
 
 
 def test_headers_count_where_a_batch_is_closed(mock_broker: str) -> None:
@@ -141,4 +141,4 @@ def test_headers_count_where_a_batch_is_closed(mock_broker: str) -> None:
     assert producer.flush(10) == 0
     batches = fetched(mock_broker, {LEDGER_EVENTS: "ledger"}, 4)
     assert max(len(batch.records) for batch in batches) <= 2
-    assert sum(map(size_of, batches)) == 4 * (len(large) + len("large") + 10 + 100)
+    assert sum(batch.size for batch in batches) == 4 * (len(large) + len("large") + 10 + 100)

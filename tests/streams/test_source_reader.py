@@ -11,7 +11,7 @@ from streams import topics
 from streams.transport.batch import Batch, RawRecord, TopicPartition
 from streams.transport.source_reader import (
     EMPTY_POLLS_MAX,
-    HELD_RECORDS_MAX,
+    HELD_BYTES_MAX,
     LARGE_BACKLOG_RECORDS,
     POLL_RECORDS,
     Holding,
@@ -28,10 +28,10 @@ SOURCES = {
 UNKNOWN_END = -1001
 
 
-def batch(place: Place, *stamped_ms: int, records: int = 2) -> tuple[Place, Batch]:
+def batch(place: Place, *stamped_ms: int, size: int = 200) -> tuple[Place, Batch]:
     """A batch whose first and last record have these timestamps."""
-    held = [RawRecord(None, None, number) for number in range(records if stamped_ms else 0)]
-    return place, Batch(SOURCES[place], 1, 0, max(1, len(held)), held, stamped_ms)
+    held = [RawRecord(None, None, number) for number in range(2 if stamped_ms else 0)]
+    return place, Batch(SOURCES[place], 1, 0, max(1, len(held)), held, stamped_ms, size=size)
 
 
 def stamps(batches: list[Batch]) -> list[tuple[int, ...]]:
@@ -73,7 +73,7 @@ def test_all_are_passed_on_when_the_partition_that_they_wait_for_has_nothing() -
 
 def test_what_is_held_is_bounded() -> None:
     holding = Holding([LEDGER, SETTLED])
-    assert holding.order([batch(SETTLED, 30, 40, records=HELD_RECORDS_MAX)]) == []
+    assert holding.order([batch(SETTLED, 30, 40, size=HELD_BYTES_MAX)]) == []
     assert stamps(holding.order([batch(SETTLED, 40, 41)])) == [(30, 40), (40, 41)]
 
 
