@@ -16,6 +16,7 @@ from benchmarks.events import Backlog, make_backlog
 from benchmarks.failover import run_failover
 from benchmarks.imports import run_imports
 from benchmarks.latency import run_latency
+from benchmarks.loop_delay import run_loop_delay
 from benchmarks.memory import run_memory
 from benchmarks.naive_run import run_naive
 from benchmarks.peers.model import Peer
@@ -50,6 +51,7 @@ EVERYTHING = (
     "backlog",
     "recovery",
     "latency",
+    "loop-delay",
     "memory",
     "scaling",
     "failover",
@@ -92,6 +94,9 @@ def arguments(given: list[str] | None) -> argparse.Namespace:
         "--rates", type=_numbers, default=RATES, help=f"events a second for the latency, also of versus ({RATES})"
     )
     parser.add_argument("--seconds", type=int, default=60, help="that the latency is measured for (default: 60)")
+    parser.add_argument(
+        "--commit-interval-ms", type=int, default=100, help="of the worker whose latency is measured (default: 100)"
+    )
     parser.add_argument("--rounds", type=int, default=1, help="run all in turn so often and give medians (default: 1)")
     parser.add_argument("--broker", help="host:port of a running Kafka; by default one is started")
     code = parser.add_mutually_exclusive_group()
@@ -193,7 +198,14 @@ def run(options: argparse.Namespace, directory: Path, console: Console) -> Itera
 
     def latency(own: Path) -> list[Result]:
         return [
-            run_latency(broker(), own / str(rate), rate=rate, seconds=options.seconds, code=code)
+            run_latency(
+                broker(),
+                own / str(rate),
+                rate=rate,
+                seconds=options.seconds,
+                code=code,
+                commit_ms=options.commit_interval_ms,
+            )
             for rate in options.rates
         ]
 
@@ -206,6 +218,7 @@ def run(options: argparse.Namespace, directory: Path, console: Console) -> Itera
             "backlog": lambda own: run_backlog(broker(), own, backlog(), code=code, against=options.against),
             "recovery": lambda own: [run_recovery(broker(), own, options.keys, code=code)],
             "latency": latency,
+            "loop-delay": lambda own: [run_loop_delay(broker(), own, backlog(), code=code)],
             "memory": lambda own: [run_memory(options.payments)],
             "scaling": lambda own: [run_scaling(broker(), own, backlog(), code=code)],
             "failover": lambda own: [

@@ -2,6 +2,7 @@
 
 import time
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from ops.deployment import Deployment
 from streams import topics
 from streams.topics import Topic
 from tools.group_monitor import GroupMonitor
-from tools.local.worker import REPOSITORY, WorkerProcess
+from tools.local.worker import COMMAND, REPOSITORY, WorkerProcess
 
 
 class MeasuredDeployment(Deployment):
@@ -55,12 +56,21 @@ class MeasuredDeployment(Deployment):
         """
         return self.settings.kafka(**{"log_level": 2} | conf)
 
-    def worker(self, directory: Path, *, code: Path = REPOSITORY, **env: str) -> WorkerProcess:
+    def worker(
+        self, directory: Path, *, code: Path = REPOSITORY, command: Sequence[str] = COMMAND, **env: str
+    ) -> WorkerProcess:
         """Return a worker process, not started yet, that keeps its state in `directory` and has its name as id.
 
-        `code` is the folder that its code is in: a checkout or an unpacked wheel.
+        Args:
+            directory: of its log and its store.
+            code: the folder that its code is in: a checkout or an unpacked wheel.
+            command: starts it. It may be a module of the benchmarks, which a wheel does not have: they are taken from
+                this checkout, and all else from `code`.
+            env: further settings.
+
         """
-        return WorkerProcess(directory, self.env | {"RENTMATCH_WORKER_ID": directory.name} | env, code=code)
+        own = {"RENTMATCH_WORKER_ID": directory.name, "PYTHONPATH": str(REPOSITORY)}
+        return WorkerProcess(directory, self.env | own | env, command=command, code=code)
 
     def members(self) -> int | None:
         """Return how many members the group has; None while the broker does not answer."""

@@ -1,11 +1,13 @@
 """Each benchmark runs, at a size that proves nothing about speed: figures are there, and none is nonsense."""
 
 import json
+from array import array
 from pathlib import Path
 
 import pytest
 
 from benchmarks import __main__ as command_line
+from benchmarks.loop_delay import add_delays
 from benchmarks.report import Figure, Result, median_of, text_of
 from connectors.formats import MODULES
 
@@ -51,6 +53,23 @@ def test_every_event_has_an_output_in_the_latency_run(kafka: str, tmp_path: Path
     assert 0 < found["payment events: p50"] <= found["payment events: p99"] <= found["payment events: p99.9"]
     assert found["payment events: p99.9"] <= found["payment events: max"]
     assert 0 < found["ledger events: p50"] <= found["ledger events: max"]
+
+
+@pytest.mark.kafka
+def test_a_worker_measures_its_event_loop(kafka: str, tmp_path: Path) -> None:
+    found = run(kafka, tmp_path, "loop-delay")["loop-delay"]
+    assert found["delays measured"] > 100
+    assert 0 < found["delay of the event loop: p50"] <= found["delay of the event loop: p99"]
+    assert found["delay of the event loop: p99.9"] <= found["delay of the event loop: max"] < 60_000
+
+
+def test_delays_above_what_is_allowed_are_counted() -> None:
+    result = Result("loop-delay", "")
+    add_delays(result, array("d", [0.001] * 998 + [0.051, 0.08]))
+    assert {figure.name.split(": ")[-1]: figure.value for figure in result.figures} == {
+        "p50": 1, "p99": 1, "p99.9": 80, "max": 80, "delays above it": 2, "delays measured": 1_000,
+    }  # fmt: skip
+    assert [figure.is_met for figure in result.figures] == [None, None, None, False, None, None]
 
 
 @pytest.mark.kafka

@@ -44,7 +44,7 @@ from streams import topics
 from streams.topics import TopicRole
 from tools.group_monitor import GroupMonitor
 from tools.local.processes import wait_until
-from tools.local.worker import REPOSITORY, WorkerProcess
+from tools.local.worker import WorkerProcess
 
 INPUTS = (topics.PAYMENT_INITIATED, topics.PROCESSOR_SETTLED, topics.LEDGER_EVENTS)
 
@@ -281,10 +281,8 @@ class _Replay:
 
 
 def _worker(deployment: MeasuredDeployment, directory: Path, clock: Path, code: Path) -> WorkerProcess:
-    # The wheel of `--code` has no benchmarks: they come from here, and all else from the folder that it runs in.
-    env = deployment.env | {"RENTMATCH_WORKER_ID": directory.name, "PYTHONPATH": str(REPOSITORY)}
     command = (sys.executable, "-m", "benchmarks.replay.worker", str(clock))
-    return WorkerProcess(directory, env, command=command, code=code)
+    return deployment.worker(directory, code=code, command=command)
 
 
 def _recovery(deployment: MeasuredDeployment, directory: Path, clock: Path, code: Path) -> dict[str, tuple[float, str]]:

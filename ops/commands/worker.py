@@ -1,7 +1,7 @@
 """`rentmatch worker`: a worker process, which is Faust's own with our app."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import click
 
@@ -16,10 +16,21 @@ FAUST_LOG_LEVELS = {"WARNING": "WARN"}
 """Faust's names of levels, where they are not ours."""
 
 
-def run(settings: Settings, *, with_web: bool, clock: Callable[[], Micros] | None = None) -> None:
+def run(
+    settings: Settings,
+    *,
+    with_web: bool,
+    clock: Callable[[], Micros] | None = None,
+    tasks: Sequence[Callable[[], Awaitable[None]]] = (),
+) -> None:
     """Run a worker until it is stopped, as `faust -A app worker` does. Ends the process.
 
-    `clock` is the service's, microseconds since 1970; default: as the settings say.
+    Args:
+        settings: of the service.
+        with_web: with the web server.
+        clock: the service's, microseconds since 1970; default: as the settings say.
+        tasks: what else runs in its event loop, until it is cancelled.
+
     """
     # These take a second to import; only this command needs them.
     from faust.cli.faust import cli as faust_cli  # noqa: PLC0415
@@ -27,6 +38,8 @@ def run(settings: Settings, *, with_web: bool, clock: Callable[[], Micros] | Non
     from app import create_app  # noqa: PLC0415
 
     app = create_app(settings, clock=clock)
+    for task in tasks:
+        app.task(task)
     app.finalize()
     web = "--with-web" if with_web else "--without-web"
     quiet = ["--quiet"] if settings.log_format == "json" else []  # no banner between the objects
