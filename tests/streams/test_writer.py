@@ -12,7 +12,7 @@ from confluent_kafka.admin import AdminClient
 
 from streams import topics
 from streams.transport.batch import TopicPartition
-from streams.transport.commit import Commit
+from streams.transport.commit import Commit, StateChange, TableWrite
 from streams.transport.membership import Membership
 from streams.transport.pieces import (
     BATCH_RECORDS,
@@ -126,6 +126,17 @@ def test_a_completed_commit_is_freed_without_the_garbage_collector(writer: Write
         assert gone() is None
     finally:
         gc.enable()
+
+
+def test_records_and_states_that_are_written_are_freed_in_parts(
+    writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.transport.writer.FREED_AT_ONCE", 2)
+    commit = commit_of(b"1", b"2", b"3")
+    commit.table_writes.append(TableWrite(b"p", CHANGELOG, 0, [StateChange("key", b"1", 5, 5)] * 5, None))
+    writer.submit(commit, MEMBER).result(30)
+    writer.stop()  # which waits for it
+    assert (len(commit), commit.keys) == (0, 0)
 
 
 def test_the_size_of_a_dead_letter_counts_its_headers():
