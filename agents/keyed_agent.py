@@ -187,6 +187,7 @@ class KeyedAgent(Agent, Generic[S, V]):
                         yield
                     is_changed |= self._learn(entry, waiting, begin)
                 if not is_changed:
+                    yield
                     continue
                 seen = view(entry.state, watermark, policy, at)
                 stamp = Stamp(at, max(entry.published.version + 1, version_floor), today)

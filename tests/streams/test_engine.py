@@ -246,6 +246,22 @@ def test_a_clock_jump_fires_deadlines_in_commits_of_bounded_size(monkeypatch):
     assert max(sizes) == 7
 
 
+def test_keys_that_learn_nothing_new_are_steps_too():
+    """A backlog may be nothing but redelivery, and the event loop has to have its turns then, too."""
+    driver = Driver(partitions=1, now=JUNE_1)
+    charges = [charge(number) for number in range(60)]
+    driver.pipe(*charges)
+    driver.run()
+    driver.pipe(*charges)
+    engine = driver.worker.engine
+    for source in list(engine.expected):
+        driver.worker.read(source, 100)
+    assert engine.buffered() == 60
+    assert sum(1 for _ in engine.settle()) >= 60
+    assert engine.in_flight is not None
+    assert not engine.in_flight.keys
+
+
 def test_a_late_alert_survives_a_crash_during_a_clock_jump(monkeypatch):
     monkeypatch.setattr("tables.keyed.DEADLINES_MAX", 7)
     driver = Driver(partitions=1, now=JUNE_1)
