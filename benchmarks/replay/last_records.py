@@ -44,7 +44,8 @@ def read_last_records(deployment: MeasuredDeployment) -> tuple[Outcomes, dict[st
     consumer = Consumer(
         deployment.kafka(
             {"group.id": "unused", "enable.auto.commit": False, "enable.partition.eof": True,
-             "isolation.level": "read_committed", "fetch.wait.max.ms": 10}
+             "isolation.level": "read_committed", "fetch.wait.max.ms": 10,
+             "fetch.queue.backoff.ms": 2}  # not the default of 1 s: one partition fills the queue again and again
         )
     )  # fmt: skip
     try:
