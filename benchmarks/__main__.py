@@ -15,7 +15,7 @@ from benchmarks.backlog import run_backlog, run_scaling
 from benchmarks.events import Backlog, make_backlog
 from benchmarks.failover import run_failover
 from benchmarks.imports import run_imports
-from benchmarks.latency import run_latency
+from benchmarks.latency import COMMIT_MS, run_latency
 from benchmarks.loop_delay import run_loop_delay
 from benchmarks.memory import run_memory
 from benchmarks.naive_run import run_naive
@@ -95,7 +95,10 @@ def arguments(given: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--seconds", type=int, default=60, help="that the latency is measured for (default: 60)")
     parser.add_argument(
-        "--commit-interval-ms", type=int, default=100, help="of the worker whose latency is measured (default: 100)"
+        "--commit-interval-ms",
+        type=int,
+        default=COMMIT_MS,
+        help=f"of the worker whose latency is measured (default: {COMMIT_MS})",
     )
     parser.add_argument("--rounds", type=int, default=1, help="run all in turn so often and give medians (default: 1)")
     parser.add_argument("--broker", help="host:port of a running Kafka; by default one is started")

@@ -8,7 +8,7 @@ the event. Both are read on one clock.
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -28,6 +28,11 @@ from streams import topics
 from streams.codec.codec import Codec
 from streams.topics import Topic
 from tools.local.processes import Process
+
+COMMIT_MS = 100
+"""The commit interval, of the peers too: their own settings say the same."""
+
+PERCENTILES = (("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999))
 
 WARM_UP_S = 5
 """Events of the first seconds are sent and not counted."""
@@ -253,7 +258,7 @@ def latencies(received: list[ReceivedOutput], waiting: Waiting, rests_on: RestsO
     return found
 
 
-def percentile(values: list[Micros], share: float) -> float:
+def percentile(values: Sequence[Micros], share: float) -> float:
     """Return the percentile in milliseconds."""
     return sorted(values)[min(len(values) - 1, int(len(values) * share))] / 1_000
 
@@ -314,7 +319,7 @@ def measure_latency(
     return Latencies(found, counted, busy, sender)
 
 
-def run_latency(broker: str, directory: Path, *, rate: int, seconds: int, code: Path, commit_ms: int = 100) -> Result:
+def run_latency(broker: str, directory: Path, *, rate: int, seconds: int, code: Path, commit_ms: int) -> Result:
     """Measure a worker at a steady rate of `rate` events a second.
 
     Raises:

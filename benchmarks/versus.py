@@ -15,6 +15,7 @@ from pathlib import Path
 
 from benchmarks import versus_backlog, versus_latency
 from benchmarks.code import described
+from benchmarks.latency import COMMIT_MS
 from benchmarks.peers.model import Peer
 from benchmarks.peers.rentmatch import rentmatch
 from benchmarks.report import Result, median_of
@@ -112,7 +113,7 @@ class _Run:
 
         what = (
             f"{seconds} s after {versus_latency.WARM_UP_S} s of warming up, a commit each "
-            f"{versus_latency.COMMIT_MS} ms, until a read_committed consumer has the output"
+            f"{COMMIT_MS} ms, until a read_committed consumer has the output"
         )
         programs = self._comparison.programs()
         return self._rounds(programs, f"{rate:,} events a second", what, versus_latency.measures(rate), turn)

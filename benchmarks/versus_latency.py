@@ -3,22 +3,17 @@
 from pathlib import Path
 
 from benchmarks.deployment import MeasuredDeployment
-from benchmarks.latency import KINDS, measure_latency, percentile
+from benchmarks.latency import COMMIT_MS, KINDS, PERCENTILES, measure_latency, percentile
 from benchmarks.peers.model import Peer
 from benchmarks.running import wait_for
 from benchmarks.versus_backlog import PARTITIONS
 from benchmarks.versus_table import Measure, Sample
-
-COMMIT_MS = 100
-"""The commit interval of all: the peers' own settings say the same."""
 
 WARM_UP_S = 20
 """Longer than rentmatch needs: a JVM compiles meanwhile."""
 
 TARGET_RATE = 2_000
 """The target is about this rate."""
-
-PERCENTILES = (("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999))
 
 
 def measures(rate: int) -> list[Measure]:

@@ -84,7 +84,11 @@ class AttemptLost(TransactionFailed):
 
 def _free(commit: Commit) -> None:
     """Free what a commit has written, in parts: all at once, it would keep Python's lock from the event loop."""
-    written: list[list[Any]] = [*commit.records.values(), *(write.changes for write in commit.table_writes)]
+    written: list[list[Any]] = [
+        *commit.records.values(),
+        *(write.changes for write in commit.table_writes),
+        commit.dead_letters,
+    ]
     for records in written:
         while records:
             del records[-FREED_AT_ONCE:]

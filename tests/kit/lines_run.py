@@ -1,26 +1,26 @@
-"""The work of a call, counted in lines of Python: the same on every machine, busy or not, which no clock is."""
+"""The work of a block, counted in lines of Python: the same on every machine, busy or not, which no clock is."""
 
 import sys
-from collections.abc import Callable
-from types import FrameType
-from typing import Any, ParamSpec
-
-P = ParamSpec("P")
+from types import FrameType, TracebackType
+from typing import Any, Self
 
 
-def lines_run(call: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> int:
-    """Make the call, and give how many lines it ran. Work inside C, and in compiled modules, is not counted."""
-    count = 0
+class LinesRun:
+    """Counts the lines of all that the block calls. Work inside C, and in compiled modules, is not counted."""
 
-    def trace(_frame: FrameType, event: str, _arg: object) -> Any:
-        nonlocal count
-        count += event == "line"
-        return trace
+    def __init__(self) -> None:
+        self.count = 0
 
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        call(*args, **kwargs)
-    finally:
-        sys.settrace(before)
-    return count
+    def __enter__(self) -> Self:
+        self._before = sys.gettrace()
+        sys.settrace(self._trace)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        sys.settrace(self._before)
+
+    def _trace(self, _frame: FrameType, event: str, _arg: object) -> Any:
+        self.count += event == "line"
+        return self._trace
